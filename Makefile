@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+help: ## Show this help
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.stamp: pyproject.toml constraints.txt
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) not found: install Python 3.11, or name another with make PYTHON=..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, show the result
+	$(BIN)/python -m demo.sample
+
+test: .venv/.stamp ## Run all tests
+	$(BIN)/pytest
+
+lint: .venv/.stamp ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.stamp ## Measure decoding and scoring side by side with the plain way
+	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.score
+
+clean: ## Remove the virtual environment and all outputs
+	rm -rf .venv out build dist *.egg-info
+
+.PHONY: help sample test lint bench clean

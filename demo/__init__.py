@@ -1,0 +1,1 @@
+"""The embedded default: drawn scenes and a tiny CLIP that knows them; needs no network."""

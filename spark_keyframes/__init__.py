@@ -1,0 +1,1 @@
+"""Keyframes that match a text, spread over the video, on Spark."""

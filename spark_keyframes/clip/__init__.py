@@ -1,0 +1,1 @@
+"""CLIP: pixels and texts in, similarities out."""

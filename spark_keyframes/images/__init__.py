@@ -1,0 +1,1 @@
+"""Encoding selected frames and naming the objects that hold them."""

@@ -1,0 +1,1 @@
+"""Reading videos and writing images, by the scheme of their URL."""
