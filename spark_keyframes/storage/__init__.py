@@ -1,1 +1,59 @@
 """Reading videos and writing images, by the scheme of their URL."""
+
+from typing import BinaryIO
+
+from spark_keyframes.storage.base import redact_url, storage_of
+
+__all__ = ["check_writable", "open_url", "redact_url", "write_url"]
+
+
+def open_url(url: str) -> BinaryIO:
+    """Open a video for reading.
+
+    Args:
+        url: a plain local path, file://, http(s)://, tos://bucket/key, or any other scheme that
+            fsspec serves where it is installed.
+
+    Returns:
+        A seekable, read-only binary file at position 0. What is not local has been downloaded
+        whole to a temporary file, which `close()` removes.
+
+    Raises:
+        SourceNotFoundError: there is no such file or object.
+        HttpStatusError: a web server answered with another status than success.
+        CredentialsError: credentials for the storage are missing or were refused.
+        UnsupportedSchemeError: nothing here serves this scheme.
+        SourceReadError: anything else that kept the bytes from being read whole.
+    """
+    return storage_of(url).open_url(url)
+
+
+def write_url(url: str, data: bytes, *, content_type: str) -> None:
+    """Store an object, whole or not at all; what was there before is replaced.
+
+    Args:
+        url: where to, see `open_url`; http(s) cannot be written to.
+        data: the object's bytes.
+        content_type: its media type, such as "image/jpeg", for storages that keep one.
+
+    Raises:
+        CredentialsError: credentials for the storage are missing or were refused.
+        UnsupportedSchemeError: nothing here can write to this scheme.
+        StorageWriteError: anything else that kept the object from being stored.
+    """
+    storage_of(url).write_url(url, data, content_type=content_type)
+
+
+def check_writable(output_dir: str) -> None:
+    """Check what can be known before any task runs, without network: for the driver.
+
+    Args:
+        output_dir: the folder that images will go to, as a URL or a plain path.
+
+    Raises:
+        ParameterError: the URL cannot work: no bucket, a bad endpoint, a file where a folder is
+            due.
+        CredentialsError: environment variables are missing; the message names them.
+        UnsupportedSchemeError: nothing here can write to this scheme.
+    """
+    storage_of(output_dir).check_writable(output_dir)

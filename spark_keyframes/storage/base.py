@@ -1,0 +1,110 @@
+"""What a storage is, and which module serves which URL scheme."""
+
+import contextlib
+import errno
+import os
+import random
+import re
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from typing import IO, BinaryIO, Protocol, cast
+
+from spark_keyframes.errors import SourceReadError
+
+ATTEMPTS = 4  # of one transfer, the first included: waits of about 0.5, 1 and 2 s between them
+
+# One line per scheme: the module of this folder that serves it, imported when first needed.
+# Schemes that are not listed go to fsspec.
+_MODULES = {
+    "": "local",  # a plain path
+    "file": "local",
+    "http": "http",
+    "https": "http",
+    "tos": "tos",
+}
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):/", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
+_LONGEST_SHOWN = 500  # characters: base64 passed where a URL was due should not fill a log
+
+
+class Storage(Protocol):
+    """One way to reach bytes by URL; a module with these three functions is one."""
+
+    def open_url(self, url: str) -> BinaryIO:
+        """Open for reading, see `spark_keyframes.storage.open_url`."""
+        ...
+
+    def write_url(self, url: str, data: bytes, *, content_type: str) -> None:
+        """Store `data`, see `spark_keyframes.storage.write_url`."""
+        ...
+
+    def check_writable(self, output_dir: str) -> None:
+        """Check without network, see `spark_keyframes.storage.check_writable`."""
+        ...
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme in lower case; empty for a plain path.
+
+    Hadoop writes local files as `file:/path`, with one slash; both forms are known here.
+    """
+    match = _SCHEME.match(url)
+    return (match[1] or match[2]).lower() if match else ""
+
+
+def storage_of(url: str) -> Storage:
+    """Return the implementation that serves this URL."""
+    module = _MODULES.get(scheme_of(url), "fsspec")
+    return cast(Storage, import_module(f"{__package__}.{module}"))
+
+
+def redact_url(url: str) -> str:
+    """Return `url` without query, fragment and user info: for messages and logs.
+
+    These parts carry signatures and passwords. A plain path is returned as it is, since `?` and
+    `#` are ordinary characters in it. Very long values are cut.
+    """
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme_of(url):
+        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+        authority, slash, path = rest.partition("/")
+        authority = authority.rpartition("@")[2]
+        if not _AUTHORITY.fullmatch(authority):
+            # A password with an unescaped "/" or "?" in it: nothing here can be told apart.
+            authority, slash, path = "***", "", ""
+        url = f"{scheme}://{authority}{slash}{path}"
+    return url if len(url) <= _LONGEST_SHOWN else f"{url[:_LONGEST_SHOWN]}…"
+
+
+def backoff(attempt: int) -> float:
+    """Return the seconds to wait after failed attempt number `attempt`, counted from 0.
+
+    Jitter keeps the tasks that one outage stopped from coming back all at once.
+    """
+    return float(0.5 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
+
+
+def download(url: str, fill: Callable[[IO[bytes]], None]) -> BinaryIO:
+    """Return a temporary file that `fill` has written, positioned at its start.
+
+    The file has no name (on Linux), so nothing is left behind even when the process is killed.
+    """
+    with tempfile.TemporaryFile() as file:
+        try:
+            fill(file)
+            file.flush()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                # Not str(error): those of requests are OSErrors too, and hold the whole URL.
+                reason = error.strerror or type(error).__name__
+                raise SourceReadError(f"could not read {redact_url(url)}: {reason}") from None
+            with contextlib.suppress(OSError):
+                file.truncate(0)  # else closing tries to flush what does not fit, and fails again
+            raise SourceReadError(
+                f"no room for {redact_url(url)} in {tempfile.gettempdir()} ({error.strerror}); "
+                "free space there, or point TMPDIR of the executors to a larger disk"
+            ) from error
+        file.seek(0)
+        return os.fdopen(os.dup(file.fileno()), "rb")

@@ -1,0 +1,112 @@
+"""Files of this machine: plain paths and file:// URLs."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from spark_keyframes.errors import (
+    KeyframesError,
+    ParameterError,
+    SourceNotFoundError,
+    SourceReadError,
+    StorageWriteError,
+)
+from spark_keyframes.storage.base import redact_url, scheme_of
+
+
+def open_url(url: str) -> BinaryIO:
+    """Open a regular file."""
+    path = _path(url, SourceReadError)
+    try:
+        # Opening a named pipe would wait for its writer for ever, so look before.
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode):
+            return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceNotFoundError(
+            f"no file {redact_url(url)}; the path must exist on every machine that runs tasks, "
+            "so put the file on shared storage or use a URL"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SourceReadError(f"cannot read file {redact_url(url)}: {_reason(error)}") from error
+    kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    raise SourceReadError(f"{redact_url(url)} is {kind}; give the path of a video file")
+
+
+def write_url(url: str, data: bytes, *, content_type: str) -> None:
+    """Write a file under a temporary name beside its place, then move it there at once."""
+    path = _path(url, StorageWriteError)
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        # mkstemp makes files that only their owner may read; others should get what umask allows.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except (OSError, ValueError) as error:
+        raise StorageWriteError(f"cannot write {redact_url(url)}: {_reason(error)}") from error
+    finally:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def check_writable(output_dir: str) -> None:
+    """Check that the folder, or the nearest one above it that exists, may be written to."""
+    folder = _path(output_dir, ParameterError).absolute()
+    existing = folder
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        is_folder = existing.is_dir()
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f"output_tos_dir cannot be used, got {redact_url(output_dir)!r}: {_reason(error)}"
+        ) from error
+    if not is_folder:
+        raise ParameterError(
+            f"output_tos_dir must be a folder, got {redact_url(output_dir)!r}, and {existing} is "
+            "a file"
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ParameterError(
+            f"output_tos_dir must be writable, got {redact_url(output_dir)!r}, and there is no "
+            f"permission to write in {existing}"
+        )
+
+
+def _path(url: str, error: type[KeyframesError]) -> Path:
+    if not scheme_of(url):
+        return Path(url)
+    try:
+        parts = urlsplit(url.replace("?", "%3F").replace("#", "%23"))
+    except ValueError as reason:
+        raise error(f"not a valid file URL: {redact_url(url)} ({reason})") from reason
+    if parts.netloc.lower() not in ("", "localhost"):
+        raise error(
+            f"a file:// URL must name a file of this machine, got host {parts.netloc!r} in "
+            f"{redact_url(url)}; write file:///path, with three slashes"
+        )
+    return Path(unquote(parts.path))
+
+
+def _reason(error: Exception) -> str:
+    # strerror alone: the full text repeats the path, which may be very long.
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _umask() -> int:
+    # There is no way to read it but to set it, and another thread may create a file in between;
+    # /proc knows it without that.
+    try:
+        with Path("/proc/self/status").open(encoding="ascii", errors="replace") as status:
+            for line in status:
+                if line.startswith("Umask:"):
+                    return int(line.split()[1], 8)
+    except OSError:
+        pass
+    return 0o022
