@@ -13,7 +13,7 @@ import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
-from spark_keyframes.storage.base import ATTEMPTS, backoff, download, redact_url
+from spark_keyframes.storage.base import ATTEMPTS, backoff, download, redact_url, root_cause
 
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
 _LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
@@ -183,18 +183,7 @@ def _reason(error: BaseException) -> str:
         return "it redirects to a scheme other than http and https, which is not followed"
     if isinstance(error, requests.exceptions.SSLError):
         return "the server's TLS certificate could not be verified"
-    # The cause at the bottom, such as "Connection refused", is an operating system's: no URL in it.
-    seen: list[BaseException] = []
-    queue: list[BaseException] = [error]
-    while queue and len(seen) < 20:
-        current = queue.pop(0)
-        if isinstance(current, OSError) and current.strerror:
-            return current.strerror
-        seen.append(current)
-        inner = [getattr(current, "reason", None), current.__cause__, current.__context__]
-        inner += current.args
-        queue += [e for e in inner if isinstance(e, BaseException) and e not in seen]
-    return type(error).__name__
+    return root_cause(error)
 
 
 class _NoNetrc(AuthBase):
