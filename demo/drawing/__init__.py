@@ -1,0 +1,1 @@
+"""Cartoon drawings of kitchen and everyday objects, with Pillow alone."""
