@@ -215,7 +215,7 @@ def _keep_signature(request: T) -> T:
 def _fast_checksum() -> bool:
     """Tell whether the SDK's checksum is compiled.
 
-    crcmod falls back to Python where it was installed without a C compiler: half a second per
-    MB, more than decoding the video takes. Lengths are compared in any case.
+    crcmod falls back to Python, many times slower, where it was installed without a C compiler.
+    Lengths are compared in any case.
     """
     return importlib.util.find_spec("crcmod._crcfunext") is not None

@@ -1,0 +1,253 @@
+"""Downloads from a real web server on loopback."""
+
+import contextlib
+import gzip
+import tempfile
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
+from spark_keyframes.storage import http, open_url, write_url
+
+VIDEO = bytes(range(256)) * 8000  # 2 MB: more than one block
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class WebServer:
+    """Answers each path with the next of the answers given for it; the last one stays."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, list[Answer]] = {}
+        self.seen: list[BaseHTTPRequestHandler] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                site.seen.append(self)
+                answers = site.paths[self.path.partition("?")[0]]
+                (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+            def log_message(self, *args):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
+
+
+@pytest.fixture
+def web(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = WebServer()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+def answer(status: int = 200, body: bytes = VIDEO, *, announce: int | None = None, **headers: str):
+    """Send `body`; with `announce`, say that it is that long, and close the connection."""
+
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body) if announce is None else announce))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            handler.wfile.write(body)
+        handler.close_connection = announce is not None
+
+    return send
+
+
+def chunked(*chunks: bytes, whole: bool = True):
+    def send(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for chunk in chunks:
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        if whole:
+            handler.wfile.write(b"0\r\n\r\n")
+        handler.close_connection = True
+
+    return send
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def read(url: str) -> bytes:
+    with open_url(url) as file:
+        return file.read()
+
+
+def test_a_file_comes_whole_seekable_read_only_and_without_a_name(web, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    web.paths["/a.mp4"] = [answer()]
+    with open_url(f"{web.url}/a.mp4") as file:
+        assert file.read() == VIDEO
+        assert file.seek(256) == 256
+        assert file.read(3) == b"\0\1\2"
+        assert not file.writable()
+        assert list(tmp_path.iterdir()) == []  # nothing to be left behind by a killed task
+    assert web.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_an_empty_file_comes_empty(web):
+    web.paths["/a.mp4"] = [answer(body=b"")]
+    assert read(f"{web.url}/a.mp4") == b""
+
+
+def test_a_missing_file_is_not_asked_for_twice(web):
+    web.paths["/a.mp4"] = [answer(404)]
+    with pytest.raises(HttpStatusError, match=r"status 404 for .*/a\.mp4; .*check") as caught:
+        open_url(f"{web.url}/a.mp4?signature=secret")
+    assert caught.value.status == 404
+    assert "secret" not in str(caught.value)
+    assert len(web.seen) == 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_file_is_an_error(web, status):
+    web.paths["/a.mp4"] = [answer(status, b"")]
+    with pytest.raises(HttpStatusError, match=f"status {status}"):
+        open_url(f"{web.url}/a.mp4")
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        answer(500, b"oops"),
+        answer(503, b"", Retry_After="0"),
+        answer(429, b""),
+        answer(body=VIDEO[:1_500_000], announce=len(VIDEO)),
+        chunked(VIDEO[:1000], whole=False),
+        hang_up,
+    ],
+    ids=["500", "503", "429", "cut", "cut chunks", "no answer"],
+)
+def test_what_passes_is_tried_again(web, failure):
+    web.paths["/a.mp4"] = [failure, failure, answer()]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+    assert len(web.seen) == 3
+
+
+def test_a_server_that_stays_broken_is_given_up(web):
+    web.paths["/a.mp4"] = [answer(502, b"")]
+    with pytest.raises(HttpStatusError, match=r"status 502 .* in 4 attempts") as caught:
+        open_url(f"{web.url}/a.mp4?secret")
+    assert caught.value.status == 502
+    assert len(web.seen) == 4
+
+
+def test_a_body_that_is_always_cut_is_an_error(web):
+    web.paths["/a.mp4"] = [answer(body=VIDEO[:1000], announce=len(VIDEO))]
+    with pytest.raises(SourceReadError, match=r"/a\.mp4 in 4 attempts") as caught:
+        open_url(f"{web.url}/a.mp4?secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_chunks_without_a_length_come_whole(web):
+    web.paths["/a.mp4"] = [chunked(VIDEO[:1000], VIDEO[1000:])]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+
+
+def test_a_server_that_falls_silent_is_given_up(web, monkeypatch):
+    monkeypatch.setattr(http, "TIMEOUT", (1.0, 0.05))
+    monkeypatch.setattr(http, "ATTEMPTS", 2)
+    done = threading.Event()
+    web.paths["/a.mp4"] = [lambda handler: done.wait(5)]
+    with pytest.raises(SourceReadError, match="in 2 attempts"):
+        open_url(f"{web.url}/a.mp4")
+    done.set()
+
+
+def test_nobody_there_says_why():
+    with pytest.raises(SourceReadError, match=r"Connection refused.*HTTPS_PROXY") as caught:
+        open_url("http://127.0.0.1:1/a.mp4?secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://host:port/a", "http://[/a", "http://a b/c"])
+def test_an_address_that_cannot_be_is_an_error_of_ours(url):
+    with pytest.raises(SourceReadError):
+        open_url(url)
+
+
+def test_a_compressed_answer_that_nobody_asked_for_is_unpacked(web):
+    web.paths["/a.mp4"] = [answer(body=gzip.compress(VIDEO), Content_Encoding="gzip")]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+
+
+def test_a_plain_body_labelled_as_compressed_is_taken_as_it_is(web):
+    web.paths["/a.mp4"] = [answer(Content_Encoding="gzip")]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+
+
+def test_a_broken_compressed_body_is_an_error(web):
+    body = gzip.compress(VIDEO)[:-100]
+    web.paths["/a.mp4"] = [answer(body=body, Content_Encoding="gzip")]
+    with pytest.raises(SourceReadError, match="gzip-compressed and broken"):
+        open_url(f"{web.url}/a.mp4")
+
+
+def test_an_unknown_compression_is_an_error(web):
+    web.paths["/a.mp4"] = [answer(Content_Encoding="br")]
+    with pytest.raises(SourceReadError, match="Content-Encoding 'br'"):
+        open_url(f"{web.url}/a.mp4")
+
+
+def test_redirects_are_followed(web):
+    web.paths["/a.mp4"] = [answer(302, b"", Location="/b.mp4")]
+    web.paths["/b.mp4"] = [answer()]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a", "tos://bucket/a"])
+def test_redirects_to_other_schemes_are_not_followed(web, target):
+    web.paths["/a.mp4"] = [answer(302, b"", Location=target)]
+    with pytest.raises(SourceReadError, match="scheme other than http and https"):
+        open_url(f"{web.url}/a.mp4?secret")
+    assert len(web.seen) == 1
+
+
+def test_redirects_in_a_circle_end(web):
+    web.paths["/a.mp4"] = [answer(302, b"", Location="/a.mp4?secret")]
+    with pytest.raises(SourceReadError, match="in a circle") as caught:
+        open_url(f"{web.url}/a.mp4?secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_user_info_logs_in_here_and_nowhere_else(web):
+    web.paths["/a.mp4"] = [
+        answer(302, b"", Location=f"{web.url.replace('127.0.0.1', 'localhost')}/b")
+    ]
+    web.paths["/b"] = [answer()]
+    assert read(web.url.replace("://", "://user:p%40ss@") + "/a.mp4") == VIDEO
+    assert web.seen[0].headers["Authorization"] == "Basic dXNlcjpwQHNz"  # user:p@ss
+    assert web.seen[1].headers["Authorization"] is None
+
+
+def test_netrc_is_left_alone(web, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text("default login someone password from-netrc\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.paths["/a.mp4"] = [answer(302, b"", Location=f"{web.url}/b.mp4")]
+    web.paths["/b.mp4"] = [answer()]
+    assert read(f"{web.url}/a.mp4") == VIDEO
+    assert [request.headers["Authorization"] for request in web.seen] == [None, None]
+
+
+def test_writing_is_refused():
+    with pytest.raises(UnsupportedSchemeError, match="for reading only"):
+        write_url("https://host/a.jpg", b"", content_type="image/jpeg")

@@ -1,0 +1,138 @@
+"""Real files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spark_keyframes.errors import (
+    ParameterError,
+    SourceNotFoundError,
+    SourceReadError,
+    StorageWriteError,
+)
+from spark_keyframes.storage import check_writable, open_url, write_url
+
+
+def read(url: str) -> bytes:
+    with open_url(url) as file:
+        return file.read()
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["a b.mp4", "100%.mp4", "%41.mp4", "what?#.mp4", "勺子.mp4"])
+def test_plain_paths_are_taken_as_they_are_and_urls_decoded(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"video")
+    assert read(str(path)) == b"video"
+    assert read(path.as_uri()) == b"video"
+    assert read(path.as_uri().replace("file://", "file://localhost")) == b"video"
+    assert read(path.as_uri().replace("file://", "file:")) == b"video"
+
+
+def test_what_is_opened_is_seekable_and_read_only(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    with open_url(str(tmp_path / "a")) as file:
+        file.seek(5)
+        assert file.read() == b"56789"
+        assert not file.writable()
+
+
+def test_another_host_is_refused():
+    with pytest.raises(SourceReadError, match="got host 'server'.*three slashes"):
+        open_url("file://server/a.mp4")
+
+
+@pytest.mark.parametrize("name", ["nope.mp4", "file/nope.mp4"])
+def test_a_missing_file(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceNotFoundError, match=r"nope\.mp4.*every machine"):
+        open_url(str(tmp_path / name))
+
+
+def test_a_folder_or_pipe_is_no_video(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceReadError, match="is a folder"):
+        open_url(str(tmp_path))
+    with pytest.raises(SourceReadError, match="not a regular file"):
+        open_url(str(tmp_path / "pipe"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(tmp_path):
+    (tmp_path / "a").write_bytes(b"")
+    (tmp_path / "a").chmod(0)
+    with pytest.raises(SourceReadError, match="Permission denied"):
+        open_url(str(tmp_path / "a"))
+
+
+@pytest.mark.parametrize("value", ["QUJD" * 100_000, "a\0b", "data:video/mp4;base64,QUJD"])
+def test_values_that_are_no_path_are_an_error_of_ours(value):
+    with pytest.raises((SourceReadError, SourceNotFoundError)) as caught:
+        open_url(value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_writing_makes_folders_replaces_and_leaves_nothing_else(tmp_path):
+    url = (tmp_path / "new folder" / "a.jpg").as_uri()
+    write_url(url, b"one", content_type="image/jpeg")
+    write_url(url, b"two", content_type="image/jpeg")
+    assert read(url) == b"two"
+    assert names_in(tmp_path / "new folder") == ["a.jpg"]
+
+
+def test_others_may_read_what_was_written(tmp_path):
+    umask = os.umask(0o027)
+    try:
+        write_url(str(tmp_path / "a.jpg"), b"", content_type="image/jpeg")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "a.jpg").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("blocked_by", ["a folder of that name", "a full disk"])
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, blocked_by):
+    if blocked_by == "a folder of that name":
+        (tmp_path / "a.jpg").mkdir()
+    else:
+
+        def full(self, target):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", full)
+    before = names_in(tmp_path)
+    with pytest.raises(StorageWriteError, match=r"a\.jpg: (Is a directory|No space left)"):
+        write_url(str(tmp_path / "a.jpg"), b"data", content_type="image/jpeg")
+    assert names_in(tmp_path) == before
+
+
+def test_checking_an_output_folder_creates_nothing(tmp_path):
+    check_writable(str(tmp_path / "a" / "b"))
+    check_writable((tmp_path / "a" / "b").as_uri())
+    assert names_in(tmp_path) == []
+
+
+def test_a_file_is_no_output_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ParameterError, match="must be a folder"):
+        check_writable(str(tmp_path / "file" / "a"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_folder_must_be_writable(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ParameterError, match="no permission"):
+        check_writable(str(tmp_path / "a"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_disk_says_where_and_how_to_use_another(tmp_path, monkeypatch):
+    from spark_keyframes.storage import base
+
+    full = Path("/dev/full")
+    monkeypatch.setattr(base.tempfile, "TemporaryFile", lambda: full.open("r+b", buffering=0))
+    with pytest.raises(SourceReadError, match=r"no room for http://host/a in .*TMPDIR"):
+        base.download("http://host/a?secret", lambda file: file.write(b"x" * 100_000))

@@ -1,0 +1,142 @@
+"""Which environment variables lead where, without any network."""
+
+import pytest
+
+from spark_keyframes.errors import CredentialsError, KeyframesError, ParameterError
+from spark_keyframes.storage import check_writable
+from spark_keyframes.storage.tos_environment import read_settings
+
+KEYS = {"ACCESS_KEY": "a", "SECRET_KEY": "s"}
+SDK_KEYS = {"TOS_ACCESS_KEY": "A", "TOS_SECRET_KEY": "S"}
+BEIJING = {"TOS_REGION": "cn-beijing"}
+
+
+def settings(**environment: str):
+    return read_settings(environment, stage="upload")
+
+
+def test_the_more_specific_names_win():
+    found = settings(**KEYS, **SDK_KEYS, **BEIJING)
+    assert (found.access_key, found.secret_key) == ("A", "S")
+
+
+def test_keys_are_taken_as_a_pair():
+    found = settings(**KEYS, TOS_ACCESS_KEY="A", **BEIJING)
+    assert (found.access_key, found.secret_key) == ("a", "s")
+
+
+def test_white_space_around_values_is_dropped():
+    assert settings(ACCESS_KEY="a\n", SECRET_KEY=" s ", **BEIJING).access_key == "a"
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        ({}, "ACCESS_KEY is not set and SECRET_KEY is not set"),
+        ({"ACCESS_KEY": "a"}, "SECRET_KEY is not set"),
+        ({"ACCESS_KEY": "", "SECRET_KEY": "s"}, "ACCESS_KEY is empty"),
+        ({"TOS_SECRET_KEY": "S"}, "TOS_ACCESS_KEY is not set"),
+    ],
+)
+def test_missing_keys_are_named(environment, missing):
+    with pytest.raises(CredentialsError, match=f"TOS: {missing};"):
+        settings(**environment, **BEIJING)
+
+
+def test_the_endpoint_follows_from_the_region():
+    assert settings(**KEYS, **BEIJING).endpoint == "https://tos-cn-beijing.volces.com"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("https://tos-cn-beijing.volces.com", "cn-beijing"),
+        ("tos-cn-guangzhou.ivolces.com", "cn-guangzhou"),
+        ("http://TOS-ap-southeast-1.volces.com:80/", "ap-southeast-1"),
+        ("https://tos-ap-southeast-1.bytepluses.com", "ap-southeast-1"),
+    ],
+)
+def test_the_region_follows_from_a_public_endpoint(endpoint, region):
+    assert settings(**KEYS, TOS_ENDPOINT=endpoint).region == region
+
+
+@pytest.mark.parametrize("endpoint", ["https://tos-accelerate.volces.com", "http://10.0.0.1:8080"])
+def test_the_region_does_not_follow_from_other_endpoints(endpoint):
+    with pytest.raises(CredentialsError, match=r"TOS_REGION is not set.*does not tell the region"):
+        settings(**KEYS, TOS_ENDPOINT=endpoint)
+    assert settings(**KEYS, TOS_ENDPOINT=endpoint, **BEIJING).endpoint == endpoint
+
+
+def test_neither_endpoint_nor_region():
+    with pytest.raises(CredentialsError, match=r"TOS_ENDPOINT is not set and TOS_REGION is not"):
+        settings(**KEYS)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "ftp://tos-cn-beijing.volces.com",
+        "https://",
+        "https://host/folder",
+        "https://host:port",
+        "https://a:hidden@host",
+        "https://host name",
+        "https://[",
+        "https://host?x",
+    ],
+)
+def test_an_endpoint_that_is_none(endpoint):
+    with pytest.raises(ParameterError, match="TOS_ENDPOINT must be the host") as caught:
+        settings(**KEYS, TOS_ENDPOINT=endpoint, **BEIJING)
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_s3_endpoint_is_not_the_tos_endpoint():
+    with pytest.raises(ParameterError, match=r"use tos-cn-beijing\.volces\.com"):
+        settings(**KEYS, TOS_ENDPOINT="https://tos-s3-cn-beijing.volces.com")
+
+
+def test_a_region_that_is_none():
+    with pytest.raises(ParameterError, match="TOS_REGION"):
+        settings(**KEYS, TOS_REGION="https://tos-cn-beijing.volces.com")
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in (*SDK_KEYS, "TOS_ENDPOINT", "TOS_SECURITY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (KEYS | BEIJING).items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("output_dir", ["tos://bucket", "tos://bucket/", "tos://bucket/a/勺子/"])
+def test_a_good_output_folder(environment, output_dir):
+    check_writable(output_dir)
+
+
+@pytest.mark.parametrize(
+    "output_dir", ["tos://", "tos:///a", "tos://Bucket/a", "tos://bucket/../a"]
+)
+def test_an_output_folder_that_cannot_be(environment, output_dir):
+    with pytest.raises(ParameterError, match="TOS"):
+        check_writable(output_dir)
+
+
+def test_missing_keys_are_found_on_the_driver(environment):
+    environment.delenv("SECRET_KEY")
+    with pytest.raises(CredentialsError, match="SECRET_KEY is not set") as caught:
+        check_writable("tos://bucket/a")
+    assert caught.value.stage == "parameters"
+
+
+def test_the_bucket_does_not_belong_into_the_endpoint(environment):
+    environment.setenv("TOS_ENDPOINT", "https://bucket.tos-cn-beijing.volces.com")
+    with pytest.raises(ParameterError, match="remove 'bucket'"):
+        check_writable("tos://bucket/a")
+
+
+@pytest.mark.parametrize("output_dir", ["http://host/a", "https://host/a"])
+def test_http_is_for_reading_only(output_dir):
+    with pytest.raises(KeyframesError, match="for reading only"):
+        check_writable(output_dir)
