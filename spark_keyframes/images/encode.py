@@ -1,0 +1,94 @@
+"""From an array of pixels to the bytes of an image file, or of Spark's image struct."""
+
+import io
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.errors import KeyframesError
+
+ImageType = Literal[".jpg", ".png"]
+Pixels = npt.NDArray[np.uint8]
+
+CV_8UC3 = 16  # OpenCV's number for three channels of 8 bits; `ImageSchema.ocvTypes` has it too
+
+_CONTENT_TYPES: dict[str, str] = {".jpg": "image/jpeg", ".png": "image/png"}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    ".jpg": {"format": "JPEG", "quality": 90},
+    ".png": {"format": "PNG", "compress_level": 1},  # higher levels take much longer for little
+}
+
+
+def encode_image(rgb: Pixels, img_type: ImageType) -> bytes:
+    """Encode a frame as an image file without metadata.
+
+    The same pixels give the same bytes, so a task that is tried again stores the same object.
+
+    Args:
+        rgb: uint8, shape (height, width, 3), RGB.
+        img_type: ".jpg" (quality 90) or ".png" (lossless).
+
+    Raises:
+        KeyframesError: the array is no RGB image, or too large for the format; stage "encode".
+    """
+    from PIL import Image
+
+    _check(rgb)
+    content_type(img_type)
+    file = io.BytesIO()
+    try:
+        Image.fromarray(rgb).save(file, **_OPTIONS[img_type])
+    except (OSError, ValueError, SystemError) as error:
+        height, width, _ = rgb.shape
+        raise KeyframesError(
+            f"cannot encode a frame of {width}×{height} pixels as {img_type}: {error}; JPEG ends "
+            "at 65500 pixels a side, use img_type='.png'",
+            stage="encode",
+        ) from error
+    return file.getvalue()
+
+
+def content_type(img_type: ImageType) -> str:
+    """Return the media type of `img_type`, for the storage that keeps the image."""
+    try:
+        return _CONTENT_TYPES[img_type]
+    except KeyError:
+        raise KeyframesError(
+            f"img_type must be one of {', '.join(map(repr, get_args(ImageType)))}, got "
+            f"{img_type!r}",
+            stage="encode",
+        ) from None
+
+
+def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
+    """Return a frame as a row of Spark's image schema, `pyspark.ml.image.ImageSchema`.
+
+    Args:
+        rgb: uint8, shape (height, width, 3), RGB.
+        origin: where the image is stored, or empty.
+
+    Returns:
+        The fields in the schema's order. `data` is a memoryview of height × width × 3 bytes, row
+        by row, BGR, as OpenCV and `ImageSchema.toNDArray` have it.
+    """
+    _check(rgb)
+    height, width, channels = rgb.shape
+    return {
+        "origin": origin,
+        "height": height,
+        "width": width,
+        "nChannels": channels,
+        "mode": CV_8UC3,
+        # One copy, that which swaps the channels; Arrow reads the memoryview as it is.
+        "data": np.ascontiguousarray(rgb[:, :, ::-1]).reshape(-1).data,
+    }
+
+
+def _check(rgb: Pixels) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise KeyframesError(
+            "a frame must be a uint8 array of shape (height, width, 3), got "
+            f"{rgb.dtype} {rgb.shape}",
+            stage="encode",
+        )

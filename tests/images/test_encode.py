@@ -1,0 +1,98 @@
+import io
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.images.encode import CV_8UC3, content_type, encode_image, spark_image
+
+
+def picture(height: int = 360, width: int = 640) -> np.ndarray:
+    """Smooth colours with one hard edge, as frames have."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rgb = np.stack([x / width * 255, y / height * 255, 128 + 60 * np.sin(x / 40)], axis=2)
+    rgb[height // 4 : height // 2, width // 4 : width // 2] = (200, 40, 30)
+    return rgb.astype(np.uint8)
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+def test_png_is_lossless():
+    assert np.array_equal(decoded(encode_image(picture(), ".png")), picture())
+
+
+def test_jpeg_is_small_and_close():
+    data = encode_image(picture(), ".jpg")
+    error = decoded(data).astype(np.float64) - picture()
+    assert 10 * np.log10(255**2 / np.mean(error**2)) > 38  # dB
+    assert len(data) < picture().size / 15
+
+
+@pytest.mark.parametrize("img_type", [".jpg", ".png"])
+def test_the_same_pixels_give_the_same_bytes_whatever_their_layout(img_type):
+    flipped = picture()[::-1, ::-1].copy()[::-1, ::-1]  # equal, not contiguous
+    assert encode_image(picture(), img_type) == encode_image(flipped, img_type)
+
+
+@pytest.mark.parametrize(("img_type", "format"), [(".jpg", "JPEG"), (".png", "PNG")])
+def test_an_image_is_of_its_type_and_holds_no_metadata(img_type, format):
+    image = Image.open(io.BytesIO(encode_image(picture(), img_type)))
+    assert (image.format, image.size, image.mode) == (format, (640, 360), "RGB")
+    assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert not image.getexif()
+    assert content_type(img_type) == f"image/{format.lower()}"
+
+
+def test_the_smallest_frame():
+    for img_type in (".jpg", ".png"):
+        assert decoded(encode_image(picture(1, 1), img_type)).shape == (1, 1, 3)
+
+
+def test_a_frame_too_large_for_jpeg_says_what_to_use():
+    wide = np.zeros((1, 70_000, 3), np.uint8)
+    with pytest.raises(
+        KeyframesError, match=r"70000×1 pixels as \.jpg.*img_type='\.png'"
+    ) as caught:
+        encode_image(wide, ".jpg")
+    assert caught.value.stage == "encode"
+    assert decoded(encode_image(wide, ".png")).shape == wide.shape
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [picture().astype(np.float32), picture()[..., 0], picture()[:0], np.zeros((2, 2, 4), np.uint8)],
+)
+def test_what_is_no_frame_is_refused(frame):
+    for encode in (lambda: encode_image(frame, ".jpg"), lambda: spark_image(frame)):
+        with pytest.raises(KeyframesError, match=r"uint8 array of shape \(height, width, 3\), got"):
+            encode()
+
+
+def test_an_unknown_type_names_the_known_ones():
+    with pytest.raises(KeyframesError, match=r"'\.jpg', '\.png', got '\.gif'"):
+        encode_image(picture(), ".gif")
+
+
+def test_sparks_image_struct_reads_back_as_the_frame():
+    from pyspark.ml.image import ImageSchema
+    from pyspark.sql import Row
+
+    image = spark_image(picture(), origin="tos://bucket/a.jpg")
+    assert list(image) == ["origin", "height", "width", "nChannels", "mode", "data"]
+    schema = type(ImageSchema)()
+    vars(schema)["imageFields"] = list(image)  # the real one asks a running JVM for them
+    row = Row(**image | {"data": bytearray(image["data"])})
+    array = schema.toNDArray(row)
+    assert np.array_equal(array[..., ::-1], picture())
+    assert row.mode == CV_8UC3 == 16
+
+
+def test_arrow_takes_the_memoryview_as_binary():
+    image = spark_image(picture())
+    assert isinstance(image["data"], memoryview)
+    array = pa.array([image["data"]], pa.binary())
+    assert array[0].as_py() == picture()[..., ::-1].tobytes()
