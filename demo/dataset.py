@@ -1,0 +1,80 @@
+"""Drawings to train and test on, each by its own seed."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from demo.drawing.objects import KINDS
+from demo.scene import Scene, random_scene, snapshot
+
+TRAIN, VALIDATION, EVALUATION, TESTS = range(4)
+"""First part of every seed: what is drawn for one purpose is never drawn for another."""
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Square drawings and the scenes that they show."""
+
+    pixels: NDArray[np.uint8]
+    """RGB, shape (count, side, side, 3)."""
+    scenes: list[Scene]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A video of several scenes, no object twice, and the object that is asked for."""
+
+    wanted: str
+    scenes: list[Scene]
+    frames: list[Image.Image]
+    """Candidate frames in the order of the video."""
+    shown: list[str]
+    """The object in each frame."""
+
+
+def draw_dataset(count: int, purpose: int, *, side: int = 96, processes: int = 2) -> Drawings:
+    """Draw `count` scenes as a camera's middle square sees them, each object equally often."""
+    # A fork after torch has started its threads may hang.
+    context = multiprocessing.get_context("spawn")
+    jobs = [(purpose, i, side) for i in range(count)]
+    with context.Pool(processes) as pool:
+        drawn = pool.starmap(_draw, jobs, chunksize=256)
+    return Drawings(np.stack([pixels for pixels, _ in drawn]), [scene for _, scene in drawn])
+
+
+def draw_trials(
+    count: int,
+    purpose: int,
+    *,
+    scenes: int = 5,
+    frames_per_scene: int = 2,
+    height: int = 360,
+) -> Iterator[Trial]:
+    """Draw candidate frames of `count` short videos in 16:9, each asked for one of its objects."""
+    for i in range(count):
+        rng = np.random.default_rng([purpose, 1, i])
+        names = [str(name) for name in rng.choice(list(KINDS), scenes, replace=False)]
+        video = [
+            random_scene(rng, name, start=4.0 * k, end=4.0 * (k + 1))
+            for k, name in enumerate(names)
+        ]
+        frames = [
+            snapshot(scene, float(progress), height, rng)
+            for scene in video
+            for progress in rng.uniform(0, 1, frames_per_scene)
+        ]
+        shown = [scene.object for scene in video for _ in range(frames_per_scene)]
+        yield Trial(str(rng.choice(names)), video, frames, shown)
+
+
+def _draw(purpose: int, index: int, side: int) -> tuple[NDArray[np.uint8], Scene]:
+    rng = np.random.default_rng([purpose, 0, index])
+    names = list(KINDS)
+    scene = random_scene(rng, names[index % len(names)])
+    return np.asarray(snapshot(scene, float(rng.uniform(0, 1)), side, rng, aspect=1.0)), scene
