@@ -1,1 +1,6 @@
-"""Encoding selected frames and naming the objects that hold them."""
+"""Encoding selected frames, naming the objects that hold them, and showing them on a sheet."""
+
+from spark_keyframes.images.encode import ImgType, content_type, encode_image, spark_image
+from spark_keyframes.images.keys import image_url
+
+__all__ = ["ImgType", "content_type", "encode_image", "image_url", "spark_image"]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from spark_keyframes.errors import KeyframesError
 
-ImageType = Literal[".jpg", ".png"]
+ImgType = Literal[".jpg", ".png"]
 Pixels = npt.NDArray[np.uint8]
 
 CV_8UC3 = 16  # OpenCV's number for three channels of 8 bits; `ImageSchema.ocvTypes` has it too
@@ -20,7 +20,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def encode_image(rgb: Pixels, img_type: ImageType) -> bytes:
+def encode_image(rgb: Pixels, img_type: ImgType) -> bytes:
     """Encode a frame as an image file without metadata.
 
     The same pixels give the same bytes, so a task that is tried again stores the same object.
@@ -49,14 +49,13 @@ def encode_image(rgb: Pixels, img_type: ImageType) -> bytes:
     return file.getvalue()
 
 
-def content_type(img_type: ImageType) -> str:
+def content_type(img_type: ImgType) -> str:
     """Return the media type of `img_type`, for the storage that keeps the image."""
     try:
         return _CONTENT_TYPES[img_type]
     except KeyError:
         raise KeyframesError(
-            f"img_type must be one of {', '.join(map(repr, get_args(ImageType)))}, got "
-            f"{img_type!r}",
+            f"img_type must be one of {', '.join(map(repr, get_args(ImgType)))}, got {img_type!r}",
             stage="encode",
         ) from None
 

@@ -10,14 +10,12 @@ from spark_keyframes.images.keys import image_url, safe_stem
 HASH = "0123456789abcdef" * 4
 
 
-def url(
-    output_dir: str = "tos://bucket/keyframes", stem: str = "cooking", frame_id: int = 12
-) -> str:
+def url(output_dir: str = "tos://bucket/a", stem: str = "cooking", frame_id: int = 12) -> str:
     return image_url(output_dir, stem=stem, identity=HASH, frame_id=frame_id, img_type=".jpg")
 
 
 def test_the_name_of_a_frame():
-    assert url() == "tos://bucket/keyframes/cooking-0123456789abcdef/00000012.jpg"
+    assert url() == "tos://bucket/a/cooking-0123456789abcdef/00000012.jpg"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +59,7 @@ def test_stems(stem, safe):
 def test_any_stem_stays_inside_and_needs_no_escaping(stem, frame_id):
     found = url(stem=stem, frame_id=frame_id)
     path = PurePosixPath(urlsplit(found).path)
-    assert path.parent.parent == PurePosixPath("/keyframes")
+    assert path.parent.parent == PurePosixPath("/a")
     assert not urlsplit(found).query
     assert not urlsplit(found).fragment
     assert len(path.parent.name.encode()) <= 117
