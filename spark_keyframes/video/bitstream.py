@@ -1,0 +1,208 @@
+"""What only the coded bytes tell: where decoding may start, what is shown, what may be skipped.
+
+Containers flag keyframes too freely (H.264 with intra refresh, broadcasts) and never say which
+VP8 and VP9 packets are hidden reference frames. References: H.264 (ITU-T H.264 7.3, D.1), HEVC
+(ITU-T H.265 7.3.1, 7.4.2.2), VP8 (RFC 6386 9.1), VP9 (bitstream specification 6.2, Annex B).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+_RECOVERY_POINT = 6
+_WHOLE_SEI = 64  # bytes of an SEI or SPS that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFacts:
+    """What the bytes of a packet say."""
+
+    is_random_access: bool = False
+    """Decoding may start here, and every later frame in presentation order is exact."""
+    is_shown: bool = True
+    """The packet yields a frame that is presented."""
+    temporal_layer: int = 0
+    """HEVC's TemporalId: frames may only refer to the same or lower layers."""
+    has_fields: bool = False
+    """H.264: the stream may code fields as pictures of their own, two packets for a frame."""
+
+
+def length_size_of(codec: str, extradata: bytes | None) -> int:
+    """Bytes of a NAL unit's length prefix; 0: start codes (Annex B)."""
+    if not extradata or extradata[0] != 1:
+        return 0
+    if codec == "h264" and len(extradata) > 6:
+        return (extradata[4] & 3) + 1
+    if codec == "hevc" and len(extradata) > 22:
+        return (extradata[21] & 3) + 1
+    return 0
+
+
+def h264_may_have_fields(extradata: bytes | None) -> bool:
+    """Whether the sequence parameters in the container's header allow field pictures."""
+    if not extradata:
+        return False
+    if extradata[0] != 1:
+        units = list(nal_units(extradata, 0))
+    else:
+        units, position = [], 6
+        for _ in range(extradata[5] & 31 if len(extradata) > 6 else 0):
+            size = int.from_bytes(extradata[position : position + 2], "big")
+            units.append(memoryview(extradata)[position + 2 : position + 2 + size])
+            position += 2 + size
+    return any(len(unit) > 3 and unit[0] & 31 == 7 and _sps_has_fields(unit) for unit in units)
+
+
+def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFacts:
+    """Facts about a packet of `codec`; `length_size` as `length_size_of` gives it."""
+    if codec == "h264":
+        return _inspect_h264(data, length_size)
+    if codec == "hevc":
+        return _inspect_hevc(data, length_size)
+    if codec == "vp8":
+        return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
+    return PacketFacts(is_shown=codec != "vp9" or _vp9_is_shown(data))
+
+
+def nal_units(data: memoryview | bytes, length_size: int) -> Iterator[memoryview]:
+    """The NAL units of a packet; those before the first slice are cheap to reach."""
+    view = memoryview(data)
+    if length_size:
+        position = 0
+        while position + length_size < len(view):
+            start = position + length_size
+            position = start + int.from_bytes(view[position:start], "big")
+            yield view[start:position]
+        return
+    raw = bytes(data)
+    start = raw.find(b"\0\0\1")
+    while start >= 0:
+        stop = raw.find(b"\0\0\1", start + 3)
+        yield view[start + 3 : stop if stop >= 0 else len(raw)]
+        start = stop
+
+
+def _inspect_h264(data: memoryview | bytes, length_size: int) -> PacketFacts:
+    is_recovery = has_fields = False
+    for unit in nal_units(data, length_size):
+        if not unit:
+            continue
+        kind = unit[0] & 31
+        if kind == 5:
+            return PacketFacts(is_random_access=True, has_fields=has_fields)
+        if kind == 6:
+            is_recovery |= _is_exact_recovery_point(unit)
+        elif kind == 7:
+            has_fields |= _sps_has_fields(unit)
+        elif 1 <= kind <= 4:
+            break
+    return PacketFacts(is_random_access=is_recovery, has_fields=has_fields)
+
+
+def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
+    for unit in nal_units(data, length_size):
+        if len(unit) > 2 and unit[0] >> 1 & 63 < 32:
+            kind = unit[0] >> 1 & 63
+            return PacketFacts(is_random_access=16 <= kind <= 21, temporal_layer=(unit[1] & 7) - 1)
+    return PacketFacts(is_shown=False)
+
+
+def _vp9_is_shown(data: memoryview | bytes) -> bool:
+    if data[-1] & 0b11100000 == 0b11000000:  # superframe: hidden frames travel with a shown one
+        return True
+    profile = (data[0] >> 5 & 1) | (data[0] >> 4 & 1) << 1
+    bits = data[0] << (1 if profile == 3 else 0)
+    shows_existing, shows_this = bits >> 3 & 1, bits >> 1 & 1
+    return bool(shows_existing or shows_this)
+
+
+class _Bits:
+    """Reads the payload of a NAL unit, from after its one-byte header, bit by bit."""
+
+    def __init__(self, unit: memoryview | bytes) -> None:
+        payload = bytes(unit[1 : _WHOLE_SEI * 8]).replace(b"\0\0\3", b"\0\0")
+        self._value = int.from_bytes(payload, "big")
+        self._left = len(payload) * 8
+
+    def u(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise EOFError
+        return self._value >> self._left & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        code = self.ue()
+        return (code + 1) // 2 if code & 1 else -(code // 2)
+
+
+def _is_exact_recovery_point(unit: memoryview) -> bool:
+    """Whether an SEI says that decoding may start here and is exact from this very frame on."""
+    bits = _Bits(unit)
+    try:
+        while True:
+            kind = size = 0
+            while (byte := bits.u(8)) == 255:
+                kind += 255
+            kind += byte
+            while (byte := bits.u(8)) == 255:
+                size += 255
+            size += byte
+            if kind == _RECOVERY_POINT:
+                recovery_frame_count, exact_match = bits.ue(), bits.u(1)
+                return recovery_frame_count == 0 and exact_match == 1
+            bits.u(8 * size)
+    except EOFError:
+        return False
+
+
+def _sps_has_fields(unit: memoryview) -> bool:
+    bits = _Bits(unit)
+    try:
+        profile = bits.u(8)
+        bits.u(16)
+        bits.ue()
+        if profile in _CHROMA_PROFILES:
+            chroma_format = bits.ue()
+            if chroma_format == 3:
+                bits.u(1)
+            bits.ue()
+            bits.ue()
+            bits.u(1)
+            if bits.u(1):
+                _skip_scaling_lists(bits, 12 if chroma_format == 3 else 8)
+        bits.ue()
+        poc_type = bits.ue()
+        if poc_type == 0:
+            bits.ue()
+        elif poc_type == 1:
+            bits.u(1)
+            bits.se()
+            bits.se()
+            for _ in range(bits.ue()):
+                bits.se()
+        bits.ue()
+        bits.u(1)
+        bits.ue()
+        bits.ue()
+        return not bits.u(1)
+    except EOFError:
+        return True
+
+
+def _skip_scaling_lists(bits: _Bits, count: int) -> None:
+    for index in range(count):
+        if not bits.u(1):
+            continue
+        last = following = 8
+        for _ in range(16 if index < 6 else 64):
+            if following:
+                following = (last + bits.se()) % 256
+            last = following or last

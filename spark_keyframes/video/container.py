@@ -1,0 +1,170 @@
+"""Opening bytes as a video: only allowed containers, never a URL or a file name for FFmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from spark_keyframes.errors import DecodeError, NotAVideoError, NoVideoStreamError
+
+MAX_PIXELS = 8192 * 4352
+"""Largest picture that is decoded: a little over 8K, 54 MB as 4:2:0. A crafted header of a few
+bytes may promise a picture of gigabytes."""
+
+# Demuxers which read one file and open nothing else. Playlists (hls, dash, concat), session
+# descriptions (sdp, rtsp) and numbered images (image2) would open what the "video" names.
+_VIDEO_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,ivf,"
+    "mjpeg,h264,hevc,m4v,vc1,obu,av1,gif,mxf,dv,h263,rm,nut,yuv4mpegpipe"
+)
+# Sound only, but some hold a cover picture: named here so that the error can say so.
+_AUDIO_FORMATS = "mp3,wav,flac,aac"
+_ALLOWED = f"{_VIDEO_FORMATS},{_AUDIO_FORMATS}"
+
+_FORMAT_OF_EXTENSION = {
+    "mkv": "matroska",
+    "ts": "mpegts",
+    "m2ts": "mpegts",
+    "mpg": "mpeg",
+    "vob": "mpeg",
+    "wmv": "asf",
+    "ogv": "ogg",
+    "m4v": "mp4",
+    "qt": "mov",
+    "y4m": "yuv4mpegpipe",
+}
+
+# One read from Python costs about 10 µs; 256 KB is also what ranged reads over HTTP like.
+_BUFFER_SIZE = 256 * 1024
+
+_MAGIC = (
+    (b"#EXTM3U", "an HLS playlist (m3u8); give the video that it names"),
+    (b"ffconcat", "an FFmpeg concat script; give the videos that it names"),
+    (b"v=0", "an SDP session description"),
+    (b"<?xml", "an XML document, a DASH manifest for example"),
+    (b"<MPD", "a DASH manifest; give the video that it names"),
+    (b"<!doctype html", "an HTML page, perhaps a server's error page"),
+    (b"<html", "an HTML page, perhaps a server's error page"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"%PDF", "a PDF document"),
+    (b"{", "JSON text"),
+)
+
+
+class _NamelessReader:
+    """A file object without `name`: PyAV would hand that to FFmpeg, which guesses from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read: Callable[[int], bytes] = file.read
+        self.seek: Callable[[int, int], int] = file.seek
+        self.tell: Callable[[], int] = file.tell
+
+
+@contextmanager
+def open_container(
+    file: BinaryIO, format_hint: str | None = None
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video from the start of `file`; yields the container and its video stream.
+
+    The format is detected from the content; `format_hint` ("mp4", "mkv", …) is tried only where
+    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError` or `DecodeError`.
+    """
+    container = _open(file, format_hint)
+    with container:
+        stream = _video_stream(container)
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = Discard.all
+        yield container, stream
+
+
+def prepare_codec(codec: VideoCodecContext, *, strict: bool) -> None:
+    """Set up a codec context before its first use; strict: damage is an error, not concealed."""
+    # The limit must also be here: the option given when opening only reaches the probing.
+    codec.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if strict else {})
+    codec.thread_count = 1
+
+
+def _open(file: BinaryIO, format_hint: str | None) -> InputContainer:
+    try:
+        return _try_open(file, None)
+    except av.error.FFmpegError as error:
+        first_error = error
+    hint = format_hint.lower().lstrip(".") if format_hint else ""
+    hint = _FORMAT_OF_EXTENSION.get(hint, hint)
+    # Only where detection found nothing: what was detected as a forbidden format stays forbidden.
+    if isinstance(first_error, av.error.InvalidDataError) and hint in _VIDEO_FORMATS.split(","):
+        try:
+            return _try_open(file, hint)
+        except av.error.FFmpegError:
+            pass
+    raise NotAVideoError(_what_it_is(file)) from first_error
+
+
+def _try_open(file: BinaryIO, container_format: str | None) -> InputContainer:
+    file.seek(0)
+    return av.open(
+        _NamelessReader(file),
+        "r",
+        format=container_format,
+        options={"max_pixels": str(MAX_PIXELS)},
+        container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
+        metadata_errors="replace",
+        buffer_size=_BUFFER_SIZE,
+    )
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    not_a_video = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [s for s in container.streams.video if not s.disposition & not_a_video]
+    if not streams:
+        found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        cover = " (a cover picture is not a video)" if container.streams.video else ""
+        raise NoVideoStreamError(
+            f"the {container.format.name} container holds no video stream, only {found}{cover}"
+        )
+    stream = streams[0]
+    codec = stream.codec_context
+    if codec is None:
+        raise DecodeError(
+            "the video's codec is unknown to this FFmpeg; convert it to H.264, for example with "
+            "ffmpeg -i in -c:v libx264 out.mp4"
+        )
+    if codec.width * codec.height > MAX_PIXELS:
+        raise DecodeError(
+            f"the picture is too large: {codec.width}×{codec.height}, the limit is {MAX_PIXELS} "
+            "pixels (8K); scale the video down"
+        )
+    return stream
+
+
+def _what_it_is(file: BinaryIO) -> str:
+    file.seek(0)
+    head = file.read(512)
+    if not head:
+        return "the video is empty: 0 bytes"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for magic, what in _MAGIC:
+        if text[: len(magic)].lower() == magic.lower():
+            return f"not a video but {what}"
+    if head[4:8] == b"ftyp":
+        return (
+            "an MP4 without a usable index (moov): cut short while it was recorded or copied; "
+            "get a complete copy"
+        )
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
+        return f"not a video but text, it begins with {head[:40].decode('ascii')!r}"
+    return (
+        f"in no video format that is allowed here, it begins with {head[:16].hex(' ')}; "
+        "use e.g. MP4, Matroska, WebM, AVI or MPEG-TS"
+    )

@@ -1,0 +1,285 @@
+"""Opening a video and taking frames from it: the fast path where it is safe, else the sure one."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
+from spark_keyframes.video.container import open_container, prepare_codec
+from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.gops import Counters, RunFailed, decode_run, plan_runs
+from spark_keyframes.video.packets import demux, read_packets
+from spark_keyframes.video.sequential import Clock, decode_all
+from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
+
+_log = logging.getLogger(__name__)
+
+
+class Video(Protocol):
+    """An opened video. Take from one iterator at a time: they share the file."""
+
+    def candidate_count(self, fps: float) -> int | None:
+        """How many candidates there are; None where only decoding can tell."""
+
+    def candidates(self, fps: float) -> Iterator[Frame]:
+        """The frames on screen at k/fps seconds, k = 0, 1, …, each once, in presentation order.
+
+        Raises `ParameterError`, `NoFramesError` or `DecodeError`.
+        """
+
+    def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
+        """The frames with these ids (of `Frame.frame_id`), sorted, each once.
+
+        Raises `ParameterError` for an id that the video does not have, or `DecodeError`.
+        """
+
+    def close(self) -> None:
+        """Free what is held; the file stays open. Frames stay usable."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def open_video(file: BinaryIO, *, format_hint: str | None = None) -> Video:
+    """Open a video from a seekable file of bytes and read its timeline; decodes nothing yet.
+
+    `format_hint` ("mp4") is tried where the content alone does not tell the format. Raises
+    `NotAVideoError`, `NoVideoStreamError`, `NoFramesError` or `DecodeError`.
+    """
+    return AvVideo(file, format_hint=format_hint)
+
+
+class AvVideo:
+    """A video decoded with PyAV in this process, on one thread."""
+
+    def __init__(self, file: BinaryIO, *, format_hint: str | None = None) -> None:
+        self._file = file
+        self._format_hint = format_hint
+        self._opened = ExitStack()
+        self._turn = 0
+        self.counters = Counters()
+        """What decoding has cost so far."""
+        try:
+            self._container, self._stream = self._open()
+            self._table = read_packets(self._container, self._stream)
+        except BaseException:
+            self.close()
+            raise
+        if not len(self._table):
+            self.close()
+            raise NoFramesError("the video stream is empty: it holds no packet")
+        if self._table.distrust:
+            _log.debug("decoding in sequence: %s", self._table.distrust)
+
+    @property
+    def distrust(self) -> str:
+        """Why the video is decoded in sequence; empty where the fast path is taken."""
+        return self._table.distrust
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """When each frame is on screen; None where only decoding can tell."""
+        return self._table.timeline
+
+    def candidate_count(self, fps: float) -> int | None:
+        """How many candidates there are; None where only decoding can tell.
+
+        Frames that turn out to be damaged may leave fewer.
+        """
+        exact_fps(fps)
+        return len(self.timeline.candidate_ids(fps)) if self.timeline else None
+
+    def candidates(self, fps: float) -> Iterator[Frame]:
+        """The frames on screen at k/fps seconds, k = 0, 1, …, each once, in presentation order.
+
+        Where such a frame cannot be decoded, the frame before it stays on screen. Raises
+        `ParameterError`, `NoFramesError` or `DecodeError`.
+        """
+        exact_fps(fps)
+        if self.timeline is not None:
+            frames = self._fast(self.timeline, self.timeline.candidate_ids(fps))
+        else:
+            frames = self._candidates_in_sequence(fps)
+        return self._exclusive(frames)
+
+    def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
+        """The frames with these ids (of `Frame.frame_id`), sorted, each once.
+
+        Raises `ParameterError` for an id that the video does not have, or `DecodeError`.
+        """
+        wanted = sorted({int(frame_id) for frame_id in frame_ids})
+        count = len(self.timeline) if self.timeline is not None else None
+        if wanted and (wanted[0] < 0 or (count is not None and wanted[-1] >= count)):
+            bad = wanted[0] if wanted[0] < 0 else wanted[-1]
+            raise _no_such_frame(bad, count)
+        if self.timeline is not None:
+            frames = self._fast(self.timeline, wanted, exactly=True)
+        else:
+            frames = self._frames_in_sequence(wanted)
+        return self._exclusive(frames)
+
+    def close(self) -> None:
+        """Free what is held; the file stays open. Frames stay usable."""
+        self._turn += 1
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open(self) -> tuple[InputContainer, VideoStream]:
+        self._opened.close()
+        return self._opened.enter_context(open_container(self._file, self._format_hint))
+
+    def _begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
+        """A codec context and all packets from the first; strict: damage is an error."""
+        codec = self._stream.codec_context
+        kept = self._table.kept
+        # A context that is open keeps its options, and what it learnt about the order of frames.
+        # The fast path does not mind; decoding in sequence shall be as if for the first time.
+        if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
+            self._container, self._stream = self._open()
+            codec = self._stream.codec_context
+        if not codec.is_open:
+            prepare_codec(codec, strict=strict)
+        return codec, demux(self._container, self._stream) if kept is None else kept
+
+    def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        self._turn += 1
+        turn = self._turn
+        for frame in frames:
+            yield frame
+            if turn != self._turn:
+                raise RuntimeError("the video was closed, or another iterator was begun")
+
+    def _fast(
+        self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
+    ) -> Iterator[Frame]:
+        done = 0
+        try:
+            codec, packets = self._begin(strict=True)
+            position, source = 0, iter(packets)
+            for run in plan_runs(self._table, frame_ids):
+                if isinstance(packets, list):
+                    part: Iterable[Packet[VideoStream]] = packets[run.start : run.stop]
+                else:
+                    part = islice(source, run.start - position, run.stop - position)
+                    position = run.stop
+                for frame_id, picture in decode_run(codec, part, run, self._table, self.counters):
+                    yield Frame(frame_id, timeline.seconds(frame_id), picture)
+                    done += 1
+        except RunFailed as error:
+            _log.info("decoding in sequence from here: %s", error)
+            yield from self._recover(timeline, frame_ids, done, exactly=exactly)
+
+    def _recover(
+        self, timeline: Timeline, frame_ids: Sequence[int], done: int, *, exactly: bool
+    ) -> Iterator[Frame]:
+        """The frames from frame_ids[done] on; for one that is damaged, the one before it."""
+        last_id = frame_ids[done - 1] if done else -1
+        on_screen: Frame | None = None
+        for picture in self._decode_all():
+            frame_id = bisect_left(timeline.pts, picture.pts) if picture.pts is not None else -1
+            if not 0 <= frame_id < len(timeline) or timeline.pts[frame_id] != picture.pts:
+                continue
+            if on_screen is not None and frame_id <= on_screen.frame_id:
+                continue
+            while done < len(frame_ids) and frame_ids[done] < frame_id:
+                if exactly:
+                    raise _damaged(frame_ids[done])
+                if on_screen is not None and on_screen.frame_id > last_id:
+                    yield on_screen
+                    last_id = on_screen.frame_id
+                done += 1
+            on_screen = Frame(frame_id, timeline.seconds(frame_id), picture)
+            if done < len(frame_ids) and frame_ids[done] == frame_id:
+                yield on_screen
+                last_id = frame_id
+                done += 1
+            if done == len(frame_ids):
+                return
+        if exactly:
+            raise _damaged(frame_ids[done])
+        if on_screen is None:
+            raise DecodeError(f"none of the video's {len(timeline)} frames could be decoded")
+        if on_screen.frame_id > last_id:
+            yield on_screen
+
+    def _decode_all(self) -> Iterator[av.VideoFrame]:
+        codec, packets = self._begin(strict=False)
+        self.counters.decoded += len(self._table)
+        for picture in decode_all(codec, packets):
+            self.counters.frames += 1
+            yield picture
+
+    def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
+        clock = self._clock()
+        step = candidate_step(fps, clock.time_base)
+        last = start = gap = picture = None
+        for frame_id, following in enumerate(self._decode_all()):
+            time = clock.time_of(following)
+            if picture is not None and start is not None:
+                gap = time - start
+                if is_candidate(start, time, step):
+                    yield Frame(frame_id - 1, float(start * clock.time_base), picture)
+            last, start, picture = frame_id, time, following
+        if picture is None or start is None or last is None:
+            raise NoFramesError(
+                f"none of the video's {len(self._table)} packets gave a frame that can be shown"
+            )
+        if is_candidate(start, clock.end_after(picture, gap), step):
+            yield Frame(last, float(start * clock.time_base), picture)
+
+    def _frames_in_sequence(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
+        if not frame_ids:
+            return
+        clock = self._clock()
+        wanted = set(frame_ids)
+        count = 0
+        for frame_id, picture in enumerate(self._decode_all()):
+            time = clock.time_of(picture)
+            count = frame_id + 1
+            if frame_id in wanted:
+                yield Frame(frame_id, float(time * clock.time_base), picture)
+                if frame_id == frame_ids[-1]:
+                    return
+        raise _no_such_frame(frame_ids[-1], count)
+
+    def _clock(self) -> Clock:
+        return Clock(self._stream, trust_pts=self._table.has_pts)
+
+
+def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:
+    return ParameterError(
+        f"the video has no frame {frame_id}; frame ids go from 0"
+        + (f" to {count - 1}" if count is not None else "")
+    )
+
+
+def _damaged(frame_id: int) -> DecodeError:
+    return DecodeError(f"frame {frame_id} is damaged and cannot be decoded")

@@ -1,0 +1,202 @@
+"""One demux-only pass: the packets of a video, and whether their timestamps can be trusted."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from spark_keyframes.video.bitstream import (
+    PacketFacts,
+    h264_may_have_fields,
+    inspect,
+    length_size_of,
+)
+from spark_keyframes.video.timeline import Timeline, end_of
+
+# Codecs where decoding may start at a keyframe and each packet is known to yield one frame or
+# none. All others are decoded in sequence.
+_INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
+_SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | _INTRA_ONLY
+# Those whose decoder leaves out non-reference frames without touching any other frame. FFmpeg's
+# VP8 can too, but libvpx marks no frame so; VP9 and dav1d cannot per packet.
+SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
+
+_PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE
+_NO_KEY_CODECS = {"h264", "hevc", "vp8", "vp9"}  # the bytes say more than the container
+
+# Packets of a small video stay in memory, so that it is not opened and probed a second time:
+# for a clip of ten seconds, probing is up to a tenth of all the work.
+_KEEP_BYTES = 32 * 1024 * 1024
+
+_RANDOM_ACCESS, _SHOWN, _KEEP = 1, 2, 4
+
+
+@dataclass
+class PacketTable:
+    """All packets of a video stream in decode order, without their data."""
+
+    time_base: Fraction
+    pts: array[int] = field(default_factory=lambda: array("q"))
+    """Presentation timestamps in units of `time_base`; 0 where there is none."""
+    flags: bytearray = field(default_factory=bytearray)
+    presented: Sequence[int] = ()
+    """Packet indexes in presentation order: presented[frame_id]."""
+    timeline: Timeline | None = None
+    """None where only decoding tells which frames there are."""
+    distrust: str = ""
+    """Why there is no timeline."""
+    kept: list[Packet[VideoStream]] | None = None
+    """The packets themselves, where all of them are small enough to be kept."""
+    has_pts: bool = True
+    """Whether decoded frames carry presentation timestamps, be they repeated or out of order."""
+    gop_starts: Sequence[int] = ()
+    """Indexes of the packets where decoding may start."""
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def may_skip(self, index: int) -> bool:
+        """Whether the decoder may leave this packet out if it holds a non-reference frame."""
+        return not self.flags[index] & _KEEP
+
+    def gop_of(self, index: int) -> int:
+        """Which GOP holds the packet."""
+        return bisect_right(self.gop_starts, index) - 1
+
+
+def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of `stream`, up to where the container is damaged."""
+    try:
+        # An empty packet in the middle would tell the decoder that the video ends.
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except av.error.FFmpegError:
+        return
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> PacketTable:
+    """Read all packets of `stream`, without decoding any."""
+    codec = stream.codec_context
+    name = codec.name
+    table = PacketTable(time_base=stream.time_base or Fraction(1, 1_000_000), kept=[])
+    length_size = length_size_of(name, codec.extradata)
+    layers = array("b")
+    is_reordered_avi = container.format.name == "avi" and codec.has_b_frames
+    table.has_pts = not is_reordered_avi
+    doubts = set(_doubts_about_stream(stream))
+    if is_reordered_avi:
+        doubts.add("AVI has no presentation timestamps, and the frames are reordered")
+    durations = array("q")
+    kept_bytes = 0
+    last_dts: int | None = None
+    for packet in demux(container, stream):
+        if table.kept is not None:
+            kept_bytes += packet.size
+            table.kept.append(packet)
+            if kept_bytes > _KEEP_BYTES:
+                table.kept = None
+        pts, dts = packet.pts, packet.dts
+        if pts is None:
+            doubts.add("a timestamp is missing")
+            table.has_pts = False
+        if dts is not None:
+            if last_dts is not None and dts < last_dts:
+                doubts.add("decoding timestamps go backwards")
+            last_dts = dts
+        if packet.is_corrupt:
+            doubts.add("a packet is corrupt")
+        if len(table.pts) and packet.has_sidedata("new_extradata"):
+            doubts.add("the codec's parameters change")
+        facts = _facts(name, packet, length_size)
+        if facts.has_fields:
+            doubts.add("pictures may be single fields")
+        layers.append(facts.temporal_layer)
+        is_shown = facts.is_shown and not packet.is_discard
+        table.pts.append(pts or 0)
+        table.flags.append(
+            (_RANDOM_ACCESS if facts.is_random_access else 0) | (_SHOWN if is_shown else 0)
+        )
+        durations.append(packet.duration or 0)
+    _keep_lower_layers(table, layers)
+    _build_timeline(table, durations, stream, doubts)
+    return table
+
+
+def _doubts_about_stream(stream: VideoStream) -> list[str]:
+    codec = stream.codec_context
+    doubts = []
+    if codec.name not in _SEEKABLE:
+        doubts.append(f"codec {codec.name} is decoded in sequence only")
+    if codec.name in {"h264", "mpeg2video"} and codec.field_order != _PROGRESSIVE:
+        doubts.append("pictures may be single fields")
+    if codec.name == "h264" and h264_may_have_fields(codec.extradata):
+        doubts.append("pictures may be single fields")
+    return doubts
+
+
+def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:
+    is_keyframe = packet.is_keyframe
+    if codec not in _NO_KEY_CODECS or (codec == "h264" and not is_keyframe):
+        return PacketFacts(is_random_access=is_keyframe and codec != "h264")
+    facts = inspect(codec, memoryview(packet), length_size)
+    if codec == "vp9":
+        return PacketFacts(is_random_access=is_keyframe, is_shown=facts.is_shown)
+    return facts
+
+
+def _keep_lower_layers(table: PacketTable, layers: array[int]) -> None:
+    # HEVC's "non-reference" only says so for the frame's own temporal layer: a higher layer may
+    # still refer to it.
+    top = max(layers, default=0)
+    for index, layer in enumerate(layers):
+        if layer < top:
+            table.flags[index] |= _KEEP
+
+
+def _build_timeline(
+    table: PacketTable, durations: array[int], stream: VideoStream, doubts: set[str]
+) -> None:
+    pts, flags = table.pts, table.flags
+    table.gop_starts = [i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS]
+    order = sorted((i for i, flag in enumerate(flags) if flag & _SHOWN), key=pts.__getitem__)
+    doubts |= _doubts_about_order(table, order)
+    if doubts:
+        table.distrust = "; ".join(sorted(doubts))
+        return
+    table.presented = order
+    times = array("q", (pts[i] for i in order))
+    rate = stream.average_rate or stream.guessed_rate
+    frame_duration = round(1 / (rate * table.time_base)) if rate else 1
+    end = end_of(times, durations[order[-1]], frame_duration=frame_duration)
+    table.timeline = Timeline(times, table.time_base, end)
+
+
+def _doubts_about_order(table: PacketTable, order: Sequence[int]) -> set[str]:
+    pts = table.pts
+    if not order:
+        return {"no packet is shown"}
+    if not table.gop_starts or table.gop_starts[0] != 0:
+        return {"the video does not begin with a keyframe"}
+    doubts = set()
+    if any(pts[a] == pts[b] for a, b in pairwise(order)):
+        doubts.add("a timestamp is repeated")
+    stops = [*table.gop_starts[1:], len(pts)]
+    # Frames that precede the first keyframe in presentation, but not in the file, refer to frames
+    # which were cut off: whether they are shown is the decoder's decision.
+    if min(pts[: stops[0]]) < pts[0]:
+        doubts.add("the first keyframe has leading frames")
+    latest = pts[0] - 1
+    for start, stop in zip(table.gop_starts, stops, strict=True):
+        if pts[start] <= latest:
+            doubts.add("timestamps go backwards")
+            break
+        latest = max(pts[start:stop])
+    return doubts

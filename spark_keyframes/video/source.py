@@ -1,0 +1,150 @@
+"""The value of a row, of whatever kind, as a readable file with a name and an identity."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import TracebackType
+from typing import BinaryIO, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from spark_keyframes.errors import InvalidBase64Error, ParameterError, SourceTypeError
+from spark_keyframes.storage import open_url, redact_url
+
+VideoSrcType = Literal["video_url", "video_base64", "video_binary"]
+_STEM_WITHOUT_URL = "video"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One video, opened: a context manager that closes the file."""
+
+    name: str
+    """For people and logs: the URL without query and user info, or "video_binary (12345 bytes)"."""
+
+    stem: str
+    """File stem of the URL's path, "cooking"; "video" for base64 and binary."""
+
+    identity: str
+    """Hex SHA-256 of the URL as given, or of the video's bytes for base64 and binary alike."""
+
+    file: BinaryIO
+    """Seekable, at its start."""
+
+    format_hint: str | None
+    """`video_format` for base64 and binary, None for URLs."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    value: str | bytes | bytearray | memoryview,
+    *,
+    video_src_type: VideoSrcType = "video_url",
+    video_format: str = "mp4",
+) -> Source:
+    """Open the value of a row: `with open_source("cooking.mp4") as source: …`.
+
+    Raises `SourceTypeError` for a value that is empty or of another type than `video_src_type`
+    says, `InvalidBase64Error`, and what `spark_keyframes.storage.open_url` raises.
+    """
+    if video_src_type == "video_url":
+        return _from_url(value)
+    if video_src_type == "video_base64":
+        return _from_bytes(_decode_base64(value), video_src_type, video_format)
+    if video_src_type == "video_binary":
+        return _from_bytes(_as_bytes(value), video_src_type, video_format)
+    raise ParameterError(
+        "video_src_type must be one of 'video_url', 'video_base64', 'video_binary', "
+        f"got {video_src_type!r}"
+    )
+
+
+def _from_url(value: object) -> Source:
+    if not isinstance(value, str):
+        raise SourceTypeError(
+            f"video_src_type='video_url' needs a string, got {type(value).__name__}; "
+            "use video_src_type='video_binary' for the bytes of videos"
+        )
+    if not value.strip():
+        raise SourceTypeError("the video's URL is empty; use null for a row without a video")
+    name = redact_url(value)
+    # In a local path "?", "#" and "%" are letters like any other.
+    path = unquote(urlsplit(value).path) if "://" in value else value
+    return Source(
+        name=name,
+        stem=PurePosixPath(path).stem or _STEM_WITHOUT_URL,
+        identity=hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest(),
+        file=open_url(value),
+        format_hint=None,
+    )
+
+
+def _from_bytes(data: bytes, video_src_type: str, video_format: str) -> Source:
+    if not data:
+        raise SourceTypeError(f"the {video_src_type} value is empty; use null for no video")
+    return Source(
+        name=f"{video_src_type} ({len(data)} bytes)",
+        stem=_STEM_WITHOUT_URL,
+        identity=hashlib.sha256(data).hexdigest(),
+        file=io.BytesIO(data),
+        format_hint=video_format,
+    )
+
+
+def _as_bytes(value: object) -> bytes:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise SourceTypeError(
+            f"video_src_type='video_binary' needs bytes, got {type(value).__name__}; use "
+            "video_src_type='video_url' or 'video_base64' for strings"
+        )
+    return bytes(value)
+
+
+def _decode_base64(value: object) -> bytes:
+    if isinstance(value, str):
+        try:
+            text = value.encode("ascii")
+        except UnicodeEncodeError as error:
+            raise InvalidBase64Error(
+                f"the video is not base64: character {error.object[error.start]!r} at position "
+                f"{error.start}; give the standard alphabet A–Z a–z 0–9 + /"
+            ) from None
+    elif isinstance(value, bytes | bytearray | memoryview):
+        text = bytes(value)
+    else:
+        raise SourceTypeError(
+            f"video_src_type='video_base64' needs a string, got {type(value).__name__}"
+        )
+    if text[:5].lower() == b"data:":
+        header, comma, text = text.partition(b",")
+        if not comma or not header.lower().endswith(b";base64"):
+            raise InvalidBase64Error(
+                f"the video is a data URL without base64, it begins with {bytes(header[:40])!r}; "
+                "give data:video/mp4;base64,…"
+            )
+    text = b"".join(text.split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise InvalidBase64Error(
+            f"the video is not base64 ({error}); its {len(text)} characters begin with "
+            f"{text[:20]!r}"
+        ) from None
