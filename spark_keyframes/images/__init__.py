@@ -2,5 +2,14 @@
 
 from spark_keyframes.images.encode import ImgType, content_type, encode_image, spark_image
 from spark_keyframes.images.keys import image_url
+from spark_keyframes.images.sheet import SheetFrame, contact_sheet
 
-__all__ = ["ImgType", "content_type", "encode_image", "image_url", "spark_image"]
+__all__ = [
+    "ImgType",
+    "SheetFrame",
+    "contact_sheet",
+    "content_type",
+    "encode_image",
+    "image_url",
+    "spark_image",
+]
