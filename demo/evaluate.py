@@ -15,7 +15,6 @@ from PIL import Image
 from demo.captions import ABSENT
 from demo.dataset import EVALUATION, draw_trials
 from demo.drawing.objects import KINDS
-from spark_keyframes.clip import load_clip
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,8 @@ class Scorer:
     """Cosine similarities by the code that jobs run, in float32 on the CPU."""
 
     def __init__(self, folder: Path) -> None:
+        from spark_keyframes.clip import load_clip
+
         self._clip = load_clip(
             str(folder.parent), folder.name, device=torch.device("cpu"), dtype="float32"
         )

@@ -1,0 +1,125 @@
+"""Draw scenes into an H.264 video, quickly enough for tests.
+
+Each scene is painted once. A frame is then a resized crop of that canvas, made in the encoder's
+own YUV planes, plus a piece of a ready tile of noise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+from PIL import Image
+
+from demo.scene import Scene, paint, view_box
+
+_Planes = tuple[Image.Image, Image.Image, Image.Image]
+
+
+def draw_video(
+    path: Path,
+    scenes: Sequence[Scene],
+    *,
+    size: tuple[int, int] = (1280, 720),
+    fps: int | Fraction = 25,
+    seed: int = 0,
+) -> None:
+    """Draw `scenes`, one after the other, and encode them as H.264.
+
+    Frame n shows the scene with start ≤ n / fps < end.
+
+    Args:
+        path: The file to write; its suffix chooses the container.
+        scenes: In order, the first from 0, each from where the one before ends.
+        size: Width and height in pixels, both even.
+        fps: Frames per second.
+        seed: Chooses the noise. The same arguments give the same pictures.
+    """
+    width, height = size
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = 1 / Fraction(fps)
+        # One thread each for drawing and encoding: more would only wait for one another.
+        stream.options = {"preset": "ultrafast", "crf": "26", "threads": "1"}
+        context = stream.codec_context
+        context.color_range = ColorRange.MPEG
+        context.colorspace = Colorspace.ITU709
+        context.color_primaries = ColorPrimaries.BT709
+        context.color_trc = ColorTrc.BT709
+        with ThreadPoolExecutor(1) as encoder:
+            waiting = None
+            for number, planes in enumerate(_frames(scenes, size, Fraction(fps), seed)):
+                frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+                frame.pts, frame.time_base = number, 1 / Fraction(fps)
+                if waiting is not None:
+                    container.mux(waiting.result())
+                waiting = encoder.submit(stream.encode, frame)
+            if waiting is not None:
+                container.mux(waiting.result())
+        container.mux(stream.encode())
+
+
+def write_scene_list(path: Path, scenes: Sequence[Scene]) -> None:
+    """Write what each scene shows, as a JSON list of start, end, object and caption."""
+    rows = [
+        {"start": s.start, "end": s.end, "object": s.object, "caption": s.caption} for s in scenes
+    ]
+    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _frames(
+    scenes: Sequence[Scene], size: tuple[int, int], fps: Fraction, seed: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Every frame's planes, as one array of shape (height · 3 / 2, width)."""
+    width, height = size
+    aspect = width / height
+    rng = np.random.default_rng(seed)
+    tile = np.clip(rng.standard_normal((height + 97, width + 89), np.float32), -3, 3)
+    number = 0
+    for scene in scenes:
+        planes = _to_planes(paint(scene, height, aspect))
+        noise = np.rint(tile * scene.noise).astype(np.int8).view(np.uint8)
+        while number / fps < scene.end:
+            progress = (float(number / fps) - scene.start) / (scene.end - scene.start)
+            box = view_box(scene, min(max(progress, 0.0), 1.0), height, aspect)
+            luma, *chroma = (
+                np.asarray(
+                    plane.resize(
+                        (width // part, height // part),
+                        Image.Resampling.BILINEAR,
+                        box=(box[0] / part, box[1] / part, box[2] / part, box[3] / part),
+                    )
+                )
+                for plane, part in zip(planes, (1, 2, 2), strict=True)
+            )
+            dy, dx = int(rng.integers(97)), int(rng.integers(89))
+            # The planes leave room for the noise, so that adding modulo 256 never wraps.
+            luma = luma + noise[dy : dy + height, dx : dx + width]
+            yield np.concatenate([luma.ravel(), *(c.ravel() for c in chroma)]).reshape(-1, width)
+            number += 1
+
+
+def _to_planes(picture: Image.Image) -> _Planes:
+    """Convert RGB to BT.709 Y, Cb and Cr in limited range, the latter two at half the size."""
+    width, height = (math.ceil(side / 2) * 2 for side in picture.size)
+    rgb = np.asarray(
+        picture.resize((width, height)) if picture.size != (width, height) else picture
+    )
+    red, green, blue = (rgb[..., i].astype(np.float32) / 255 for i in range(3))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    half = (height // 2, 2, width // 2, 2)
+    chroma = (
+        ((colour - luma) / scale).reshape(half).mean((1, 3))
+        for colour, scale in ((blue, 1.8556), (red, 1.5748))
+    )
+    cb, cr = (Image.fromarray(np.rint(128 + 224 * c).astype(np.uint8)) for c in chroma)
+    return Image.fromarray(np.clip(16 + 219 * luma, 24, 230).astype(np.uint8)), cb, cr
