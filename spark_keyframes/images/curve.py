@@ -182,8 +182,8 @@ def _draw_legend_signs(picture: "Image.Image", legend: Sequence[tuple[float, str
 
 
 def _score_ticks(axes: CurveAxes) -> tuple[list[float], int]:
-    """Return about five round scores, and the decimals that tell them apart."""
-    rough = (axes.high - axes.low) / 5
+    """Return a handful of round scores, and the decimals that tell them apart."""
+    rough = (axes.high - axes.low) / 7
     power = math.floor(math.log10(rough))
     step = next(m for m in (1, 2, 5, 10) if m * 10**power >= rough) * 10.0**power
     return _multiples(step, axes.low, axes.high), max(0, -math.floor(math.log10(step) + 1e-9))

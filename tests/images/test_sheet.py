@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+
+from spark_keyframes.images import SheetFrame, contact_sheet
+from spark_keyframes.images.curve import Curve, axes_for, draw_curve
+from spark_keyframes.images.sheet import WIDTH
+from spark_keyframes.images.text import ACCENT, PAPER, SHADE, clock
+
+COLOURS = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (200, 160, 0), (160, 0, 160)]
+
+
+def frame(index: int, *, height: int = 180, width: int = 320, score: float = 0.25) -> SheetFrame:
+    rgb = np.full((height, width, 3), COLOURS[index % len(COLOURS)], np.uint8)
+    return SheetFrame(rgb=rgb, frame_id=index * 25, timestamp=float(index), score=score)
+
+
+def sheet(count: int, *, candidates: int = 100, **size: int) -> np.ndarray:
+    times = [float(t) for t in range(candidates)]
+    scores = [0.2 + 0.1 * (t % 7) / 7 for t in range(candidates)]
+    picture = contact_sheet(
+        [frame(i, score=scores[i], **size) for i in range(count)],
+        curve_times=times,
+        curve_scores=scores,
+        title="“spoon” in cooking.mp4",
+    )
+    return np.asarray(picture)
+
+
+def boxes_of(picture: np.ndarray, colour: tuple[int, int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold pixels of exactly this colour."""
+    rows, columns = np.nonzero(np.all(picture == colour, axis=2))
+    assert len(rows), f"nothing of colour {colour}"
+    return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+
+
+def test_the_frames_stand_in_order_whole_and_in_their_shape():
+    picture = sheet(4)
+    places = [boxes_of(picture, colour) for colour in COLOURS[:4]]
+    assert [left.start for _, left in places] == sorted(left.start for _, left in places)
+    for rows, columns in places:
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        assert width / height == pytest.approx(320 / 180, rel=0.02)
+        assert np.all(picture[rows, columns] == picture[rows.start, columns.start])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 16, 33, 64])
+@pytest.mark.parametrize(("height", "width"), [(180, 320), (320, 180), (100, 1000), (40, 40)])
+def test_any_number_of_frames_of_any_shape_fits(count, height, width):
+    picture = sheet(count, height=height, width=width)
+    assert picture.shape[1] == WIDTH
+    assert picture.shape[0] < 3500
+    for edge in (picture[:20], picture[-8:], picture[:, :30], picture[:, -30:]):
+        assert np.all(edge == PAPER)
+    for colour in COLOURS[: min(count, 5)]:
+        boxes_of(picture, colour)
+
+
+def test_frames_of_different_shapes_stay_in_their_places():
+    frames = [frame(0), frame(1, height=320, width=180), frame(2, height=20, width=320)]
+    picture = np.asarray(
+        contact_sheet(frames, curve_times=[0, 1, 2], curve_scores=[1, 2, 3], title="")
+    )
+    places = [boxes_of(picture, colour)[1] for colour in COLOURS[:3]]
+    assert places[0].stop < places[1].start
+    assert places[1].stop < places[2].start
+
+
+def curve_picture(curve: Curve):
+    axes = axes_for(curve, 1100, 300)
+    return axes, np.asarray(draw_curve(curve, axes))
+
+
+def near(picture: np.ndarray, x: float, y: float) -> tuple[int, int, int]:
+    return tuple(int(value) for value in picture[round(y), round(x)])
+
+
+def test_a_dot_marks_each_selected_frame_on_the_curve():
+    times = [float(t) for t in range(60)]
+    scores = [0.25 + 0.05 * np.sin(t / 9) for t in times]
+    marks = [(times[i], scores[i]) for i in (0, 14, 40, 59)]
+    axes, picture = curve_picture(Curve(times, scores, marks, spans=[]))
+    for time, score in marks:
+        x, y = axes.x(time), axes.y(score)
+        assert near(picture, x, y) == ACCENT
+        assert near(picture, x, y - 3) == ACCENT
+        assert near(picture, x, y - 9) != ACCENT  # a dot, not a line, above it
+        assert near(picture, x, (y + axes.y(axes.low)) / 2) != PAPER  # a line below it
+    assert near(picture, axes.x(30), axes.y(scores[30])) not in (ACCENT, PAPER)  # not selected
+
+
+def test_higher_scores_are_higher_and_later_times_further_right():
+    axes, _ = curve_picture(Curve([0, 1, 2], [0.1, 0.2, 0.3], [], []))
+    assert axes.y(0.3) < axes.y(0.2) < axes.y(0.1)
+    assert axes.x(0) < axes.x(1) < axes.x(2)
+
+
+def test_spans_are_shaded_where_they_are_and_cut_at_the_ends():
+    curve = Curve([0, 100], [0.2, 0.2], [], spans=[(-50, 10), (40, 60), (200, 300)])
+    axes, picture = curve_picture(curve)
+    y = (axes.y(axes.high) + axes.y(0.2)) / 2 + 3  # between the grid lines
+    shaded = [t for t in range(1, 100) if near(picture, axes.x(t), y) == SHADE]
+    assert shaded == pytest.approx([*range(1, 10), *range(41, 60)], abs=1)
+    assert np.any(np.all(picture[:30] == SHADE, axis=2))  # the legend explains it
+
+
+def test_without_spans_nothing_is_shaded():
+    _, picture = curve_picture(Curve([0, 100], [0.2, 0.3], [(0, 0.2)], []))
+    assert not np.any(np.all(picture == SHADE, axis=2))
+
+
+@pytest.mark.parametrize("scores", [[0.25], [0.25] * 50, [0.0] * 50, [-0.3] * 2])
+def test_a_single_or_constant_score_is_drawn_in_the_middle(scores):
+    times = [float(t) for t in range(len(scores))]
+    axes, picture = curve_picture(Curve(times, scores, [(0.0, scores[0])], []))
+    assert near(picture, axes.x(0), axes.y(scores[0])) == ACCENT
+    assert axes.y(axes.high) < axes.y(scores[0]) < axes.y(axes.low)
+
+
+def test_the_same_input_gives_the_same_picture():
+    assert np.array_equal(sheet(5), sheet(5))
+
+
+def test_long_and_foreign_titles_stay_inside():
+    picture = contact_sheet(
+        [frame(0)], curve_times=[0], curve_scores=[0], title="勺子 spoon\n" * 50, subtitle="s" * 999
+    )
+    assert np.all(np.asarray(picture)[:, -38:] == PAPER)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tenths", "shown"),
+    [
+        (0, True, "0:00.0"),
+        (12.34, True, "0:12.3"),
+        (59.96, True, "1:00.0"),
+        (754.5, True, "12:34.5"),
+        (3600, True, "1:00:00.0"),
+        (90, False, "1:30"),
+        (-0.5, True, "-0:00.5"),
+    ],
+)
+def test_clock(seconds, tenths, shown):
+    assert clock(seconds, tenths=tenths) == shown
+
+
+def test_what_cannot_be_drawn_says_why():
+    with pytest.raises(ValueError, match="at least one keyframe"):
+        contact_sheet([], curve_times=[0], curve_scores=[0], title="")
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        contact_sheet([frame(0)], curve_times=[0, 1], curve_scores=[0], title="")
+    with pytest.raises(ValueError, match="got 0 and 0"):
+        contact_sheet([frame(0)], curve_times=[], curve_scores=[], title="")
