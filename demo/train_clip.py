@@ -34,8 +34,8 @@ _log = logging.getLogger("demo.train_clip")
 class Recipe:
     """How to train."""
 
-    drawings: int = 40_000
-    steps: int = 3_850
+    drawings: int = 32_000
+    steps: int = 2_500
     batch: int = 64
     absent: int = 16
     """Captions of things that no drawing shows, per batch: they teach what does not fit."""
