@@ -1,1 +1,13 @@
 """Keyframes that match a text, spread over the video, on Spark."""
+
+from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.result import Candidates, Keyframes
+from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+
+__all__ = [
+    "Candidates",
+    "Keyframes",
+    "KeyframesError",
+    "ParameterError",
+    "VideoAdaptiveKeyframesSampling",
+]

@@ -1,1 +1,7 @@
-"""CLIP: pixels and texts in, similarities out."""
+"""CLIP: pixels and texts in, cosine similarities out."""
+
+from spark_keyframes.clip.model import Clip, load_clip
+from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
+from spark_keyframes.clip.preprocess import Preprocessor
+
+__all__ = ["Clip", "Dtype", "Precision", "Preprocessor", "load_clip", "resolve_precision"]

@@ -95,6 +95,7 @@ class Survivors:
     """
 
     def __init__(self, selector: Selector, count: int) -> None:
+        self.count = count
         # Each bracket is a heap whose root is the candidate to give up next.
         self._brackets = list(selector.brackets(count))
         self._heaps: list[list[tuple[float, int]]] = [[] for _ in self._brackets]

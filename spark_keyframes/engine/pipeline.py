@@ -1,0 +1,169 @@
+"""Rows in, rows out, in one process: many videos at a time, one model.
+
+Each video has a worker thread that opens, decodes, selects and stores (see VideoTask). The thread
+that iterates over `run` scores the candidates of all of them in shared batches. Outcomes come back
+in the order of the requests, and everything is bounded: videos in flight, queued pixels, frames
+held.
+"""
+
+import contextlib
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from spark_keyframes.engine.accelerator import task_cpus
+from spark_keyframes.engine.task import ByteBudget, CancelledError, Request, VideoTask
+from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.result import Failure, Keyframes
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+Outcome = Keyframes | Failure | None
+
+_HELD_BYTES = 768 * 2**20
+
+
+class Pipeline:
+    """Runs a module over a stream of requests. Knows nothing of Spark or CLIP.
+
+    Arguments:
+        module: what to do with each video.
+        device: where its model runs.
+        writer: stores the keyframes' images; None: they are not stored.
+        workers: videos in flight; default: one more than CPUs, so that one can wait for the
+            network while the others decode.
+        held_bytes: memory for decoded frames that can still be selected; beyond it, frames are
+            decoded a second time when selected.
+    """
+
+    def __init__(
+        self,
+        module: KeyframesModule,
+        *,
+        device: "torch.device",
+        writer: ImageWriter | None = None,
+        workers: int | None = None,
+        held_bytes: int = _HELD_BYTES,
+    ) -> None:
+        self._module = module
+        self._device = device
+        self._writer = writer
+        self._workers = workers or task_cpus() + 1
+        self._held_bytes = held_bytes
+
+    def run(self, requests: Iterable[Request]) -> Generator[Outcome]:
+        """Yield one outcome per request, in order: keyframes, a failure, or None for a null.
+
+        `requests` is read a few ahead, in the calling thread. Closing the iterator ends all work.
+        Raises only what is no single video's fault, such as ModelNotFoundError
+        or CredentialsError.
+        """
+        if self._writer is not None:
+            self._writer.check()
+        self._module.setup(self._device)
+        scorer = _BatchScorer(self._module)
+        budget = ByteBudget(self._held_bytes)
+        tasks: deque[VideoTask] = deque()
+        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="video")
+        source = iter(requests)
+        exhausted = False
+        try:
+            while True:
+                while not exhausted and len(tasks) < self._workers:
+                    request = next(source, None)
+                    if request is None:
+                        exhausted = True
+                        break
+                    task = VideoTask(request, self._module, scorer, budget, self._writer)
+                    tasks.append(task)
+                    if request.video is None or request.text is None:
+                        task.done = True
+                    else:
+                        pool.submit(task.run)
+                if not tasks:
+                    return
+                if tasks[0].done:
+                    yield _logged(tasks.popleft())
+                else:
+                    scorer.step()
+        finally:
+            for task in tasks:
+                task.cancel()
+            scorer.close()
+            pool.shutdown(wait=True)
+            self._module.teardown()
+
+
+def _logged(task: VideoTask) -> Outcome:
+    outcome = task.outcome
+    if isinstance(outcome, Failure):
+        # An error of a kind that this package does not know may be a defect of it: show where.
+        expected = isinstance(outcome.cause, KeyframesError)
+        logger.warning(
+            "no keyframes (%s, %s): %s",
+            outcome.stage,
+            outcome.error,
+            outcome.message,
+            exc_info=None if expected else outcome.cause,
+        )
+    return outcome
+
+
+class _BatchScorer:
+    """Collects candidates of several videos into batches; a Scorer for their tasks."""
+
+    def __init__(self, module: KeyframesModule) -> None:
+        self._module = module
+        self._batch_size = module.parameters.batch_size
+        self._queue: queue.Queue[tuple[VideoTask, torch.Tensor] | None] = queue.Queue(
+            maxsize=2 * self._batch_size
+        )
+        self._batch: list[tuple[VideoTask, torch.Tensor]] = []
+        self._closed = threading.Event()
+
+    def submit(self, task: VideoTask, pixels: "torch.Tensor") -> None:
+        self._put((task, pixels))
+
+    def notify(self) -> None:
+        with contextlib.suppress(CancelledError):
+            self._put(None)
+
+    def _put(self, item: "tuple[VideoTask, torch.Tensor] | None") -> None:
+        while not self._closed.is_set():
+            try:
+                # The timeout only matters on closing: the other side takes no more then.
+                return self._queue.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+        raise CancelledError
+
+    def step(self) -> None:
+        """Wait for news of the tasks; score a batch if one is full, or if a video waits for it."""
+        item = self._queue.get()
+        if item is not None:
+            self._batch.append(item)
+        # The last frames of a video do not wait for another video to fill their batch.
+        waited_for = self._queue.empty() and any(task.decoded for task, _ in self._batch)
+        if len(self._batch) == self._batch_size or waited_for:
+            self._score()
+
+    def _score(self) -> None:
+        batch, self._batch = self._batch, []
+        scores = self._module.predict_step(
+            [pixels for _, pixels in batch], [task.request.text or "" for task, _ in batch]
+        )
+        for (task, _), score in zip(batch, scores.tolist(), strict=True):
+            task.add_score(score)
+
+    def close(self) -> None:
+        """Refuse further submissions and wake whoever waits."""
+        self._closed.set()

@@ -1,0 +1,261 @@
+"""The engine on Spark: a stage of `DataFrame.mapInArrow`.
+
+mapInArrow rather than mapInPandas: columns that pass through are never converted, so that a null
+does not turn a bigint column into floats, and nested and decimal columns stay exact.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from spark_keyframes.engine.accelerator import resolve_device
+from spark_keyframes.engine.pipeline import Outcome, Pipeline
+from spark_keyframes.engine.task import Request
+from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.images import spark_image
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.parameters import VideoSrcType
+from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type, spark_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql.types import StructType
+
+logger = logging.getLogger(__name__)
+
+OnError = Literal["null", "raise"]
+
+_BATCH_BYTES = 64 * 2**20
+_BATCH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the stage reads and writes, by name."""
+
+    input: str
+    output: str
+    passed: list[str]
+    """columns that go through unchanged, in order"""
+    text: str | None = None
+    images: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ArrowStage:
+    """The function that mapInArrow runs in each task. Pickled by name, it is a page of text.
+
+    It lives in an importable module and not in a closure: only then does Python's worker keep the
+    model between tasks.
+    """
+
+    module: KeyframesModule
+    columns: Columns
+    writer: ImageWriter | None
+    on_error: OnError
+
+    def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        """Yield the result rows of a partition, in its order."""
+        device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
+        pipeline = Pipeline(self.module, device=device, writer=self.writer)
+        waiting: deque[_Rows] = deque()
+        for outcome in pipeline.run(self._requests(batches, waiting)):
+            if isinstance(outcome, Failure) and self.on_error == "raise":
+                raise outcome.cause
+            rows = waiting[0]
+            rows.add(outcome)
+            if rows.complete or rows.are_due:
+                yield rows.flush()
+            if rows.complete:
+                waiting.popleft()
+
+    def _requests(
+        self, batches: "Iterable[pa.RecordBatch]", waiting: "deque[_Rows]"
+    ) -> Iterator[Request]:
+        for batch in batches:
+            if batch.num_rows == 0:
+                continue
+            waiting.append(_Rows(batch, self.columns))
+            texts = batch.column(self.columns.text) if self.columns.text else None
+            for index, video in enumerate(cells(batch.column(self.columns.input))):
+                text = self.module.parameters.text if texts is None else texts[index].as_py()
+                yield Request(video=video, text=text)
+
+
+def cells(column: "pa.Array") -> Iterator[Any]:
+    """The values of a text or binary column; bytes as views, for a video is expensive to copy."""
+    import pyarrow as pa
+
+    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    for scalar in column:
+        yield memoryview(scalar.as_buffer()) if binary and scalar.is_valid else scalar.as_py()
+
+
+def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
+    """The documented struct, or None where there is no result."""
+    if not isinstance(outcome, Keyframes):
+        return None
+    return {
+        "tos_paths": outcome.tos_paths,
+        "frame_ids": outcome.frame_ids,
+        "scores": outcome.scores,
+    }
+
+
+def assigned_gpus() -> list[str]:
+    """Addresses of the GPUs that Spark assigned to this task; empty outside of one."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    resources = context.resources() if context is not None else {}
+    return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+class _Rows:
+    """An input batch whose results are coming in, and go out in parts if they are large."""
+
+    def __init__(self, batch: "pa.RecordBatch", columns: Columns) -> None:
+        self._passed = [batch.column(name) for name in columns.passed]
+        self._columns = columns
+        self._left = batch.num_rows
+        self._start = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._keyframes: list[dict[str, Any] | None] = []
+        self._images: list[list[dict[str, Any]] | None] = []
+        self._errors: list[dict[str, Any] | None] = []
+        self._bytes: int = 0
+        self._since: float = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in the result of the next row."""
+        self._left -= 1
+        self._keyframes.append(keyframes_cell(outcome))
+        self._errors.append(
+            {"stage": outcome.stage, "error": outcome.error, "message": outcome.message}
+            if isinstance(outcome, Failure)
+            else None
+        )
+        self._images.append(
+            [spark_image(image, origin=outcome.source) for image in outcome.images]
+            if self._columns.images and isinstance(outcome, Keyframes)
+            else None
+        )
+        if isinstance(outcome, Keyframes):
+            self._bytes += sum(image.nbytes for image in outcome.images)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of the batch has its result."""
+        return self._left == 0
+
+    @property
+    def are_due(self) -> bool:
+        """Whether to pass on what there is: memory stays bounded, and progress is seen."""
+        old = time.monotonic() - self._since > _BATCH_SECONDS
+        return old or self._bytes >= _BATCH_BYTES
+
+    def flush(self) -> "pa.RecordBatch":
+        """The rows added since the last flush."""
+        import pyarrow as pa
+
+        count = len(self._keyframes)
+        arrays = [column.slice(self._start, count) for column in self._passed]
+        names = [*self._columns.passed, self._columns.output]
+        arrays.append(pa.array(self._keyframes, arrow_type(KEYFRAMES_DDL)))
+        if self._columns.images:
+            names.append(self._columns.images)
+            arrays.append(pa.array(self._images, pa.list_(arrow_type(IMAGE_DDL))))
+        if self._columns.error:
+            names.append(self._columns.error)
+            arrays.append(pa.array(self._errors, arrow_type(ERROR_DDL)))
+        self._start += count
+        self._reset()
+        return pa.RecordBatch.from_arrays(arrays, names)
+
+
+def result_schema(schema: "StructType", columns: Columns) -> "StructType":
+    """The input's fields that pass through, then the result's."""
+    from pyspark.sql.types import ArrayType, StructType
+
+    result = StructType([schema[name] for name in columns.passed])
+    result = result.add(columns.output, spark_type(KEYFRAMES_DDL))
+    if columns.images:
+        result = result.add(columns.images, ArrayType(spark_type(IMAGE_DDL)))
+    if columns.error:
+        result = result.add(columns.error, spark_type(ERROR_DDL))
+    return result
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise ParameterError unless `on_error` is an OnError."""
+    if on_error not in get_args(OnError):
+        raise ParameterError(
+            f"on_error must be one of {', '.join(get_args(OnError))}, got {on_error!r}"
+        )
+
+
+def plan_columns(
+    schema: "StructType",
+    *,
+    input_col: str,
+    output_col: str,
+    text_col: str | None,
+    error_col: str | None,
+    video_src_type: VideoSrcType,
+    images: bool,
+    keep_video: bool,
+) -> Columns:
+    """Check the columns on the driver, before anything runs.
+
+    Raises ParameterError: a column is missing, of another type, or there already.
+    """
+    from pyspark.sql.types import BinaryType, StringType
+
+    expected = BinaryType if video_src_type == "video_binary" else StringType
+    input_col = _existing(schema, "input_col", input_col, expected, f"{video_src_type!r} needs")
+    if text_col is not None:
+        text_col = _existing(schema, "text_col", text_col, StringType, "texts are")
+    images_col = f"{output_col}_images" if images else None
+    added = [name for name in (output_col, images_col, error_col) if name]
+    passed = [
+        name
+        for name in schema.names
+        if name != input_col or keep_video or video_src_type == "video_url"
+    ]
+    taken = [name.lower() for name in passed]
+    for name in added:
+        if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
+            raise ParameterError(
+                f"the result would have two columns called {name!r}; "
+                "choose another output_col or error_col, or drop or rename the column"
+            )
+    for name in passed:
+        if taken.count(name.lower()) > 1:
+            raise ParameterError(
+                f"the DataFrame has two columns called {name!r}; drop or rename one first"
+            )
+    return Columns(input_col, output_col, passed, text_col, images_col, error_col)
+
+
+def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:
+    # Spark resolves names without regard to case.
+    for field in schema.fields:
+        if field.name.lower() == name.lower():
+            if isinstance(field.dataType, kind):
+                return field.name
+            raise ParameterError(
+                f"{parameter} {name!r} is of type {field.dataType.simpleString()}, but {reason} "
+                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
+            )
+    raise ParameterError(
+        f"{parameter} {name!r} is not a column of the DataFrame; "
+        f"it has {', '.join(schema.names) or 'none'}"
+    )

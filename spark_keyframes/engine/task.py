@@ -1,0 +1,218 @@
+"""One video on its way from a row's value to its keyframes."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.result import Candidates, Failure, Keyframes
+from spark_keyframes.selection import Survivors
+from spark_keyframes.video import Frame, Source, Video
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Request:
+    """A row's question: which frames of this video match this text."""
+
+    video: Any
+    """path or URL, base64 or bytes, as video_src_type says; None for a null"""
+    text: str | None
+    """None for a null"""
+
+
+class CancelledError(Exception):
+    """The engine was closed while this task was at work."""
+
+
+class ByteBudget:
+    """Memory that the tasks of an engine share for frames which can still be selected."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes if there are as many left."""
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Return what `take` took."""
+        with self._lock:
+            self._left += size
+
+
+class Scorer(Protocol):
+    """Where a task sends its candidates' pixels; their scores come back through `add_score`."""
+
+    def submit(self, task: "VideoTask", pixels: "torch.Tensor") -> None:
+        """Wait for room, then queue; CancelledError once the engine is closed."""
+        ...
+
+    def notify(self) -> None:
+        """Say that a task has sent its last candidate, or is done."""
+        ...
+
+
+class VideoTask:
+    """Carries one video through open, decode, score, select and store.
+
+    `run` works in a thread of its own. Only the scoring is shared with other videos: `run` submits
+    pixels, and the scoring thread answers with `add_score`, in the same order. Frames that can no
+    longer be selected are let go as soon as their scores say so.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        module: KeyframesModule,
+        scorer: Scorer,
+        budget: ByteBudget,
+        writer: ImageWriter | None,
+    ) -> None:
+        self.request = request
+        self.outcome: Keyframes | Failure | None = None
+        self.done = False
+        self.decoded = False
+        """no more candidates will come"""
+        self._module = module
+        self._scorer = scorer
+        self._budget = budget
+        self._writer = writer
+        self._stage = "open"
+        self._frame_ids: list[int] = []
+        self._timestamps: list[float] = []
+        self._scores: list[float] = []
+        self._held: dict[int, Frame] = {}
+        self._survivors: Survivors | None = None
+        self._lock = threading.Lock()
+        self._scored = threading.Event()
+        self._cancelled = False
+
+    def run(self) -> None:
+        """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
+        try:
+            self.outcome = self._keyframes()
+        except Exception as error:  # noqa: BLE001 - whatever a video does, it costs its own row only
+            self.outcome = Failure.of(error, self._stage)
+        finally:
+            for index in list(self._held):
+                self._forget(index)
+            self.decoded = self.done = True
+            self._scorer.notify()
+
+    def cancel(self) -> None:
+        """Make `run` end soon; from any thread."""
+        self._cancelled = True
+        self._scored.set()
+
+    def add_score(self, score: float) -> None:
+        """Take in the score of the next candidate; called by the scoring thread."""
+        with self._lock:
+            index = len(self._scores)
+            self._scores.append(score)
+            if self._survivors is not None and index < self._survivors.count:
+                for out in self._survivors.add(index, score):
+                    self._forget(out)
+            self._check_scored()
+
+    def _keyframes(self) -> Keyframes:
+        with self._module.open_source(self.request.video) as source:
+            self._stage = "demux"
+            with self._module.open_video(source) as video:
+                self._stage = "decode"
+                self._submit_candidates(video)
+                self._stage = "clip"
+                self._wait_for_scores()
+                self._stage = "select"
+                chosen = self._module.select(self._scores)
+                self._stage = "encode"
+                return self._finish(source, video, chosen)
+
+    def _submit_candidates(self, video: Video) -> None:
+        fps = self._module.parameters.fps
+        count = video.candidate_count(fps)
+        if count is not None:
+            self._survivors = self._module.survivors(count)
+        for index, frame in enumerate(video.candidates(fps)):
+            pixels = self._module.preprocess(frame)
+            self._frame_ids.append(frame.frame_id)
+            self._timestamps.append(frame.timestamp)
+            self._hold(index, frame)
+            self._scorer.submit(self, pixels)
+
+    def _hold(self, index: int, frame: Frame) -> None:
+        # Without a trusted timeline nothing says which frames could be let go: hold none.
+        expected = self._survivors is not None and index < self._survivors.count
+        if expected and self._budget.take(frame.nbytes):
+            with self._lock:
+                self._held[index] = frame
+
+    def _forget(self, index: int) -> None:
+        frame = self._held.pop(index, None)
+        if frame is not None:
+            self._budget.give_back(frame.nbytes)
+
+    def _wait_for_scores(self) -> None:
+        with self._lock:
+            self.decoded = True
+            self._check_scored()
+        self._scorer.notify()
+        self._scored.wait()
+        if self._cancelled:
+            raise CancelledError
+
+    def _check_scored(self) -> None:
+        if self.decoded and len(self._scores) == len(self._frame_ids):
+            self._scored.set()
+
+    def _finish(self, source: Source, video: Video, chosen: list[int]) -> Keyframes:
+        images: list[npt.NDArray[np.uint8]] = []
+        keep = self._module.parameters.return_keyframes
+        frame_ids = [self._frame_ids[index] for index in chosen]
+
+        def frames() -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+            for frame in self._full_size(video, chosen):
+                rgb = frame.to_rgb()
+                if keep:
+                    images.append(rgb)
+                yield frame.frame_id, rgb
+
+        tos_paths: list[str] = []
+        if self._writer is not None:
+            tos_paths = self._writer.write(source, frames())
+        elif keep:
+            for _ in frames():
+                pass
+        return Keyframes(
+            tos_paths=tos_paths,
+            frame_ids=frame_ids,
+            scores=[self._scores[index] for index in chosen],
+            timestamps=[self._timestamps[index] for index in chosen],
+            images=images,
+            candidates=Candidates(self._frame_ids, self._timestamps, self._scores),
+            source=source.name,
+            text=self.request.text or "",
+        )
+
+    def _full_size(self, video: Video, chosen: list[int]) -> Iterator[Frame]:
+        """The chosen candidates in order: those held, and the others decoded once more."""
+        missing = [self._frame_ids[index] for index in chosen if index not in self._held]
+        again = video.frames(missing) if missing else iter(())
+        for index in chosen:
+            if index in self._held:
+                yield self._held[index]
+                self._forget(index)
+            else:
+                yield next(again)

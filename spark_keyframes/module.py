@@ -1,0 +1,94 @@
+"""The science of the job, apart from the machinery that runs it."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.clip import Clip, load_clip
+from spark_keyframes.parameters import Parameters
+from spark_keyframes.selection import Selector, Survivors, make_selector
+from spark_keyframes.video import Frame, Source, Video, open_source, open_video
+
+if TYPE_CHECKING:
+    import torch
+
+
+class KeyframesModule:
+    """What to do with a video: which frames, which pixels, which scores, which of them win.
+
+    In the manner of a LightningModule: an engine calls the hooks, first `setup`, and decides when,
+    where and how many at once. This class knows nothing of Spark, threads or storage. Pickled, it
+    is its parameters; the model belongs to the process (see `load_clip`).
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.selector: Selector = make_selector(
+            parameters.selector,
+            max_num_frames=parameters.max_num_frames,
+            t1=parameters.t1,
+            t2=parameters.t2,
+            all_depth=parameters.all_depth,
+        )
+        self._clip: Clip | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_clip": None}
+
+    @property
+    def clip(self) -> Clip:
+        """The model; RuntimeError before `setup`."""
+        if self._clip is None:
+            raise RuntimeError("call setup(device) first: the model is not loaded")
+        return self._clip
+
+    def setup(self, device: "torch.device") -> None:
+        """Load the model on `device`, or take the one that this process has already.
+
+        Raises ModelNotFoundError or ModelError.
+        """
+        self._clip = load_clip(
+            self.parameters.model_path,
+            self.parameters.clip_model_name,
+            device=device,
+            dtype=self.parameters.dtype,
+        )
+
+    def open_source(self, value: Any) -> AbstractContextManager[Source]:
+        """The readable bytes of a row's value."""
+        return open_source(
+            value,
+            video_src_type=self.parameters.video_src_type,
+            video_format=self.parameters.video_format,
+        )
+
+    def open_video(self, source: Source) -> AbstractContextManager[Video]:
+        """The video in these bytes, its timeline known."""
+        return open_video(source.file, format_hint=source.format_hint)
+
+    def preprocess(self, frame: Frame) -> "torch.Tensor":
+        """The 3×S×S uint8 picture that CLIP sees of a frame. Any thread may call it."""
+        return self.clip.preprocessor.pixels(frame.to_rgb())
+
+    def predict_step(
+        self, pixels: "Sequence[torch.Tensor]", texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """Cosine similarities, float32 of shape (N,), of N frames, each to its own text."""
+        import torch
+
+        return self.clip.similarities(torch.stack(list(pixels)), texts)
+
+    def survivors(self, count: int) -> Survivors:
+        """Which of `count` candidates can still be selected, as their scores come in."""
+        return Survivors(self.selector, count)
+
+    def select(self, scores: Sequence[float]) -> list[int]:
+        """Indices of the candidates that become keyframes, ascending."""
+        return self.selector.select(scores)
+
+    def teardown(self) -> None:
+        """Let go of the model; the process keeps it for the next task."""
+        self._clip = None

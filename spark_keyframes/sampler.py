@@ -1,0 +1,179 @@
+"""The face: the documented operator, on Spark, in this process and in SQL."""
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
+from spark_keyframes.engine.spark import (
+    ArrowStage,
+    OnError,
+    check_on_error,
+    plan_columns,
+    result_schema,
+)
+from spark_keyframes.engine.udf import keyframes_udf
+from spark_keyframes.errors import CredentialsError, ParameterError
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.parameters import Parameters
+from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.storage import check_writable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoAdaptiveKeyframesSampling(Parameters):
+    """The keyframes of videos that best match a text, spread over each video.
+
+    Frames are sampled at `fps`, scored by CLIP against the text, chosen by Adaptive Keyframe
+    Sampling (arXiv 2502.21271) and saved as images. One object is one set of parameters: it is
+    immutable, cheap, and picklable.
+
+    Arguments:
+        text: what the frames are compared with, best as a caption in the model's language:
+            "a red car seen from above". Longer than CLIP's 77 tokens: truncated.
+        model_path: folder that holds models; "" loads from the Hugging Face Hub.
+        clip_model_name: the model's folder below model_path, or its name on the Hub.
+        dtype: "float16" runs float16 on a GPU and the fastest half precision that keeps the
+            selection on a CPU; "float32" is exact and slower.
+        video_src_type: what a row holds: "video_url" (path or URL), "video_base64" or
+            "video_binary".
+        fps: candidate frames per second of video, above 0. Higher: finer choice, more work. Above
+            the video's own rate: every frame.
+        max_num_frames: keyframes per video, at least 1. Fewer come back only where a video has
+            fewer candidates.
+        t1: AKS keeps a segment whole if the mean of its top normalised scores exceeds its mean by
+            more than this. The default is met by next to no video; 0.1 to 0.3 favours relevance
+            over spread.
+        t2: … and if the standard deviation of its normalised scores exceeds this.
+        all_depth: AKS' deepest split, at least 0. 0 is no spread at all.
+        img_type: keyframe image format, ".jpg" (quality 90) or ".png".
+        output_tos_dir: where keyframe images go: tos://bucket/prefix, a local folder, file://, or
+            a scheme of fsspec. "" uploads nothing.
+        return_keyframes: return the images too, as arrays.
+        batch_size: frames per CLIP forward pass, at least 1.
+        rank: GPU number, where Spark has not assigned one.
+        video_format: container of base64 and binary input ("mp4", "mov", …), used where the bytes
+            alone do not tell.
+        selector: "aks", or for comparison "top" (best wherever they are), "bin" (best of each
+            equal slice), "uniform" (equal distances, whatever the scores).
+
+    Raises:
+        ParameterError (a ValueError): a value that cannot work, with what to do.
+    """
+
+    def transform(
+        self,
+        videos: "DataFrame",
+        *,
+        input_col: str = "video",
+        output_col: str = "keyframes",
+        text_col: str | None = None,
+        error_col: str | None = None,
+        on_error: OnError = "null",
+        keep_video: bool = False,
+    ) -> "DataFrame":
+        """Add the keyframes of each video. Lazy, as all transformations are.
+
+        Arguments:
+            videos: one video per row.
+            input_col: string column of paths, URLs or base64, or binary column, as
+                `video_src_type` says. A null video gives a null result.
+            output_col: the result, struct<tos_paths: array<string>, frame_ids: array<bigint>,
+                scores: array<float>>, the three lists aligned and ordered by frame id. With
+                return_keyframes=True, `<output_col>_images` holds the images beside it as
+                array<image> in Spark's image schema (pyspark.ml.image.ImageSchema).
+            text_col: string column with a text per row, instead of `text`. A null text gives a
+                null result.
+            error_col: adds struct<stage: string, error: string, message: string>, null where the
+                row succeeded.
+            on_error: "null": a row that fails has a null result. "raise": the job fails.
+            keep_video: keep base64 and binary videos in the result; URLs always stay.
+
+        Returns: the DataFrame with all other columns unchanged, and its rows in their order.
+
+        Raises:
+            ParameterError: a column is missing, of the wrong type, or exists already.
+            UnsupportedSchemeError: nothing can write to output_tos_dir.
+        """
+        check_on_error(on_error)
+        columns = plan_columns(
+            videos.schema,
+            input_col=input_col,
+            output_col=output_col,
+            text_col=text_col,
+            error_col=error_col,
+            video_src_type=self.video_src_type,
+            images=self.return_keyframes,
+            keep_video=keep_video,
+        )
+        self._check_output_for_workers()
+        if not self.text and text_col is None and self.selector != "uniform":
+            logger.warning(
+                'text is "": the frames are compared with nothing in particular; '
+                "set text, or text_col for a text per row"
+            )
+        stage = ArrowStage(KeyframesModule(self), columns, self._writer(), on_error)
+        return videos.mapInArrow(stage, result_schema(videos.schema, columns))
+
+    def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
+        """The keyframes of one video, in this process and without Spark.
+
+        Arguments:
+            video: as `video_src_type` says: a path or URL, base64, or bytes.
+            text: instead of the parameter.
+
+        Raises KeyframesError of the kind that says what was wrong with the video, the model or
+        the storage.
+        """
+        pipeline = Pipeline(
+            KeyframesModule(self),
+            device=resolve_device(rank=self.rank),
+            writer=self._writer(),
+            workers=1,
+        )
+        request = Request(video=video, text=self.text if text is None else text)
+        with closing(pipeline.run([request])) as outcomes:
+            outcome = next(outcomes)
+        if isinstance(outcome, Failure):
+            raise outcome.cause
+        if outcome is None:
+            raise ParameterError("video is None; give a path, URL, base64 or bytes")
+        return outcome
+
+    def udf(self) -> "Callable[..., Any]":
+        """A Spark UDF from a video column to the documented struct, for `withColumn` and SQL.
+
+            spark.udf.register("keyframes", sampler.udf())
+            spark.sql("SELECT keyframes(video) FROM t")
+
+        A row that fails is null, and logged by its worker; `transform` with `error_col` keeps the
+        reason.
+
+        Raises ParameterError with return_keyframes=True: a UDF gives one column.
+        """
+        if self.return_keyframes:
+            raise ParameterError(
+                "return_keyframes=True needs a second column for the images, and a UDF gives one; "
+                "use return_keyframes=False, or transform()"
+            )
+        self._check_output_for_workers()
+        return keyframes_udf(KeyframesModule(self), self._writer())
+
+    def _writer(self) -> ImageWriter | None:
+        return ImageWriter(self.output_tos_dir, self.img_type) if self.output_tos_dir else None
+
+    def _check_output_for_workers(self) -> None:
+        if not self.output_tos_dir:
+            return
+        try:
+            check_writable(self.output_tos_dir)
+        except CredentialsError as error:
+            # The workers may have what the driver lacks: each task checks again as it starts.
+            logger.warning("%s (on the driver; its workers need them)", error)

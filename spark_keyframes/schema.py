@@ -1,0 +1,64 @@
+"""The result's types, for Spark and for Arrow.
+
+pyspark and pyarrow are imported when a type is asked for, so that `sample()` works without Spark.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql.types import StructType
+
+KEYFRAMES_DDL = "tos_paths array<string>, frame_ids array<bigint>, scores array<float>"
+"""Exactly the documented result; the three lists are aligned and ordered by frame id."""
+
+IMAGE_DDL = "origin string, height int, width int, nChannels int, mode int, data binary"
+"""Spark's own image schema, pyspark.ml.image.ImageSchema.columnSchema; data is BGR, row-wise."""
+
+ERROR_DDL = "stage string, error string, message string"
+"""Why a row has no keyframes; see spark_keyframes.errors."""
+
+
+def spark_type(ddl: str) -> "StructType":
+    """The struct of Spark that one of the texts above describes."""
+    from pyspark.sql.types import (
+        ArrayType,
+        BinaryType,
+        DataType,
+        FloatType,
+        IntegerType,
+        LongType,
+        StringType,
+        StructType,
+    )
+
+    # StructType.fromDDL needs a running Spark, which a worker does not have.
+    types: dict[str, DataType] = {
+        "string": StringType(),
+        "int": IntegerType(),
+        "binary": BinaryType(),
+        "array<string>": ArrayType(StringType()),
+        "array<bigint>": ArrayType(LongType()),
+        "array<float>": ArrayType(FloatType()),
+    }
+    struct = StructType()
+    for field in ddl.split(", "):
+        name, kind = field.split(" ")
+        struct = struct.add(name, types[kind])
+    return struct
+
+
+def arrow_type(ddl: str) -> "pa.StructType":
+    """The struct of Arrow that one of the texts above describes."""
+    import pyarrow as pa
+
+    types = {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "binary": pa.binary(),
+        "array<string>": pa.list_(pa.string()),
+        "array<bigint>": pa.list_(pa.int64()),
+        "array<float>": pa.list_(pa.float32()),
+    }
+    fields = (field.split(" ") for field in ddl.split(", "))
+    return pa.struct([pa.field(name, types[kind]) for name, kind in fields])

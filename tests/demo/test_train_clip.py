@@ -1,0 +1,48 @@
+"""The training script, on a few drawings: it runs, and learns from them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from demo import train_clip
+from demo.captions import vocabulary_texts
+from demo.evaluate import Scorer
+from demo.tokenizer import train_tokenizer
+from demo.train_clip import Recipe, contrastive_loss, save, train
+
+
+def test_the_loss_is_low_when_all_that_fits_scores_alike():
+    # Two pictures of a spoon and one of a cup; "spoon", "cup", and a text that nothing fits.
+    fits = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 1, 0]])
+    perfect = contrastive_loss(50 * fits, fits)
+    # The best that can be said of "spoon" is one half for either picture.
+    assert perfect.item() == pytest.approx(torch.log(torch.tensor(2.0)).item() / 4, abs=1e-4)
+    assert contrastive_loss(50 * (1 - fits), fits) > 10 * perfect
+
+
+def test_common_words_become_single_tokens():
+    tokenizer = train_tokenizer(vocabulary_texts(), merges=448)
+    assert tokenizer.tokenize("a red spoon") == ["a</w>", "red</w>", "spoon</w>"]
+    assert len(tokenizer) < 1_000
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss_and_saves_what_the_loader_reads(tmp_path, monkeypatch):
+    losses = []
+
+    def record(logits, fits):
+        losses.append(contrastive_loss(logits, fits))
+        return losses[-1]
+
+    monkeypatch.setattr(train_clip, "contrastive_loss", record)
+    threads = torch.get_num_threads()
+    try:
+        model, tokenizer = train(replace(Recipe(), drawings=512, steps=20, warm_up=5))
+    finally:
+        torch.set_num_threads(threads)
+    assert losses[-1] < 0.9 * losses[0]
+    folder = Path(tmp_path) / "model"
+    save(model, tokenizer, folder)
+    assert Scorer(folder)
