@@ -95,7 +95,7 @@ def test_the_same_arguments_encode_the_same_file(tmp_path):
 
 
 def test_the_cooking_story_has_a_spoon_in_each_quarter():
-    scenes = cooking_scenes(7)
+    scenes = cooking_scenes(5)
     assert scenes[-1].end == sum(seconds for *_, seconds in STORY) == 60
     for quarter in range(4):
         assert any(
