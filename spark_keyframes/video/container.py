@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NotAVideoError, NoVideoStreamError
+
+_log = logging.getLogger(__name__)
 
 MAX_PIXELS = 8192 * 4352
 """Largest picture that is decoded: a little over 8K, 54 MB as 4:2:0. A crafted header of a few
@@ -61,31 +65,72 @@ _MAGIC = (
 )
 
 
-class _NamelessReader:
-    """A file object without `name`: PyAV would hand that to FFmpeg, which guesses from it."""
+class _Reader:
+    """What FFmpeg sees of a file: no `name`, which it would guess from, and no exceptions.
+
+    Libav drops an exception in many places, and takes the file to end there. So this does the
+    same everywhere, and keeps the exception for whoever asks.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read: Callable[[int], bytes] = file.read
-        self.seek: Callable[[int, int], int] = file.seek
-        self.tell: Callable[[], int] = file.tell
+        self._file = file
+        self.tell = file.tell
+        self.error: Exception | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._file.read(size)
+        except Exception as error:  # noqa: BLE001 -- raised again by Opened
+            self.error = error
+            return b""
+        if len(data) > size:
+            raise ValueError(f"the file gave {len(data)} bytes where {size} were asked for")
+        return bytes(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class Opened:
+    """An opened container and the video stream in it."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, reader: _Reader) -> None:
+        self.container = container
+        self.stream = stream
+        self._reader = reader
+
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """The stream's packets, up to where the container is damaged; raises the file's errors."""
+        try:
+            # An empty packet in the middle would tell the decoder that the video ends.
+            yield from (packet for packet in self.container.demux(self.stream) if packet.size)
+        except av.error.FFmpegError as error:
+            _log.info("the container is damaged: %s", error)
+        if self._reader.error is not None:
+            raise self._reader.error
 
 
 @contextmanager
-def open_container(
-    file: BinaryIO, format_hint: str | None = None
-) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video from the start of `file`; yields the container and its video stream.
+def open_container(file: BinaryIO, format_hint: str | None = None) -> Iterator[Opened]:
+    """Open a video from the start of `file`.
 
     The format is detected from the content; `format_hint` ("mp4", "mkv", …) is tried only where
-    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError` or `DecodeError`.
+    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError`, `DecodeError`, and
+    what reading the file raises.
     """
-    container = _open(file, format_hint)
+    container, reader = _open(file, format_hint)
     with container:
+        if reader.error is not None:
+            raise reader.error
         stream = _video_stream(container)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        yield container, stream
+        yield Opened(container, stream, reader)
 
 
 def prepare_codec(codec: VideoCodecContext, *, strict: bool) -> None:
@@ -95,7 +140,7 @@ def prepare_codec(codec: VideoCodecContext, *, strict: bool) -> None:
     codec.thread_count = 1
 
 
-def _open(file: BinaryIO, format_hint: str | None) -> InputContainer:
+def _open(file: BinaryIO, format_hint: str | None) -> tuple[InputContainer, _Reader]:
     try:
         return _try_open(file, None)
     except av.error.FFmpegError as error:
@@ -111,27 +156,35 @@ def _open(file: BinaryIO, format_hint: str | None) -> InputContainer:
     raise NotAVideoError(_what_it_is(file)) from first_error
 
 
-def _try_open(file: BinaryIO, container_format: str | None) -> InputContainer:
+def _try_open(file: BinaryIO, container_format: str | None) -> tuple[InputContainer, _Reader]:
     file.seek(0)
-    return av.open(
-        _NamelessReader(file),
-        "r",
-        format=container_format,
-        options={"max_pixels": str(MAX_PIXELS)},
-        container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
-        metadata_errors="replace",
-        buffer_size=_BUFFER_SIZE,
-    )
+    reader = _Reader(file)
+    try:
+        container = av.open(
+            reader,
+            "r",
+            format=container_format,
+            options={"max_pixels": str(MAX_PIXELS)},
+            container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
+            metadata_errors="replace",
+            buffer_size=_BUFFER_SIZE,
+        )
+    except av.error.FFmpegError:
+        if reader.error is not None:
+            raise reader.error from None
+        raise
+    return container, reader
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
     not_a_video = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & not_a_video]
     if not streams:
-        found = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        found = ", ".join(sorted({s.type for s in container.streams}))
         cover = " (a cover picture is not a video)" if container.streams.video else ""
         raise NoVideoStreamError(
-            f"the {container.format.name} container holds no video stream, only {found}{cover}"
+            f"the {container.format.name} container holds no video stream, "
+            + (f"only {found}{cover}" if found else "nor any other")
         )
     stream = streams[0]
     codec = stream.codec_context

@@ -11,17 +11,16 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
-from spark_keyframes.video.container import open_container, prepare_codec
+from spark_keyframes.video.container import MAX_PIXELS, Opened, open_container, prepare_codec
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.gops import Counters, RunFailed, decode_run, plan_runs
-from spark_keyframes.video.packets import demux, read_packets
-from spark_keyframes.video.sequential import Clock, decode_all
+from spark_keyframes.video.gops import RunFailed, decode_run, plan_runs
+from spark_keyframes.video.packets import read_packets
+from spark_keyframes.video.sequential import Clock, Counters, decode_all
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
 _log = logging.getLogger(__name__)
@@ -73,13 +72,13 @@ class AvVideo:
     def __init__(self, file: BinaryIO, *, format_hint: str | None = None) -> None:
         self._file = file
         self._format_hint = format_hint
-        self._opened = ExitStack()
+        self._resources = ExitStack()
         self._turn = 0
         self.counters = Counters()
         """What decoding has cost so far."""
         try:
-            self._container, self._stream = self._open()
-            self._table = read_packets(self._container, self._stream)
+            self._opened = self._open()
+            self._table = read_packets(self._opened)
         except BaseException:
             self.close()
             raise
@@ -139,7 +138,7 @@ class AvVideo:
     def close(self) -> None:
         """Free what is held; the file stays open. Frames stay usable."""
         self._turn += 1
-        self._opened.close()
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -152,22 +151,22 @@ class AvVideo:
     ) -> None:
         self.close()
 
-    def _open(self) -> tuple[InputContainer, VideoStream]:
-        self._opened.close()
-        return self._opened.enter_context(open_container(self._file, self._format_hint))
+    def _open(self) -> Opened:
+        self._resources.close()
+        return self._resources.enter_context(open_container(self._file, self._format_hint))
 
     def _begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
         """A codec context and all packets from the first; strict: damage is an error."""
-        codec = self._stream.codec_context
+        codec = self._opened.stream.codec_context
         kept = self._table.kept
         # A context that is open keeps its options, and what it learnt about the order of frames.
         # The fast path does not mind; decoding in sequence shall be as if for the first time.
         if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
-            self._container, self._stream = self._open()
-            codec = self._stream.codec_context
+            self._opened = self._open()
+            codec = self._opened.stream.codec_context
         if not codec.is_open:
             prepare_codec(codec, strict=strict)
-        return codec, demux(self._container, self._stream) if kept is None else kept
+        return codec, self._opened.packets() if kept is None else kept
 
     def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         self._turn += 1
@@ -226,16 +225,13 @@ class AvVideo:
         if exactly:
             raise _damaged(frame_ids[done])
         if on_screen is None:
-            raise DecodeError(f"none of the video's {len(timeline)} frames could be decoded")
+            raise self._nothing_decoded()
         if on_screen.frame_id > last_id:
             yield on_screen
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
         codec, packets = self._begin(strict=False)
-        self.counters.decoded += len(self._table)
-        for picture in decode_all(codec, packets):
-            self.counters.frames += 1
-            yield picture
+        return decode_all(codec, packets, self.counters)
 
     def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
         clock = self._clock()
@@ -249,9 +245,7 @@ class AvVideo:
                     yield Frame(frame_id - 1, float(start * clock.time_base), picture)
             last, start, picture = frame_id, time, following
         if picture is None or start is None or last is None:
-            raise NoFramesError(
-                f"none of the video's {len(self._table)} packets gave a frame that can be shown"
-            )
+            raise self._nothing_decoded()
         if is_candidate(start, clock.end_after(picture, gap), step):
             yield Frame(last, float(start * clock.time_base), picture)
 
@@ -270,8 +264,17 @@ class AvVideo:
                     return
         raise _no_such_frame(frame_ids[-1], count)
 
+    def _nothing_decoded(self) -> NoFramesError | DecodeError:
+        count = len(self._table)
+        if not self.counters.failed:
+            return NoFramesError(f"none of the video's {count} packets gave a frame to show")
+        return DecodeError(
+            f"none of the video's {count} packets could be decoded: they are damaged, or the "
+            f"picture is larger than the limit of {MAX_PIXELS} pixels (8K)"
+        )
+
     def _clock(self) -> Clock:
-        return Clock(self._stream, trust_pts=self._table.has_pts)
+        return Clock(self._opened.stream, trust_pts=self._table.has_pts)
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:

@@ -68,7 +68,10 @@ class Frame:
                 f"cannot convert frame {self.frame_id} ({picture.format.name}) to RGB: {error}"
             ) from error
         image = cast("NDArray[np.uint8]", rgb.to_ndarray())
-        return image if self._matrix is None else _upright(image, self._matrix)
+        if self._matrix is not None:
+            image = _upright(image, self._matrix)
+        # PyAV gives a view with padded rows where the width asks for it.
+        return np.ascontiguousarray(image)
 
     def __repr__(self) -> str:
         return f"Frame(frame_id={self.frame_id}, timestamp={self.timestamp:.3f})"
@@ -97,4 +100,4 @@ def _upright(image: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> NDA
         image = image[:, ::-1]
     if d < 0:
         image = image[::-1]
-    return np.ascontiguousarray(image)
+    return image

@@ -15,6 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
+from spark_keyframes.video.sequential import Counters
 
 
 class RunFailed(Exception):  # noqa: N818 -- a turn in the path, which never reaches the user
@@ -31,16 +32,6 @@ class Run:
     """Index after the last packet that is needed."""
     wanted: tuple[int, ...]
     """Frame ids, increasing."""
-
-
-@dataclass
-class Counters:
-    """What decoding cost, for tests and logs."""
-
-    decoded: int = 0
-    """Packets given to the decoder."""
-    frames: int = 0
-    """Frames that came out of it."""
 
 
 def plan_runs(table: PacketTable, frame_ids: Iterable[int]) -> list[Run]:

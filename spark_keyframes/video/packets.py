@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 
-import av
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -20,6 +18,7 @@ from spark_keyframes.video.bitstream import (
     inspect,
     length_size_of,
 )
+from spark_keyframes.video.container import Opened
 from spark_keyframes.video.timeline import Timeline, end_of
 
 # Codecs where decoding may start at a keyframe and each packet is known to yield one frame or
@@ -73,23 +72,15 @@ class PacketTable:
         return bisect_right(self.gop_starts, index) - 1
 
 
-def demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """The packets of `stream`, up to where the container is damaged."""
-    try:
-        # An empty packet in the middle would tell the decoder that the video ends.
-        yield from (packet for packet in container.demux(stream) if packet.size)
-    except av.error.FFmpegError:
-        return
-
-
-def read_packets(container: InputContainer, stream: VideoStream) -> PacketTable:
-    """Read all packets of `stream`, without decoding any."""
+def read_packets(opened: Opened) -> PacketTable:
+    """Read all packets of the video stream, without decoding any."""
+    stream = opened.stream
     codec = stream.codec_context
     name = codec.name
     table = PacketTable(time_base=stream.time_base or Fraction(1, 1_000_000), kept=[])
     length_size = length_size_of(name, codec.extradata)
     layers = array("b")
-    is_reordered_avi = container.format.name == "avi" and codec.has_b_frames
+    is_reordered_avi = opened.container.format.name == "avi" and codec.has_b_frames
     table.has_pts = not is_reordered_avi
     doubts = set(_doubts_about_stream(stream))
     if is_reordered_avi:
@@ -97,7 +88,7 @@ def read_packets(container: InputContainer, stream: VideoStream) -> PacketTable:
     durations = array("q")
     kept_bytes = 0
     last_dts: int | None = None
-    for packet in demux(container, stream):
+    for packet in opened.packets():
         if table.kept is not None:
             kept_bytes += packet.size
             table.kept.append(packet)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import av
 from av.packet import Packet
@@ -13,22 +15,34 @@ from av.video.stream import VideoStream
 _DEFAULT_RATE = Fraction(25)  # what FFmpeg assumes of raw streams, too
 
 
+@dataclass
+class Counters:
+    """What decoding cost, for tests and logs."""
+
+    decoded: int = 0
+    """Packets given to the decoder."""
+    failed: int = 0
+    """Packets that it refused."""
+    frames: int = 0
+    """Frames that came out of it."""
+
+
 def decode_all(
-    codec: VideoCodecContext, packets: Iterable[Packet[VideoStream]]
+    codec: VideoCodecContext, packets: Iterable[Packet[VideoStream]], counters: Counters
 ) -> Iterator[av.VideoFrame]:
     """Every frame, in presentation order; damaged packets are passed over, as players do."""
     codec.skip_frame = "DEFAULT"
     codec.flush_buffers()
-    for packet in packets:
+    for packet in chain(packets, [None]):
         try:
             pictures = codec.decode(packet)
         except av.error.FFmpegError:
+            counters.failed += 1
             continue
+        finally:
+            counters.decoded += 1
+        counters.frames += len(pictures)
         yield from pictures
-    try:
-        yield from codec.decode(None)
-    except av.error.FFmpegError:
-        return
 
 
 class Clock:

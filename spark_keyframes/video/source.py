@@ -9,11 +9,14 @@ import io
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
 from spark_keyframes.errors import InvalidBase64Error, ParameterError, SourceTypeError
 from spark_keyframes.storage import open_url, redact_url
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 VideoSrcType = Literal["video_url", "video_base64", "video_binary"]
 _STEM_WITHOUT_URL = "video"
@@ -70,7 +73,7 @@ def open_source(
     if video_src_type == "video_base64":
         return _from_bytes(_decode_base64(value), video_src_type, video_format)
     if video_src_type == "video_binary":
-        return _from_bytes(_as_bytes(value), video_src_type, video_format)
+        return _from_bytes(_as_view(value), video_src_type, video_format)
     raise ParameterError(
         "video_src_type must be one of 'video_url', 'video_base64', 'video_binary', "
         f"got {video_src_type!r}"
@@ -97,25 +100,54 @@ def _from_url(value: object) -> Source:
     )
 
 
-def _from_bytes(data: bytes, video_src_type: str, video_format: str) -> Source:
+def _from_bytes(data: bytes | memoryview, video_src_type: str, video_format: str) -> Source:
     if not data:
         raise SourceTypeError(f"the {video_src_type} value is empty; use null for no video")
     return Source(
         name=f"{video_src_type} ({len(data)} bytes)",
         stem=_STEM_WITHOUT_URL,
         identity=hashlib.sha256(data).hexdigest(),
-        file=io.BytesIO(data),
+        file=cast("BinaryIO", io.BufferedReader(_MemoryFile(data))),
         format_hint=video_format,
     )
 
 
-def _as_bytes(value: object) -> bytes:
+def _as_view(value: object) -> memoryview:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise SourceTypeError(
             f"video_src_type='video_binary' needs bytes, got {type(value).__name__}; use "
             "video_src_type='video_url' or 'video_base64' for strings"
         )
-    return bytes(value)
+    return memoryview(value).cast("B")
+
+
+class _MemoryFile(io.RawIOBase):
+    """Reads bytes where they lie: `BytesIO` would copy all of a view, as Arrow gives it."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        part = self._data[self._position : self._position + len(target)]
+        target[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._data)}
+        position = base[whence] + offset
+        if position < 0:
+            raise ValueError(f"negative seek position {position}")
+        self._position = position
+        return position
 
 
 def _decode_base64(value: object) -> bytes:

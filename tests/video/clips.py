@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 import io
+import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -90,3 +92,162 @@ def clip(
     return file.getvalue()
 
 
+def _vp(codec: str, container: str = "webm") -> bytes:
+    options = {"auto-alt-ref": "1", "lag-in-frames": "16", "deadline": "good", "cpu-used": "5"}
+    return clip(codec, container, options=options)
+
+
+def _x264(params: str) -> dict[str, str]:
+    return {**H264, "x264-params": params}
+
+
+def _ten_bit() -> bytes:
+    return clip("libx265", "mp4", options=H265, pix_fmt="yuv420p10le")
+
+
+def _temporal_layers() -> bytes:
+    params = "log-level=none:pools=1:frame-threads=1:temporal-layers=3:bframes=3"
+    return clip("libx265", "mp4", options={"preset": "ultrafast", "x265-params": params})
+
+
+def _edit_list() -> bytes:
+    """An MP4 that begins 0.48 s before its edit list does: those frames are not presented."""
+    return clip("libx264", "mp4", options=H264, pts=[i - 12 for i in range(90)])
+
+
+def _late_first_keyframe() -> bytes:
+    """An MPEG-TS cut in the middle of a GOP."""
+    return clip("libx264", "mpegts", options=H264, packet_filter=lambda packets: packets[10:])
+
+
+def _open_gop_from_the_middle() -> bytes:
+    """HEVC cut at an open GOP's keyframe: its leading frames refer to what is gone."""
+
+    def cut(packets: list[av.Packet]) -> list[av.Packet]:
+        keys = [i for i, packet in enumerate(packets) if packet.is_keyframe]
+        return packets[keys[1] :]
+
+    return clip("libx265", "mpegts", options=H265, packet_filter=cut)
+
+
+def _repeated_timestamp() -> bytes:
+    """A Matroska file whose timestamps are too coarse for its frames."""
+    return clip("libx264", "matroska", options=_x264("bframes=0"), rate=1500)
+
+
+def _truncated_mp4() -> bytes:
+    """An MP4 with its index in front, cut in the middle of a packet."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Moving the index needs a file that FFmpeg can open a second time.
+        path = Path(folder) / "clip.mp4"
+        original = av.open(io.BytesIO(clip("libx264", "mp4", options=H264)))
+        with original, av.open(path, "w", options={"movflags": "faststart"}) as output:
+            stream = output.add_stream_from_template(original.streams.video[0])
+            for packet in original.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    output.mux(packet)
+        data = path.read_bytes()
+    return data[: len(data) * 2 // 3]
+
+
+def damaged(data: bytes, seed: int, size: int = 100) -> bytes:
+    """The clip with noise somewhere in the middle half of its packets."""
+    random = np.random.default_rng(seed)
+    index = data.find(b"moov")
+    end = index if index > 0 else len(data)
+    start = int(random.integers(end // 4, end * 3 // 4))
+    noise = random.integers(0, 256, size, dtype=np.uint8).tobytes()
+    return data[:start] + noise + data[start + size :]
+
+
+def _missing_packets() -> bytes:
+    """MPEG-TS that lost some of its packets on the way."""
+    data = clip("libx264", "mpegts", options=H264)
+    middle = len(data) // 188 // 2 * 188
+    return data[:middle] + data[middle + 188 * 5 :]
+
+
+FAST: dict[str, Callable[[], bytes]] = {
+    "h264 mp4": lambda: clip("libx264", "mp4", options=H264),
+    "h264 mkv": lambda: clip("libx264", "matroska", options=H264),
+    "h264 flv": lambda: clip("libx264", "flv", options=H264),
+    "h264 fragmented": lambda: clip(
+        "libx264", "mp4", options=H264, container_options={"movflags": "frag_keyframe+empty_moov"}
+    ),
+    "h264 without B-frames avi": lambda: clip("libx264", "avi", options=_x264("bframes=0")),
+    "h264 29.97": lambda: clip("libx264", "mp4", options=H264, rate=Fraction(30000, 1001)),
+    "h264 variable rate": lambda: clip(
+        "libx264",
+        "mp4",
+        options=H264,
+        pts=[i * 40 + (i % 3) * 11 + (i > 50) * 2500 for i in range(90)],
+        time_base=Fraction(1, 1000),
+    ),
+    "h264 B-pyramid": lambda: clip(
+        "libx264", "mp4", options=_x264("bframes=7:b-pyramid=normal:ref=4:b-adapt=0")
+    ),
+    "h264 open GOP mp4": lambda: clip(
+        "libx264", "mp4", gop=20, options=_x264("open-gop=1:bframes=3:scenecut=0:b-adapt=0")
+    ),
+    "h264 open GOP ts": lambda: clip(
+        "libx264", "mpegts", gop=20, options=_x264("open-gop=1:bframes=3:scenecut=0:b-adapt=0")
+    ),
+    "h264 intra refresh": lambda: clip(
+        "libx264", "mpegts", options=_x264("intra-refresh=1:keyint=20:scenecut=0")
+    ),
+    "h264 one keyframe": lambda: clip("libx264", "mp4", options=H264, gop=1000),
+    "h264 every frame a keyframe": lambda: clip("libx264", "mp4", options=H264, gop=1),
+    "h264 ts from 10 s": lambda: clip(
+        "libx264", "mpegts", options=H264, pts=[i + 250 for i in range(90)]
+    ),
+    "h264 edit list": _edit_list,
+    "h264 odd size": lambda: clip("libx264", "mp4", options=H264, size=(97, 65), pix_fmt="yuv444p"),
+    "h264 turned": lambda: clip("libx264", "mp4", options=H264, rotation=90),
+    "h264 one frame": lambda: clip("libx264", "mp4", options=H264, frames=1),
+    "hevc mp4": lambda: clip("libx265", "mp4", options=H265),
+    "hevc mkv": lambda: clip("libx265", "matroska", options=H265),
+    "hevc ts": lambda: clip("libx265", "mpegts", options=H265),
+    "hevc 10 bit": _ten_bit,
+    "hevc temporal layers": _temporal_layers,
+    "mpeg2 ts": lambda: clip("mpeg2video", "mpegts", options={"bf": "2"}),
+    "mpeg2 ps": lambda: clip("mpeg2video", "vob", options={"bf": "2"}),
+    "mpeg1 ps": lambda: clip("mpeg1video", "mpeg", options={"bf": "2"}),
+    "vp8 webm": lambda: _vp("libvpx"),
+    "vp8 ivf": lambda: _vp("libvpx", "ivf"),
+    "vp9 webm": lambda: _vp("libvpx-vp9"),
+    "h264 truncated mkv": lambda: clip("libx264", "matroska", options=H264)[:5000],
+    "mjpeg avi": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p"),
+    "mjpeg odd size": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p", size=(97, 65)),
+    "prores mov": lambda: clip("prores_ks", "mov", pix_fmt="yuv422p10le", frames=40),
+}
+"""Clips with timestamps that can be trusted, of codecs where decoding may start in the middle."""
+
+SURE: dict[str, Callable[[], bytes]] = {
+    "h264 avi": lambda: clip("libx264", "avi", options=H264),
+    "h264 raw": lambda: clip("libx264", "h264", options=H264),
+    "hevc raw": lambda: clip("libx265", "hevc", options=H265),
+    "h264 interlaced": lambda: clip("libx264", "mpegts", options=_x264("interlaced=1:bframes=2")),
+    "h264 from the middle": _late_first_keyframe,
+    "h264 repeated timestamps": _repeated_timestamp,
+    "h264 lost packets": _missing_packets,
+    "h264 truncated mp4": _truncated_mp4,
+    "hevc from the middle": _open_gop_from_the_middle,
+    "mpeg2 interlaced": lambda: clip(
+        "mpeg2video", "mpegts", options={"bf": "2", "flags": "+ildct+ilme"}
+    ),
+    "mpeg4 mp4": lambda: clip("mpeg4", "mp4", options={"bf": "2"}),
+    "mpeg4 avi": lambda: clip("mpeg4", "avi", options={"bf": "2"}),
+    "mpeg4 avi without B-frames": lambda: clip("mpeg4", "avi"),
+    "flv1": lambda: clip("flv", "flv"),
+    "wmv": lambda: clip("wmv2", "asf"),
+    "gif": lambda: clip("gif", "gif", pix_fmt="rgb8"),
+    "ffv1": lambda: clip("ffv1", "matroska"),
+}
+"""Clips which are decoded in sequence."""
+
+
+@functools.cache
+def clip_named(name: str) -> bytes:
+    """A clip of `FAST` or `SURE`."""
+    return (FAST | SURE)[name]()
