@@ -13,12 +13,13 @@ from dataclasses import fields, replace
 from typing import Any, get_args
 
 from pyspark.errors import AnalysisException, PythonException
-from pyspark.sql import Column, Observation, SparkSession
+from pyspark.sql import Column, Observation, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine.inputs import read_table, read_videos
 
+ROWS_SHOWN = 20
 PARAMETERS = fields(VideoAdaptiveKeyframesSampling)
 STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
 
@@ -127,9 +128,10 @@ def run(
         videos = videos.limit(options.limit)
     if not options.output:
         sampler = replace(sampler, return_keyframes=False)  # nobody would see them
+    input_col = options.input_col or "video"
     result = sampler.transform(
         videos,
-        input_col=options.input_col or "video",
+        input_col=input_col,
         text_col=options.text_col,
         error_col="error",
         on_error=options.on_error,
@@ -144,11 +146,32 @@ def run(
             writer = writer.option(size_check, 1)
         writer.save(options.output)
         table = spark.read.format(options.format).load(options.output)
-        table.drop("keyframes_images").show(truncate=100)
+        rows = table.drop("keyframes_images").take(ROWS_SHOWN)
     else:
         rows = observed.collect()
-        spark.createDataFrame(rows[:20], result.schema).show(truncate=100)
+    show(spark, rows[:ROWS_SHOWN], input_col)
     return report(counts.get, options)
+
+
+def show(spark: SparkSession, rows: list[Row], video_col: str) -> None:
+    """Print rows as a table, their lists cut short so that a row stays a line."""
+
+    def short(values: list[Any], most: int) -> str:
+        return f"[{', '.join(map(str, values[:most]))}{', …' * (len(values) > most)}]"
+
+    lines = []
+    for row in rows:
+        cell, video = row["keyframes"], row.asDict().get(video_col, "")
+        text = None
+        if cell is not None:
+            names = short([path.rsplit("/", 1)[-1] for path in cell["tos_paths"]], 1)
+            scores = short([round(score, 3) for score in cell["scores"]], 4)
+            ids = short(cell["frame_ids"], 4)
+            text = f"{{tos_paths: {names}, frame_ids: {ids}, scores: {scores}}}"
+        error = row["error"]
+        lines.append((video[-40:], text, error["error"] if error else None))
+    schema = f"`{video_col}` string, keyframes string, error string"
+    spark.createDataFrame(lines, schema).show(truncate=160)
 
 
 def outcome_counts() -> list[Column]:
@@ -185,7 +208,7 @@ def report(counts: dict[str, Any], options: argparse.Namespace) -> int:
 def worker_error(error: PythonException) -> str:
     """What a worker raised, without the traceback that Spark wraps it in."""
     lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
-    return lines[-1] if lines else str(error)
+    return lines[-1].removeprefix("spark_keyframes.errors.") if lines else str(error)
 
 
 def main() -> int:

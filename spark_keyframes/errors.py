@@ -132,6 +132,12 @@ class SelectionError(KeyframesError, ValueError):
 # encode and upload: from selected frames to stored images
 
 
+class EncodeError(KeyframesError):
+    """A frame cannot be made into an image of this format."""
+
+    stage = "encode"
+
+
 class RowTooLargeError(KeyframesError):
     """The images of one row exceed what Spark can carry in one row."""
 

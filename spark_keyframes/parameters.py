@@ -2,14 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.images import ImgType
 from spark_keyframes.selection import SelectorName
-
-ImgType = Literal[".jpg", ".png"]
-VideoSrcType = Literal["video_url", "video_base64", "video_binary"]
+from spark_keyframes.video.source import VideoSrcType
 
 
 @dataclass(frozen=True, kw_only=True)

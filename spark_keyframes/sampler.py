@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
-from spark_keyframes.engine.spark import (
-    ArrowStage,
-    OnError,
-    check_on_error,
-    plan_columns,
-    result_schema,
-)
+from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns, result_schema
+from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.engine.udf import keyframes_udf
 from spark_keyframes.errors import CredentialsError, ParameterError
 from spark_keyframes.module import KeyframesModule

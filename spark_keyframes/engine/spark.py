@@ -4,47 +4,30 @@ mapInArrow rather than mapInPandas: columns that pass through are never converte
 does not turn a bigint column into floats, and nested and decimal columns stay exact.
 """
 
-import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.accelerator import resolve_device
+from spark_keyframes.engine.columns import Columns, OnError
 from spark_keyframes.engine.pipeline import Outcome, Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
-from spark_keyframes.errors import ParameterError
+from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import spark_image
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.parameters import VideoSrcType
 from spark_keyframes.result import Failure, Keyframes
-from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type, spark_type
+from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql.types import StructType
 
-logger = logging.getLogger(__name__)
-
-OnError = Literal["null", "raise"]
-
+# A row over 2 GB fails in every version of Spark, whatever its settings.
+_ROW_BYTES = 2**30
 _BATCH_BYTES = 64 * 2**20
 _BATCH_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Columns:
-    """What the stage reads and writes, by name."""
-
-    input: str
-    output: str
-    passed: list[str]
-    """columns that go through unchanged, in order"""
-    text: str | None = None
-    images: str | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +48,7 @@ class ArrowStage:
         device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
         pipeline = Pipeline(self.module, device=device, writer=self.writer)
         waiting: deque[_Rows] = deque()
-        for outcome in pipeline.run(self._requests(batches, waiting)):
+        for outcome in map(_fitting, pipeline.run(self._requests(batches, waiting))):
             if isinstance(outcome, Failure) and self.on_error == "raise":
                 raise outcome.cause
             rows = waiting[0]
@@ -108,6 +91,15 @@ def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
     }
 
 
+def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
+    """The images in Spark's schema; their origin is the stored image, or else the video."""
+    origins = keyframes.tos_paths or [keyframes.source] * len(keyframes.images)
+    return [
+        spark_image(image, origin=origin)
+        for image, origin in zip(keyframes.images, origins, strict=True)
+    ]
+
+
 def assigned_gpus() -> list[str]:
     """Addresses of the GPUs that Spark assigned to this task; empty outside of one."""
     from pyspark import TaskContext
@@ -117,13 +109,25 @@ def assigned_gpus() -> list[str]:
     return list(resources["gpu"].addresses) if "gpu" in resources else []
 
 
+def _fitting(outcome: Outcome) -> Outcome:
+    size = sum(image.nbytes for image in outcome.images) if isinstance(outcome, Keyframes) else 0
+    if size <= _ROW_BYTES or not isinstance(outcome, Keyframes):
+        return outcome
+    error = RowTooLargeError(
+        f"the {len(outcome.images)} images of {outcome.source} take {size / 2**30:.1f} GiB as "
+        f"arrays, more than the {_ROW_BYTES / 2**30:.0f} GiB that a row may hold; use "
+        "return_keyframes=False with output_tos_dir, or a smaller max_num_frames"
+    )
+    return Failure.of(error, error.stage)
+
+
 class _Rows:
     """An input batch whose results are coming in, and go out in parts if they are large."""
 
     def __init__(self, batch: "pa.RecordBatch", columns: Columns) -> None:
         self._passed = [batch.column(name) for name in columns.passed]
         self._columns = columns
-        self._left = batch.num_rows
+        self._left: int = batch.num_rows
         self._start = 0
         self._reset()
 
@@ -144,7 +148,7 @@ class _Rows:
             else None
         )
         self._images.append(
-            [spark_image(image, origin=outcome.source) for image in outcome.images]
+            spark_images(outcome)
             if self._columns.images and isinstance(outcome, Keyframes)
             else None
         )
@@ -179,83 +183,3 @@ class _Rows:
         self._start += count
         self._reset()
         return pa.RecordBatch.from_arrays(arrays, names)
-
-
-def result_schema(schema: "StructType", columns: Columns) -> "StructType":
-    """The input's fields that pass through, then the result's."""
-    from pyspark.sql.types import ArrayType, StructType
-
-    result = StructType([schema[name] for name in columns.passed])
-    result = result.add(columns.output, spark_type(KEYFRAMES_DDL))
-    if columns.images:
-        result = result.add(columns.images, ArrayType(spark_type(IMAGE_DDL)))
-    if columns.error:
-        result = result.add(columns.error, spark_type(ERROR_DDL))
-    return result
-
-
-def check_on_error(on_error: str) -> None:
-    """Raise ParameterError unless `on_error` is an OnError."""
-    if on_error not in get_args(OnError):
-        raise ParameterError(
-            f"on_error must be one of {', '.join(get_args(OnError))}, got {on_error!r}"
-        )
-
-
-def plan_columns(
-    schema: "StructType",
-    *,
-    input_col: str,
-    output_col: str,
-    text_col: str | None,
-    error_col: str | None,
-    video_src_type: VideoSrcType,
-    images: bool,
-    keep_video: bool,
-) -> Columns:
-    """Check the columns on the driver, before anything runs.
-
-    Raises ParameterError: a column is missing, of another type, or there already.
-    """
-    from pyspark.sql.types import BinaryType, StringType
-
-    expected = BinaryType if video_src_type == "video_binary" else StringType
-    input_col = _existing(schema, "input_col", input_col, expected, f"{video_src_type!r} needs")
-    if text_col is not None:
-        text_col = _existing(schema, "text_col", text_col, StringType, "texts are")
-    images_col = f"{output_col}_images" if images else None
-    added = [name for name in (output_col, images_col, error_col) if name]
-    passed = [
-        name
-        for name in schema.names
-        if name != input_col or keep_video or video_src_type == "video_url"
-    ]
-    taken = [name.lower() for name in passed]
-    for name in added:
-        if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
-            raise ParameterError(
-                f"the result would have two columns called {name!r}; "
-                "choose another output_col or error_col, or drop or rename the column"
-            )
-    for name in passed:
-        if taken.count(name.lower()) > 1:
-            raise ParameterError(
-                f"the DataFrame has two columns called {name!r}; drop or rename one first"
-            )
-    return Columns(input_col, output_col, passed, text_col, images_col, error_col)
-
-
-def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:
-    # Spark resolves names without regard to case.
-    for field in schema.fields:
-        if field.name.lower() == name.lower():
-            if isinstance(field.dataType, kind):
-                return field.name
-            raise ParameterError(
-                f"{parameter} {name!r} is of type {field.dataType.simpleString()}, but {reason} "
-                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
-            )
-    raise ParameterError(
-        f"{parameter} {name!r} is not a column of the DataFrame; "
-        f"it has {', '.join(schema.names) or 'none'}"
-    )

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.errors import KeyframesError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
@@ -128,7 +130,7 @@ class VideoTask:
             self._check_scored()
 
     def _keyframes(self) -> Keyframes:
-        with self._module.open_source(self.request.video) as source:
+        with self._module.open_source(self.request.video) as source, _naming(source.name):
             self._stage = "demux"
             with self._module.open_video(source) as video:
                 self._stage = "decode"
@@ -216,3 +218,14 @@ class VideoTask:
                 self._forget(index)
             else:
                 yield next(again)
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Say which video an error is about: below this point nobody knows."""
+    try:
+        yield
+    except KeyframesError as error:
+        if source not in str(error):
+            error.args = (f"{source}: {error}",)
+        raise

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import EncodeError
 
 ImgType = Literal[".jpg", ".png"]
 Pixels = npt.NDArray[np.uint8]
@@ -30,7 +30,7 @@ def encode_image(rgb: Pixels, img_type: ImgType) -> bytes:
         img_type: ".jpg" (quality 90) or ".png" (lossless).
 
     Raises:
-        KeyframesError: the array is no RGB image, or too large for the format; stage "encode".
+        EncodeError: the array is no RGB image, or too large for the format.
     """
     from PIL import Image
 
@@ -41,10 +41,9 @@ def encode_image(rgb: Pixels, img_type: ImgType) -> bytes:
         Image.fromarray(rgb).save(file, **_OPTIONS[img_type])
     except (OSError, ValueError, SystemError) as error:
         height, width, _ = rgb.shape
-        raise KeyframesError(
+        raise EncodeError(
             f"cannot encode a frame of {width}×{height} pixels as {img_type}: {error}; JPEG ends "
             "at 65500 pixels a side, use img_type='.png'",
-            stage="encode",
         ) from error
     return file.getvalue()
 
@@ -54,9 +53,8 @@ def content_type(img_type: ImgType) -> str:
     try:
         return _CONTENT_TYPES[img_type]
     except KeyError:
-        raise KeyframesError(
-            f"img_type must be one of {', '.join(map(repr, get_args(ImgType)))}, got {img_type!r}",
-            stage="encode",
+        raise EncodeError(
+            f"img_type must be one of {', '.join(map(repr, get_args(ImgType)))}, got {img_type!r}"
         ) from None
 
 
@@ -86,8 +84,7 @@ def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
 
 def _check(rgb: Pixels) -> None:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
-        raise KeyframesError(
+        raise EncodeError(
             "a frame must be a uint8 array of shape (height, width, 3), got "
             f"{rgb.dtype} {rgb.shape}",
-            stage="encode",
         )

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import EncodeError
 from spark_keyframes.images.encode import CV_8UC3, content_type, encode_image, spark_image
 
 
@@ -55,7 +55,7 @@ def test_the_smallest_frame():
 def test_a_frame_too_large_for_jpeg_says_what_to_use():
     wide = np.zeros((1, 70_000, 3), np.uint8)
     with pytest.raises(
-        KeyframesError, match=r"70000×1 pixels as \.jpg.*img_type='\.png'"
+        EncodeError, match=r"70000×1 pixels as \.jpg.*img_type='\.png'"
     ) as caught:
         encode_image(wide, ".jpg")
     assert caught.value.stage == "encode"
@@ -68,12 +68,12 @@ def test_a_frame_too_large_for_jpeg_says_what_to_use():
 )
 def test_what_is_no_frame_is_refused(frame):
     for encode in (lambda: encode_image(frame, ".jpg"), lambda: spark_image(frame)):
-        with pytest.raises(KeyframesError, match=r"uint8 array of shape \(height, width, 3\), got"):
+        with pytest.raises(EncodeError, match=r"uint8 array of shape \(height, width, 3\), got"):
             encode()
 
 
 def test_an_unknown_type_names_the_known_ones():
-    with pytest.raises(KeyframesError, match=r"'\.jpg', '\.png', got '\.gif'"):
+    with pytest.raises(EncodeError, match=r"'\.jpg', '\.png', got '\.gif'"):
         encode_image(picture(), ".gif")
 
 

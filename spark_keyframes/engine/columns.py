@@ -1,0 +1,106 @@
+"""Which columns the Spark stage reads and writes, checked on the driver."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
+from spark_keyframes.video.source import VideoSrcType
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+OnError = Literal["null", "raise"]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the stage reads and writes, by name."""
+
+    input: str
+    output: str
+    passed: list[str]
+    """columns that go through unchanged, in order"""
+    text: str | None = None
+    images: str | None = None
+    error: str | None = None
+
+
+def result_schema(schema: "StructType", columns: Columns) -> "StructType":
+    """The input's fields that pass through, then the result's."""
+    from pyspark.sql.types import ArrayType, StructType
+
+    result = StructType([schema[name] for name in columns.passed])
+    result = result.add(columns.output, spark_type(KEYFRAMES_DDL))
+    if columns.images:
+        result = result.add(columns.images, ArrayType(spark_type(IMAGE_DDL)))
+    if columns.error:
+        result = result.add(columns.error, spark_type(ERROR_DDL))
+    return result
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise ParameterError unless `on_error` is an OnError."""
+    if on_error not in get_args(OnError):
+        raise ParameterError(
+            f"on_error must be one of {', '.join(get_args(OnError))}, got {on_error!r}"
+        )
+
+
+def plan_columns(
+    schema: "StructType",
+    *,
+    input_col: str,
+    output_col: str,
+    text_col: str | None,
+    error_col: str | None,
+    video_src_type: VideoSrcType,
+    images: bool,
+    keep_video: bool,
+) -> Columns:
+    """Check the columns on the driver, before anything runs.
+
+    Raises ParameterError: a column is missing, of another type, or there already.
+    """
+    from pyspark.sql.types import BinaryType, StringType
+
+    expected = BinaryType if video_src_type == "video_binary" else StringType
+    input_col = _existing(schema, "input_col", input_col, expected, f"{video_src_type!r} needs")
+    if text_col is not None:
+        text_col = _existing(schema, "text_col", text_col, StringType, "texts are")
+    images_col = f"{output_col}_images" if images else None
+    added = [name for name in (output_col, images_col, error_col) if name]
+    passed = [
+        name
+        for name in schema.names
+        if name != input_col or keep_video or video_src_type == "video_url"
+    ]
+    taken = [name.lower() for name in passed]
+    for name in added:
+        if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
+            raise ParameterError(
+                f"the result would have two columns called {name!r}; "
+                "choose another output_col or error_col, or drop or rename the column"
+            )
+    for name in passed:
+        if taken.count(name.lower()) > 1:
+            raise ParameterError(
+                f"the DataFrame has two columns called {name!r}; drop or rename one first"
+            )
+    return Columns(input_col, output_col, passed, text_col, images_col, error_col)
+
+
+def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:
+    # Spark resolves names without regard to case.
+    for field in schema.fields:
+        if field.name.lower() == name.lower():
+            if isinstance(field.dataType, kind):
+                return field.name
+            raise ParameterError(
+                f"{parameter} {name!r} is of type {field.dataType.simpleString()}, but {reason} "
+                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
+            )
+    raise ParameterError(
+        f"{parameter} {name!r} is not a column of the DataFrame; "
+        f"it has {', '.join(schema.names) or 'none'}"
+    )
