@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -99,6 +100,11 @@ def _vp(codec: str, container: str = "webm") -> bytes:
 
 def _x264(params: str) -> dict[str, str]:
     return {**H264, "x264-params": params}
+
+
+def _av1() -> bytes:
+    os.environ["SVT_LOG"] = "0"  # the encoder's own chatter, past Python's stderr
+    return clip("libsvtav1", "mp4", options={"preset": "12", "svtav1-params": "lp=1"})
 
 
 def _ten_bit() -> bytes:
@@ -217,6 +223,7 @@ FAST: dict[str, Callable[[], bytes]] = {
     "vp8 ivf": lambda: _vp("libvpx", "ivf"),
     "vp9 webm": lambda: _vp("libvpx-vp9"),
     "h264 truncated mkv": lambda: clip("libx264", "matroska", options=H264)[:5000],
+    "av1 mp4": _av1,
     "mjpeg avi": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p"),
     "mjpeg odd size": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p", size=(97, 65)),
     "prores mov": lambda: clip("prores_ks", "mov", pix_fmt="yuv422p10le", frames=40),

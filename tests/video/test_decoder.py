@@ -101,10 +101,37 @@ def test_fast_path_decodes_few_frames(name: str) -> None:
 
 
 def test_codecs_without_skipping_still_skip_gops() -> None:
-    for name in ("vp8 webm", "vp9 webm", "mjpeg avi"):
+    for name in ("vp8 webm", "vp9 webm", "av1 mp4", "mjpeg avi"):
         with open_bytes(clip_named(name)) as video:
             assert len(list(video.candidates(0.5))) == 2
             assert video.counters.decoded < 40
+
+
+@pytest.mark.parametrize(
+    ("name", "gops"),
+    [
+        ("h264 mp4", 3),
+        ("h264 open GOP mp4", 5),
+        ("h264 open GOP ts", 5),
+        ("hevc mp4", 3),
+        ("hevc ts", 3),
+        # Its "keyframes" are where a refresh begins; the picture is whole some frames later.
+        ("h264 intra refresh", 1),
+    ],
+)
+def test_decoding_starts_only_where_it_is_exact(name: str, gops: int) -> None:
+    with open_bytes(clip_named(name)) as video:
+        assert len(video._table.gop_starts) == gops
+
+
+def test_interlaced_video_is_known_from_its_header_alone() -> None:
+    """An interlaced stream may turn from whole pictures to single fields at any time."""
+    from spark_keyframes.video.bitstream import h264_may_have_fields
+
+    for name, expected in [("h264 interlaced", True), ("h264 ts from 10 s", False)]:
+        with open_bytes(clip_named(name)) as video:
+            extradata = video._opened.stream.codec_context.extradata
+        assert h264_may_have_fields(extradata) is expected
 
 
 def test_wanting_every_frame_gives_every_frame() -> None:

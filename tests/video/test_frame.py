@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spark_keyframes.video import Frame, open_video
 
-from .clips import H264, clip, clip_named, number_in
+from .clips import H264, clip, clip_named, number_in, picture
 
 BT709, UNSPECIFIED, BT601 = 1, 2, 6
 LIMITED, FULL = 1, 2
@@ -100,7 +100,10 @@ def test_ten_bits_become_eight() -> None:
     assert abs(ten.astype(int) - eight).mean() < 6
 
 
-@pytest.mark.parametrize("name", ["h264 mp4", "h264 odd size", "mjpeg odd size", "vp9 webm"])
+@pytest.mark.parametrize(
+    "name",
+    ["h264 mp4", "h264 odd size", "mjpeg odd size", "vp9 webm", "gif", "prores mov", "av1 mp4"],
+)
 def test_pixels_are_those_of_pyav(name: str) -> None:
     """Where the tags leave no doubt, to_rgb() is PyAV's own conversion, whatever the size."""
     data = clip_named(name)
@@ -120,8 +123,6 @@ def test_frames_are_upright(angle: int) -> None:
     turns = angle // 90
 
     def lying(number: int, width: int, height: int) -> NDArray[np.uint8]:
-        from .clips import picture
-
         upright = (height, width) if turns % 2 else (width, height)
         return np.rot90(picture(77, *upright), -turns)
 
@@ -138,8 +139,6 @@ def test_frames_are_upright(angle: int) -> None:
 
 def test_mirrored_pictures_are_mirrored_back() -> None:
     def mirrored(number: int, width: int, height: int) -> NDArray[np.uint8]:
-        from .clips import picture
-
         return np.ascontiguousarray(picture(77, width, height)[:, ::-1])
 
     data = clip(

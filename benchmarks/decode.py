@@ -1,0 +1,103 @@
+"""CPU time of decoding candidate frames against decoding every frame with PyAV.
+
+    python -m benchmarks.decode [--fps 1.0] [--rounds 5] [--videos ../shared/videos]
+
+Both sides use one thread, include opening and demuxing, and leave the pixels as YUV. The sides
+alternate; medians are reported. Before any timing, the candidates' pixels are compared with the
+full decode's. Where there are no clips, one is generated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import av
+import numpy as np
+
+from spark_keyframes.video import open_video
+
+SUFFIXES = {".mp4", ".webm", ".mkv", ".mov", ".avi", ".ts"}
+
+
+def decode_every_frame(path: Path) -> int:
+    with path.open("rb") as file, av.open(file, "r", buffer_size=256 * 1024) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        return len([None for _ in container.decode(stream)])
+
+
+def decode_candidates(path: Path, fps: float) -> int:
+    with path.open("rb") as file, open_video(file) as video:
+        return len([None for _ in video.candidates(fps)])
+
+
+def verify(path: Path, fps: float) -> None:
+    """Raise unless each candidate is, bit for bit, the frame of a full decode."""
+    with path.open("rb") as file, open_video(file) as video:
+        candidates = {frame.frame_id: frame.to_rgb() for frame in video.candidates(fps)}
+    with av.open(str(path)) as container:
+        for number, picture in enumerate(container.decode(video=0)):
+            if number in candidates:
+                hd = picture.colorspace == 2 and picture.height >= 720
+                rgb = picture.reformat(format="rgb24", src_colorspace="ITU709" if hd else None)
+                if not np.array_equal(candidates.pop(number), rgb.to_ndarray()):
+                    raise SystemExit(f"{path.name}: frame {number} differs")
+    if candidates:
+        raise SystemExit(f"{path.name}: no frames {sorted(candidates)}")
+
+
+def cpu_seconds(action: Callable[[], object]) -> float:
+    begin = time.process_time()
+    action()
+    return time.process_time() - begin
+
+
+def generate(folder: Path) -> Path:
+    path = folder / "generated.mp4"
+    y, x = np.mgrid[0:480, 0:854]
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"preset": "medium"})
+        stream.width, stream.height, stream.pix_fmt = 854, 480, "yuv420p"
+        for number in range(500):
+            image = np.stack([x + number * 3, y + number * 2, x * y // 99 + number], axis=-1)
+            frame = av.VideoFrame.from_ndarray((image % 256).astype(np.uint8), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--fps", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    root = Path(__file__).parents[1]
+    parser.add_argument("--videos", type=Path, default=root.parent / "shared" / "videos")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = sorted(p for p in args.videos.glob("*") if p.suffix in SUFFIXES)
+        run(paths or [generate(Path(folder))], args.fps, args.rounds)
+
+
+def run(paths: list[Path], fps: float, rounds: int) -> None:
+    print(f"{'clip':36} {'every frame':>11} {'candidates':>11} {'ratio':>6}   CPU seconds")
+    sums = [0.0, 0.0]
+    for path in paths:
+        verify(path, fps)
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(rounds):
+            times[0].append(cpu_seconds(partial(decode_every_frame, path)))
+            times[1].append(cpu_seconds(partial(decode_candidates, path, fps)))
+        full, ours = (statistics.median(side) for side in times)
+        sums = [sums[0] + full, sums[1] + ours]
+        print(f"{path.name:36} {full:11.3f} {ours:11.3f} {ours / full:6.2f}")
+    print(f"{'sum':36} {sums[0]:11.3f} {sums[1]:11.3f} {sums[1] / sums[0]:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
