@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+import numpy as np
+
+
+def digest(picture: av.VideoFrame) -> bytes:
+    """The same for the same pixels in the same format, whatever the padding of rows."""
+    # PyAV has no arrays of subsampled pictures with odd sizes.
+    layout = "rgb24" if picture.width % 2 else picture.format.name
+    pixels = np.ascontiguousarray(picture.to_ndarray(format=layout))
+    shape = f"{picture.width}×{picture.height} {picture.format.name}".encode()
+    return hashlib.blake2b(pixels, key=shape, digest_size=16).digest()
 
 
 @dataclass
 class Reference:
     """Every frame that a plain decode gives, in order."""
 
-    frames: list[av.VideoFrame]
+    digests: list[bytes]
+    """What stands for their pixels: the frames themselves would fill the memory."""
+    pts: list[int | None]
     times: list[Fraction]
     """Seconds since the first frame."""
     end: Fraction
@@ -35,7 +48,9 @@ def decode_plainly(data: bytes, *, threads: int = 0) -> Reference:
 
     How FFmpeg conceals damage depends on the number of threads: damaged clips need threads=1.
     """
-    frames: list[av.VideoFrame] = []
+    digests: list[bytes] = []
+    pts: list[int | None] = []
+    duration = 0
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
@@ -44,16 +59,20 @@ def decode_plainly(data: bytes, *, threads: int = 0) -> Reference:
         reordered_avi = container.format.name == "avi" and stream.codec_context.has_b_frames
         for packet in container.demux(stream):
             try:
-                frames += packet.decode()
+                frames = packet.decode()
             except av.error.FFmpegError:
                 continue
+            for frame in frames:
+                digests.append(digest(frame))
+                pts.append(frame.pts)
+                duration = frame.duration
     assert time_base is not None
-    if reordered_avi or any(frame.pts is None for frame in frames):
-        times = [index / rate for index in range(len(frames))]
-        return Reference(frames, times, len(frames) / rate)
-    start = frames[0].pts or 0
-    times = [((frame.pts or 0) - start) * time_base for frame in frames]
-    stay = frames[-1].duration * time_base
+    known = [p for p in pts if p is not None]
+    if reordered_avi or len(known) < len(pts):
+        times = [index / rate for index in range(len(pts))]
+        return Reference(digests, pts, times, len(pts) / rate)
+    times = [(p - known[0]) * time_base for p in known]
+    stay = duration * time_base
     if not stay:
         stay = times[-1] - times[-2] if len(times) > 1 else 1 / rate
-    return Reference(frames, times, times[-1] + stay)
+    return Reference(digests, pts, times, times[-1] + stay)

@@ -6,8 +6,6 @@ import io
 from fractions import Fraction
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
 from spark_keyframes.errors import DecodeError, ParameterError
@@ -15,7 +13,7 @@ from spark_keyframes.video.decoder import AvVideo
 from spark_keyframes.video.frame import Frame
 
 from .clips import FAST, H264, SURE, clip, clip_named, damaged, number_in
-from .reference import Reference, decode_plainly
+from .reference import Reference, decode_plainly, digest
 
 RATES = (0.5, 1.0, 2.0, 30.0)
 SHARED = Path(__file__).parents[3] / "shared" / "videos"
@@ -26,24 +24,11 @@ def open_bytes(data: bytes) -> AvVideo:
     return AvVideo(io.BytesIO(data))
 
 
-def same_picture(frame: Frame, picture: av.VideoFrame) -> bool:
-    mine = frame._picture
-    if (mine.width, mine.height, mine.format.name) != (
-        picture.width,
-        picture.height,
-        picture.format.name,
-    ):
-        return False
-    # PyAV has no arrays of subsampled pictures with odd sizes.
-    layout = "rgb24" if picture.width % 2 else picture.format.name
-    return np.array_equal(mine.to_ndarray(format=layout), picture.to_ndarray(format=layout))
-
-
 def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -> None:
     assert [frame.frame_id for frame in frames] == indexes
     for frame in frames:
         assert frame.timestamp == pytest.approx(float(reference.times[frame.frame_id]))
-        assert same_picture(frame, reference.frames[frame.frame_id]), frame
+        assert digest(frame._picture) == reference.digests[frame.frame_id], frame
 
 
 @pytest.mark.parametrize("name", FAST | SURE)
@@ -72,7 +57,7 @@ def test_every_single_frame_can_be_had_alone() -> None:
         data = clip_named(name)
         reference = decode_plainly(data)
         with open_bytes(data) as video:
-            for frame_id in range(len(reference.frames)):
+            for frame_id in range(len(reference.digests)):
                 assert_same(list(video.frames([frame_id])), reference, [frame_id])
 
 
@@ -153,30 +138,31 @@ def test_large_videos_are_read_again_instead_of_kept(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
-    "name", ["h264 mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "vp8 webm", "vp9 webm"]
+    "name", ["h264 mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "vp9 webm"]
 )
 def test_damage_is_found_and_decoded_in_sequence(name: str, seed: int) -> None:
     """Frames keep the numbers of their packets; what cannot be decoded shows the frame before.
 
-    Fixed seeds: where a codec does not notice the damage, the pixels are anyone's guess.
+    Fixed seeds, and no VP8: where a codec does not notice the damage, what it leaves undecoded
+    is whatever the buffer held before.
     """
     data = damaged(clip_named(name), seed)
     reference = decode_plainly(data, threads=1)
-    by_pts = {picture.pts: picture for picture in reference.frames}
+    by_pts = dict(zip(reference.pts, reference.digests, strict=True))
     with open_bytes(data) as video:
         for fps in (1.0, 5.0, 25.0):
             frames = list(video.candidates(fps))
             ids = [frame.frame_id for frame in frames]
             assert ids == sorted(set(ids))
             if video.timeline is None:
-                assert all(same_picture(f, reference.frames[f.frame_id]) for f in frames)
+                assert [digest(f._picture) for f in frames] == [reference.digests[i] for i in ids]
                 continue
             shown = [i for i, pts in enumerate(video.timeline.pts) if pts in by_pts]
             wanted = video.timeline.candidate_ids(fps)
             before = [max((i for i in shown if i <= w), default=None) for w in wanted]
             assert ids == sorted({i for i in before if i is not None})
             for frame in frames:
-                assert same_picture(frame, by_pts[video.timeline.pts[frame.frame_id]]), frame
+                assert digest(frame._picture) == by_pts[video.timeline.pts[frame.frame_id]], frame
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "h264 avi"])
@@ -234,5 +220,5 @@ def test_real_clips_equal_a_plain_decode(name: str) -> None:
             expected = reference.candidates(Fraction(fps))
             assert_same(list(video.candidates(fps)), reference, expected)
             assert video.candidate_count(fps) == len(expected)
-        some = list(range(3, len(reference.frames), 41))
+        some = list(range(3, len(reference.digests), 41))
         assert_same(list(video.frames(some)), reference, some)
