@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spark_keyframes.errors import DecodeError, ParameterError
 from spark_keyframes.video.decoder import AvVideo
@@ -24,6 +27,11 @@ def open_bytes(data: bytes) -> AvVideo:
     return AvVideo(io.BytesIO(data))
 
 
+@functools.cache
+def reference_of(name: str) -> Reference:
+    return decode_plainly(clip_named(name))
+
+
 def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -> None:
     assert [frame.frame_id for frame in frames] == indexes
     for frame in frames:
@@ -34,7 +42,7 @@ def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -
 @pytest.mark.parametrize("name", FAST | SURE)
 def test_candidates_equal_a_plain_decode(name: str) -> None:
     data = clip_named(name)
-    reference = decode_plainly(data)
+    reference = reference_of(name)
     with open_bytes(data) as video:
         assert (video.distrust == "") == (name in FAST), video.distrust
         for fps in RATES:
@@ -46,7 +54,7 @@ def test_candidates_equal_a_plain_decode(name: str) -> None:
 @pytest.mark.parametrize("name", ["h264 mp4", "hevc mp4", "vp9 webm", "h264 avi"])
 def test_frames_by_id_equal_a_plain_decode(name: str) -> None:
     data = clip_named(name)
-    reference = decode_plainly(data)
+    reference = reference_of(name)
     with open_bytes(data) as video:
         for ids in ([0], [89], [31, 29, 30, 29], list(range(0, 90, 7)), []):
             assert_same(list(video.frames(ids)), reference, sorted(set(ids)))
@@ -55,10 +63,21 @@ def test_frames_by_id_equal_a_plain_decode(name: str) -> None:
 def test_every_single_frame_can_be_had_alone() -> None:
     for name in ("h264 open GOP mp4", "hevc mp4", "mpeg2 ts", "hevc temporal layers"):
         data = clip_named(name)
-        reference = decode_plainly(data)
+        reference = reference_of(name)
         with open_bytes(data) as video:
             for frame_id in range(len(reference.digests)):
                 assert_same(list(video.frames([frame_id])), reference, [frame_id])
+
+
+@pytest.mark.parametrize(
+    "name", ["h264 open GOP ts", "hevc ts", "hevc temporal layers", "mpeg2 ts"]
+)
+@settings(max_examples=25, deadline=None)
+@given(ids=st.sets(st.integers(0, 89), max_size=12))
+def test_any_choice_of_frames_can_be_had(name: str, ids: set[int]) -> None:
+    reference = reference_of(name)
+    with open_bytes(clip_named(name)) as video:
+        assert_same(list(video.frames(list(ids))), reference, sorted(ids))
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "h264 29.97", "vp8 webm", "hevc mp4", "mjpeg avi"])
@@ -128,7 +147,7 @@ def test_large_videos_are_read_again_instead_of_kept(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
     for name in ("h264 mp4", "hevc ts", "h264 avi"):
         data = clip_named(name)
-        reference = decode_plainly(data)
+        reference = reference_of(name)
         with open_bytes(data) as video:
             for _ in range(2):
                 expected = reference.candidates(Fraction(2))
