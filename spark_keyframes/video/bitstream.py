@@ -2,7 +2,8 @@
 
 Containers flag keyframes too freely (H.264 with intra refresh, broadcasts) and never say which
 VP8 and VP9 packets are hidden reference frames. References: H.264 (ITU-T H.264 7.3, D.1), HEVC
-(ITU-T H.265 7.3.1, 7.4.2.2), VP8 (RFC 6386 9.1), VP9 (bitstream specification 6.2, Annex B).
+(ITU-T H.265 7.3.1, 7.4.2.2), MPEG-2 (ITU-T H.262 6.2.3.1), VP8 (RFC 6386 9.1), VP9 (bitstream
+specification 6.2, Annex B).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
-_WHOLE_SEI = 64  # bytes of an SEI or SPS that are looked at
+_HEAD = 512  # bytes of a packet or NAL unit that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class PacketFacts:
     temporal_layer: int = 0
     """HEVC's TemporalId: frames may only refer to the same or lower layers."""
     has_fields: bool = False
-    """H.264: the stream may code fields as pictures of their own, two packets for a frame."""
+    """H.264 and MPEG-2: fields may be pictures of their own, two packets for a frame."""
 
 
 def length_size_of(codec: str, extradata: bytes | None) -> int:
@@ -61,6 +62,8 @@ def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFac
         return _inspect_h264(data, length_size)
     if codec == "hevc":
         return _inspect_hevc(data, length_size)
+    if codec == "mpeg2video":
+        return PacketFacts(has_fields=_mpeg2_is_field(data))
     if codec == "vp8":
         return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
     return PacketFacts(is_shown=codec != "vp9" or _vp9_is_shown(data))
@@ -109,6 +112,16 @@ def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
     return PacketFacts(is_shown=False)
 
 
+def _mpeg2_is_field(data: memoryview | bytes) -> bool:
+    head = bytes(data[:_HEAD])
+    extension = head.find(b"\0\0\1\xb5")
+    while extension >= 0 and extension + 6 < len(head):
+        if head[extension + 4] >> 4 == 8:  # the picture coding extension
+            return head[extension + 6] & 3 != 3
+        extension = head.find(b"\0\0\1\xb5", extension + 4)
+    return True
+
+
 def _vp9_is_shown(data: memoryview | bytes) -> bool:
     if data[-1] & 0b11100000 == 0b11000000:  # superframe: hidden frames travel with a shown one
         return True
@@ -122,7 +135,7 @@ class _Bits:
     """Reads the payload of a NAL unit, from after its one-byte header, bit by bit."""
 
     def __init__(self, unit: memoryview | bytes) -> None:
-        payload = bytes(unit[1 : _WHOLE_SEI * 8]).replace(b"\0\0\3", b"\0\0")
+        payload = bytes(unit[1:_HEAD]).replace(b"\0\0\3", b"\0\0")
         self._value = int.from_bytes(payload, "big")
         self._left = len(payload) * 8
 

@@ -80,11 +80,11 @@ class _Reader:
     def read(self, size: int) -> bytes:
         try:
             data = self._file.read(size)
+            if len(data) > size:
+                raise ValueError(f"the file gave {len(data)} bytes where {size} were asked for")
         except Exception as error:  # noqa: BLE001 -- raised again by Opened
             self.error = error
             return b""
-        if len(data) > size:
-            raise ValueError(f"the file gave {len(data)} bytes where {size} were asked for")
         return bytes(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -110,6 +110,9 @@ class Opened:
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.FFmpegError as error:
             _log.info("the container is damaged: %s", error)
+        except IndexError:
+            # PyAV stumbles at the end, after all packets, where a stream turned up on the way.
+            _log.debug("the container has streams that its start does not name")
         if self._reader.error is not None:
             raise self._reader.error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -29,8 +29,8 @@ _SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d
 # VP8 can too, but libvpx marks no frame so; VP9 and dav1d cannot per packet.
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
 
-_PROGRESSIVE = 1  # AV_FIELD_PROGRESSIVE
-_NO_KEY_CODECS = {"h264", "hevc", "vp8", "vp9"}  # the bytes say more than the container
+_INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}  # bytes say more than the container
+_KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 
 # Packets of a small video stay in memory, so that it is not opened and probed a second time:
 # for a clip of ten seconds, probing is up to a tenth of all the work.
@@ -56,7 +56,7 @@ class PacketTable:
     kept: list[Packet[VideoStream]] | None = None
     """The packets themselves, where all of them are small enough to be kept."""
     has_pts: bool = True
-    """Whether decoded frames carry presentation timestamps, be they repeated or out of order."""
+    """Whether timestamps, where there are any, mean something."""
     gop_starts: Sequence[int] = ()
     """Indexes of the packets where decoding may start."""
 
@@ -97,7 +97,6 @@ def read_packets(opened: Opened) -> PacketTable:
         pts, dts = packet.pts, packet.dts
         if pts is None:
             doubts.add("a timestamp is missing")
-            table.has_pts = False
         if dts is not None:
             if last_dts is not None and dts < last_dts:
                 doubts.add("decoding timestamps go backwards")
@@ -126,8 +125,6 @@ def _doubts_about_stream(stream: VideoStream) -> list[str]:
     doubts = []
     if codec.name not in _SEEKABLE:
         doubts.append(f"codec {codec.name} is decoded in sequence only")
-    if codec.name in {"h264", "mpeg2video"} and codec.field_order != _PROGRESSIVE:
-        doubts.append("pictures may be single fields")
     if codec.name == "h264" and h264_may_have_fields(codec.extradata):
         doubts.append("pictures may be single fields")
     return doubts
@@ -135,12 +132,12 @@ def _doubts_about_stream(stream: VideoStream) -> list[str]:
 
 def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:
     is_keyframe = packet.is_keyframe
-    if codec not in _NO_KEY_CODECS or (codec == "h264" and not is_keyframe):
-        return PacketFacts(is_random_access=is_keyframe and codec != "h264")
+    if codec not in _INSPECTED:
+        return PacketFacts(is_random_access=is_keyframe)
+    if codec == "h264" and not is_keyframe:
+        return PacketFacts()
     facts = inspect(codec, memoryview(packet), length_size)
-    if codec == "vp9":
-        return PacketFacts(is_random_access=is_keyframe, is_shown=facts.is_shown)
-    return facts
+    return replace(facts, is_random_access=is_keyframe) if codec in _KEYED_BY_CONTAINER else facts
 
 
 def _keep_lower_layers(table: PacketTable, layers: array[int]) -> None:

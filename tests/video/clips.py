@@ -218,6 +218,10 @@ FAST: dict[str, Callable[[], bytes]] = {
     "hevc temporal layers": _temporal_layers,
     "mpeg2 ts": lambda: clip("mpeg2video", "mpegts", options={"bf": "2"}),
     "mpeg2 ps": lambda: clip("mpeg2video", "vob", options={"bf": "2"}),
+    "mpeg2 interlaced": lambda: clip(
+        "mpeg2video", "mpegts", options={"bf": "2", "flags": "+ildct+ilme"}
+    ),
+    "mpeg2 raw": lambda: clip("mpeg2video", "mpeg2video", options={"bf": "2"}),
     "mpeg1 ps": lambda: clip("mpeg1video", "mpeg", options={"bf": "2"}),
     "vp8 webm": lambda: _vp("libvpx"),
     "vp8 ivf": lambda: _vp("libvpx", "ivf"),
@@ -234,15 +238,13 @@ SURE: dict[str, Callable[[], bytes]] = {
     "h264 avi": lambda: clip("libx264", "avi", options=H264),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
     "hevc raw": lambda: clip("libx265", "hevc", options=H265),
+    "mpeg4 raw": lambda: clip("mpeg4", "m4v", options={"bf": "2"}),
     "h264 interlaced": lambda: clip("libx264", "mpegts", options=_x264("interlaced=1:bframes=2")),
     "h264 from the middle": _late_first_keyframe,
     "h264 repeated timestamps": _repeated_timestamp,
     "h264 lost packets": _missing_packets,
     "h264 truncated mp4": _truncated_mp4,
     "hevc from the middle": _open_gop_from_the_middle,
-    "mpeg2 interlaced": lambda: clip(
-        "mpeg2video", "mpegts", options={"bf": "2", "flags": "+ildct+ilme"}
-    ),
     "mpeg4 mp4": lambda: clip("mpeg4", "mp4", options={"bf": "2"}),
     "mpeg4 avi": lambda: clip("mpeg4", "avi", options={"bf": "2"}),
     "mpeg4 avi without B-frames": lambda: clip("mpeg4", "avi"),
