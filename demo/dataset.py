@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.drawing.objects import KINDS
-from demo.scene import Scene, random_scene, snapshot
+from demo.scene import Scene, random_scene, snapshot, snapshots
 
 TRAIN, VALIDATION, EVALUATION, TESTS = range(4)
 """First part of every seed: what is drawn for one purpose is never drawn for another."""
@@ -65,9 +65,9 @@ def draw_trials(
             for k, name in enumerate(names)
         ]
         frames = [
-            snapshot(scene, float(progress), height, rng)
+            frame
             for scene in video
-            for progress in rng.uniform(0, 1, frames_per_scene)
+            for frame in snapshots(scene, rng.uniform(0, 1, frames_per_scene).tolist(), height, rng)
         ]
         shown = [scene.object for scene in video for _ in range(frames_per_scene)]
         yield Trial(str(rng.choice(names)), video, frames, shown)

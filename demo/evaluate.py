@@ -64,13 +64,13 @@ class Scorer:
         return np.asarray(self._clip.embed_images(pixels) @ meant.T)
 
 
-def retrieval(folder: Path, trials: int, purpose: int) -> Retrieval:
+def retrieval(folder: Path, trials: int, purpose: int, *, height: int = 360) -> Retrieval:
     """Ask for one object among the candidate frames of each of many fresh videos."""
     scorer = Scorer(folder)
     texts = [*KINDS, *ABSENT[::4]]
     means: list[tuple[float, float, float, float]] = []
     misses = []
-    for trial in draw_trials(trials, purpose):
+    for trial in draw_trials(trials, purpose, height=height):
         scores = scorer.scores(trial.frames, texts)
         column = scores[:, texts.index(trial.wanted)]
         best = trial.shown[int(column.argmax())]

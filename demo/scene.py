@@ -176,19 +176,42 @@ def view_box(
     return centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1]
 
 
+def snapshots(
+    scene: Scene,
+    progresses: Sequence[float],
+    height: int,
+    rng: np.random.Generator,
+    aspect: float = 16 / 9,
+) -> list[Image.Image]:
+    """Frames of the scene as RGB pictures, with noise from `rng`.
+
+    Args:
+        scene: The scene.
+        progresses: When, from 0 at the scene's start to 1 at its end.
+        height: Of each frame, in pixels.
+        rng: Draws the noise.
+        aspect: Width / height of each frame.
+    """
+    canvas = paint(scene, height, aspect)
+    frames = []
+    for progress in progresses:
+        picture = canvas.resize(
+            (round(height * aspect), height),
+            Image.Resampling.BILINEAR,
+            box=view_box(scene, progress, height, aspect),
+        )
+        pixels = np.asarray(picture, dtype=np.float32)
+        noise = rng.normal(0, scene.noise, pixels.shape[:2]).astype(np.float32)
+        noisy = np.clip(pixels + noise[..., None], 0, 255).astype(np.uint8)
+        frames.append(Image.fromarray(noisy))
+    return frames
+
+
 def snapshot(
     scene: Scene, progress: float, height: int, rng: np.random.Generator, aspect: float = 16 / 9
 ) -> Image.Image:
-    """One frame of the scene as an RGB picture, with noise from `rng`."""
-    canvas = paint(scene, height, aspect)
-    picture = canvas.resize(
-        (round(height * aspect), height),
-        Image.Resampling.BILINEAR,
-        box=view_box(scene, progress, height, aspect),
-    )
-    pixels = np.asarray(picture, dtype=np.float32)
-    noise = rng.normal(0, scene.noise, pixels.shape[:2]).astype(np.float32)
-    return Image.fromarray(np.clip(pixels + noise[..., None], 0, 255).astype(np.uint8))
+    """One frame of the scene: see `snapshots`."""
+    return snapshots(scene, [progress], height, rng, aspect)[0]
 
 
 def scene_at(scenes: Sequence[Scene], seconds: float) -> Scene:

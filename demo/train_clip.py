@@ -224,15 +224,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rate", type=float, default=Recipe.rate)
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[
-            logging.StreamHandler(),
-            logging.FileHandler(options.folder / "training.log", mode="w", encoding="utf-8"),
-        ],
-        force=True,
-    )
+    _log.setLevel(logging.INFO)
+    for handler in (
+        logging.StreamHandler(),
+        logging.FileHandler(options.folder / "training.log", mode="w", encoding="utf-8"),
+    ):
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        _log.addHandler(handler)
     recipe = Recipe(
         drawings=options.drawings,
         steps=options.steps,
