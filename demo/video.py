@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -22,6 +24,8 @@ from PIL import Image
 from demo.scene import Scene, paint, view_box
 
 _Planes = tuple[Image.Image, Image.Image, Image.Image]
+_Frame = NDArray[np.uint8]
+"""A frame's Y, Cb and Cr, one after the other, shape (height · 3 / 2, width)."""
 
 
 def draw_video(
@@ -48,23 +52,18 @@ def draw_video(
         stream = container.add_stream("libx264", rate=Fraction(fps))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = 1 / Fraction(fps)
-        # One thread each for drawing and encoding: more would only wait for one another.
-        stream.options = {"preset": "ultrafast", "crf": "26", "threads": "1"}
+        stream.options = {"preset": "ultrafast", "crf": "30", "threads": "1"}
         context = stream.codec_context
         context.color_range = ColorRange.MPEG
         context.colorspace = Colorspace.ITU709
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
-        with ThreadPoolExecutor(1) as encoder:
-            waiting = None
-            for number, planes in enumerate(_frames(scenes, size, Fraction(fps), seed)):
+        with ThreadPoolExecutor(2) as artists:
+            drawn = _in_order(artists, _frames(scenes, size, Fraction(fps), seed))
+            for number, planes in enumerate(drawn):
                 frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
                 frame.pts, frame.time_base = number, 1 / Fraction(fps)
-                if waiting is not None:
-                    container.mux(waiting.result())
-                waiting = encoder.submit(stream.encode, frame)
-            if waiting is not None:
-                container.mux(waiting.result())
+                container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
 
@@ -78,8 +77,8 @@ def write_scene_list(path: Path, scenes: Sequence[Scene]) -> None:
 
 def _frames(
     scenes: Sequence[Scene], size: tuple[int, int], fps: Fraction, seed: int
-) -> Iterator[NDArray[np.uint8]]:
-    """Every frame's planes, as one array of shape (height · 3 / 2, width)."""
+) -> Iterator[Callable[[], _Frame]]:
+    """What draws each frame, in order."""
     width, height = size
     aspect = width / height
     rng = np.random.default_rng(seed)
@@ -91,21 +90,41 @@ def _frames(
         while number / fps < scene.end:
             progress = (float(number / fps) - scene.start) / (scene.end - scene.start)
             box = view_box(scene, min(max(progress, 0.0), 1.0), height, aspect)
-            luma, *chroma = (
-                np.asarray(
-                    plane.resize(
-                        (width // part, height // part),
-                        Image.Resampling.BILINEAR,
-                        box=(box[0] / part, box[1] / part, box[2] / part, box[3] / part),
-                    )
-                )
-                for plane, part in zip(planes, (1, 2, 2), strict=True)
-            )
-            dy, dx = int(rng.integers(97)), int(rng.integers(89))
-            # The planes leave room for the noise, so that adding modulo 256 never wraps.
-            luma = luma + noise[dy : dy + height, dx : dx + width]
-            yield np.concatenate([luma.ravel(), *(c.ravel() for c in chroma)]).reshape(-1, width)
+            y, x = int(rng.integers(97)), int(rng.integers(89))
+            yield partial(_draw_frame, planes, box, noise[y : y + height, x : x + width])
             number += 1
+
+
+def _draw_frame(
+    planes: _Planes, box: tuple[float, float, float, float], noise: NDArray[np.uint8]
+) -> _Frame:
+    height, width = noise.shape
+    luma, *chroma = (
+        np.asarray(
+            plane.resize(
+                (width // part, height // part),
+                Image.Resampling.BILINEAR,
+                box=(box[0] / part, box[1] / part, box[2] / part, box[3] / part),
+            )
+        )
+        for plane, part in zip(planes, (1, 2, 2), strict=True)
+    )
+    # The planes leave room for the noise, so that adding modulo 256 never wraps.
+    luma = luma + noise
+    return np.concatenate([luma.ravel(), *(c.ravel() for c in chroma)]).reshape(-1, width)
+
+
+def _in_order(
+    executor: ThreadPoolExecutor, jobs: Iterator[Callable[[], _Frame]]
+) -> Iterator[_Frame]:
+    """The jobs' results in order, a few jobs ahead: a whole video would not fit in memory."""
+    running: deque[Future[_Frame]] = deque()
+    for job in jobs:
+        running.append(executor.submit(job))
+        if len(running) > 4:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
 
 def _to_planes(picture: Image.Image) -> _Planes:
