@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, load_clip
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.selection import Selector, Survivors, make_selector
+from spark_keyframes.selection import Selector, Survivors, contested, make_selector
 from spark_keyframes.video import Frame, Source, Video, open_source, open_video
 
 if TYPE_CHECKING:
@@ -74,20 +74,28 @@ class KeyframesModule:
         return self.clip.preprocessor.pixels(frame.to_rgb())
 
     def predict_step(
-        self, pixels: "Sequence[torch.Tensor]", texts: Sequence[str]
+        self, pixels: "Sequence[torch.Tensor]", texts: Sequence[str], *, exact: bool = False
     ) -> npt.NDArray[np.float32]:
-        """Cosine similarities, float32 of shape (N,), of N frames, each to its own text."""
+        """Cosine similarities, float32 of shape (N,), of N frames, each to its own text.
+
+        `exact` leaves out what the model's precision saves: for frames that are too close to call.
+        """
         import torch
 
-        return self.clip.similarities(torch.stack(list(pixels)), texts)
+        return self.clip.similarities(torch.stack(list(pixels)), texts, exact=exact)
 
     def survivors(self, count: int) -> Survivors:
         """Which of `count` candidates can still be selected, as their scores come in."""
-        return Survivors(self.selector, count)
+        return Survivors(self.selector, count, margin=2 * self.clip.tolerance)
 
     def select(self, scores: Sequence[float]) -> list[int]:
         """Indices of the candidates that become keyframes, ascending."""
         return self.selector.select(scores)
+
+    def contested(self, scores: Sequence[float]) -> list[int]:
+        """Indices of the candidates whose selection hangs on the precision of their scores."""
+        tolerance = self.clip.tolerance
+        return contested(self.selector, scores, tolerance) if tolerance else []
 
     def teardown(self) -> None:
         """Let go of the model; the process keeps it for the next task."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
+from spark_keyframes.clip.precision import TOLERANCE, Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.errors import ModelError, ModelNotFoundError
 
@@ -51,6 +51,8 @@ class Clip:
 
         Longer texts are truncated to the model's context as CLIP does, 77 tokens for OpenAI's.
         """
+        import torch
+
         if text in self._texts:
             self._texts.move_to_end(text)
             return self._texts[text]
@@ -60,38 +62,43 @@ class Clip:
             max_length=self._model.config.text_config.max_position_embeddings,
             return_tensors="pt",
         ).to(self.device)
-        with self._inference():
+        # Without autocast: a text is embedded once, and its error would be in every score.
+        with torch.inference_mode():
             embedding = _unit(self._model.get_text_features(**tokens).pooler_output)[0]
         self._texts[text] = embedding
         if len(self._texts) > _TEXTS_KEPT:
             self._texts.popitem(last=False)
         return embedding
 
-    def embed_images(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Unit-length embeddings, float32 of shape (N, D) on `device`, of N×3×S×S uint8."""
-        with self._inference():
+    @property
+    def tolerance(self) -> float:
+        """How far similarities may be off, unless `exact`; 0 where that does not matter."""
+        return TOLERANCE.get(self.precision, 0.0)
+
+    def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
+        """Unit-length embeddings, float32 of shape (N, D) on `device`, of N×3×S×S uint8.
+
+        `exact` computes with the weights' own precision, without autocast.
+        """
+        import torch
+
+        lower = self.precision == "bfloat16-autocast" and not exact
+        autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower)
+        with torch.inference_mode(), autocast:
             normal = self.preprocessor.normalise(pixels.to(self.device, non_blocking=True))
             values = normal.to(self._model.dtype)
             return _unit(self._model.get_image_features(pixel_values=values).pooler_output)
 
-    def similarities(self, pixels: "torch.Tensor", texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    def similarities(
+        self, pixels: "torch.Tensor", texts: Sequence[str], *, exact: bool = False
+    ) -> npt.NDArray[np.float32]:
         """Cosine similarity of each of N images to its own text, float32 of shape (N,)."""
         import torch
 
         embeddings = torch.stack([self.embed_text(text) for text in texts])
-        products = (self.embed_images(pixels) * embeddings).sum(dim=1)
+        products = (self.embed_images(pixels, exact=exact) * embeddings).sum(dim=1)
         result: npt.NDArray[np.float32] = products.cpu().numpy()
         return result
-
-    @contextlib.contextmanager
-    def _inference(self) -> Iterator[None]:
-        import torch
-
-        autocast = torch.autocast(
-            "cpu", dtype=torch.bfloat16, enabled=self.precision == "bfloat16-autocast"
-        )
-        with torch.inference_mode(), autocast:
-            yield
 
 
 def _unit(features: "torch.Tensor") -> "torch.Tensor":

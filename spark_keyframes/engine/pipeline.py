@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spark_keyframes.engine.accelerator import task_cpus
 from spark_keyframes.engine.task import ByteBudget, CancelledError, Request, VideoTask
@@ -118,26 +118,41 @@ def _logged(task: VideoTask) -> Outcome:
     return outcome
 
 
+class _Candidate(NamedTuple):
+    """A frame that waits for its score."""
+
+    task: VideoTask
+    pixels: "torch.Tensor"
+
+
+class _Doubt(NamedTuple):
+    """Frames of a video whose scores were too close to call."""
+
+    task: VideoTask
+    pixels: "list[torch.Tensor]"
+
+
 class _BatchScorer:
     """Collects candidates of several videos into batches; a Scorer for their tasks."""
 
     def __init__(self, module: KeyframesModule) -> None:
         self._module = module
         self._batch_size = module.parameters.batch_size
-        self._queue: queue.Queue[tuple[VideoTask, torch.Tensor] | None] = queue.Queue(
-            maxsize=2 * self._batch_size
-        )
-        self._batch: list[tuple[VideoTask, torch.Tensor]] = []
+        self._queue: queue.Queue[_Candidate | _Doubt | None] = queue.Queue(2 * self._batch_size)
+        self._batch: list[_Candidate] = []
         self._closed = threading.Event()
 
     def submit(self, task: VideoTask, pixels: "torch.Tensor") -> None:
-        self._put((task, pixels))
+        self._put(_Candidate(task, pixels))
+
+    def confirm(self, task: VideoTask, pixels: "list[torch.Tensor]") -> None:
+        self._put(_Doubt(task, pixels))
 
     def notify(self) -> None:
         with contextlib.suppress(CancelledError):
             self._put(None)
 
-    def _put(self, item: "tuple[VideoTask, torch.Tensor] | None") -> None:
+    def _put(self, item: "_Candidate | _Doubt | None") -> None:
         while not self._closed.is_set():
             try:
                 # The timeout only matters on closing: the other side takes no more then.
@@ -149,20 +164,30 @@ class _BatchScorer:
     def step(self) -> None:
         """Wait for news of the tasks; score a batch if one is full, or if a video waits for it."""
         item = self._queue.get()
-        if item is not None:
+        if isinstance(item, _Candidate):
             self._batch.append(item)
+        elif isinstance(item, _Doubt):
+            item.task.add_confirmed(self._exact_scores(item))
         # The last frames of a video do not wait for another video to fill their batch.
-        waited_for = self._queue.empty() and any(task.decoded for task, _ in self._batch)
+        waited_for = self._queue.empty() and any(item.task.decoded for item in self._batch)
         if len(self._batch) == self._batch_size or waited_for:
             self._score()
 
     def _score(self) -> None:
         batch, self._batch = self._batch, []
         scores = self._module.predict_step(
-            [pixels for _, pixels in batch], [task.request.text or "" for task, _ in batch]
+            [item.pixels for item in batch], [item.task.request.text or "" for item in batch]
         )
-        for (task, _), score in zip(batch, scores.tolist(), strict=True):
-            task.add_score(score)
+        for item, score in zip(batch, scores.tolist(), strict=True):
+            item.task.add_score(score)
+
+    def _exact_scores(self, doubt: "_Doubt") -> list[float]:
+        text, size = doubt.task.request.text or "", self._batch_size
+        scores: list[float] = []
+        for start in range(0, len(doubt.pixels), size):
+            pixels = doubt.pixels[start : start + size]
+            scores += self._module.predict_step(pixels, [text] * len(pixels), exact=True).tolist()
+        return scores
 
     def close(self) -> None:
         """Refuse further submissions and wake whoever waits."""

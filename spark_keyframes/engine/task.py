@@ -62,6 +62,10 @@ class Scorer(Protocol):
         """Wait for room, then queue; CancelledError once the engine is closed."""
         ...
 
+    def confirm(self, task: "VideoTask", pixels: "list[torch.Tensor]") -> None:
+        """Ask for exact scores, which come back together through `add_confirmed`."""
+        ...
+
     def notify(self) -> None:
         """Say that a task has sent its last candidate, or is done."""
         ...
@@ -96,6 +100,7 @@ class VideoTask:
         self._frame_ids: list[int] = []
         self._timestamps: list[float] = []
         self._scores: list[float] = []
+        self._confirmed: list[float] = []
         self._held: dict[int, Frame] = {}
         self._survivors: Survivors | None = None
         self._lock = threading.Lock()
@@ -137,6 +142,7 @@ class VideoTask:
                 self._submit_candidates(video)
                 self._stage = "clip"
                 self._wait_for_scores()
+                self._confirm(video)
                 self._stage = "select"
                 chosen = self._module.select(self._scores)
                 self._stage = "encode"
@@ -155,9 +161,8 @@ class VideoTask:
             self._scorer.submit(self, pixels)
 
     def _hold(self, index: int, frame: Frame) -> None:
-        # Without a trusted timeline nothing says which frames could be let go: hold none.
-        expected = self._survivors is not None and index < self._survivors.count
-        if expected and self._budget.take(frame.nbytes):
+        # What does not fit is decoded again if it is selected.
+        if self._budget.take(frame.nbytes):
             with self._lock:
                 self._held[index] = frame
 
@@ -174,6 +179,25 @@ class VideoTask:
         self._scored.wait()
         if self._cancelled:
             raise CancelledError
+
+    def _confirm(self, video: Video) -> None:
+        """Score exactly the candidates whose selection hangs on the precision of their scores."""
+        doubtful = self._module.contested(self._scores)
+        if not doubtful:
+            return
+        pixels = [self._module.preprocess(frame) for frame in self._full_size(video, doubtful)]
+        self._scored.clear()
+        self._scorer.confirm(self, pixels)
+        self._scored.wait()
+        if self._cancelled:
+            raise CancelledError
+        for index, score in zip(doubtful, self._confirmed, strict=True):
+            self._scores[index] = score
+
+    def add_confirmed(self, scores: list[float]) -> None:
+        """Take in the exact scores of what was sent to `Scorer.confirm`, in order."""
+        self._confirmed = scores
+        self._scored.set()
 
     def _check_scored(self) -> None:
         if self.decoded and len(self._scores) == len(self._frame_ids):
@@ -209,13 +233,12 @@ class VideoTask:
         )
 
     def _full_size(self, video: Video, chosen: list[int]) -> Iterator[Frame]:
-        """The chosen candidates in order: those held, and the others decoded once more."""
+        """The candidates `chosen`, in order: those held, and the others decoded once more."""
         missing = [self._frame_ids[index] for index in chosen if index not in self._held]
         again = video.frames(missing) if missing else iter(())
         for index in chosen:
             if index in self._held:
                 yield self._held[index]
-                self._forget(index)
             else:
                 yield next(again)
 

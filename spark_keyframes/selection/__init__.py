@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.selection.aks import AKS, aks
-from spark_keyframes.selection.base import Selector, Survivors
+from spark_keyframes.selection.base import Selector, Survivors, contested
 from spark_keyframes.selection.bin import Bin
 from spark_keyframes.selection.top import Top
 from spark_keyframes.selection.uniform import Uniform
@@ -46,5 +46,6 @@ __all__ = [
     "Top",
     "Uniform",
     "aks",
+    "contested",
     "make_selector",
 ]

@@ -91,35 +91,53 @@ class Survivors:
     """The candidates that a selector can still select, while their scores come in.
 
     Holding only these bounds the memory of a video of any length. For AKS that is at most
-    max_num_frames * (all_depth + 1) frames.
+    max_num_frames * (all_depth + 1) frames, twice that with a margin.
+
+    Arguments:
+        selector: who will select.
+        count: how many candidates there will be.
+        margin: scores this close are too close to call: a bracket then keeps as many again, as
+            long as they are that close to its last place.
     """
 
-    def __init__(self, selector: Selector, count: int) -> None:
+    def __init__(self, selector: Selector, count: int, *, margin: float = 0.0) -> None:
         self.count = count
-        # Each bracket is a heap whose root is the candidate to give up next.
-        self._brackets = list(selector.brackets(count))
-        self._heaps: list[list[tuple[float, int]]] = [[] for _ in self._brackets]
+        self._margin = margin
+        self._places = [bracket.places for bracket in selector.brackets(count)]
+        self._containing: list[list[int]] = [[] for _ in range(count)]
+        for number, bracket in enumerate(selector.brackets(count)):
+            for index in range(bracket.start, bracket.stop):
+                self._containing[index].append(number)
+        # Heaps whose roots are the candidates to give up next: of the best, and of those near.
+        self._best: list[list[tuple[float, int]]] = [[] for _ in self._places]
+        self._near: list[list[tuple[float, int]]] = [[] for _ in self._places]
         self._seats: dict[int, int] = {}
-        self._containing = _brackets_by_candidate(self._brackets, count)
 
     def add(self, index: int, score: float) -> list[int]:
         """Take in a score; return the candidates (perhaps this one) that are out of the race."""
-        # A bracket may turn the new candidate away before another takes it in.
-        self._seats[index] = 1
-        touched = [index]
+        # A seat of its own for now: one bracket may turn it away before another takes it in.
+        self._seats[index] = 1 + len(self._containing[index])
+        unseated = [index]
         for bracket in self._containing[index]:
-            heap, places = self._heaps[bracket], self._brackets[bracket].places
-            self._seats[index] += 1
-            heapq.heappush(heap, (score, -index))
-            if len(heap) > places:
-                loser = -heapq.heappop(heap)[1]
-                self._seats[loser] -= 1
-                touched.append(loser)
-        self._seats[index] -= 1
-        out = [i for i in dict.fromkeys(touched) if self._seats.get(i) == 0]
-        for i in out:
-            del self._seats[i]
+            unseated += self._compete(bracket, score, index)
+        for loser in unseated:
+            self._seats[loser] -= 1
+        out = [loser for loser in dict.fromkeys(unseated) if self._seats[loser] == 0]
+        for loser in out:
+            del self._seats[loser]
         return out
+
+    def _compete(self, bracket: int, score: float, index: int) -> list[int]:
+        """Enter the candidate into the bracket; return those that leave it."""
+        best, near, places = self._best[bracket], self._near[bracket], self._places[bracket]
+        heapq.heappush(best, (score, -index))
+        if len(best) <= places:
+            return []
+        heapq.heappush(near, heapq.heappop(best))
+        leaving = []
+        while near and (len(near) > places or near[0][0] <= best[0][0] - self._margin):
+            leaving.append(-heapq.heappop(near)[1])
+        return leaving
 
     def __contains__(self, index: int) -> bool:
         return index in self._seats
@@ -128,9 +146,13 @@ class Survivors:
         return len(self._seats)
 
 
-def _brackets_by_candidate(brackets: list[Bracket], count: int) -> list[list[int]]:
-    containing: list[list[int]] = [[] for _ in range(count)]
-    for number, bracket in enumerate(brackets):
-        for index in range(bracket.start, bracket.stop):
-            containing[index].append(number)
-    return containing
+def contested(selector: Selector, scores: Scores, tolerance: float) -> list[int]:
+    """Candidates whose selection could change if scores were off by up to `tolerance`, ascending.
+
+    Scoring these again, exactly, makes the selection that of exact scores nearly everywhere.
+    """
+    values = checked_scores(scores)
+    chosen = set(selector.select(values))
+    doubted = values + tolerance
+    doubted[list(chosen)] -= 2 * tolerance
+    return sorted(chosen.symmetric_difference(selector.select(doubted)))

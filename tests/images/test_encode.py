@@ -54,9 +54,7 @@ def test_the_smallest_frame():
 
 def test_a_frame_too_large_for_jpeg_says_what_to_use():
     wide = np.zeros((1, 70_000, 3), np.uint8)
-    with pytest.raises(
-        EncodeError, match=r"70000×1 pixels as \.jpg.*img_type='\.png'"
-    ) as caught:
+    with pytest.raises(EncodeError, match=r"70000×1 pixels as \.jpg.*img_type='\.png'") as caught:
         encode_image(wide, ".jpg")
     assert caught.value.stage == "encode"
     assert decoded(encode_image(wide, ".png")).shape == wide.shape

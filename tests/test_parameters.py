@@ -1,0 +1,91 @@
+"""The documented parameters: names, defaults, and what is said about values that cannot work."""
+
+import inspect
+import math
+import pickle
+
+import pytest
+
+from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+
+DOCUMENTED = {
+    "text": "",
+    "model_path": "/opt/las/models",
+    "clip_model_name": "openai/clip-vit-base-patch32",
+    "dtype": "float16",
+    "video_src_type": "video_url",
+    "fps": 1.0,
+    "max_num_frames": 32,
+    "t1": 0.8,
+    "t2": -100,
+    "all_depth": 5,
+    "img_type": ".jpg",
+    "output_tos_dir": "",
+    "return_keyframes": True,
+    "batch_size": 16,
+    "rank": 0,
+    "video_format": "mp4",
+}
+
+
+def test_parameters_and_defaults_are_the_documented_ones():
+    signature = inspect.signature(VideoAdaptiveKeyframesSampling)
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+    assert defaults == {**DOCUMENTED, "selector": "aks"}
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_every_parameter_is_described():
+    described = inspect.getdoc(VideoAdaptiveKeyframesSampling)
+    for name in [*DOCUMENTED, "selector"]:
+        assert f"\n    {name}:" in described
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"fps": 0.0}, r"fps must be greater than 0 and finite, got 0\.0; use e\.g\. 0\.5"),
+        ({"fps": -1}, "fps must be greater than 0"),
+        ({"fps": math.inf}, "fps must be greater than 0 and finite, got inf"),
+        ({"fps": math.nan}, "fps must be a number, got nan"),
+        ({"fps": "2"}, "fps must be a number, got '2'"),
+        ({"fps": True}, "fps must be a number, got True"),
+        ({"max_num_frames": 0}, "max_num_frames must be at least 1, got 0"),
+        ({"max_num_frames": 4.0}, r"max_num_frames must be a whole number, got 4\.0"),
+        ({"all_depth": -1}, "all_depth must be at least 0, got -1"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"rank": -1}, "rank must be at least 0, got -1"),
+        ({"t1": None}, "t1 must be a number, got None"),
+        ({"dtype": "bfloat16"}, "dtype must be one of float16, float32, got 'bfloat16'"),
+        ({"img_type": "jpg"}, r"img_type must be one of \.jpg, \.png, got 'jpg'"),
+        ({"video_src_type": "url"}, "video_src_type must be one of video_url, .*, got 'url'"),
+        ({"selector": "best"}, "selector must be one of aks, .*, got 'best'"),
+        ({"text": None}, r"text must be a string, got None \(NoneType\)"),
+        ({"return_keyframes": 1}, r"return_keyframes must be True or False, got 1 \(int\)"),
+        ({"clip_model_name": ""}, "clip_model_name must not be empty"),
+        ({"video_format": ".mp4"}, r"video_format must be a container's name, got '\.mp4'"),
+    ],
+)
+def test_says_what_was_wrong_the_value_and_what_to_do(parameters, message):
+    with pytest.raises(ParameterError, match=message):
+        VideoAdaptiveKeyframesSampling(**parameters)
+
+
+def test_parameter_errors_are_value_errors():
+    with pytest.raises(ValueError, match="fps"):
+        VideoAdaptiveKeyframesSampling(fps=0)
+
+
+def test_positional_and_unknown_parameters_are_refused():
+    with pytest.raises(TypeError):
+        VideoAdaptiveKeyframesSampling("spoon")
+    with pytest.raises(TypeError, match="frames"):
+        VideoAdaptiveKeyframesSampling(frames=3)
+
+
+def test_survives_pickling_and_cannot_be_changed():
+    sampler = VideoAdaptiveKeyframesSampling(text="spoon", fps=2)
+    assert pickle.loads(pickle.dumps(sampler)) == sampler
+    with pytest.raises(AttributeError):
+        sampler.fps = 3
