@@ -54,5 +54,7 @@ def test_only_the_engine_the_face_and_the_schema_know_spark(path):
 def test_importing_the_package_imports_nothing_heavy():
     heavy = "torch", "transformers", "pyspark", "pandas", "pyarrow", "tos", "PIL"
     code = f"import sys, spark_keyframes; print([m for m in {heavy} if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert result.stdout.strip() == "[]", result.stderr

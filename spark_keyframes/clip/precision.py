@@ -14,13 +14,13 @@ Precision = Literal["float32", "float16", "bfloat16-autocast"]
 """float32 or float16 weights, or float32 weights with the matrix products in bfloat16"""
 
 
-TOLERANCE: dict[Precision, float] = {"bfloat16-autocast": 1e-4}
+TOLERANCE: dict[Precision, float] = {"bfloat16-autocast": 1.5e-4}
 """How far scores may be off before a frame's selection is worth a second, exact look.
 
-Not the largest error (6e-4 on ViT-B/32) but its standard deviation, roughly: errors are shared by
-similar frames, and only similar frames compete closely. Without the second look, autocast selects
-90 to 99 % of the frames that float32 does; with it, 98 % and more, for 5 to 10 % of the frames
-seen twice in a video of a few minutes, and fewer in longer ones.
+The standard deviation of the error on ViT-B/32 with random weights; the largest is 6e-4. Measured
+on real clips of 68 to 271 candidates with 20 prompts: autocast alone selects 87 to 100 % of the
+frames that float32 does, the less the more alike they are; with the second look 99 % and more.
+That costs up to 0.6 looks per keyframe, whatever the video's length.
 """
 
 

@@ -86,11 +86,8 @@ def test_float16_on_a_cpu_chooses_the_same_frames(vit_b_32):
     ]
     exact = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float32")
     fast = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float16")
-    kept, seen_twice, texts = (
-        0,
-        0,
-        [f"a {thing}" for thing in "dog car spoon cup man bike flower road".split()],
-    )
+    kept = seen_twice = 0
+    texts = [f"a {x}" for x in ("dog", "car", "spoon", "cup", "man", "bike", "flower", "road")]
     embedded = {clip: our_embeddings(clip, frames) for clip in (exact, fast)}
     for text in texts:
         scores, quick = (embedded[clip] @ clip.embed_text(text).numpy() for clip in (exact, fast))
