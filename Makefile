@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
+TEXT ?= spoon
 BIN := .venv/bin
 
 help: ## Show this help
@@ -12,7 +13,7 @@ help: ## Show this help
 	@touch $@
 
 sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, show the result
-	$(BIN)/python -m demo.sample
+	$(BIN)/python -m demo.sample --text "$(TEXT)"
 
 test: .venv/.stamp ## Run all tests
 	$(BIN)/pytest

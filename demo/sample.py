@@ -1,0 +1,95 @@
+"""`make sample`: draw a cooking video, find the spoon in it on Spark, and show the result.
+
+The documentation's example, offline: jobs/sample.py runs under spark-submit with the tiny CLIP of
+this folder, on a video whose scenes are known, so that anyone can check what comes back.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from demo.cooking import draw_cooking_video
+from demo.scene import Scene, scene_at
+from spark_keyframes import Keyframes, VideoAdaptiveKeyframesSampling
+
+REPO = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m demo.sample")
+    parser.add_argument("--text", default="spoon", help="what to look for (%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder (%(default)s)")
+    options = parser.parse_args()
+    out, text = options.out, options.text
+
+    begin = time.monotonic()
+    video, scenes = draw_cooking_video(out)
+    print(f"Drew {video}, a minute of cooking, in {time.monotonic() - begin:.0f} s.\n")
+
+    command = ["spark-submit", "jobs/sample.py", "--input", str(video), "--text", text]
+    command += ["--max-num-frames", "4", "--fps", "2", "--model-path", "demo"]
+    command += ["--clip-model-name", "tiny_clip", "--output-tos-dir", str(out / "keyframes")]
+    command += ["--output", str(out / "table"), "--mode", "overwrite"]
+    print("$ " + " ".join(command), flush=True)
+    if status := submit(command):
+        return status
+
+    # The same in this process: for the score curve, which the table does not hold.
+    sampler = VideoAdaptiveKeyframesSampling(
+        text=text, fps=2, max_num_frames=4, model_path="demo", clip_model_name="tiny_clip"
+    )
+    keyframes = sampler.sample(str(video))
+    (row,) = pq.read_table(out / "table", columns=["keyframes"])["keyframes"].to_pylist()
+    if row["frame_ids"] != keyframes.frame_ids:
+        print(f"Spark chose {row['frame_ids']}, sample() chose {keyframes.frame_ids}: a defect.")
+        return 1
+
+    found = show_beside_scenes(keyframes, scenes, text)
+    sheet = out / "keyframes.png"
+    spans = [(scene.start, scene.end) for scene in scenes if scene.object == text]
+    keyframes.contact_sheet(spans=spans).save(sheet)
+    print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
+    print("Next: make sample TEXT=egg, or your own videos: spark-submit jobs/sample.py --help")
+    return 0
+
+
+def submit(command: Sequence[str]) -> int:
+    """Run a command of this virtual environment with the settings in conf/; its exit code."""
+    scripts = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_CONF_DIR": str(REPO / "conf"),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    program = [str(scripts / command[0]), *command[1:]]
+    return subprocess.run(program, env=environment, check=False).returncode  # noqa: S603
+
+
+def show_beside_scenes(keyframes: Keyframes, scenes: Sequence[Scene], text: str) -> int:
+    """Print the video's scene list with the keyframes where they fall; how many fit the text."""
+    fitting = 0
+    print(f"\nThe scenes of the video, and where the keyframes for “{text}” fall:\n")
+    for scene in scenes:
+        mark = "●" if scene.object == text else " "
+        line = f"  {mark} {scene.start:5.1f} – {scene.end:4.1f} s  {scene.caption:32}"
+        for frame_id, time_, score in zip(
+            keyframes.frame_ids, keyframes.timestamps, keyframes.scores, strict=True
+        ):
+            if scene_at(scenes, time_) is scene:
+                line += f"  ◀ frame {frame_id} at {time_:.1f} s, score {score:.2f}"
+                fitting += scene.object == text
+        print(line.rstrip())
+    return fitting
+
+
+if __name__ == "__main__":
+    sys.exit(main())
