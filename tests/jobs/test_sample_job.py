@@ -1,0 +1,177 @@
+"""jobs/sample.py under spark-submit, as a user runs it."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import REPO
+from tests.storage.tos_server import TosServer
+
+SCRIPTS = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def job():
+    """The job's module, for what needs no spark-submit."""
+    spec = importlib.util.spec_from_file_location("sample_job", REPO / "jobs" / "sample.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def submit(models, *arguments, conf=(), environment=()):
+    """Run the job with the small model; (exit code, stdout, stderr).
+
+    spark-submit passes on what the job writes to stderr as stdout; stderr is Spark's own.
+    """
+    command = [SCRIPTS / "spark-submit"]
+    for setting in ("spark.ui.enabled=false", *conf):
+        command += ["--conf", setting]
+    command += [REPO / "jobs" / "sample.py", "--model-path", models, "--clip-model-name", "small"]
+    done = subprocess.run(
+        [*map(str, command), *map(str, arguments)],
+        env={
+            **os.environ,
+            "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+            "SPARK_CONF_DIR": str(REPO / "conf"),
+            **dict(environment),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(clips, tmp_path_factory):
+    """A folder of videos with a subfolder, a broken one and a file that is none."""
+    folder = tmp_path_factory.mktemp("videos")
+    shutil.copy(clips[0], folder / "a.mp4")
+    (folder / "more").mkdir()
+    shutil.copy(clips[1], folder / "more" / "b.mp4")
+    (folder / "broken.mp4").write_bytes(b"no video at all" * 50)
+    (folder / "notes.md").write_text("not looked at")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
+    out, table = tmp_path / "keyframes", tmp_path / "table"
+    arguments = ["--input", folder, "--text", "spoon", "--fps", "5", "--max-num-frames", "3"]
+    arguments += ["--output-tos-dir", out, "--output", table]
+    status, printed, errors = submit(models, *arguments)
+    assert status == 0, errors
+    assert "|-- keyframes: struct" in printed
+    assert "videos     3: 2 with keyframes, 1 failed" in printed
+    assert "keyframes  6" in printed
+    assert f"images     {out}" in printed
+    assert "failed     1 at stage demux, e.g. NotAVideoError: " in printed
+    assert "broken.mp4" in printed
+
+    rows = pq.read_table(table).to_pylist()
+    assert sorted(Path(row["video"]).name for row in rows) == ["a.mp4", "b.mp4", "broken.mp4"]
+    for row in rows:
+        if row["video"].endswith("broken.mp4"):
+            assert row["keyframes"] is None
+            assert row["error"]["stage"] == "demux"
+        else:
+            assert row["error"] is None
+            assert len(row["keyframes"]["frame_ids"]) == len(row["keyframes_images"]) == 3
+            assert all(Path(path).is_file() for path in row["keyframes"]["tos_paths"])
+
+    status, printed, _ = submit(models, *arguments)
+    assert status == 2
+    assert "already exists" in printed, "an output is not overwritten unless --mode says so"
+
+
+@pytest.mark.slow
+def test_a_list_of_urls_to_tos_without_a_secret_in_the_event_log(models, clips, tmp_path):
+    with TosServer(buckets=["films"]) as server:
+        server.objects["films", "in/a.mp4"] = clips[2].read_bytes()
+        listed = tmp_path / "urls.txt"
+        listed.write_text(f"# two videos\n\ntos://films/in/a.mp4\n{clips[0]}\n")
+        events = tmp_path / "events"
+        events.mkdir()
+        secret = server.environment["SECRET_KEY"]
+        status, printed, errors = submit(
+            models,
+            *("--input", listed, "--text", "spoon", "--max-num-frames", "2"),
+            *("--output-tos-dir", "tos://films/keyframes", "--limit", "1"),
+            conf=[
+                "spark.eventLog.enabled=true",
+                "spark.eventLog.compress=false",
+                f"spark.eventLog.dir=file://{events}",
+                f"spark.executorEnv.SECRET_KEY={secret}",
+            ],
+            environment=server.environment,
+        )
+        assert status == 0, errors
+        assert "videos     1: 1 with keyframes, 0 failed" in printed
+        assert "images     tos://films/keyframes" in printed
+        stored = [key for bucket, key in server.objects if key.startswith("keyframes/a-")]
+        assert len(stored) == 2
+        log = "".join(path.read_text() for path in events.rglob("*") if path.is_file())
+        assert "spark.executorEnv.SECRET_KEY" in log
+        assert secret not in log + printed + errors
+
+
+@pytest.mark.slow
+def test_exits_with_1_when_every_row_failed(models, tmp_path):
+    (tmp_path / "bad.json").write_text(
+        "".join(json.dumps({"film": f"/none/{n}.mp4"}) + "\n" for n in range(2))
+    )
+    status, printed, _ = submit(models, "--input", tmp_path / "bad.json", "--input-col", "film")
+    assert status == 1
+    assert "videos     2: 0 with keyframes, 2 failed" in printed
+    assert "failed     2 at stage open, e.g. SourceNotFoundError" in printed
+
+
+@pytest.mark.slow
+def test_a_missing_model_is_said_in_a_sentence(folder, tmp_path):
+    status, printed, _ = submit(tmp_path, "--input", folder, "--limit", "1")
+    assert status == 1
+    (said,) = [line for line in printed.splitlines() if line.startswith("sample.py: ")]
+    assert said.startswith("sample.py: the job failed: ModelNotFoundError: no CLIP model in")
+    assert "set model_path" in said
+
+
+def test_every_parameter_is_an_option_with_its_default(job):
+    from dataclasses import fields
+
+    from spark_keyframes import VideoAdaptiveKeyframesSampling
+
+    options = job.parse(["--input", "x"])
+    for field in fields(VideoAdaptiveKeyframesSampling):
+        assert getattr(options, field.name) == field.default
+    given = job.parse(["--input", "x", "--fps", "2", "--no-return-keyframes", "--t2", "-0.5"])
+    assert (given.fps, given.return_keyframes, given.t2) == (2.0, False, -0.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: --input"),
+        (["--input", "x", "--fps", "many"], "invalid float value: 'many'"),
+        (["--input", "x", "--limit", "0"], "--limit must be at least 1, got 0"),
+        (["--input", "x", "--img-type", ".gif"], "invalid choice: '.gif'"),
+        (["--input", "x", "--fps", "0"], "fps must be greater than 0"),
+    ],
+)
+def test_wrong_options_are_said_before_spark_starts(arguments, message):
+    done = subprocess.run(
+        [sys.executable, str(REPO / "jobs" / "sample.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
