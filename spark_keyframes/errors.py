@@ -4,12 +4,14 @@ A row that fails in Spark becomes a value, `struct<stage, error, message>`: the 
 class name and the message. The names are therefore part of the public surface.
 """
 
+STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
+"""What a video passes through, in order."""
+
 
 class KeyframesError(Exception):
     """Base of all errors of this package.
 
-    `stage` is where in the job it happened: "parameters", "open", "demux", "decode",
-    "preprocess", "clip", "select", "encode" or "upload".
+    `stage` is where it happened: one of STAGES, or "parameters" where no video is to blame.
     """
 
     stage: str = "unknown"

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
+from spark_keyframes.checks import check_choice, check_type, number, whole
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images import ImgType
@@ -38,24 +39,24 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
-            _check_type(name, getattr(self, name), str, "a string")
-        _check_type("return_keyframes", self.return_keyframes, bool, "True or False")
+            check_type(name, getattr(self, name), str, "a string")
+        check_type("return_keyframes", self.return_keyframes, bool, "True or False")
         for name, choices in (
             ("dtype", Dtype),
             ("video_src_type", VideoSrcType),
             ("img_type", ImgType),
             ("selector", SelectorName),
         ):
-            _check_choice(name, getattr(self, name), get_args(choices))
-        for name in ("fps", "t1", "t2"):
-            _check_number(name, getattr(self, name))
-        for name, least in (("max_num_frames", 1), ("all_depth", 0), ("batch_size", 1)):
-            _check_whole(name, getattr(self, name), least)
-        _check_whole("rank", self.rank, 0)
+            check_choice(name, getattr(self, name), get_args(choices))
+        # numpy's numbers are taken, and made Python's: they go to Spark and into messages.
+        for name, hint in _NUMBERS.items():
+            object.__setattr__(self, name, number(name, getattr(self, name), hint))
+        for name, (least, hint) in _WHOLE_NUMBERS.items():
+            object.__setattr__(self, name, whole(name, getattr(self, name), least, hint))
+        object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(
-                f"fps must be greater than 0 and finite, got {self.fps}; "
-                "use e.g. 0.5 for one frame every two seconds"
+                f"fps must be greater than 0 and finite, got {self.fps}; {_NUMBERS['fps']}"
             )
         if not self.clip_model_name:
             raise ParameterError(
@@ -68,23 +69,14 @@ class Parameters:
             )
 
 
-def _check_type(name: str, value: Any, expected: type, what: str) -> None:
-    if not isinstance(value, expected):
-        raise ParameterError(f"{name} must be {what}, got {value!r} ({type(value).__name__})")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise ParameterError(f"{name} must be a number, got {value!r}")
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ParameterError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
-        raise ParameterError(f"{name} must be at least {least}, got {value}")
+_NUMBERS = {
+    "fps": "use e.g. 0.5 for one frame every two seconds",
+    "t1": "use e.g. 0.8, or 0.1 to 0.3 to favour the best matches",
+    "t2": "use -100 for no lower limit",
+}
+_WHOLE_NUMBERS = {
+    "max_num_frames": (1, "it is the number of keyframes per video"),
+    "all_depth": (0, "5 is the usual depth, and 0 is no spread over the video"),
+    "batch_size": (1, "use 16, or 64 and more for a GPU"),
+    "rank": (0, "GPUs are numbered from 0"),
+}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import STAGES, KeyframesError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,6 +24,22 @@ class Candidates:
     """raw cosine similarity to the text"""
 
 
+@dataclass
+class Account:
+    """What a video took."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    """wall-clock seconds by stage; of a batch that videos share, each has its part"""
+    waited: float = 0.0
+    """seconds in which the video waited for the model, busy with other videos or with this"""
+    frames: int = 0
+    """candidates, each scored once"""
+    scored_again: int = 0
+    """of these, those that were too close to call at first"""
+    decoded_again: int = 0
+    """frames that were decoded a second time, since there was no room to hold them"""
+
+
 @dataclass(frozen=True)
 class Keyframes:
     """The selected frames of one video, in aligned lists ordered by frame id."""
@@ -36,10 +52,12 @@ class Keyframes:
     """raw cosine similarity to the text"""
     timestamps: list[float]
     """seconds from the start of the video"""
-    images: list[npt.NDArray[np.uint8]] = field(repr=False)
+    images: list[npt.NDArray[np.uint8]] = field(repr=False, compare=False)
     """H×W×3 uint8 RGB, full size, upright; empty with return_keyframes=False"""
     candidates: Candidates = field(repr=False)
     """what they were chosen from: the score curve"""
+    account: Account = field(repr=False, compare=False)
+    """what it took"""
     source: str = ""
     """the video's name, without credentials"""
     text: str = ""
@@ -68,7 +86,7 @@ class Keyframes:
             curve_times=self.candidates.timestamps,
             curve_scores=self.candidates.scores,
             title=f"“{self.text}” in {self.source.rsplit('/', 1)[-1]}",
-            subtitle=f"{len(frames)} keyframes of {len(self.candidates.scores)} candidates",
+            subtitle=f"{len(frames)} of {len(self.candidates.scores)} candidates",
             spans=spans or (),
         )
 
@@ -87,8 +105,18 @@ class Failure:
     """the exception itself, for on_error="raise" """
 
     @classmethod
-    def of(cls, error: Exception, stage: str) -> "Failure":
-        """The failure that `error` means; `stage` counts where the error does not know better."""
+    def of(cls, error: Exception, stage: str, source: str = "") -> "Failure":
+        """The failure that `error` means.
+
+        Arguments:
+            error: what was raised.
+            stage: where; counts if the error does not know better.
+            source: the video's name, which is put before a message that lacks it.
+        """
+        message = str(error)
+        if source not in message:
+            message = f"{source}: {message}"
         if isinstance(error, KeyframesError):
             stage = error.stage
-        return cls(stage=stage, error=type(error).__name__, message=str(error), cause=error)
+            error.args = (message,)
+        return cls(stage=stage, error=type(error).__name__, message=message, cause=error)

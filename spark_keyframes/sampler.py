@@ -1,9 +1,11 @@
 """The face: the documented operator, on Spark, in this process and in SQL."""
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
@@ -114,7 +116,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 'text is "": the frames are compared with nothing in particular; '
                 "set text, or text_col for a text per row"
             )
-        stage = ArrowStage(KeyframesModule(self), columns, self._writer(), on_error)
+        stage = ArrowStage(KeyframesModule(self), columns, self._writer_anywhere(), on_error)
         return videos.mapInArrow(stage, result_schema(videos.schema, columns))
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
@@ -133,6 +135,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             writer=self._writer(),
             workers=1,
         )
+        if isinstance(video, os.PathLike):
+            video = os.fspath(video)
         request = Request(video=video, text=self.text if text is None else text)
         with closing(pipeline.run([request])) as outcomes:
             outcome = next(outcomes)
@@ -159,10 +163,17 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 "use return_keyframes=False, or transform()"
             )
         self._check_output_for_workers()
-        return keyframes_udf(KeyframesModule(self), self._writer())
+        return keyframes_udf(KeyframesModule(self), self._writer_anywhere())
 
     def _writer(self) -> ImageWriter | None:
         return ImageWriter(self.output_tos_dir, self.img_type) if self.output_tos_dir else None
+
+    def _writer_anywhere(self) -> ImageWriter | None:
+        # A relative folder is one of the driver's: a worker's own would be lost with it.
+        writer = self._writer()
+        if writer is None or "://" in writer.output_dir or writer.output_dir.startswith("file:"):
+            return writer
+        return replace(writer, output_dir=str(Path(writer.output_dir).absolute()))
 
     def _check_output_for_workers(self) -> None:
         if not self.output_tos_dir:

@@ -17,7 +17,8 @@ LAYERS = [
     ["parameters"],
     ["video", "clip", "selection", "images"],
     ["storage"],
-    ["schema", "errors"],
+    ["schema", "checks"],
+    ["errors"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 MODULES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

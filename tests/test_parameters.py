@@ -4,6 +4,7 @@ import inspect
 import math
 import pickle
 
+import numpy as np
 import pytest
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
@@ -64,12 +65,21 @@ def test_every_parameter_is_described():
         ({"text": None}, r"text must be a string, got None \(NoneType\)"),
         ({"return_keyframes": 1}, r"return_keyframes must be True or False, got 1 \(int\)"),
         ({"clip_model_name": ""}, "clip_model_name must not be empty"),
-        ({"video_format": ".mp4"}, r"video_format must be a container's name, got '\.mp4'"),
+        ({"video_format": "a/b"}, "video_format must be a container's name, got 'a/b'"),
     ],
 )
 def test_says_what_was_wrong_the_value_and_what_to_do(parameters, message):
     with pytest.raises(ParameterError, match=message):
         VideoAdaptiveKeyframesSampling(**parameters)
+
+
+def test_numbers_of_numpy_are_numbers():
+    sampler = VideoAdaptiveKeyframesSampling(
+        fps=np.float32(2), max_num_frames=np.int64(8), t1=np.float64(0.5), video_format=".mov"
+    )
+    assert (sampler.fps, sampler.max_num_frames, sampler.t1) == (2.0, 8, 0.5)
+    assert (type(sampler.fps), type(sampler.max_num_frames)) == (float, int)
+    assert sampler.video_format == "mov"
 
 
 def test_parameter_errors_are_value_errors():

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import platform
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ class Clip:
 
     @property
     def tolerance(self) -> float:
-        """How far similarities may be off, unless `exact`; 0 where that does not matter."""
+        """See TOLERANCE; 0 where similarities are as exact as can be."""
         return TOLERANCE.get(self.precision, 0.0)
 
     def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
@@ -145,7 +146,8 @@ def load_clip(
 def _check_folder(folder: str, model_path: str, clip_model_name: str) -> None:
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
-            f"no CLIP model in {folder!r} (model_path {model_path!r}, "
+            f"no CLIP model in {str(Path(folder).absolute())!r} on {platform.node()} "
+            f"(model_path {model_path!r}, "
             f"clip_model_name {clip_model_name!r}): there is no config.json; set model_path to a "
             'folder that holds the model, or to "" to load it from the Hugging Face Hub'
         )

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import ModelError
+from spark_keyframes.errors import DecodeError, ModelError
 
 if TYPE_CHECKING:
     import torch
 
 # Values of PIL.Image.Resampling, which preprocessor_config.json holds.
 _RESAMPLING: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
+
+
+# The whole picture is resized before its centre is cut out: 16384×2 pixels would take 2.7 GB.
+_LONGEST_SIDES = 50
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,20 @@ class Preprocessor:
         )
 
     def pixels(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
-        """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor in the host's memory."""
+        """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor in the host's memory.
+
+        Raises DecodeError for a picture that is a mere line.
+        """
         import torch
 
         height, width = rgb.shape[:2]
         short, long = sorted((height, width))
+        if long > _LONGEST_SIDES * short:
+            raise DecodeError(
+                f"a picture of {width}×{height} pixels is too narrow for CLIP, which sees its "
+                f"square centre: one side may be {_LONGEST_SIDES} times the other",
+                stage="preprocess",
+            )
         # int() and not round(), as transformers does; a pixel here moves every sample.
         longer = int(self.shortest_edge * long / short)
         size = (self.shortest_edge, longer) if height <= width else (longer, self.shortest_edge)

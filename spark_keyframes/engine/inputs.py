@@ -1,6 +1,6 @@
 """Turns what people type as an input into a DataFrame with a column of videos."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 _TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
+
+_VIDEOS_PER_TASK = 16
 
 # Schemes that no Hadoop file system lists, so that what is behind them is taken as one video.
 _SINGLE_OBJECTS = ("http", "https", "tos")
@@ -44,6 +46,9 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
                 "copy it to a local file first"
             )
         paths = [location]
+    elif not scheme and Path(location).is_file() and suffix != ".txt":
+        # Before it could be taken for a glob: brackets are common in the names of videos.
+        paths = [str(Path(location).absolute())]
     elif suffix == ".txt":
         lines = [row[0].strip() for row in _read(spark, "text", location).collect()]
         paths = [line for line in lines if line and not line.startswith("#")]
@@ -55,7 +60,25 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
             if suffix != ".txt"
             else f"no videos in {location!r}: every line is empty or a comment"
         )
-    return spark.createDataFrame([(path,) for path in paths], "video string")
+    videos = spark.createDataFrame([(path,) for path in paths], "video string")
+    # Spark makes as many tasks of a local list as there are cores, in the list's order.
+    many = len(paths) > _VIDEOS_PER_TASK * _cores(spark)
+    return spread(videos, len(paths)) if many else videos
+
+
+def spread(videos: "DataFrame", count: int) -> "DataFrame":
+    """`count` videos over enough tasks: every core has one, and one that is lost loses little."""
+    tasks = max(_cores(videos.sparkSession), count // _VIDEOS_PER_TASK)
+    return videos.repartition(max(1, min(count, tasks)))
+
+
+def _cores(spark: "SparkSession") -> int:
+    from pyspark.errors import PySparkException
+
+    try:
+        return int(spark.sparkContext.defaultParallelism)
+    except (PySparkException, AttributeError):
+        return 64  # Spark Connect does not say
 
 
 def read_table(spark: "SparkSession", location: str, table_format: str | None) -> "DataFrame":

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,10 @@ Outcome = Keyframes | Failure | None
 
 _HELD_BYTES = 768 * 2**20
 
+# Results that wait for a slower video before them: for each worker, and in bytes of images.
+_DONE_AHEAD = 8
+_DONE_BYTES = 256 * 2**20
+
 
 class Pipeline:
     """Runs a module over a stream of requests. Knows nothing of Spark or CLIP.
@@ -43,6 +48,7 @@ class Pipeline:
             network while the others decode.
         held_bytes: memory for decoded frames that can still be selected; beyond it, frames are
             decoded a second time when selected.
+        row_bytes: a video whose keyframes take more than this as arrays fails; None: no limit.
     """
 
     def __init__(
@@ -53,12 +59,14 @@ class Pipeline:
         writer: ImageWriter | None = None,
         workers: int | None = None,
         held_bytes: int = _HELD_BYTES,
+        row_bytes: int | None = None,
     ) -> None:
         self._module = module
         self._device = device
         self._writer = writer
         self._workers = workers or task_cpus() + 1
         self._held_bytes = held_bytes
+        self._row_bytes = row_bytes
 
     def run(self, requests: Iterable[Request]) -> Generator[Outcome]:
         """Yield one outcome per request, in order: keyframes, a failure, or None for a null.
@@ -73,38 +81,84 @@ class Pipeline:
         scorer = _BatchScorer(self._module)
         budget = ByteBudget(self._held_bytes)
         tasks: deque[VideoTask] = deque()
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="video")
         source = iter(requests)
         exhausted = False
-        try:
-            while True:
-                while not exhausted and len(tasks) < self._workers:
-                    request = next(source, None)
-                    if request is None:
-                        exhausted = True
-                        break
-                    task = VideoTask(request, self._module, scorer, budget, self._writer)
-                    tasks.append(task)
-                    if request.video is None or request.text is None:
-                        task.done = True
+        with _video_threads(self._workers) as pool:
+            try:
+                while True:
+                    if tasks and tasks[0].done:
+                        yield _taken_from(tasks.popleft())
+                    elif not exhausted and self._has_room(tasks):
+                        request = next(source, None)
+                        if request is None:
+                            exhausted = True
+                            continue
+                        task = VideoTask(
+                            request,
+                            self._module,
+                            scorer,
+                            budget,
+                            writer=self._writer,
+                            row_bytes=self._row_bytes,
+                        )
+                        tasks.append(task)
+                        if request.video is None or request.text is None:
+                            task.done = True
+                        else:
+                            pool.submit(task.run)
+                    elif tasks:
+                        scorer.step()
                     else:
-                        pool.submit(task.run)
-                if not tasks:
-                    return
-                if tasks[0].done:
-                    yield _logged(tasks.popleft())
-                else:
-                    scorer.step()
+                        return
+            finally:
+                # Closed first: what is submitted after a task's cancelling would never be served.
+                scorer.close()
+                for task in tasks:
+                    task.cancel()
+                pool.shutdown(wait=True)
+                self._module.teardown()
+
+    def _has_room(self, tasks: Iterable[VideoTask]) -> bool:
+        """Whether to begin another video.
+
+        Videos that are done, but wait for a slower one before them, do not keep a worker from
+        the next, until there are many of them or they are large.
+        """
+        waiting = [task for task in tasks if task.done]
+        working = sum(not task.done for task in tasks)
+        few = len(waiting) < _DONE_AHEAD * self._workers
+        return working < self._workers and few and sum(map(_size, waiting)) < _DONE_BYTES
+
+
+def _size(task: VideoTask) -> int:
+    if not isinstance(task.outcome, Keyframes):
+        return 0
+    return sum(image.nbytes for image in task.outcome.images)
+
+
+@contextlib.contextmanager
+def _video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    import torch
+
+    # Each thread that calls torch gets OpenMP threads of its own: with as many as there are CPUs
+    # for each video, they would wait for each other, busily. The model's thread keeps its own.
+    # The setting is also the default of threads that start later, so it is put back.
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(
+        count,
+        thread_name_prefix="video",
+        initializer=torch.set_num_threads,
+        initargs=(1,),
+    ) as pool:
+        try:
+            yield pool
         finally:
-            for task in tasks:
-                task.cancel()
-            scorer.close()
-            pool.shutdown(wait=True)
-            self._module.teardown()
+            torch.set_num_threads(threads)
 
 
-def _logged(task: VideoTask) -> Outcome:
-    outcome = task.outcome
+def _taken_from(task: VideoTask) -> Outcome:
+    # A failure's traceback refers to its task: without this, neither would go.
+    outcome, task.outcome = task.outcome, None
     if isinstance(outcome, Failure):
         # An error of a kind that this package does not know may be a defect of it: show where.
         expected = isinstance(outcome.cause, KeyframesError)
@@ -167,7 +221,10 @@ class _BatchScorer:
         if isinstance(item, _Candidate):
             self._batch.append(item)
         elif isinstance(item, _Doubt):
-            item.task.add_confirmed(self._exact_scores(item))
+            began = time.perf_counter()
+            scores = self._exact_scores(item)
+            item.task.account.seconds["clip"] += time.perf_counter() - began
+            item.task.add_confirmed(scores)
         # The last frames of a video do not wait for another video to fill their batch.
         waited_for = self._queue.empty() and any(item.task.decoded for item in self._batch)
         if len(self._batch) == self._batch_size or waited_for:
@@ -175,10 +232,13 @@ class _BatchScorer:
 
     def _score(self) -> None:
         batch, self._batch = self._batch, []
+        began = time.perf_counter()
         scores = self._module.predict_step(
             [item.pixels for item in batch], [item.task.request.text or "" for item in batch]
         )
+        share = (time.perf_counter() - began) / len(batch)
         for item, score in zip(batch, scores.tolist(), strict=True):
+            item.task.account.seconds["clip"] += share
             item.task.add_score(score)
 
     def _exact_scores(self, doubt: "_Doubt") -> list[float]:

@@ -7,6 +7,7 @@ does not turn a bigint column into floats, and nested and decimal columns stay e
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ from spark_keyframes.engine.columns import Columns, OnError
 from spark_keyframes.engine.pipeline import Outcome, Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
-from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import spark_image
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
@@ -46,17 +46,23 @@ class ArrowStage:
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
         device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
-        pipeline = Pipeline(self.module, device=device, writer=self.writer)
+        pipeline = Pipeline(
+            self.module,
+            device=device,
+            writer=self.writer,
+            row_bytes=_ROW_BYTES if self.columns.images else None,
+        )
         waiting: deque[_Rows] = deque()
-        for outcome in map(_fitting, pipeline.run(self._requests(batches, waiting))):
-            if isinstance(outcome, Failure) and self.on_error == "raise":
-                raise outcome.cause
-            rows = waiting[0]
-            rows.add(outcome)
-            if rows.complete or rows.are_due:
-                yield rows.flush()
-            if rows.complete:
-                waiting.popleft()
+        with closing(pipeline.run(self._requests(batches, waiting))) as outcomes:
+            for outcome in outcomes:
+                if isinstance(outcome, Failure) and self.on_error == "raise":
+                    raise outcome.cause
+                rows = waiting[0]
+                rows.add(outcome)
+                if rows.complete or rows.are_due:
+                    yield rows.flush()
+                if rows.complete:
+                    waiting.popleft()
 
     def _requests(
         self, batches: "Iterable[pa.RecordBatch]", waiting: "deque[_Rows]"
@@ -107,18 +113,6 @@ def assigned_gpus() -> list[str]:
     context = TaskContext.get()
     resources = context.resources() if context is not None else {}
     return list(resources["gpu"].addresses) if "gpu" in resources else []
-
-
-def _fitting(outcome: Outcome) -> Outcome:
-    size = sum(image.nbytes for image in outcome.images) if isinstance(outcome, Keyframes) else 0
-    if size <= _ROW_BYTES or not isinstance(outcome, Keyframes):
-        return outcome
-    error = RowTooLargeError(
-        f"the {len(outcome.images)} images of {outcome.source} take {size / 2**30:.1f} GiB as "
-        f"arrays, more than the {_ROW_BYTES / 2**30:.0f} GiB that a row may hold; use "
-        "return_keyframes=False with output_tos_dir, or a smaller max_num_frames"
-    )
-    return Failure.of(error, error.stage)
 
 
 class _Rows:

@@ -1,18 +1,18 @@
 """One video on its way from a row's value to its keyframes."""
 
 import threading
+import time
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from spark_keyframes.engine.writer import ImageWriter
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import RowTooLargeError
+from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.result import Candidates, Failure, Keyframes
+from spark_keyframes.result import Account, Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
 from spark_keyframes.video import Frame, Source, Video
 
@@ -85,18 +85,24 @@ class VideoTask:
         module: KeyframesModule,
         scorer: Scorer,
         budget: ByteBudget,
-        writer: ImageWriter | None,
+        *,
+        writer: ImageWriter | None = None,
+        row_bytes: int | None = None,
     ) -> None:
         self.request = request
         self.outcome: Keyframes | Failure | None = None
         self.done = False
         self.decoded = False
         """no more candidates will come"""
+        self.account = Account()
         self._module = module
         self._scorer = scorer
         self._budget = budget
         self._writer = writer
+        self._row_bytes = row_bytes
+        self._source_name = ""
         self._stage = "open"
+        self._stage_began = 0.0
         self._frame_ids: list[int] = []
         self._timestamps: list[float] = []
         self._scores: list[float] = []
@@ -105,14 +111,17 @@ class VideoTask:
         self._survivors: Survivors | None = None
         self._lock = threading.Lock()
         self._scored = threading.Event()
+        self._all_confirmed = threading.Event()
         self._cancelled = False
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
+        self._stage_began = time.perf_counter()
         try:
             self.outcome = self._keyframes()
         except Exception as error:  # noqa: BLE001 - whatever a video does, it costs its own row only
-            self.outcome = Failure.of(error, self._stage)
+            self.outcome = Failure.of(error, self._stage, self._source_name)
+            _forget_frames_of(error)
         finally:
             for index in list(self._held):
                 self._forget(index)
@@ -123,6 +132,7 @@ class VideoTask:
         """Make `run` end soon; from any thread."""
         self._cancelled = True
         self._scored.set()
+        self._all_confirmed.set()
 
     def add_score(self, score: float) -> None:
         """Take in the score of the next candidate; called by the scoring thread."""
@@ -134,18 +144,27 @@ class VideoTask:
                     self._forget(out)
             self._check_scored()
 
+    def add_confirmed(self, scores: list[float]) -> None:
+        """Take in the exact scores of what was sent to `Scorer.confirm`, in order."""
+        self._confirmed = scores
+        self._all_confirmed.set()
+
+    def _enter(self, stage: str) -> None:
+        """Begin a stage: what fails from now on fails in it, and its seconds count."""
+        now = time.perf_counter()
+        self.account.seconds[self._stage] += now - self._stage_began
+        self._stage, self._stage_began = stage, now
+
     def _keyframes(self) -> Keyframes:
-        with self._module.open_source(self.request.video) as source, _naming(source.name):
-            self._stage = "demux"
+        with self._module.open_source(self.request.video) as source:
+            self._source_name = source.name
+            self._enter("demux")
             with self._module.open_video(source) as video:
-                self._stage = "decode"
                 self._submit_candidates(video)
-                self._stage = "clip"
                 self._wait_for_scores()
                 self._confirm(video)
-                self._stage = "select"
+                self._enter("select")
                 chosen = self._module.select(self._scores)
-                self._stage = "encode"
                 return self._finish(source, video, chosen)
 
     def _submit_candidates(self, video: Video) -> None:
@@ -153,12 +172,29 @@ class VideoTask:
         count = video.candidate_count(fps)
         if count is not None:
             self._survivors = self._module.survivors(count)
+        self._enter("decode")
         for index, frame in enumerate(video.candidates(fps)):
+            self._enter("preprocess")
             pixels = self._module.preprocess(frame)
             self._frame_ids.append(frame.frame_id)
             self._timestamps.append(frame.timestamp)
             self._hold(index, frame)
-            self._scorer.submit(self, pixels)
+            with self._waiting():
+                self._scorer.submit(self, pixels)
+            self._enter("decode")
+        self.account.frames = len(self._frame_ids)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """The clock of the stage stands still, that of waiting runs."""
+        self._enter("clip")
+        began = self._stage_began
+        yield
+        waited = time.perf_counter() - began
+        self.account.waited += waited
+        self._stage_began += waited  # the scoring thread adds the seconds of "clip"
+        if self._cancelled:
+            raise CancelledError
 
     def _hold(self, index: int, frame: Frame) -> None:
         # What does not fit is decoded again if it is selected.
@@ -175,59 +211,55 @@ class VideoTask:
         with self._lock:
             self.decoded = True
             self._check_scored()
-        self._scorer.notify()
-        self._scored.wait()
-        if self._cancelled:
-            raise CancelledError
+        with self._waiting():
+            self._scorer.notify()
+            self._scored.wait()
 
     def _confirm(self, video: Video) -> None:
         """Score exactly the candidates whose selection hangs on the precision of their scores."""
+        self._enter("select")
         doubtful = self._module.contested(self._scores)
         if not doubtful:
             return
+        self._enter("preprocess")
         pixels = [self._module.preprocess(frame) for frame in self._full_size(video, doubtful)]
-        self._scored.clear()
-        self._scorer.confirm(self, pixels)
-        self._scored.wait()
-        if self._cancelled:
-            raise CancelledError
+        with self._waiting():
+            self._scorer.confirm(self, pixels)
+            self._all_confirmed.wait()
+        self.account.scored_again = len(doubtful)
         for index, score in zip(doubtful, self._confirmed, strict=True):
             self._scores[index] = score
-
-    def add_confirmed(self, scores: list[float]) -> None:
-        """Take in the exact scores of what was sent to `Scorer.confirm`, in order."""
-        self._confirmed = scores
-        self._scored.set()
 
     def _check_scored(self) -> None:
         if self.decoded and len(self._scores) == len(self._frame_ids):
             self._scored.set()
 
     def _finish(self, source: Source, video: Video, chosen: list[int]) -> Keyframes:
-        images: list[npt.NDArray[np.uint8]] = []
+        images: list[Pixels] = []
+        tos_paths: list[str] = []
         keep = self._module.parameters.return_keyframes
-        frame_ids = [self._frame_ids[index] for index in chosen]
-
-        def frames() -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-            for frame in self._full_size(video, chosen):
+        self._enter("encode")
+        with self._writer.begin(source) if self._writer else nullcontext() as upload:
+            for frame in self._full_size(video, chosen) if keep or upload else ():
+                if keep:
+                    self._check_row(len(chosen), frame)
                 rgb = frame.to_rgb()
                 if keep:
                     images.append(rgb)
-                yield frame.frame_id, rgb
-
-        tos_paths: list[str] = []
-        if self._writer is not None:
-            tos_paths = self._writer.write(source, frames())
-        elif keep:
-            for _ in frames():
-                pass
+                if upload:
+                    upload.add(frame.frame_id, rgb)
+            if upload:
+                self._enter("upload")
+                tos_paths = upload.finish()
+        self._enter("select")  # stops the clock of the last stage
         return Keyframes(
             tos_paths=tos_paths,
-            frame_ids=frame_ids,
+            frame_ids=[self._frame_ids[index] for index in chosen],
             scores=[self._scores[index] for index in chosen],
             timestamps=[self._timestamps[index] for index in chosen],
             images=images,
             candidates=Candidates(self._frame_ids, self._timestamps, self._scores),
+            account=self.account,
             source=source.name,
             text=self.request.text or "",
         )
@@ -235,6 +267,7 @@ class VideoTask:
     def _full_size(self, video: Video, chosen: list[int]) -> Iterator[Frame]:
         """The candidates `chosen`, in order: those held, and the others decoded once more."""
         missing = [self._frame_ids[index] for index in chosen if index not in self._held]
+        self.account.decoded_again += len(missing)
         again = video.frames(missing) if missing else iter(())
         for index in chosen:
             if index in self._held:
@@ -242,13 +275,24 @@ class VideoTask:
             else:
                 yield next(again)
 
+    def _check_row(self, count: int, frame: Frame) -> None:
+        size = count * frame.height * frame.width * 3
+        if self._row_bytes is not None and size > self._row_bytes:
+            raise RowTooLargeError(
+                f"{count} images of {frame.width}×{frame.height} pixels take "
+                f"{size / 2**30:.1f} GiB as arrays, more than the {self._row_bytes / 2**30:.0f} "
+                "GiB that a row may hold; use return_keyframes=False with output_tos_dir, or a "
+                "smaller max_num_frames"
+            )
 
-@contextmanager
-def _naming(source: str) -> Iterator[None]:
-    """Say which video an error is about: below this point nobody knows."""
-    try:
-        yield
-    except KeyframesError as error:
-        if source not in str(error):
-            error.args = (f"{source}: {error}",)
-        raise
+
+def _forget_frames_of(error: BaseException) -> None:
+    """Free what the stack frames of a kept error refer to: a video in memory, decoded frames."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is not None and id(current) not in seen:
+            seen.add(id(current))
+            traceback.clear_frames(current.__traceback__)
+            pending += [current.__cause__, current.__context__]

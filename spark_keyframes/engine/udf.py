@@ -1,6 +1,7 @@
 """The engine as a Spark UDF, for SQL and withColumn."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class _UdfStage:
 
         device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
         pipeline = Pipeline(self.module, device=device, writer=self.writer)
+        kind = arrow_type(KEYFRAMES_DDL)
         lengths: list[int] = []
 
         def requests() -> Iterator[Request]:
@@ -56,9 +58,15 @@ class _UdfStage:
                     yield Request(video=video, text=self.module.parameters.text)
 
         results: list[dict[str, Any] | None] = []
-        for outcome in pipeline.run(requests()):
-            results.append(keyframes_cell(outcome))
-            if len(results) == lengths[0]:
-                yield pa.array(results, arrow_type(KEYFRAMES_DDL))
-                results = []
-                del lengths[0]
+        with closing(pipeline.run(requests())) as outcomes:
+            for outcome in outcomes:
+                # Spark wants an array for each of its own, the empty ones too.
+                while lengths[0] == 0:
+                    yield pa.array([], kind)
+                    del lengths[0]
+                results.append(keyframes_cell(outcome))
+                if len(results) == lengths[0]:
+                    yield pa.array(results, kind)
+                    results = []
+                    del lengths[0]
+        yield from (pa.array([], kind) for _ in lengths)

@@ -1,14 +1,12 @@
 """Stores keyframe images while the next ones are still being made."""
 
 from collections import deque
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
-from spark_keyframes.images import ImgType, content_type, encode_image, image_url
+from spark_keyframes.images import ImgType, Pixels, content_type, encode_image, image_url
 from spark_keyframes.storage import check_writable, write_url
 from spark_keyframes.video import Source
 
@@ -18,7 +16,10 @@ _UPLOADS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class ImageWriter:
-    """Encodes the keyframes of a video and stores them under `output_dir`; picklable."""
+    """Stores the keyframes of videos under `output_dir`; picklable.
+
+    The same video and frame give the same URL and the same bytes: trying again is harmless.
+    """
 
     output_dir: str
     img_type: ImgType
@@ -27,38 +28,56 @@ class ImageWriter:
         """Raise what a task can know before its first video: credentials that are missing, say."""
         check_writable(self.output_dir)
 
-    def write(
-        self, source: Source, frames: Iterable[tuple[int, npt.NDArray[np.uint8]]]
-    ) -> list[str]:
-        """Store (frame id, H×W×3 uint8 RGB) pairs; return their URLs once all are acknowledged.
+    def begin(self, source: Source) -> "Upload":
+        """The upload of one video's keyframes; a context manager."""
+        return Upload(self, source)
 
-        Frames are encoded as `frames` yields them, so that only a few are in memory at a time.
-        The same video and frame give the same URL and the same bytes: trying again is harmless.
+
+class Upload:
+    """Keyframes of a video on their way; leaving the context early cancels what is not sent."""
+
+    def __init__(self, writer: ImageWriter, source: Source) -> None:
+        self._writer = writer
+        self._source = source
+        self._urls: list[str] = []
+        self._pending: deque[Future[None]] = deque()
+        self._pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
+
+    def add(self, frame_id: int, rgb: Pixels) -> None:
+        """Encode an H×W×3 uint8 RGB frame and send it off; waits while many are on their way.
+
+        Raises EncodeError, or what an earlier frame met: StorageWriteError, CredentialsError.
+        """
+        url = image_url(
+            self._writer.output_dir,
+            stem=self._source.stem,
+            identity=self._source.identity,
+            frame_id=frame_id,
+            img_type=self._writer.img_type,
+        )
+        data = encode_image(rgb, self._writer.img_type)
+        kind = content_type(self._writer.img_type)
+        self._pending.append(self._pool.submit(write_url, url, data, content_type=kind))
+        self._urls.append(url)
+        if len(self._pending) >= 2 * _UPLOADS_AT_ONCE:
+            self._pending.popleft().result()
+
+    def finish(self) -> list[str]:
+        """Wait until every image is acknowledged; return their URLs in order.
 
         Raises StorageWriteError or CredentialsError; what was stored by then stays.
         """
-        urls: list[str] = []
-        uploads: deque[Future[None]] = deque()
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload") as pool:
-            try:
-                for frame_id, rgb in frames:
-                    url = image_url(
-                        self.output_dir,
-                        stem=source.stem,
-                        identity=source.identity,
-                        frame_id=frame_id,
-                        img_type=self.img_type,
-                    )
-                    data = encode_image(rgb, self.img_type)
-                    uploads.append(
-                        pool.submit(write_url, url, data, content_type=content_type(self.img_type))
-                    )
-                    urls.append(url)
-                    if len(uploads) >= 2 * _UPLOADS_AT_ONCE:
-                        uploads.popleft().result()
-                while uploads:
-                    uploads.popleft().result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        return urls
+        while self._pending:
+            self._pending.popleft().result()
+        return self._urls
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)

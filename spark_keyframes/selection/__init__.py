@@ -6,7 +6,7 @@ A further selector is a file with a frozen dataclass (see `Selector`) and a line
 from collections.abc import Callable
 from typing import Literal, get_args
 
-from spark_keyframes.errors import ParameterError
+from spark_keyframes.checks import check_choice
 from spark_keyframes.selection.aks import AKS, aks
 from spark_keyframes.selection.base import Selector, Survivors, contested
 from spark_keyframes.selection.bin import Bin
@@ -32,8 +32,7 @@ def make_selector(
     """
     # AKS' own parameters are checked whichever selector is chosen: a typo should not wait.
     AKS(max_num_frames, t1, t2, all_depth)
-    if name not in _MAKERS:
-        raise ParameterError(f"selector must be one of {get_args(SelectorName)}, got {name!r}")
+    check_choice("selector", name, get_args(SelectorName))
     return _MAKERS[name](max_num_frames, t1, t2, all_depth)
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import ParameterError, SelectionError
+from spark_keyframes.checks import number, whole
+from spark_keyframes.errors import SelectionError
 from spark_keyframes.selection.base import (
     Bracket,
     Scores,
@@ -67,15 +68,9 @@ class AKS:
 
     def __post_init__(self) -> None:
         check_max_num_frames(self.max_num_frames)
-        if isinstance(self.all_depth, bool) or not isinstance(self.all_depth, int):
-            raise ParameterError(f"all_depth must be a whole number, got {self.all_depth!r}")
-        if self.all_depth < 0:
-            raise ParameterError(
-                f"all_depth must be at least 0, got {self.all_depth}; 0 means no split at all"
-            )
-        for name, threshold in (("t1", self.t1), ("t2", self.t2)):
-            if np.isnan(threshold):
-                raise ParameterError(f"{name} must be a number, got {threshold}")
+        whole("all_depth", self.all_depth, 0, "0 means no split at all")
+        number("t1", self.t1, "use e.g. 0.8")
+        number("t2", self.t2, "use e.g. -100")
 
     def select(self, scores: Scores) -> list[int]:
         """See Selector.select."""
@@ -106,8 +101,7 @@ class AKS:
     ) -> int:
         half, odd = divmod(budget, 2)
         left_is_better = values[start:middle].max() >= values[middle:stop].max()
-        # The left half is the shorter one where the length is odd.
-        return min(half + (1 if odd and left_is_better else 0), middle - start)
+        return half + 1 if odd and left_is_better else half
 
     def brackets(self, count: int) -> Iterator[Bracket]:
         """See Selector.brackets. A segment at depth d gives at most max_num_frames / 2**d frames,

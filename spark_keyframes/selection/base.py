@@ -1,13 +1,16 @@
 """What a selector is, and what follows from it: which frames can still be selected."""
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import ParameterError, SelectionError
+from spark_keyframes.checks import whole
+from spark_keyframes.errors import SelectionError
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
 
@@ -40,7 +43,8 @@ class Selector(Protocol):
         """The competitions among `count` candidates, known before any score is.
 
         A candidate can be selected only if it is among the best `places` of at least one bracket
-        that holds it; of equal scores the earlier is better.
+        that holds it; of equal scores the earlier is better. They come in rows of disjoint
+        brackets, each row from left to right.
         """
         ...
 
@@ -65,13 +69,7 @@ def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:
 
 def check_max_num_frames(max_num_frames: int) -> None:
     """Raise ParameterError unless `max_num_frames` is a whole number of at least 1."""
-    if isinstance(max_num_frames, bool) or not isinstance(max_num_frames, int):
-        raise ParameterError(f"max_num_frames must be a whole number, got {max_num_frames!r}")
-    if max_num_frames < 1:
-        raise ParameterError(
-            f"max_num_frames must be at least 1, got {max_num_frames}; "
-            "it is the number of keyframes to select per video"
-        )
+    whole("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
 
 
 def best(values: npt.NDArray[np.float64], start: int, stop: int, places: int) -> list[int]:
@@ -103,11 +101,15 @@ class Survivors:
     def __init__(self, selector: Selector, count: int, *, margin: float = 0.0) -> None:
         self.count = count
         self._margin = margin
-        self._places = [bracket.places for bracket in selector.brackets(count)]
-        self._containing: list[list[int]] = [[] for _ in range(count)]
-        for number, bracket in enumerate(selector.brackets(count)):
-            for index in range(bracket.start, bracket.stop):
-                self._containing[index].append(number)
+        brackets = list(selector.brackets(count))
+        self._places = [bracket.places for bracket in brackets]
+        self._stops = [bracket.stop for bracket in brackets]
+        # Brackets come in rows of disjoint ones, from left to right: the depths of AKS.
+        rows = [n for n, b in enumerate(brackets) if n == 0 or b.start < brackets[n - 1].stop]
+        self._rows = [
+            (first, [bracket.start for bracket in brackets[first:last]])
+            for first, last in pairwise([*rows, len(brackets)])
+        ]
         # Heaps whose roots are the candidates to give up next: of the best, and of those near.
         self._best: list[list[tuple[float, int]]] = [[] for _ in self._places]
         self._near: list[list[tuple[float, int]]] = [[] for _ in self._places]
@@ -116,9 +118,10 @@ class Survivors:
     def add(self, index: int, score: float) -> list[int]:
         """Take in a score; return the candidates (perhaps this one) that are out of the race."""
         # A seat of its own for now: one bracket may turn it away before another takes it in.
-        self._seats[index] = 1 + len(self._containing[index])
+        containing = list(self._brackets_with(index))
+        self._seats[index] = 1 + len(containing)
         unseated = [index]
-        for bracket in self._containing[index]:
+        for bracket in containing:
             unseated += self._compete(bracket, score, index)
         for loser in unseated:
             self._seats[loser] -= 1
@@ -126,6 +129,12 @@ class Survivors:
         for loser in out:
             del self._seats[loser]
         return out
+
+    def _brackets_with(self, index: int) -> Iterator[int]:
+        for first, starts in self._rows:
+            bracket = first + bisect_right(starts, index) - 1
+            if bracket >= first and index < self._stops[bracket]:
+                yield bracket
 
     def _compete(self, bracket: int, score: float, index: int) -> list[int]:
         """Enter the candidate into the bracket; return those that leave it."""

@@ -30,9 +30,9 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     On file systems without such a call (hdfs, sftp, …) a task that is killed in the middle leaves
     a part of the file, and the task that takes its place writes it anew.
     """
+    _check_installed(url, stage="upload")
     import fsspec
 
-    _check_installed(url, stage="upload")
     try:
         filesystem, path = fsspec.core.url_to_fs(url)
         try:

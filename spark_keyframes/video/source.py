@@ -12,7 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self, cast
 from urllib.parse import unquote, urlsplit
 
-from spark_keyframes.errors import InvalidBase64Error, ParameterError, SourceTypeError
+from spark_keyframes.errors import (
+    InvalidBase64Error,
+    ParameterError,
+    SourceReadError,
+    SourceTypeError,
+)
 from spark_keyframes.storage import open_url, redact_url
 
 if TYPE_CHECKING:
@@ -89,8 +94,12 @@ def _from_url(value: object) -> Source:
     if not value.strip():
         raise SourceTypeError("the video's URL is empty; use null for a row without a video")
     name = redact_url(value)
-    # In a local path "?", "#" and "%" are letters like any other.
-    path = unquote(urlsplit(value).path) if "://" in value else value
+    try:
+        # In a local path "?", "#" and "%" are letters like any other.
+        path = unquote(urlsplit(value).path) if "://" in value else value
+    except ValueError:
+        # Its message would show the user and password of the URL.
+        raise SourceReadError(f"{name} is no valid URL; check its host and brackets") from None
     return Source(
         name=name,
         stem=PurePosixPath(path).stem or _STEM_WITHOUT_URL,
