@@ -17,11 +17,11 @@ from pyspark.sql import Column, Observation, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine.inputs import read_table, read_videos
+from spark_keyframes.engine.inputs import read_table, read_videos, spread
+from spark_keyframes.errors import STAGES
 
 ROWS_SHOWN = 20
 PARAMETERS = fields(VideoAdaptiveKeyframesSampling)
-STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
 
 PARAMETER_HELP = {
     "text": "what to look for, best as a caption: 'a red car seen from above'",
@@ -75,6 +75,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--text-col", metavar="NAME", help="column with a text per video, instead of --text"
     )
     data.add_argument("--output", metavar="WHERE", help="write the result here, as a table")
+    data.add_argument(
+        "--output-col",
+        default="keyframes",
+        metavar="NAME",
+        help="column of the result (%(default)s)",
+    )
+    data.add_argument(
+        "--error-col", default="error", metavar="NAME", help="column of the reasons (%(default)s)"
+    )
     data.add_argument("--format", default="parquet", help="of the output table (%(default)s)")
     data.add_argument(
         "--mode",
@@ -125,66 +134,73 @@ def run(
         else read_videos(spark, options.input)
     )
     if options.limit:
-        videos = videos.limit(options.limit)
+        videos = spread(videos.limit(options.limit), options.limit)  # limit() leaves one task
     if not options.output:
         sampler = replace(sampler, return_keyframes=False)  # nobody would see them
-    input_col = options.input_col or "video"
+    video_col = options.input_col or "video"
+    columns = [video_col, options.output_col, options.error_col]
     result = sampler.transform(
         videos,
-        input_col=input_col,
+        input_col=video_col,
+        output_col=options.output_col,
         text_col=options.text_col,
-        error_col="error",
+        error_col=options.error_col,
         on_error=options.on_error,
     )
+    shown = [sf.col(f"`{name}`") for name in columns if name in result.columns]
     result.printSchema()
     counts = Observation("videos")
-    observed = result.observe(counts, *outcome_counts())
+    observed = result.observe(counts, *outcome_counts(options))
     if options.output:
         writer = observed.write.format(options.format).mode(options.mode)
         # Rows of 100 MB: by default Parquet looks at its memory only every 100 rows, too late.
         for size_check in ("parquet.page.size.row.check.min", "parquet.block.size.row.check.min"):
             writer = writer.option(size_check, 1)
         writer.save(options.output)
-        table = spark.read.format(options.format).load(options.output)
-        rows = table.drop("keyframes_images").take(ROWS_SHOWN)
+        # With the schema, since JSON leaves out a column that is null everywhere.
+        reader = spark.read.format(options.format).schema(result.schema)
+        rows = reader.load(options.output).select(shown).take(ROWS_SHOWN)
     else:
-        rows = observed.collect()
-    show(spark, rows[:ROWS_SHOWN], input_col)
+        rows = observed.select(shown).collect()
+    show(spark, rows[:ROWS_SHOWN], columns)
     return report(counts.get, options)
 
 
-def show(spark: SparkSession, rows: list[Row], video_col: str) -> None:
+def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
     """Print rows as a table, their lists cut short so that a row stays a line."""
 
     def short(values: list[Any], most: int) -> str:
         return f"[{', '.join(map(str, values[:most]))}{', …' * (len(values) > most)}]"
 
+    video_col, output_col, error_col = columns
     lines = []
     for row in rows:
-        cell, video = row["keyframes"], row.asDict().get(video_col, "")
+        cell, error = row[output_col], row[error_col]
+        video = row.asDict().get(video_col) or ""  # binary ones do not come back
         text = None
         if cell is not None:
             names = short([path.rsplit("/", 1)[-1] for path in cell["tos_paths"]], 1)
             scores = short([round(score, 3) for score in cell["scores"]], 4)
             ids = short(cell["frame_ids"], 4)
             text = f"{{tos_paths: {names}, frame_ids: {ids}, scores: {scores}}}"
-        error = row["error"]
         lines.append((video[-40:], text, error["error"] if error else None))
-    schema = f"`{video_col}` string, keyframes string, error string"
+    schema = ", ".join(f"`{name}` string" for name in columns)
     spark.createDataFrame(lines, schema).show(truncate=160)
 
 
-def outcome_counts() -> list[Column]:
+def outcome_counts(options: argparse.Namespace) -> list[Column]:
     """What to count while the rows pass by: a second look would sample the videos again."""
-    reason = sf.concat_ws(": ", "error.error", "error.message")
+    error = sf.col(f"`{options.error_col}`")
+    keyframes = sf.col(f"`{options.output_col}`")
+    reason = sf.concat_ws(": ", error["error"], error["message"])
     counts = [
         sf.count(sf.lit(1)).alias("videos"),
-        sf.count("keyframes").alias("done"),
-        sf.count("error").alias("failed"),
-        sf.sum(sf.size("keyframes.frame_ids")).alias("frames"),
+        sf.count(keyframes).alias("done"),
+        sf.count(error).alias("failed"),
+        sf.sum(sf.size(keyframes["frame_ids"])).alias("frames"),
     ]
     for stage in STAGES:
-        failed = sf.col("error.stage") == stage
+        failed = error["stage"] == stage
         counts += [
             sf.count_if(failed).alias(f"{stage}_failed"),
             sf.min(sf.when(failed, reason)).alias(f"{stage}_example"),

@@ -80,7 +80,8 @@ def plan_columns(
         if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
             raise ParameterError(
                 f"the result would have two columns called {name!r}; "
-                "choose another output_col or error_col, or drop or rename the column"
+                "choose another output_col or error_col (--output-col, --error-col), or drop or "
+                "rename the column"
             )
     for name in passed:
         if taken.count(name.lower()) > 1:
