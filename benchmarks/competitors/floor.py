@@ -1,0 +1,62 @@
+# mypy: ignore-errors
+# A benchmark script like its competitors, run on its own.
+"""The least that must be done: decode the packets that matter, run CLIP's vision tower.
+
+No colour conversion, no resizing, no texts, no selection, no checks: packets are grouped by their
+keyframes (the inputs' GOPs are closed), each group is decoded up to its last candidate, and what is
+no candidate is skipped where nothing refers to it. CLIP gets random pixels, as many.
+"""
+
+import contextlib
+from fractions import Fraction
+
+import av
+import torch
+from transformers import CLIPModel
+from worker import arguments, serve
+
+BATCH = 16
+
+options = arguments()
+model = CLIPModel.from_pretrained(options.model).eval()
+pixels = torch.randn(BATCH, 3, 224, 224)
+
+
+def decode(video, fps):
+    with av.open(video) as container:
+        stream = container.streams.video[0]
+        codec = stream.codec_context
+        codec.thread_count = 1
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        times = sorted(packet.pts for packet in packets)
+        step = 1 / (Fraction(fps) * stream.time_base)
+        wanted, due = set(), Fraction(times[0])
+        for time, end in zip(times, [*times[1:], 2 * times[-1] - times[-2]], strict=True):
+            if due < end:
+                wanted.add(time)
+                while due < end:
+                    due += step
+        starts = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+        count = 0
+        for start, stop in zip(starts, [*starts[1:], len(packets)], strict=True):
+            group = packets[start:stop]
+            last = max((n for n, packet in enumerate(group) if packet.pts in wanted), default=-1)
+            for packet in group[: last + 1]:
+                codec.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+                count += sum(frame.pts in wanted for frame in codec.decode(packet))
+            with contextlib.suppress(EOFError):
+                count += sum(frame.pts in wanted for frame in codec.decode(None))
+            codec.flush_buffers()
+        return count
+
+
+def run(video, fps, part=""):
+    count = decode(video, fps) if part != "clip" else 120
+    half = options.precision == "bfloat16"
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        for begin in range(0, count if part != "decode" else 0, BATCH):
+            model.vision_model(pixel_values=pixels[: count - begin])
+    return {"frame_ids": [], "scored": count}
+
+
+serve(run)

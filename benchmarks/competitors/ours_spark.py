@@ -1,0 +1,39 @@
+# mypy: ignore-errors
+# A benchmark script like its competitors, run on its own.
+"""spark_keyframes on Spark: one task with all cores for one video."""
+
+import os
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from worker import arguments, serve
+
+from spark_keyframes import VideoAdaptiveKeyframesSampling
+
+options = arguments()
+folder = Path(options.model)
+cores = len(os.sched_getaffinity(0))
+spark = (
+    SparkSession.builder.master(f"local[{cores}]")
+    .config("spark.task.cpus", cores)
+    .config("spark.ui.enabled", False)
+    .getOrCreate()
+)
+
+
+def run(video, fps):
+    sampler = VideoAdaptiveKeyframesSampling(
+        text=options.text,
+        model_path=str(folder.parent),
+        clip_model_name=folder.name,
+        dtype="float32" if options.precision == "float32" else "float16",
+        fps=fps,
+        max_num_frames=options.frames,
+        return_keyframes=False,
+    )
+    videos = spark.createDataFrame([(video,)], "video string").coalesce(1)
+    row = sampler.transform(videos, on_error="raise").first()["keyframes"]
+    return {"frame_ids": list(row.frame_ids), "scores": list(row.scores)}
+
+
+serve(run)

@@ -1,0 +1,180 @@
+"""Competitors as processes: jobs in, results out, and what they cost, children included."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[1]
+COMPETITORS = Path(__file__).parent / "competitors"
+OURS = ROOT / ".venv" / "bin" / "python"
+THEIRS = ROOT / ".venv-bench" / "bin" / "python"
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class SideError(Exception):
+    """A side that cannot run, and why."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job took."""
+
+    cpu: float
+    """CPU seconds, user and system, of the process and all its children"""
+    wall: float
+    """seconds"""
+    peak_mb: float
+    """largest resident memory of any one of the processes so far, in MB"""
+    result: dict[str, Any]
+    """what the side answered"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to do the work."""
+
+    name: str
+    script: str
+    """file name in competitors/, without .py"""
+    python: Path = THEIRS
+    precision: str = "float32"
+    threads: int | None = None
+    """OMP_NUM_THREADS; None: what the libraries choose"""
+
+
+class Process:
+    """A side that is running and waits for jobs."""
+
+    def __init__(self, side: Side, *, model: Path, log: Path) -> None:
+        self._mark = f"SPARK_KEYFRAMES_BENCH={uuid.uuid4().hex}"
+        self._log = log
+        if not side.python.exists():
+            raise SideError("its environment is missing")
+        name, value = self._mark.split("=")
+        environment = os.environ | {
+            name: value,
+            "PYTHONPATH": str(ROOT),
+            "PYSPARK_PYTHON": str(side.python),
+            "HF_HUB_OFFLINE": "1",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "DAFT_ANALYTICS_ENABLED": "0",
+            "DO_NOT_TRACK": "1",
+        }
+        environment.pop("OMP_NUM_THREADS", None)
+        if side.threads:
+            environment["OMP_NUM_THREADS"] = str(side.threads)
+        script = COMPETITORS / f"{side.script}.py"
+        command = [side.python, script, "--model", model, "--precision", side.precision]
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                text=True,
+                start_new_session=True,
+            )
+
+    def work(self, *, limit: float = 1800, **job: Any) -> Cost:
+        """Do a job and measure it. Raises SideError where it fails or exceeds `limit` seconds."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise SideError("it has no pipes")
+        before, begin = self._cpu_ticks(), time.perf_counter()
+        try:
+            stdin.write(json.dumps(job) + "\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise SideError(self._last_words()) from None
+        if not select.select([stdout], [], [], limit)[0]:
+            raise SideError(f"it took more than {limit:.0f} s")
+        line = stdout.readline()
+        wall = time.perf_counter() - begin
+        if not line:
+            raise SideError(self._last_words())
+        cpu = (self._cpu_ticks() - before) / _TICKS
+        return Cost(cpu, wall, self._peak_mb(), json.loads(line))
+
+    def close(self) -> None:
+        """End it and whatever it has started."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for pid in self._pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _pids(self) -> list[int]:
+        """The process and its descendants, those included that have left the family."""
+        parents: dict[int, int] = {}
+        family = {self._process.pid}
+        for path in Path("/proc").iterdir():
+            if path.name.isdecimal():
+                pid = int(path.name)
+                try:
+                    parents[pid] = int(_stat(pid)[1])
+                    if self._mark.encode() in (path / "environ").read_bytes():
+                        family.add(pid)
+                except (OSError, IndexError):
+                    continue
+        for pid in parents:
+            line = [pid]
+            while line[-1] in parents and line[-1] not in family:
+                line.append(parents[line[-1]])
+            if line[-1] in family:
+                family.update(line)
+        return [pid for pid in family if pid in parents]
+
+    def _cpu_ticks(self) -> int:
+        """User and system time of the living, with that of the children they have waited for."""
+        ticks = 0
+        for pid in self._pids():
+            try:
+                ticks += sum(int(value) for value in _stat(pid)[11:15])
+            except OSError:
+                continue
+        return ticks
+
+    def _peak_mb(self) -> float:
+        peak = 0
+        for pid in self._pids():
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            peak = max([peak, *(int(line.split()[1]) for line in lines)])
+        return peak / 1000
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        words = [line for line in lines if "Error" in line or "error" in line] or lines
+        return words[-1].strip()[:200] if words else "it ended without a word"
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on: the name before may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,0 +1,204 @@
+"""The measured table as Markdown: medians, ratios, goals, and what they were measured on."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.process import OURS, ROOT, THEIRS, Cost
+
+OURSELVES = "spark_keyframes"
+
+
+@dataclass
+class Row:
+    """One side on one video."""
+
+    side: str
+    video: str
+    costs: list[Cost] = field(default_factory=list)
+    problem: str = ""
+    """why there is no figure"""
+
+    def median(self, value: Callable[[Cost], float]) -> float:
+        """Of a cost, over the rounds."""
+        return statistics.median(value(cost) for cost in self.costs)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds."""
+        return self.median(lambda cost: cost.cpu)
+
+    @property
+    def wall(self) -> float:
+        """Seconds."""
+        return self.median(lambda cost: cost.wall)
+
+
+@dataclass
+class Group:
+    """Rows that are compared with each other."""
+
+    kind: str
+    rows: list[Row]
+
+    @property
+    def videos(self) -> list[str]:
+        """In the order of measurement."""
+        return list(dict.fromkeys(row.video for row in self.rows))
+
+    @property
+    def sides(self) -> list[str]:
+        """In the order of measurement."""
+        return list(dict.fromkeys(row.side for row in self.rows))
+
+    def row(self, side: str, video: str) -> Row:
+        """The row of a side and a video."""
+        return next(row for row in self.rows if (row.side, row.video) == (side, video))
+
+
+def write_report(target: Path, groups: list[Group], command: str) -> None:
+    """Write all groups, with the machine, versions, date and command."""
+    parts = [_head(command)]
+    for group in groups:
+        parts.append(_decoding(group) if group.kind == "decoding" else _scoring(group))
+    target.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+
+
+def _head(command: str) -> str:
+    commit = _output(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return f"""
+# Results
+
+Written by `{command}`, see `make bench`; measured, not edited.
+
+| | |
+|---|---|
+| date, commit | {today}, {commit} |
+| machine | {_cpu_model()}, {len(os.sched_getaffinity(0))} cores, {_memory()} |
+| system | {platform.system()} {platform.release()}, Python {platform.python_version()} |
+| spark_keyframes with | {_versions(OURS, ["av", "torch", "transformers", "numpy", "pyspark"])} |
+| competitors with | {_versions(THEIRS, _COMPETITORS)} |
+
+All sides: the same file, 1 candidate per second, the same CLIP ViT-B/32 (random weights), batches
+of 16 but for the AKS recipe, 32 keyframes by AKS. Before each measured video a side works through
+a clip of 3.5 s, so imports, model loading and start-up count for no one. The sides take turns;
+figures are medians. CPU s is user and system time of a side's processes, children included. A ratio
+is the side's figure divided by spark_keyframes' own: above 1, spark_keyframes is that much faster.
+"""
+
+
+_COMPETITORS = ["av", "torch", "transformers", "pyspark", "daft", "ray", "decord", "torchcodec"]
+_COMPETITORS += ["opencv-python-headless"]
+
+
+def _decoding(group: Group) -> str:
+    lines = [
+        "## Decoding candidates",
+        "",
+        "One thread each, pixels as full-size RGB (OpenCV: BGR), no CLIP. CPU seconds; in brackets "
+        "the ratio.",
+        "",
+        "| video | " + " | ".join(group.sides) + " |",
+        "|---|" + "---:|" * len(group.sides),
+    ]
+    for video in group.videos:
+        ours = group.row(OURSELVES, video)
+        cells = [_ratio_cell(group.row(side, video), ours) for side in group.sides]
+        lines.append(f"| {video} | " + " | ".join(cells) + " |")
+    totals = []
+    for side in group.sides:
+        rows = [group.row(side, video) for video in group.videos]
+        ours = [group.row(OURSELVES, video) for video in group.videos]
+        if all(row.costs for row in [*rows, *ours]):
+            total, own = sum(row.cpu for row in rows), sum(row.cpu for row in ours)
+            totals.append(f"{total:.2f} ({total / own:.2f})")
+        else:
+            totals.append("–")
+    lines.append("| **sum** | " + " | ".join(totals) + " |")
+    return "\n".join([*lines, *_problems(group)])
+
+
+def _ratio_cell(row: Row, ours: Row) -> str:
+    if not row.costs:
+        return "–"
+    ratio = f" ({row.cpu / ours.cpu:.2f})" if ours.costs and row is not ours else ""
+    return f"{row.cpu:.2f}{ratio}"
+
+
+def _scoring(group: Group) -> str:
+    parts = []
+    for video in group.videos:
+        ours = group.row(OURSELVES, video)
+        parts += [
+            f"## Keyframes of a video: {video}",
+            "",
+            "| | scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB | runs |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        ]
+        for side in group.sides:
+            row = group.row(side, video)
+            if row.costs and ours.costs:
+                parts.append(_scoring_line(row, ours))
+        parts += [*_problems(group, video), ""]
+    return "\n".join(parts)
+
+
+def _scoring_line(row: Row, ours: Row) -> str:
+    result, own = row.costs[-1].result, set(ours.costs[-1].result["frame_ids"])
+    same = f"{len(own & set(result['frame_ids']))} of {len(own)}" if result["frame_ids"] else "–"
+    peak = max(cost.peak_mb for cost in row.costs)
+    return (
+        f"| {row.side} | {result.get('scored', '–')} | {same} | {row.cpu:.2f} "
+        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} "
+        f"| {peak:.0f} | {len(row.costs)} |"
+    )
+
+
+def _problems(group: Group, video: str | None = None) -> list[str]:
+    reasons = {
+        row.side: row.problem
+        for row in group.rows
+        if row.problem and (video is None or row.video == video)
+    }
+    return ["", *(f"Left out: {side}: {reason}" for side, reason in reasons.items())]
+
+
+def _versions(python: Path, names: list[str]) -> str:
+    code = (
+        "import sys, importlib.metadata as m\n"
+        "def v(n):\n"
+        " try: return m.version(n)\n"
+        " except m.PackageNotFoundError: return 'absent'\n"
+        "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))"
+    )
+    return _output([str(python), "-c", code, *names])
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    values = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = set(values.get("flags", "").split())
+    half = [name for name in ("avx512_bf16", "amx_bf16") if name in flags]
+    family = f"family {values.get('cpu family', '?')} model {values.get('model', '?')}"
+    return f"{values.get('model name', 'unknown CPU')} ({family}{', ' * bool(half)}{' '.join(half)})"
+
+
+def _memory() -> str:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{pages / 2**30:.0f} GiB"
