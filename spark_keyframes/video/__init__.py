@@ -6,7 +6,8 @@ import io
 import os
 from collections.abc import Iterator
 
-from spark_keyframes.video.decoder import Video, open_video
+from spark_keyframes.video.base import Video
+from spark_keyframes.video.decoder import open_video
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.source import Source, open_source
 from spark_keyframes.video.timeline import Timeline, exact_fps

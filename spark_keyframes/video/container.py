@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +142,24 @@ def prepare_codec(codec: VideoCodecContext, *, strict: bool) -> None:
     # The limit must also be here: the option given when opening only reaches the probing.
     codec.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if strict else {})
     codec.thread_count = 1
+
+
+def new_codec(stream: VideoStream) -> VideoCodecContext | None:
+    """One more codec context for the stream, so that two threads may decode of it at a time.
+
+    None where PyAV cannot make one that is the same.
+    """
+    try:
+        tag = stream.codec_context.codec_tag
+    except UnicodeDecodeError:
+        return None
+    # CodecContext.create() would know nothing of what only the container says, such as the
+    # rotation, and has no way to be told. A stream "to be copied", of a file that is never
+    # written, takes over all of it but the tag, which tells some decoders the pixel format.
+    with av.open(io.BytesIO(), "w", format="null") as nowhere:
+        codec = nowhere.add_stream_from_template(stream, opaque=True).codec_context
+    codec.codec_tag = tag
+    return codec
 
 
 def _open(file: BinaryIO, format_hint: str | None) -> tuple[InputContainer, _Reader]:

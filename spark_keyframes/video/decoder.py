@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from itertools import islice
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Self
 
 import av
 from av.packet import Packet
@@ -16,62 +15,49 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
-from spark_keyframes.video.container import MAX_PIXELS, Opened, open_container, prepare_codec
+from spark_keyframes.video.base import Video
+from spark_keyframes.video.container import (
+    MAX_PIXELS,
+    Opened,
+    new_codec,
+    open_container,
+    prepare_codec,
+)
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.gops import RunFailed, decode_run, plan_runs
+from spark_keyframes.video.gops import Run, RunFailed, decode_run, plan_runs, with_packets
 from spark_keyframes.video.packets import read_packets
+from spark_keyframes.video.pool import RunPool
 from spark_keyframes.video.sequential import Clock, Counters, decode_all
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
 _log = logging.getLogger(__name__)
 
 
-class Video(Protocol):
-    """An opened video. Take from one iterator at a time: they share the file."""
-
-    def candidate_count(self, fps: float) -> int | None:
-        """How many candidates there are; None where only decoding can tell."""
-
-    def candidates(self, fps: float) -> Iterator[Frame]:
-        """The frames on screen at k/fps seconds, k = 0, 1, …, each once, in presentation order.
-
-        Raises `ParameterError`, `NoFramesError` or `DecodeError`.
-        """
-
-    def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
-        """The frames with these ids (of `Frame.frame_id`), sorted, each once.
-
-        Raises `ParameterError` for an id that the video does not have, or `DecodeError`.
-        """
-
-    def close(self) -> None:
-        """Free what is held; the file stays open. Frames stay usable."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-def open_video(file: BinaryIO, *, format_hint: str | None = None) -> Video:
+def open_video(file: BinaryIO, *, format_hint: str | None = None, threads: int = 1) -> Video:
     """Open a video from a seekable file of bytes and read its timeline; decodes nothing yet.
 
-    `format_hint` ("mp4") is tried where the content alone does not tell the format. Raises
-    `NotAVideoError`, `NoVideoStreamError`, `NoFramesError` or `DecodeError`.
+    `format_hint` ("mp4") is tried where the content alone does not tell the format.
+
+    With `threads` above 1, as many GOPs are decoded at the same time, in threads that read the
+    file; frames are the same and come in the same order. Each thread holds up to 64 MB of packets
+    and frames, besides what its decoder holds. Close the iterator to stop them early.
+
+    Raises `ParameterError` unless threads ≥ 1, `NotAVideoError`, `NoVideoStreamError`,
+    `NoFramesError` or `DecodeError`.
     """
-    return AvVideo(file, format_hint=format_hint)
+    return AvVideo(file, format_hint=format_hint, threads=threads)
 
 
 class AvVideo:
-    """A video decoded with PyAV in this process, on one thread."""
+    """A video decoded with PyAV in this process."""
 
-    def __init__(self, file: BinaryIO, *, format_hint: str | None = None) -> None:
+    def __init__(self, file: BinaryIO, *, format_hint: str | None = None, threads: int = 1) -> None:
+        if threads < 1:
+            raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
         self._file = file
         self._format_hint = format_hint
+        self._threads = threads
+        self._pool: RunPool | None = None
         self._resources = ExitStack()
         self._turn = 0
         self.counters = Counters()
@@ -137,7 +123,7 @@ class AvVideo:
 
     def close(self) -> None:
         """Free what is held; the file stays open. Frames stay usable."""
-        self._turn += 1
+        self._begin_turn()
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -168,9 +154,15 @@ class AvVideo:
             prepare_codec(codec, strict=strict)
         return codec, self._opened.packets() if kept is None else kept
 
-    def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _begin_turn(self) -> int:
         self._turn += 1
-        turn = self._turn
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+        return self._turn
+
+    def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        turn = self._begin_turn()
         for frame in frames:
             yield frame
             if turn != self._turn:
@@ -180,21 +172,37 @@ class AvVideo:
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
     ) -> Iterator[Frame]:
         done = 0
+        runs = plan_runs(self._table, frame_ids)
         try:
-            codec, packets = self._begin(strict=True)
-            position, source = 0, iter(packets)
-            for run in plan_runs(self._table, frame_ids):
-                if isinstance(packets, list):
-                    part: Iterable[Packet[VideoStream]] = packets[run.start : run.stop]
-                else:
-                    part = islice(source, run.start - position, run.stop - position)
-                    position = run.stop
-                for frame_id, picture in decode_run(codec, part, run, self._table, self.counters):
+            with closing(self._decode_runs(runs)) as pictures:
+                for frame_id, picture in pictures:
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
         except RunFailed as error:
             _log.info("decoding in sequence from here: %s", error)
             yield from self._recover(timeline, frame_ids, done, exactly=exactly)
+
+    def _decode_runs(self, runs: Sequence[Run]) -> Generator[tuple[int, av.VideoFrame]]:
+        codec, packets = self._begin(strict=True)
+        codecs = self._codecs(min(self._threads, len(runs)))
+        if codecs:
+            self._pool = RunPool(codecs, runs, packets, self._table, self.counters)
+            with self._pool as pool:
+                yield from pool.pictures()
+        else:
+            for run, part in with_packets(runs, packets):
+                yield from decode_run(codec, part, run, self._table, self.counters)
+
+    def _codecs(self, threads: int) -> list[VideoCodecContext]:
+        """A codec context for each thread; none where one thread does it all."""
+        codecs = []
+        for _ in range(threads if threads > 1 else 0):
+            codec = new_codec(self._opened.stream)
+            if codec is None:
+                return []
+            prepare_codec(codec, strict=True)
+            codecs.append(codec)
+        return codecs
 
     def _recover(
         self, timeline: Timeline, frame_ids: Sequence[int], done: int, *, exactly: bool

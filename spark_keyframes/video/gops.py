@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import av
 from av.packet import Packet
@@ -62,6 +63,23 @@ def _first_needed(table: PacketTable, index: int) -> int:
         if any(table.pts[i] > table.pts[start] for i in range(start + 1, stop)):
             break
     return start
+
+
+def with_packets(
+    runs: Sequence[Run], packets: Iterable[Packet[VideoStream]]
+) -> Iterator[tuple[Run, Iterable[Packet[VideoStream]]]]:
+    """Each run with its packets, out of all packets of the stream.
+
+    Unless `packets` is a list, those of a run are read as they are taken: all of them before the
+    next run is.
+    """
+    position, source = 0, iter(packets)
+    for run in runs:
+        if isinstance(packets, list):
+            yield run, packets[run.start : run.stop]
+        else:
+            yield run, islice(source, run.start - position, run.stop - position)
+            position = run.stop
 
 
 def decode_run(

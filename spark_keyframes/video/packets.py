@@ -103,8 +103,7 @@ def read_packets(opened: Opened) -> PacketTable:
             last_dts = dts
         if packet.is_corrupt:
             doubts.add("a packet is corrupt")
-        if len(table.pts) and packet.has_sidedata("new_extradata"):
-            doubts.add("the codec's parameters change")
+        doubts |= _doubts_about_side_data(packet, None if len(table.pts) else codec.extradata)
         facts = _facts(name, packet, length_size)
         if facts.has_fields:
             doubts.add("pictures may be single fields")
@@ -128,6 +127,17 @@ def _doubts_about_stream(stream: VideoStream) -> list[str]:
     if codec.name == "h264" and h264_may_have_fields(codec.extradata):
         doubts.append("pictures may be single fields")
     return doubts
+
+
+def _doubts_about_side_data(packet: Packet[VideoStream], first_extradata: bytes | None) -> set[str]:
+    if packet.has_sidedata("new_extradata") and (
+        bytes(packet.get_sidedata("new_extradata")) != first_extradata
+    ):
+        return {"the codec's parameters change"}
+    # It comes once and holds from there on: a decoder that starts later would not know it.
+    if packet.has_sidedata("palette"):
+        return {"a packet holds a palette"}
+    return set()
 
 
 def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:

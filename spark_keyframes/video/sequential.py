@@ -26,6 +26,12 @@ class Counters:
     frames: int = 0
     """Frames that came out of it."""
 
+    def add(self, other: Counters) -> None:
+        """Count in what another counted."""
+        self.decoded += other.decoded
+        self.failed += other.failed
+        self.frames += other.frames
+
 
 def decode_all(
     codec: VideoCodecContext, packets: Iterable[Packet[VideoStream]], counters: Counters

@@ -7,6 +7,8 @@ import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +25,12 @@ SHARED = Path(__file__).parents[3] / "shared" / "videos"
 REAL = sorted(p.name for p in SHARED.glob("*") if p.suffix in {".mp4", ".webm"})
 
 
-def open_bytes(data: bytes) -> AvVideo:
-    return AvVideo(io.BytesIO(data))
+both_ways = pytest.mark.parametrize("threads", [1, 3])
+"""GOP after GOP, and three at the same time."""
+
+
+def open_bytes(data: bytes, threads: int = 1) -> AvVideo:
+    return AvVideo(io.BytesIO(data), threads=threads)
 
 
 @functools.cache
@@ -39,11 +45,12 @@ def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -
         assert digest(frame._picture) == reference.digests[frame.frame_id], frame
 
 
+@both_ways
 @pytest.mark.parametrize("name", FAST | SURE)
-def test_candidates_equal_a_plain_decode(name: str) -> None:
+def test_candidates_equal_a_plain_decode(name: str, threads: int) -> None:
     data = clip_named(name)
     reference = reference_of(name)
-    with open_bytes(data) as video:
+    with open_bytes(data, threads) as video:
         assert (video.distrust == "") == (name in FAST), video.distrust
         for fps in RATES:
             expected = reference.candidates(Fraction(fps))
@@ -51,11 +58,12 @@ def test_candidates_equal_a_plain_decode(name: str) -> None:
             assert video.candidate_count(fps) == (len(expected) if name in FAST else None)
 
 
+@both_ways
 @pytest.mark.parametrize("name", ["h264 mp4", "hevc mp4", "vp9 webm", "h264 avi"])
-def test_frames_by_id_equal_a_plain_decode(name: str) -> None:
+def test_frames_by_id_equal_a_plain_decode(name: str, threads: int) -> None:
     data = clip_named(name)
     reference = reference_of(name)
-    with open_bytes(data) as video:
+    with open_bytes(data, threads) as video:
         for ids in ([0], [89], [31, 29, 30, 29], list(range(0, 90, 7)), []):
             assert_same(list(video.frames(ids)), reference, sorted(set(ids)))
 
@@ -69,14 +77,15 @@ def test_every_single_frame_can_be_had_alone() -> None:
                 assert_same(list(video.frames([frame_id])), reference, [frame_id])
 
 
+@both_ways
 @pytest.mark.parametrize(
     "name", ["h264 open GOP ts", "hevc ts", "hevc temporal layers", "mpeg2 ts"]
 )
 @settings(max_examples=25, deadline=None)
 @given(ids=st.sets(st.integers(0, 89), max_size=12))
-def test_any_choice_of_frames_can_be_had(name: str, ids: set[int]) -> None:
+def test_any_choice_of_frames_can_be_had(name: str, threads: int, ids: set[int]) -> None:
     reference = reference_of(name)
-    with open_bytes(clip_named(name)) as video:
+    with open_bytes(clip_named(name), threads) as video:
         assert_same(list(video.frames(list(ids))), reference, sorted(ids))
 
 
@@ -138,28 +147,33 @@ def test_interlaced_video_is_known_from_its_header_alone() -> None:
         assert h264_may_have_fields(extradata) is expected
 
 
-def test_wanting_every_frame_gives_every_frame() -> None:
-    with open_bytes(clip_named("h264 mp4")) as video:
+@both_ways
+def test_wanting_every_frame_gives_every_frame(threads: int) -> None:
+    with open_bytes(clip_named("h264 mp4"), threads) as video:
         assert [f.frame_id for f in video.candidates(1000.0)] == list(range(90))
 
 
-def test_large_videos_are_read_again_instead_of_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_large_videos_are_read_again_instead_of_kept(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
     for name in ("h264 mp4", "hevc ts", "h264 avi"):
         data = clip_named(name)
         reference = reference_of(name)
-        with open_bytes(data) as video:
+        with open_bytes(data, threads) as video:
             for _ in range(2):
                 expected = reference.candidates(Fraction(2))
                 assert_same(list(video.candidates(2.0)), reference, expected)
                 assert_same(list(video.frames([40, 80])), reference, [40, 80])
 
 
+@both_ways
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(
     "name", ["h264 mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "vp9 webm"]
 )
-def test_damage_is_found_and_decoded_in_sequence(name: str, seed: int) -> None:
+def test_damage_is_found_and_decoded_in_sequence(name: str, seed: int, threads: int) -> None:
     """Frames keep the numbers of their packets; what cannot be decoded shows the frame before.
 
     Fixed seeds, and no VP8: where a codec does not notice the damage, what it leaves undecoded
@@ -168,7 +182,7 @@ def test_damage_is_found_and_decoded_in_sequence(name: str, seed: int) -> None:
     data = damaged(clip_named(name), seed)
     reference = decode_plainly(data, threads=1)
     by_pts = dict(zip(reference.pts, reference.digests, strict=True))
-    with open_bytes(data) as video:
+    with open_bytes(data, threads) as video:
         for fps in (1.0, 5.0, 25.0):
             frames = list(video.candidates(fps))
             ids = [frame.frame_id for frame in frames]
@@ -192,8 +206,9 @@ def test_unknown_frame_ids_are_refused(name: str) -> None:
                 list(video.frames([5, bad]))
 
 
-def test_a_second_iterator_ends_the_first() -> None:
-    with open_bytes(clip_named("h264 mp4")) as video:
+@both_ways
+def test_a_second_iterator_ends_the_first(threads: int) -> None:
+    with open_bytes(clip_named("h264 mp4"), threads) as video:
         first = video.candidates(5.0)
         next(first)
         list(video.candidates(1.0))
@@ -201,39 +216,59 @@ def test_a_second_iterator_ends_the_first() -> None:
             next(first)
 
 
-def test_frames_stay_usable_after_closing() -> None:
-    with open_bytes(clip_named("h264 mp4")) as video:
+@both_ways
+def test_frames_stay_usable_after_closing(threads: int) -> None:
+    with open_bytes(clip_named("h264 mp4"), threads) as video:
         frames = list(video.candidates(1.0))
     assert [number_in(frame.to_rgb()) for frame in frames] == [0, 25, 50, 75]
 
 
-def test_too_large_pictures_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_too_large_pictures_are_refused(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     monkeypatch.setattr("spark_keyframes.video.container.MAX_PIXELS", 50 * 50)
     for name in ("h264 mp4", "h264 raw", "vp9 webm"):
         with pytest.raises(DecodeError, match=r"2500|decoded"):
-            list(open_bytes(clip_named(name)).candidates(1.0))
+            list(open_bytes(clip_named(name), threads).candidates(1.0))
 
 
-def test_pictures_that_grow_in_the_middle_are_decoded_as_they_are() -> None:
+@both_ways
+def test_pictures_that_grow_in_the_middle_are_decoded_as_they_are(threads: int) -> None:
     small = clip("libx264", "mpegts", options=H264, frames=50)
     large = clip(
         "libx264", "mpegts", options=H264, frames=50, size=(160, 96), pts=list(range(50, 100))
     )
     data = small + large
     reference = decode_plainly(data)
-    with open_bytes(data) as video:
+    with open_bytes(data, threads) as video:
         frames = list(video.candidates(1.0))
         assert_same(frames, reference, reference.candidates(Fraction(1)))
     assert {(frame.width, frame.height) for frame in frames} == {(96, 64), (160, 96)}
 
 
+@both_ways
+def test_colours_are_right_where_the_palette_comes_with_the_first_packet(threads: int) -> None:
+    palette = np.random.default_rng(0).integers(0, 256, (256, 4), dtype=np.uint8)
+
+    def paint(frame: av.VideoFrame) -> av.VideoFrame:
+        return av.VideoFrame.from_ndarray((frame.to_ndarray(format="gray"), palette), "pal8")
+
+    data = clip("rawvideo", "avi", pix_fmt="pal8", prepare=paint)
+    with av.open(io.BytesIO(data)) as container:
+        expected = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+    for ids in ([50], [0, 25, 50, 75]):
+        with open_bytes(data, threads) as video:
+            for frame in video.frames(ids):
+                np.testing.assert_array_equal(frame.to_rgb(), expected[frame.frame_id])
+
+
+@both_ways
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL, reason="no real clips in ../shared/videos")
 @pytest.mark.parametrize("name", REAL)
-def test_real_clips_equal_a_plain_decode(name: str) -> None:
+def test_real_clips_equal_a_plain_decode(name: str, threads: int) -> None:
     data = (SHARED / name).read_bytes()
     reference = decode_plainly(data)
-    with open_bytes(data) as video:
+    with open_bytes(data, threads) as video:
         assert video.distrust == ""
         for fps in RATES:
             expected = reference.candidates(Fraction(fps))

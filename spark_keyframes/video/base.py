@@ -1,0 +1,40 @@
+"""What a decoder gives: the one small interface that the engine knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from spark_keyframes.video.frame import Frame
+
+
+class Video(Protocol):
+    """An opened video. Take from one iterator at a time: they share the file."""
+
+    def candidate_count(self, fps: float) -> int | None:
+        """How many candidates there are; None where only decoding can tell."""
+
+    def candidates(self, fps: float) -> Iterator[Frame]:
+        """The frames on screen at k/fps seconds, k = 0, 1, …, each once, in presentation order.
+
+        Raises `ParameterError`, `NoFramesError` or `DecodeError`.
+        """
+
+    def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
+        """The frames with these ids (of `Frame.frame_id`), sorted, each once.
+
+        Raises `ParameterError` for an id that the video does not have, or `DecodeError`.
+        """
+
+    def close(self) -> None:
+        """Free what is held; the file stays open. Frames stay usable."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
