@@ -6,7 +6,7 @@ import torch
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from spark_keyframes.clip import Preprocessor
-from spark_keyframes.errors import ModelError
+from spark_keyframes.errors import DecodeError, ModelError
 from tests.video.clips import picture
 
 SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
@@ -50,3 +50,11 @@ def test_normalise_is_value_minus_mean_over_std():
 def test_settings_that_would_be_ignored_are_refused(setting):
     with pytest.raises(ModelError, match=r"preprocessor_config\.json must resize .* got"):
         Preprocessor.from_image_processor(CLIPImageProcessorPil(**setting))
+
+
+def test_a_picture_that_is_a_mere_line_is_refused_before_it_takes_gigabytes():
+    ours = Preprocessor(224, 224, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.2))
+    with pytest.raises(DecodeError, match="16384×2 pixels is too narrow") as caught:
+        ours.pixels(np.zeros((2, 16384, 3), np.uint8))
+    assert caught.value.stage == "preprocess"
+    assert ours.pixels(np.zeros((40, 1000, 3), np.uint8)).shape == (3, 224, 224)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_keyframes.engine.inputs import read_table, read_videos
+from spark_keyframes.engine.inputs import read_table, read_videos, spread
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 
@@ -28,6 +28,20 @@ def test_a_folder_is_its_videos_with_those_below_in_order(spark, folder):
 def test_a_glob_is_what_it_matches(spark, folder):
     assert names(read_videos(spark, f"{folder}/*.m*")) == ["notes.md", "z.mp4"]
     assert names(read_videos(spark, f"{folder}/{{z,none}}.mp4")) == ["z.mp4"]
+
+
+def test_brackets_in_the_name_of_a_file_are_no_glob(spark, tmp_path):
+    (tmp_path / "bikes [abc].mp4").write_bytes(b"x")
+    assert names(read_videos(spark, str(tmp_path / "bikes [abc].mp4"))) == ["bikes [abc].mp4"]
+
+
+def test_many_videos_are_many_tasks_and_few_keep_their_order(spark, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{n:04}.mp4\n" for n in range(400)))
+    many = read_videos(spark, str(listed))
+    assert many.rdd.getNumPartitions() == 400 // 16
+    assert sorted(names(many)) == [f"{n:04}.mp4" for n in range(400)]
+    assert spread(many.limit(6), 6).rdd.getNumPartitions() == 2
 
 
 def test_one_video_is_itself(spark, folder):

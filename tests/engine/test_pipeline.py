@@ -1,7 +1,9 @@
 """Many videos, one model: order, failures, bounds, and the same result whatever the machinery."""
 
+import gc
 import threading
 import time
+import weakref
 from contextlib import closing
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
+from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import ModelNotFoundError, ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
@@ -270,3 +273,113 @@ def test_an_image_that_cannot_be_stored_is_a_failure(module, clips, tmp_path, mo
     monkeypatch.setattr(ImageWriter, "check", lambda self: None)  # what comes in between
     (failure,) = run(module(), clips[:1], writer=writer)
     assert (failure.stage, failure.error) == ("upload", "StorageWriteError")
+
+
+def test_videos_that_are_done_do_not_hold_back_the_next(module, clips):
+    """A slow video at the head keeps one worker busy, not all of them."""
+    gate, begun = threading.Event(), []
+
+    class Slow(Watched):
+        def open_source(self, value):
+            begun.append(value)
+            if value == "slow":
+                assert gate.wait(60)
+                value = str(clips[0])
+            if len(begun) == 9:
+                gate.set()
+            return super().open_source(value)
+
+    outcomes = run(Slow(module().parameters), ["slow", *[clips[2]] * 8], workers=2)
+    assert [len(outcome.candidates.scores) for outcome in outcomes] == [18] + [6] * 8
+
+
+def test_closing_does_not_wait_for_a_second_look(module, clips, monkeypatch):
+    """A task that asks for exact scores just as the pipeline closes must not wait for ever."""
+    at_confirm, cancelled = threading.Event(), threading.Event()
+    confirm, cancel = VideoTask._confirm, VideoTask.cancel
+
+    def late(self, video):
+        at_confirm.set()
+        assert cancelled.wait(30)
+        confirm(self, video)
+
+    def watched(self):
+        cancel(self)
+        cancelled.set()
+        time.sleep(0.5)  # time for the task to go on before all is closed
+
+    class Breaking(Watched):
+        def open_source(self, value):
+            assert value != str(clips[0]) or at_confirm.wait(30)
+            return super().open_source(value)
+
+        def predict_step(self, pixels, texts, *, exact=False):
+            if at_confirm.is_set():
+                raise InterruptedError
+            return super().predict_step(pixels, texts)
+
+        def contested(self, scores):
+            return [0]
+
+    monkeypatch.setattr(VideoTask, "_confirm", late)
+    monkeypatch.setattr(VideoTask, "cancel", watched)
+    ended = []
+
+    def consume():
+        with pytest.raises(InterruptedError):
+            run(Breaking(module(batch_size=1).parameters), [clips[2], clips[0]], workers=2)
+        ended.append(True)
+
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    consumer.join(30)
+    assert ended
+
+
+def test_a_failed_row_keeps_nothing_in_memory(module):
+    """Without Python's cyclic collector, which may come late."""
+
+    class Video(bytearray):
+        """Bytes that a weak reference can watch."""
+
+    alive = []
+
+    def requests():
+        for number in range(20):
+            video = Video(b"no video" * 1000 + bytes([number]))
+            alive.append(weakref.ref(video))
+            yield Request(video, "spoon")
+            del video
+
+    binary = module(video_src_type="video_binary")
+    most = 0
+    gc.disable()
+    try:
+        for outcome in Pipeline(binary, device=CPU, workers=1).run(requests()):
+            assert isinstance(outcome, Failure)
+            most = max(most, sum(ref() is not None for ref in alive))
+    finally:
+        gc.enable()
+    assert most <= 3
+
+
+def test_images_that_no_row_can_hold_fail_before_they_are_made(module, clips):
+    (failure,) = run(module(), clips[:1], row_bytes=3 * 96 * 160 * 3)
+    assert (failure.stage, failure.error) == ("encode", "RowTooLargeError")
+    assert "4 images of 160×96 pixels" in failure.message
+    assert "return_keyframes=False" in failure.message
+    (fits,) = run(module(), clips[:1], row_bytes=4 * 96 * 160 * 3)
+    assert len(fits.images) == 4
+
+
+def test_the_account_says_what_a_video_took(module, clips, tmp_path):
+    writer = ImageWriter(str(tmp_path), ".jpg")
+    begin = time.perf_counter()
+    (outcome,) = run(module(), clips[:1], writer=writer, held_bytes=0)
+    elapsed = time.perf_counter() - begin
+    account = outcome.account
+    assert account.frames == 18
+    assert account.decoded_again == 4
+    assert account.scored_again == 0
+    assert all(seconds > 0 for seconds in account.seconds.values()), account.seconds
+    assert sum(account.seconds.values()) < elapsed + account.waited

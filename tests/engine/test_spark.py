@@ -17,8 +17,8 @@ from pyspark.sql import functions as sf
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import spark as engine_spark
 from spark_keyframes.engine.spark import ArrowStage
-from spark_keyframes.errors import RowTooLargeError
-from spark_keyframes.result import Candidates, Failure, Keyframes
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.result import Account, Candidates, Keyframes
 from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type, spark_type
 from tests.conftest import REPO
 from tests.video.clips import number_in
@@ -192,6 +192,27 @@ def test_a_udf_is_not_run_again_for_a_filter(plain, videos):
     assert plan.count("ArrowEvalPython") == 1
 
 
+def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
+    from spark_keyframes.engine.udf import _UdfStage
+
+    batches = [[], [str(clips[2])], [], [str(clips[2]), None], []]
+    stage = _UdfStage(KeyframesModule(plain), None)
+    arrays = list(stage(pa.array(batch, pa.string()) for batch in batches))
+    assert [len(array) for array in arrays] == [0, 1, 0, 2, 0]
+    assert arrays[3][1].as_py() is None
+
+
+def test_a_relative_output_folder_is_the_driver_s(plain, videos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (row,) = replace(plain, output_tos_dir="out").transform(videos.limit(1)).collect()
+    assert all(path.startswith(f"{tmp_path}/out/") for path in row["keyframes"]["tos_paths"])
+    assert all(Path(path).is_file() for path in row["keyframes"]["tos_paths"])
+
+
+def test_sample_takes_a_path_and_gives_comparable_results(plain, clips):
+    assert plain.sample(clips[2]) == plain.sample(str(clips[2]))
+
+
 def test_a_udf_cannot_return_images(sampler):
     with pytest.raises(ParameterError, match="return_keyframes=True needs a second column"):
         sampler.udf()
@@ -236,7 +257,7 @@ def outcomes_of(images, rows, batch_bytes, monkeypatch):
     result = engine_spark._Rows(batch, columns)
     flushed = []
     for number in range(rows):
-        result.add(Keyframes([], [number], [0.5], [0.0], images, Candidates([], [], [])))
+        result.add(Keyframes([], [number], [0.5], [0.0], images, Candidates([], [], []), Account()))
         if result.complete or result.are_due:
             flushed.append(result.flush())
     return flushed
@@ -253,15 +274,18 @@ def test_large_results_leave_in_parts_and_none_is_lost(monkeypatch):
     ]
 
 
-def test_a_row_that_no_spark_could_carry_is_a_failure(monkeypatch):
+def test_a_row_that_no_spark_could_carry_is_a_failure(sampler, videos, monkeypatch):
     monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
-    image = np.zeros((100, 100, 3), np.uint8)
-    outcome = Keyframes([], [1], [0.5], [0.0], [image], Candidates([], [], []), source="a.mp4")
-    failure = engine_spark._fitting(outcome)
-    assert isinstance(failure, Failure)
-    assert isinstance(failure.cause, RowTooLargeError)
-    assert "a.mp4" in failure.message
-    assert "return_keyframes=False" in failure.message
+    stage = ArrowStage(
+        KeyframesModule(sampler),
+        engine_spark.Columns("video", "k", ["video"], images="images", error="why"),
+        None,
+        "null",
+    )
+    batch = pa.RecordBatch.from_pylist([{"video": videos.first()["video"]}])
+    (result,) = stage(iter([batch]))
+    (row,) = result.to_pylist()
+    assert (row["k"], row["images"], row["why"]["error"]) == (None, None, "RowTooLargeError")
 
 
 def test_types_in_spark_and_in_arrow_are_the_same():
@@ -274,8 +298,6 @@ def test_types_in_spark_and_in_arrow_are_the_same():
 
 def test_the_stage_pickles_to_its_parameters(plain):
     from pyspark import cloudpickle
-
-    from spark_keyframes.module import KeyframesModule
 
     module = KeyframesModule(plain)
     stage = ArrowStage(module, engine_spark.Columns("video", "k", []), None, "null")

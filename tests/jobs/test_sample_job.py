@@ -136,6 +136,28 @@ def test_exits_with_1_when_every_row_failed(models, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_table_with_nulls_and_columns_of_our_names_goes_to_json(models, clips, tmp_path):
+    source = tmp_path / "films.json"
+    rows = [{"film": str(clips[2]), "error": "an old one"}, {"film": None, "error": "another"}]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    status, printed, errors = submit(
+        models,
+        *("--input", source, "--input-col", "film", "--text", "spoon", "--limit", "2"),
+        *("--output", tmp_path / "out", "--format", "json", "--no-return-keyframes"),
+        *("--output-col", "found", "--error-col", "why"),
+    )
+    assert status == 0, printed + errors
+    assert "videos     2: 1 with keyframes, 0 failed" in printed
+    written = [
+        json.loads(line)
+        for path in (tmp_path / "out").glob("*.json")
+        for line in path.read_text().splitlines()
+    ]
+    assert sorted(row["error"] for row in written) == ["an old one", "another"]
+    assert sum("found" in row for row in written) == 1
+
+
+@pytest.mark.slow
 def test_a_missing_model_is_said_in_a_sentence(folder, tmp_path):
     status, printed, _ = submit(tmp_path, "--input", folder, "--limit", "1")
     assert status == 1

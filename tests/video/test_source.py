@@ -12,6 +12,7 @@ from spark_keyframes.errors import (
     InvalidBase64Error,
     ParameterError,
     SourceNotFoundError,
+    SourceReadError,
     SourceTypeError,
 )
 from spark_keyframes.video import candidate_frames, open_source, open_video
@@ -142,3 +143,10 @@ def test_path_base64_and_binary_give_the_same_candidates() -> None:
             )
     assert len(results[0]) == 31
     assert results[1:] == results[:1] * 3
+
+
+def test_a_url_that_cannot_be_read_shows_no_password() -> None:
+    with pytest.raises(SourceReadError, match="is no valid URL") as caught:
+        open_source("http://user:s3cr3t@ex\u2100mple.com/a.mp4")
+    assert "s3cr3t" not in str(caught.value)
+    assert caught.value.__suppress_context__
