@@ -1,20 +1,27 @@
 """spark_keyframes beside what people use today, on the same files, frames, model and cores.
 
-    python -m benchmarks [--full] [--rounds 3] [--minutes 2] [--kinds 720p 1080p]
-                         [--only NAME ...] [--cache FOLDER] [--videos FOLDER] [--output FILE]
+    python -m benchmarks [--full] [--parts decoding ...] [--kinds 720p 1080p] [--minutes 2]
+                         [--rounds 3] [--cache FOLDER] [--videos FOLDER] [--output FILE]
 
 Each side is a process of its own (see benchmarks/competitors). It works through a short clip before
-each measured video: imports, model loading and start-up are not counted, for anyone. The sides take
-turns, medians are reported. CPU time is user and system time of the process and its children.
-Results go to benchmarks/RESULTS.md. --full adds 20-minute videos, and takes hours.
+each measured video: imports, model loading and start-up count for no one. The sides take turns;
+medians are reported, in benchmarks/RESULTS.md. The parts:
+
+    decoding  candidates alone, one thread, on all inputs and on the clips as they are
+    work      CPU time from file to keyframes, on one core: no thread waits spinning for another
+    wall      time from file to keyframes, on all cores
+    long      "work" for spark_keyframes and the floor, on 20 minutes, once
+
+By default the first three, for 2 minutes of 720p; --full: all four, for 720p and 1080p.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
-import statistics
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,15 +34,22 @@ from benchmarks.report import Group, Row, write_report
 
 HALF = "bfloat16"
 
-SCORING = [
-    Side("spark_keyframes", "ours", OURS, HALF),
-    Side("floor: bare libavcodec + bare CLIP", "floor", precision=HALF, threads=1),
+OURSELVES = Side("spark_keyframes", "ours", OURS, HALF)
+FLOOR = Side("floor: bare libavcodec and CLIP", "floor", precision=HALF)
+NAIVE_HALF = Side("plain Spark pandas UDF, bfloat16", "naive_spark", precision=HALF)
+WORK = [
+    OURSELVES,
+    FLOOR,
+    Side("plain Spark pandas UDF, float32", "naive_spark"),
+    NAIVE_HALF,
+    Side("published AKS recipe, float32", "aks_recipe"),
+]
+WALL = [
+    OURSELVES,
     Side("spark_keyframes on Spark", "ours_spark", OURS, HALF),
-    Side("naive Spark pandas UDF, float32", "naive_spark"),
-    Side("naive Spark pandas UDF, bfloat16", "naive_spark", precision=HALF),
-    Side("published AKS recipe, decord, batch 1", "aks_recipe"),
-    Side("Daft video reader + class UDF, bfloat16", "daft_udf", precision=HALF),
-    Side("Ray Data read_videos + map_batches, bfloat16", "ray_data", precision=HALF),
+    NAIVE_HALF,
+    Side("Daft, bfloat16", "daft_udf", precision=HALF),
+    Side("Ray Data, bfloat16", "ray_data", precision=HALF),
 ]
 DECODING = [
     Side("spark_keyframes", "decode_ours", OURS),
@@ -44,7 +58,6 @@ DECODING = [
     Side("OpenCV grab, retrieve", "decode_opencv"),
     Side("PyAV every frame", "decode_pyav"),
 ]
-FLOOR_ONLY = SCORING[:2]
 
 
 def random_clip(cache: Path) -> Path:
@@ -64,7 +77,11 @@ def random_clip(cache: Path) -> Path:
 
 
 def measure(
-    sides: list[Side], videos: dict[str, Path], rounds: int, options: argparse.Namespace
+    sides: list[Side],
+    videos: dict[str, Path],
+    rounds: int,
+    cores: set[int],
+    options: argparse.Namespace,
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason."""
     model = random_clip(options.cache)
@@ -82,7 +99,7 @@ def measure(
                                 continue
                             log = options.cache / f"{side.script}-{side.precision}.log"
                             running[side.name] = stack.enter_context(
-                                Process(side, model=model, log=log)
+                                Process(side, model=model, log=log, cores=cores)
                             )
                         process = running[side.name]
                         process.work(video=warm_up, fps=5.0, limit=300)
@@ -99,7 +116,7 @@ def measure(
 
 def show(turn: int, row: Row, cost: Cost) -> None:
     print(
-        f"{turn + 1}  {row.video:18} {row.side:46} {cost.cpu:8.2f} CPU s {cost.wall:8.2f} s "
+        f"{turn + 1}  {row.video:18} {row.side:34} {cost.cpu:8.2f} CPU s {cost.wall:8.2f} s "
         f"{cost.peak_mb:6.0f} MB",
         flush=True,
     )
@@ -108,17 +125,27 @@ def show(turn: int, row: Row, cost: Cost) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=["decoding", "work", "wall", "long"])
+    parser.add_argument("--kinds", nargs="+", choices=inputs.KINDS)
     parser.add_argument("--minutes", type=int, default=2)
-    parser.add_argument("--kinds", nargs="+", default=["720p", "1080p"], choices=inputs.KINDS)
-    parser.add_argument("--only", nargs="+", choices=["decoding", "scoring", "long"])
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
+    parts = options.parts or ["decoding", "work", "wall", *(["long"] if options.full else [])]
+    kinds = options.kinds or ["720p", *(["1080p"] if options.full else [])]
+    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    groups: list[Group] = []
+    for part in parts:
+        groups.append(Group(part, measure_part(part, kinds, options)))
+        write_report(options.output, groups, command)
+    print(options.output)
 
-    def made(kinds: list[str], minutes: int) -> dict[str, Path]:
+
+def measure_part(part: str, kinds: list[str], options: argparse.Namespace) -> list[Row]:
+    def made(kinds: Iterable[str], minutes: int) -> dict[str, Path]:
         return {
             f"{kind} {minutes} min": inputs.prepare(
                 inputs.KINDS[kind], minutes, cache=options.cache, videos=options.videos
@@ -126,22 +153,18 @@ def main() -> None:
             for kind in kinds
         }
 
-    parts = options.only or ["decoding", "scoring", *(["long"] if options.full else [])]
-    groups: list[Group] = []
-    if "decoding" in parts:
-        videos = made(list(inputs.KINDS), options.minutes)
+    every = os.sched_getaffinity(0)
+    one = {max(every)}
+    rounds = options.rounds
+    if part == "decoding":
+        videos = made(inputs.KINDS, options.minutes)
         videos |= {path.name: path for path in inputs.h264_clips(options.videos)}
-        rows = measure(DECODING, videos, options.rounds, options)
-        groups.append(Group("decoding", rows))
-    if "scoring" in parts:
-        rows = measure(SCORING, made(options.kinds, options.minutes), options.rounds, options)
-        groups.append(Group("scoring", rows))
-    if "long" in parts:
-        rows = measure(SCORING if options.full else FLOOR_ONLY, made(options.kinds, 20), 1, options)
-        groups.append(Group("long", rows))
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    write_report(options.output, groups, command)
-    print(options.output)
+        return measure(DECODING, videos, rounds, one, options)
+    if part == "work":
+        return measure(WORK, made(kinds, options.minutes), rounds, one, options)
+    if part == "wall":
+        return measure(WALL, made(kinds, options.minutes), rounds, every, options)
+    return measure([OURSELVES, FLOOR], made(kinds, 20), 1, one, options)
 
 
 if __name__ == "__main__":

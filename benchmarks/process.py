@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -34,7 +35,7 @@ class Cost:
     wall: float
     """seconds"""
     peak_mb: float
-    """largest resident memory of any one of the processes so far, in MB"""
+    """largest resident memory of any one of the processes meanwhile, in MB"""
     result: dict[str, Any]
     """what the side answered"""
 
@@ -48,14 +49,12 @@ class Side:
     """file name in competitors/, without .py"""
     python: Path = THEIRS
     precision: str = "float32"
-    threads: int | None = None
-    """OMP_NUM_THREADS; None: what the libraries choose"""
 
 
 class Process:
     """A side that is running and waits for jobs."""
 
-    def __init__(self, side: Side, *, model: Path, log: Path) -> None:
+    def __init__(self, side: Side, *, model: Path, log: Path, cores: set[int]) -> None:
         self._mark = f"SPARK_KEYFRAMES_BENCH={uuid.uuid4().hex}"
         self._log = log
         if not side.python.exists():
@@ -71,26 +70,31 @@ class Process:
             "DO_NOT_TRACK": "1",
         }
         environment.pop("OMP_NUM_THREADS", None)
-        if side.threads:
-            environment["OMP_NUM_THREADS"] = str(side.threads)
         script = COMPETITORS / f"{side.script}.py"
-        command = [side.python, script, "--model", model, "--precision", side.precision]
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment,
-                text=True,
-                start_new_session=True,
-            )
+        command = [str(side.python), str(script), "--model", str(model)]
+        command += ["--precision", side.precision]
+        own_cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, cores)  # what is started inherits it
+        try:
+            with log.open("wb") as errors:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=environment,
+                    text=True,
+                    start_new_session=True,
+                )
+        finally:
+            os.sched_setaffinity(0, own_cores)
 
     def work(self, *, limit: float = 1800, **job: Any) -> Cost:
         """Do a job and measure it. Raises SideError where it fails or exceeds `limit` seconds."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise SideError("it has no pipes")
+        self._forget_peak()
         before, begin = self._cpu_ticks(), time.perf_counter()
         try:
             stdin.write(json.dumps(job) + "\n")
@@ -157,6 +161,11 @@ class Process:
             except OSError:
                 continue
         return ticks
+
+    def _forget_peak(self) -> None:
+        for pid in self._pids():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def _peak_mb(self) -> float:
         peak = 0

@@ -3,6 +3,7 @@
 """spark_keyframes' decoder alone: one thread, candidates as full-size RGB."""
 
 from inspect import signature
+from pathlib import Path
 
 from worker import serve
 
@@ -13,7 +14,7 @@ one_thread = {"threads": 1} if "threads" in signature(open_video).parameters els
 
 def run(video, fps):
     count = 0
-    with open(video, "rb") as file, open_video(file, **one_thread) as opened:
+    with Path(video).open("rb") as file, open_video(file, **one_thread) as opened:
         for frame in opened.candidates(fps):
             count += frame.to_rgb() is not None
     return {"decoded": count}
