@@ -25,11 +25,19 @@ lint: .venv/.stamp ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/.stamp ## Measure decoding and scoring side by side with the plain way
+.venv-bench/.stamp: benchmarks/requirements.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r $< || { \
+		echo "not everything could be installed at once: one by one; what fails is left out" >&2; \
+		grep -o '^[^# ]*' $< | xargs -n 1 .venv-bench/bin/pip install --quiet; true; }
+	@touch $@
+
+bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whole beside what people use today
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.score
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## Remove the virtual environment and all outputs
-	rm -rf .venv out build dist *.egg-info
+	rm -rf .venv .venv-bench out build dist *.egg-info
 
 .PHONY: help sample test lint bench clean

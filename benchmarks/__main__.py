@@ -1,7 +1,8 @@
 """spark_keyframes beside what people use today, on the same files, frames, model and cores.
 
     python -m benchmarks [--full] [--parts decoding ...] [--kinds 720p 1080p] [--minutes 2]
-                         [--rounds 3] [--cache FOLDER] [--videos FOLDER] [--output FILE]
+                         [--rounds 3] [--tries 3] [--patience 10]
+                         [--cache FOLDER] [--videos FOLDER] [--output FILE]
 
 Each side is a process of its own (see benchmarks/competitors). It works through a short clip before
 each measured video: imports, model loading and start-up count for no one. The sides take turns;
@@ -12,6 +13,10 @@ medians are reported, in benchmarks/RESULTS.md. The parts:
     wall      time from file to keyframes, on all cores
     long      "work" for spark_keyframes and the floor, on 20 minutes, once
 
+Wall clock means little on a machine that does other things too: where others keep more than a fifth
+of a core busy, a run is repeated, up to --tries times, and the least disturbed one counts; the
+report shows how much there was.
+
 By default the first three, for 2 minutes of 720p; --full: all four, for 720p and 1080p.
 """
 
@@ -21,6 +26,7 @@ import argparse
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +39,9 @@ from benchmarks.process import OURS, Cost, Process, Side, SideError
 from benchmarks.report import Group, Row, write_report
 
 HALF = "bfloat16"
+
+_DISTURBED = 0.2
+"""cores kept busy by others, from which a measurement is repeated"""
 
 OURSELVES = Side("spark_keyframes", "ours", OURS, HALF)
 FLOOR = Side("floor: bare libavcodec and CLIP", "floor", precision=HALF)
@@ -102,8 +111,7 @@ def measure(
                                 Process(side, model=model, log=log, cores=cores)
                             )
                         process = running[side.name]
-                        process.work(video=warm_up, fps=5.0, limit=300)
-                        cost = process.work(video=str(video), fps=1.0)
+                        cost = least_disturbed(process, warm_up, str(video), options)
                     except SideError as error:
                         row.problem = str(error)
                         if side.name in running:
@@ -114,10 +122,32 @@ def measure(
     return list(rows.values())
 
 
+def least_disturbed(
+    process: Process, warm_up: str, video: str, options: argparse.Namespace
+) -> Cost:
+    """Measure; where other programs kept the machine busy meanwhile, again, and keep the best."""
+    costs: list[Cost] = []
+    while len(costs) < options.tries and all(cost.others > _DISTURBED for cost in costs):
+        wait_for_quiet(options.patience)
+        process.work(video=warm_up, fps=5.0, limit=300)
+        costs.append(process.work(video=video, fps=1.0))
+    return min(costs, key=lambda cost: cost.others)
+
+
+def wait_for_quiet(patience: float) -> None:
+    """Wait until a second passes in which the machine is idle, for at most `patience` seconds."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        busy = machine_cpu()
+        time.sleep(1)
+        if machine_cpu() - busy < _DISTURBED:
+            return
+
+
 def show(turn: int, row: Row, cost: Cost) -> None:
     print(
         f"{turn + 1}  {row.video:18} {row.side:34} {cost.cpu:8.2f} CPU s {cost.wall:8.2f} s "
-        f"{cost.peak_mb:6.0f} MB",
+        f"{cost.peak_mb:6.0f} MB  others {cost.others:.2f}",
         flush=True,
     )
 
@@ -129,6 +159,8 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=inputs.KINDS)
     parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tries", type=int, default=3, help="for a run that others disturb")
+    parser.add_argument("--patience", type=float, default=10.0, help="seconds to wait for quiet")
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))

@@ -36,6 +36,8 @@ class Cost:
     """seconds"""
     peak_mb: float
     """largest resident memory of any one of the processes meanwhile, in MB"""
+    others: float
+    """cores that the rest of the machine kept busy meanwhile, on average"""
     result: dict[str, Any]
     """what the side answered"""
 
@@ -95,7 +97,7 @@ class Process:
         if stdin is None or stdout is None:
             raise SideError("it has no pipes")
         self._forget_peak()
-        before, begin = self._cpu_ticks(), time.perf_counter()
+        before, busy, begin = self._cpu_ticks(), machine_cpu(), time.perf_counter()
         try:
             stdin.write(json.dumps(job) + "\n")
             stdin.flush()
@@ -107,8 +109,10 @@ class Process:
         wall = time.perf_counter() - begin
         if not line:
             raise SideError(self._last_words())
+        others = machine_cpu() - busy
         cpu = (self._cpu_ticks() - before) / _TICKS
-        return Cost(cpu, wall, self._peak_mb(), json.loads(line))
+        others = max(0.0, others - cpu) / wall
+        return Cost(cpu, wall, self._peak_mb(), others, json.loads(line))
 
     def close(self) -> None:
         """End it and whatever it has started."""
@@ -182,6 +186,14 @@ class Process:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         words = [line for line in lines if "Error" in line or "error" in line] or lines
         return words[-1].strip()[:200] if words else "it ended without a word"
+
+
+def machine_cpu() -> float:
+    """CPU seconds that all processes of the machine have used."""
+    user, nice, system, _idle, _waiting, irq, softirq = (
+        int(value) for value in Path("/proc/stat").read_text().split()[1:8]
+    )
+    return (user + nice + system + irq + softirq) / _TICKS
 
 
 def _stat(pid: int) -> list[str]:

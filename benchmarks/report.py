@@ -95,7 +95,8 @@ of 16 but for the AKS recipe, 32 keyframes by AKS. Before each measured video a 
 a clip of 3.5 s, so imports, model loading and start-up count for no one. The sides take turns;
 figures are medians; peak memory is that of the largest process. CPU s is user and system time of a
 side's processes, children included. A ratio is the side's figure divided by spark_keyframes' own:
-above 1, spark_keyframes is that much faster. CLIPProcessor resizes with Pillow here, as it does
+above 1, spark_keyframes is that much faster. "others" is how many cores the rest of the machine kept
+busy meanwhile: where it is not near 0, wall clock says little. CLIPProcessor resizes with Pillow here, as it does
 without torchvision: none of its builds loads beside the CPU build of torch.
 """
 
@@ -153,8 +154,8 @@ def _keyframes(group: Group) -> str:
             "",
             f"{video}:",
             "",
-            "| | frames scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|",
+            "| | frames scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB | others |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for side in group.sides:
             row = group.row(side, video)
@@ -169,7 +170,8 @@ def _keyframes_line(row: Row, ours: Row) -> str:
     peak = max(cost.peak_mb for cost in row.costs)
     return (
         f"| {row.side} | {result.get('scored', '–')} | {same} | {row.cpu:.2f} "
-        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} | {peak:.0f} |"
+        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} | {peak:.0f} "
+        f"| {row.median(lambda cost: cost.others):.2f} |"
     )
 
 
