@@ -7,6 +7,7 @@ from typing import cast
 import av
 import numpy as np
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
@@ -79,7 +80,9 @@ class Frame:
 
 def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int] | None:
     """The signs of a, b, c, d of the display matrix; None where the picture is upright."""
-    side_data = picture.side_data.get("DISPLAYMATRIX")
+    # picture.side_data keeps what it returns, which keeps the picture: only the garbage collector
+    # would free such frames, hundreds at a time.
+    side_data = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg] # untyped
     if side_data is None:
         return None
     a, b, _, c, d = np.sign(np.frombuffer(bytes(cast("Buffer", side_data)), "=i4")[:5]).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import io
 from fractions import Fraction
 from pathlib import Path
@@ -221,6 +222,26 @@ def test_frames_stay_usable_after_closing(threads: int) -> None:
     with open_bytes(clip_named("h264 mp4"), threads) as video:
         frames = list(video.candidates(1.0))
     assert [number_in(frame.to_rgb()) for frame in frames] == [0, 25, 50, 75]
+
+
+@both_ways
+@pytest.mark.parametrize("name", ["h264 mp4", "h264 turned", "h264 avi"])
+def test_frames_are_freed_as_soon_as_they_are_let_go(name: str, threads: int) -> None:
+    def living() -> int:
+        return len([o for o in gc.get_objects() if type(o) is av.VideoFrame])
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = living()
+        with open_bytes(clip_named(name), threads) as video:
+            for frame in video.candidates(1000.0):
+                assert frame.nbytes > 0
+                assert frame.to_rgb().size > 0
+        del frame, video
+        assert living() == before
+    finally:
+        gc.enable()
 
 
 @both_ways
