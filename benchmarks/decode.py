@@ -1,12 +1,15 @@
 """CPU time of decoding candidate frames against decoding every frame with PyAV.
 
-    python -m benchmarks.decode [--fps 1.0] [--rounds 5] [--videos ../shared/videos]
+    python -m benchmarks.decode [--fps 1.0] [--rounds 5] [--videos ../shared/videos] [--threads 2]
 
 Candidates are decoded by one thread. Every frame is decoded by one thread too, and with PyAV's
 thread_type="AUTO", which is how it is made fast on several cores and costs more CPU time. All
 include opening and demuxing, and leave the pixels as YUV. The sides alternate; medians are
 reported. Before any timing, the candidates' pixels are compared with the full decode's. Where
 there are no clips, one is generated.
+
+With --threads above 1, a second table compares so many threads with one, by CPU time and by the
+clock on the wall: that says something only while the cores have nothing else to do.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ def decode_every_frame(path: Path, *, threads: bool) -> int:
         return len([None for _ in container.decode(stream)])
 
 
-def decode_candidates(path: Path, fps: float) -> int:
-    with path.open("rb") as file, open_video(file) as video:
+def decode_candidates(path: Path, fps: float, threads: int = 1) -> int:
+    with path.open("rb") as file, open_video(file, threads=threads) as video:
         return len([None for _ in video.candidates(fps)])
 
 
@@ -81,12 +84,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--fps", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
     root = Path(__file__).parents[1]
     parser.add_argument("--videos", type=Path, default=root.parent / "shared" / "videos")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         paths = sorted(p for p in args.videos.glob("*") if p.suffix in SUFFIXES)
-        run(paths or [generate(Path(folder))], args.fps, args.rounds)
+        paths = paths or [generate(Path(folder))]
+        run(paths, args.fps, args.rounds)
+        if args.threads > 1:
+            compare_threads(paths, args.fps, args.rounds, args.threads)
 
 
 def run(paths: list[Path], fps: float, rounds: int) -> None:
@@ -105,6 +112,27 @@ def run(paths: list[Path], fps: float, rounds: int) -> None:
         sums = [total + median for total, median in zip(sums, medians, strict=True)]
         show(path.name, medians)
     show("sum", sums)
+
+
+def compare_threads(paths: list[Path], fps: float, rounds: int, threads: int) -> None:
+    print(f"\nCandidates by {threads} threads instead of 1, seconds on the wall and of CPU")
+    print(
+        f"{'clip':36} {'wall 1':>8} {'wall':>8} {'faster':>6} {'CPU 1':>8} {'CPU':>8} {'ratio':>6}"
+    )
+    for path in paths:
+        samples: list[list[float]] = []
+        for _ in range(rounds):
+            sample = []
+            for count in (1, threads):
+                begin = time.perf_counter()
+                cpu = cpu_seconds(partial(decode_candidates, path, fps, count))
+                sample += [time.perf_counter() - begin, cpu]
+            samples.append(sample)
+        wall_1, cpu_1, wall, cpu = map(statistics.median, zip(*samples, strict=True))
+        print(
+            f"{path.name:36} {wall_1:8.3f} {wall:8.3f} {wall_1 / wall:6.2f}"
+            f" {cpu_1:8.3f} {cpu:8.3f} {cpu / cpu_1:6.2f}"
+        )
 
 
 def show(name: str, seconds: list[float]) -> None:
