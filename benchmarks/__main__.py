@@ -1,7 +1,7 @@
 """spark_keyframes beside what people use today, on the same files, frames, model and cores.
 
     python -m benchmarks [--full] [--parts decoding ...] [--kinds 720p 1080p] [--minutes 2]
-                         [--rounds 3] [--tries 3] [--patience 10]
+                         [--rounds 3] [--tries 3]
                          [--cache FOLDER] [--videos FOLDER] [--output FILE]
 
 Each side is a process of its own (see benchmarks/competitors). It works through a short clip before
@@ -13,9 +13,9 @@ medians are reported, in benchmarks/RESULTS.md. The parts:
     wall      time from file to keyframes, on all cores
     long      "work" for spark_keyframes and the floor, on 20 minutes, once
 
-Wall clock means little on a machine that does other things too: where others keep more than a fifth
-of a core busy, a run is repeated, up to --tries times, and the least disturbed one counts; the
-report shows how much there was.
+Wall clock means little on a machine that does other things too: where these keep more than a fifth
+of a core busy, a run of "wall" is repeated, up to --tries times, and the least disturbed one
+counts; the report shows how much there was.
 
 By default the first three, for 2 minutes of 720p; --full: all four, for 720p and 1080p.
 """
@@ -35,7 +35,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from benchmarks import inputs
-from benchmarks.process import OURS, Cost, Process, Side, SideError
+from benchmarks.process import OURS, Cost, Process, Side, SideError, machine_cpu
 from benchmarks.report import Group, Row, write_report
 
 HALF = "bfloat16"
@@ -91,6 +91,7 @@ def measure(
     rounds: int,
     cores: set[int],
     options: argparse.Namespace,
+    tries: int = 1,
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason."""
     model = random_clip(options.cache)
@@ -111,7 +112,7 @@ def measure(
                                 Process(side, model=model, log=log, cores=cores)
                             )
                         process = running[side.name]
-                        cost = least_disturbed(process, warm_up, str(video), options)
+                        cost = least_disturbed(process, warm_up, str(video), tries)
                     except SideError as error:
                         row.problem = str(error)
                         if side.name in running:
@@ -122,13 +123,12 @@ def measure(
     return list(rows.values())
 
 
-def least_disturbed(
-    process: Process, warm_up: str, video: str, options: argparse.Namespace
-) -> Cost:
+def least_disturbed(process: Process, warm_up: str, video: str, tries: int) -> Cost:
     """Measure; where other programs kept the machine busy meanwhile, again, and keep the best."""
     costs: list[Cost] = []
-    while len(costs) < options.tries and all(cost.others > _DISTURBED for cost in costs):
-        wait_for_quiet(options.patience)
+    while len(costs) < tries and all(cost.others > _DISTURBED for cost in costs):
+        if tries > 1:
+            wait_for_quiet(patience=10)
         process.work(video=warm_up, fps=5.0, limit=300)
         costs.append(process.work(video=video, fps=1.0))
     return min(costs, key=lambda cost: cost.others)
@@ -160,7 +160,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tries", type=int, default=3, help="for a run that others disturb")
-    parser.add_argument("--patience", type=float, default=10.0, help="seconds to wait for quiet")
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))
@@ -195,7 +194,7 @@ def measure_part(part: str, kinds: list[str], options: argparse.Namespace) -> li
     if part == "work":
         return measure(WORK, made(kinds, options.minutes), rounds, one, options)
     if part == "wall":
-        return measure(WALL, made(kinds, options.minutes), rounds, every, options)
+        return measure(WALL, made(kinds, options.minutes), rounds, every, options, options.tries)
     return measure([OURSELVES, FLOOR], made(kinds, 20), 1, one, options)
 
 

@@ -95,9 +95,9 @@ of 16 but for the AKS recipe, 32 keyframes by AKS. Before each measured video a 
 a clip of 3.5 s, so imports, model loading and start-up count for no one. The sides take turns;
 figures are medians; peak memory is that of the largest process. CPU s is user and system time of a
 side's processes, children included. A ratio is the side's figure divided by spark_keyframes' own:
-above 1, spark_keyframes is that much faster. "others" is how many cores the rest of the machine kept
-busy meanwhile: where it is not near 0, wall clock says little. CLIPProcessor resizes with Pillow here, as it does
-without torchvision: none of its builds loads beside the CPU build of torch.
+above 1, spark_keyframes is that much faster. "others" is how many cores the rest of the machine
+kept busy meanwhile: where it is not near 0, wall clock says little. CLIPProcessor resizes with
+Pillow here, as it does without torchvision: none of its builds loads beside torch's CPU build.
 """
 
 
@@ -154,7 +154,7 @@ def _keyframes(group: Group) -> str:
             "",
             f"{video}:",
             "",
-            "| | frames scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB | others |",
+            "| | scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB | others |",
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
         ]
         for side in group.sides:
