@@ -11,7 +11,7 @@ medians are reported, in benchmarks/RESULTS.md. The parts:
     decoding  candidates alone, one thread, on all inputs and on the clips as they are
     work      CPU time from file to keyframes, on one core: no thread waits spinning for another
     wall      time from file to keyframes, on all cores
-    long      "work" for spark_keyframes and the floor, on 20 minutes, once
+    long      "work" for spark_keyframes and the floor, on 20 minutes of 720p and 1080p, once
 
 Wall clock means little on a machine that does other things too: where these keep more than a fifth
 of a core busy, a run of "wall" is repeated, up to --tries times, and the least disturbed one
@@ -89,13 +89,14 @@ def measure(
     sides: list[Side],
     videos: dict[str, Path],
     rounds: int,
+    *,
     cores: set[int],
-    options: argparse.Namespace,
+    cache: Path,
     tries: int = 1,
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason."""
-    model = random_clip(options.cache)
-    warm_up = str(inputs.prepare_warm_up(cache=options.cache))
+    model = random_clip(cache)
+    warm_up = str(inputs.prepare_warm_up(cache=cache))
     rows = {(side.name, title): Row(side.name, title) for title in videos for side in sides}
     with ExitStack() as stack:
         running: dict[str, Process] = {}
@@ -107,7 +108,7 @@ def measure(
                         if side.name not in running:
                             if any(rows[side.name, t].problem for t in videos):
                                 continue
-                            log = options.cache / f"{side.script}-{side.precision}.log"
+                            log = cache / f"{side.script}-{side.precision}.log"
                             running[side.name] = stack.enter_context(
                                 Process(side, model=model, log=log, cores=cores)
                             )
@@ -186,16 +187,23 @@ def measure_part(part: str, kinds: list[str], options: argparse.Namespace) -> li
 
     every = os.sched_getaffinity(0)
     one = {max(every)}
-    rounds = options.rounds
+    rounds, cache = options.rounds, options.cache
     if part == "decoding":
         videos = made(inputs.KINDS, options.minutes)
         videos |= {path.name: path for path in inputs.h264_clips(options.videos)}
-        return measure(DECODING, videos, rounds, one, options)
+        return measure(DECODING, videos, rounds, cores=one, cache=cache)
     if part == "work":
-        return measure(WORK, made(kinds, options.minutes), rounds, one, options)
+        return measure(WORK, made(kinds, options.minutes), rounds, cores=one, cache=cache)
     if part == "wall":
-        return measure(WALL, made(kinds, options.minutes), rounds, every, options, options.tries)
-    return measure([OURSELVES, FLOOR], made(kinds, 20), 1, one, options)
+        return measure(
+            WALL,
+            made(kinds, options.minutes),
+            rounds,
+            cores=every,
+            cache=cache,
+            tries=options.tries,
+        )
+    return measure([OURSELVES, FLOOR], made(["720p", "1080p"], 20), 1, cores=one, cache=cache)
 
 
 if __name__ == "__main__":
