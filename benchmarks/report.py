@@ -161,7 +161,23 @@ def _keyframes(group: Group) -> str:
             row = group.row(side, video)
             if row.costs and ours.costs:
                 parts.append(_keyframes_line(row, ours))
+        parts += ["", *_accounts(group, video)]
     return "\n".join([*parts, *_problems(group)])
+
+
+def _accounts(group: Group, video: str) -> list[str]:
+    """Where the time goes, of the sides that tell; of the round with the median CPU time."""
+    lines = []
+    for side in group.sides:
+        told = [cost for cost in group.row(side, video).costs if "seconds" in cost.result]
+        if not told:
+            continue
+        result = sorted(told, key=lambda cost: cost.cpu)[len(told) // 2].result
+        stages = [f"{name} {value:.2f}" for name, value in result["seconds"].items()]
+        again = result.get("scored_again")
+        more = f"; {again} frames scored again in float32" if again else ""
+        lines.append(f"Seconds of {side}, by stage: {', '.join(stages)}{more}.")
+    return lines
 
 
 def _keyframes_line(row: Row, ours: Row) -> str:

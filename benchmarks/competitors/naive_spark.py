@@ -65,7 +65,7 @@ def run(video, fps):
     half = options.precision == "bfloat16"
     keyframes = keyframes_udf(options.model, options.text, half, fps, options.frames)
     videos = spark.createDataFrame([(video,)], "video string").coalesce(1)
-    row = videos.select(keyframes("video").alias("k")).first()["k"]
+    row = videos.select(keyframes("video").alias("k")).collect()[0]["k"]
     return {"frame_ids": list(row.frame_ids), "scores": list(row.scores), "scored": row.scored}
 
 

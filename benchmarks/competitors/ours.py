@@ -27,6 +27,8 @@ def run(video, fps):
         "frame_ids": result.frame_ids,
         "scores": result.scores,
         "scored": len(result.candidates.scores),
+        "seconds": result.account.seconds,
+        "scored_again": result.account.scored_again,
     }
 
 

@@ -32,7 +32,7 @@ def run(video, fps):
         return_keyframes=False,
     )
     videos = spark.createDataFrame([(video,)], "video string").coalesce(1)
-    row = sampler.transform(videos, on_error="raise").first()["keyframes"]
+    row = sampler.transform(videos, on_error="raise").collect()[0]["keyframes"]
     return {"frame_ids": list(row.frame_ids), "scores": list(row.scores)}
 
 
