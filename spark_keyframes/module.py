@@ -65,9 +65,9 @@ class KeyframesModule:
             video_format=self.parameters.video_format,
         )
 
-    def open_video(self, source: Source) -> AbstractContextManager[Video]:
-        """The video in these bytes, its timeline known."""
-        return open_video(source.file, format_hint=source.format_hint)
+    def open_video(self, source: Source, *, threads: int = 1) -> AbstractContextManager[Video]:
+        """The video in these bytes, its timeline known; `threads` decode it."""
+        return open_video(source.file, format_hint=source.format_hint, threads=threads)
 
     def preprocess(self, frame: Frame) -> "torch.Tensor":
         """The 3×S×S uint8 picture that CLIP sees of a frame. Any thread may call it."""

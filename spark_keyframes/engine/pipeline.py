@@ -46,6 +46,7 @@ class Pipeline:
         writer: stores the keyframes' images; None: they are not stored.
         workers: videos in flight; default: one more than CPUs, so that one can wait for the
             network while the others decode.
+        threads: that decode each video; for few videos at a time.
         held_bytes: memory for decoded frames that can still be selected; beyond it, frames are
             decoded a second time when selected.
         row_bytes: a video whose keyframes take more than this as arrays fails; None: no limit.
@@ -58,6 +59,7 @@ class Pipeline:
         device: "torch.device",
         writer: ImageWriter | None = None,
         workers: int | None = None,
+        threads: int = 1,
         held_bytes: int = _HELD_BYTES,
         row_bytes: int | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Pipeline:
         self._device = device
         self._writer = writer
         self._workers = workers or task_cpus() + 1
+        self._threads = threads
         self._held_bytes = held_bytes
         self._row_bytes = row_bytes
 
@@ -98,6 +101,7 @@ class Pipeline:
                             self._module,
                             scorer,
                             budget,
+                            threads=self._threads,
                             writer=self._writer,
                             row_bytes=self._row_bytes,
                         )

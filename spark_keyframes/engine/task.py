@@ -86,6 +86,7 @@ class VideoTask:
         scorer: Scorer,
         budget: ByteBudget,
         *,
+        threads: int = 1,
         writer: ImageWriter | None = None,
         row_bytes: int | None = None,
     ) -> None:
@@ -98,6 +99,7 @@ class VideoTask:
         self._module = module
         self._scorer = scorer
         self._budget = budget
+        self._threads = threads
         self._writer = writer
         self._row_bytes = row_bytes
         self._source_name = ""
@@ -159,7 +161,7 @@ class VideoTask:
         with self._module.open_source(self.request.video) as source:
             self._source_name = source.name
             self._enter("demux")
-            with self._module.open_video(source) as video:
+            with self._module.open_video(source, threads=self._threads) as video:
                 self._submit_candidates(video)
                 self._wait_for_scores()
                 self._confirm(video)
