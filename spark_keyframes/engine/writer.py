@@ -1,10 +1,10 @@
 """Stores keyframe images while the next ones are still being made."""
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from spark_keyframes.images import ImgType, Pixels, content_type, encode_image, image_url
 from spark_keyframes.storage import check_writable, write_url
@@ -28,20 +28,25 @@ class ImageWriter:
         """Raise what a task can know before its first video: credentials that are missing, say."""
         check_writable(self.output_dir)
 
-    def begin(self, source: Source) -> "Upload":
-        """The upload of one video's keyframes; a context manager."""
-        return Upload(self, source)
+    @contextmanager
+    def begin(self, source: Source) -> "Iterator[Upload]":
+        """The upload of one video's keyframes; leaving early cancels what is not sent yet."""
+        pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
+        try:
+            yield Upload(self, source, pool)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Upload:
-    """Keyframes of a video on their way; leaving the context early cancels what is not sent."""
+    """Keyframes of a video on their way."""
 
-    def __init__(self, writer: ImageWriter, source: Source) -> None:
+    def __init__(self, writer: ImageWriter, source: Source, pool: ThreadPoolExecutor) -> None:
         self._writer = writer
         self._source = source
         self._urls: list[str] = []
         self._pending: deque[Future[None]] = deque()
-        self._pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
+        self._pool = pool
 
     def add(self, frame_id: int, rgb: Pixels) -> None:
         """Encode an H×W×3 uint8 RGB frame and send it off; waits while many are on their way.
@@ -70,14 +75,3 @@ class Upload:
         while self._pending:
             self._pending.popleft().result()
         return self._urls
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
