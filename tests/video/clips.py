@@ -208,6 +208,13 @@ FAST: dict[str, Callable[[], bytes]] = {
         "libx264", "mpegts", options=H264, pts=[i + 250 for i in range(90)]
     ),
     "h264 edit list": _edit_list,
+    "h264 negative pts ts": lambda: clip(
+        "libx264",
+        "mpegts",
+        options=H264,
+        pts=[i - 20 for i in range(90)],
+        container_options={"avoid_negative_ts": "disabled"},
+    ),
     "h264 odd size": lambda: clip("libx264", "mp4", options=H264, size=(97, 65), pix_fmt="yuv444p"),
     "h264 turned": lambda: clip("libx264", "mp4", options=H264, rotation=90),
     "h264 one frame": lambda: clip("libx264", "mp4", options=H264, frames=1),
@@ -236,6 +243,13 @@ FAST: dict[str, Callable[[], bytes]] = {
 
 SURE: dict[str, Callable[[], bytes]] = {
     "h264 avi": lambda: clip("libx264", "avi", options=H264),
+    "h264 negative pts mkv": lambda: clip(
+        "libx264",
+        "matroska",
+        options=H264,
+        pts=[i - 20 for i in range(90)],
+        container_options={"avoid_negative_ts": "disabled"},
+    ),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
     "hevc raw": lambda: clip("libx265", "hevc", options=H265),
     "mpeg4 raw": lambda: clip("mpeg4", "m4v", options={"bf": "2"}),
