@@ -36,7 +36,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from benchmarks import inputs
 from benchmarks.process import OURS, Cost, Process, Side, SideError, machine_cpu
-from benchmarks.report import Group, Row, write_report
+from benchmarks.report import write_report
+from benchmarks.rows import Group, Row
 
 HALF = "bfloat16"
 

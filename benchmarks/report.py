@@ -5,62 +5,12 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import statistics
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.process import OURS, ROOT, THEIRS, Cost
-
-OURSELVES = "spark_keyframes"
-
-
-@dataclass
-class Row:
-    """One side on one video."""
-
-    side: str
-    video: str
-    costs: list[Cost] = field(default_factory=list)
-    problem: str = ""
-    """why there is no figure"""
-
-    def median(self, value: Callable[[Cost], float]) -> float:
-        """Of a cost, over the rounds."""
-        return statistics.median(value(cost) for cost in self.costs)
-
-    @property
-    def cpu(self) -> float:
-        """CPU seconds."""
-        return self.median(lambda cost: cost.cpu)
-
-    @property
-    def wall(self) -> float:
-        """Seconds."""
-        return self.median(lambda cost: cost.wall)
-
-
-@dataclass
-class Group:
-    """Rows that are compared with each other."""
-
-    kind: str
-    rows: list[Row]
-
-    @property
-    def videos(self) -> list[str]:
-        """In the order of measurement."""
-        return list(dict.fromkeys(row.video for row in self.rows))
-
-    @property
-    def sides(self) -> list[str]:
-        """In the order of measurement."""
-        return list(dict.fromkeys(row.side for row in self.rows))
-
-    def row(self, side: str, video: str) -> Row:
-        """The row of a side and a video."""
-        return next(row for row in self.rows if (row.side, row.video) == (side, video))
+from benchmarks.goals import goals_table
+from benchmarks.process import OURS, ROOT, THEIRS
+from benchmarks.rows import OURSELVES, Group, Row
 
 
 def write_report(target: Path, groups: list[Group], command: str) -> None:
@@ -68,7 +18,7 @@ def write_report(target: Path, groups: list[Group], command: str) -> None:
     parts = [_head(command)]
     for group in groups:
         parts.append(_decoding(group) if group.kind == "decoding" else _keyframes(group))
-    parts.append(_goals({group.kind: group for group in groups}))
+    parts.append(goals_table({group.kind: group for group in groups}))
     target.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 
 
@@ -166,7 +116,10 @@ def _keyframes(group: Group) -> str:
 
 
 def _accounts(group: Group, video: str) -> list[str]:
-    """Where the time goes, of the sides that tell; of the round with the median CPU time."""
+    """Where the time goes, of the sides that tell; of the round with the median CPU time.
+
+    Ours is wall clock of stages that overlap: on one core, they wait for each other.
+    """
     lines = []
     for side in group.sides:
         told = [cost for cost in group.row(side, video).costs if "seconds" in cost.result]
@@ -175,8 +128,9 @@ def _accounts(group: Group, video: str) -> list[str]:
         result = sorted(told, key=lambda cost: cost.cpu)[len(told) // 2].result
         stages = [f"{name} {value:.2f}" for name, value in result["seconds"].items()]
         again = result.get("scored_again")
+        overlap = " (wall clock, overlapping)" if side == OURSELVES else ""
         more = f"; {again} frames scored again in float32" if again else ""
-        lines.append(f"Seconds of {side}, by stage: {', '.join(stages)}{more}.")
+        lines.append(f"{side}, seconds by stage{overlap}: {', '.join(stages)}{more}.")
     return lines
 
 
@@ -189,103 +143,6 @@ def _keyframes_line(row: Row, ours: Row) -> str:
         f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} | {peak:.0f} "
         f"| {row.median(lambda cost: cost.others):.2f} |"
     )
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A ratio of figures that shall be reached on every video of a group."""
-
-    text: str
-    group: str
-    side: str
-    """which is divided by spark_keyframes' own figure"""
-    at_least: float
-    wall: bool = False
-
-
-_GOALS = [
-    Goal("CPU time of the plain Spark UDF, float32", "work", "plain Spark pandas UDF, float32", 3),
-    Goal("… bfloat16", "work", "plain Spark pandas UDF, bfloat16", 2),
-    Goal("CPU time of the AKS recipe", "work", "published AKS recipe, float32", 4),
-    Goal("wall clock of Daft, to ours on Spark", "wall", "Daft, bfloat16", 2, wall=True),
-    Goal("wall clock of Ray Data, to ours on Spark", "wall", "Ray Data, bfloat16", 2, wall=True),
-]
-
-
-def _goals(groups: dict[str, Group]) -> str:
-    lines = ["## Goals", "", "| | goal | measured | |", "|---|---:|---:|---|"]
-    for kind in ("work", "long"):
-        if kind in groups:
-            lines += _floor_goal(groups[kind])
-    for goal in _GOALS:
-        if goal.group in groups:
-            group = groups[goal.group]
-            base = "spark_keyframes on Spark" if goal.wall else OURSELVES
-            pairs = [(group.row(goal.side, v), group.row(base, v)) for v in group.videos]
-            ratios = [
-                row.wall / ours.wall if goal.wall else row.cpu / ours.cpu
-                for row, ours in pairs
-                if row.costs and ours.costs
-            ]
-            lines.append(_goal_line(goal.text, f"≥ {goal.at_least:.2f}", ratios, goal.at_least))
-    if "decoding" in groups:
-        lines += _decoding_goals(groups["decoding"])
-    if "work" in groups and "wall" in groups:
-        lines += _scaling(groups["work"], groups["wall"])
-    return "\n".join(lines)
-
-
-def _floor_goal(group: Group) -> list[str]:
-    lines = []
-    for video in group.videos:
-        ours, floor = (
-            group.row(OURSELVES, video),
-            group.row("floor: bare libavcodec and CLIP", video),
-        )
-        if ours.costs and floor.costs:
-            share = ours.cpu / floor.cpu
-            verdict = "reached" if share <= 1.1 else "not reached"
-            lines.append(f"| CPU time to the floor, {video} | ≤ 1.10 | {share:.2f} | {verdict} |")
-    return lines
-
-
-def _goal_line(text: str, goal: str, ratios: list[float], at_least: float) -> str:
-    measured = (
-        " – ".join(f"{value:.2f}" for value in sorted({min(ratios), max(ratios)}))
-        if ratios
-        else "–"
-    )
-    verdict = (
-        "not measured" if not ratios else "reached" if min(ratios) >= at_least else "not reached"
-    )
-    return f"| {text} | {goal} | {measured} | {verdict} |"
-
-
-def _decoding_goals(group: Group) -> list[str]:
-    lines = []
-    for side in group.sides[1:]:
-        pairs = [(group.row(side, v), group.row(OURSELVES, v)) for v in group.videos]
-        pairs = [(row, ours) for row, ours in pairs if row.costs and ours.costs]
-        if not pairs:
-            lines.append(_goal_line(f"decoding: {side}", "≥ 1.70", [], 1.7))
-            continue
-        total = sum(row.cpu for row, _ in pairs) / sum(ours.cpu for _, ours in pairs)
-        lines.append(_goal_line(f"decoding: {side}, sum of all videos", "≥ 1.70", [total], 1.7))
-        worst = min(row.cpu / ours.cpu for row, ours in pairs)
-        lines.append(_goal_line(f"decoding: {side}, worst video", "≥ 1.00", [worst], 1.0))
-    return lines
-
-
-def _scaling(work: Group, wall: Group) -> list[str]:
-    cores = len(os.sched_getaffinity(0))
-    lines = []
-    for video in wall.videos:
-        one, every = work.row(OURSELVES, video), wall.row(OURSELVES, video)
-        if one.costs and every.costs:
-            factor = one.wall / every.wall
-            text = f"one video, {cores} cores against one, {video} (the goal: of 120 min)"
-            lines.append(_goal_line(text, "≥ 1.85", [factor], 1.85))
-    return lines
 
 
 def _problems(group: Group) -> list[str]:

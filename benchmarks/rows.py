@@ -1,0 +1,59 @@
+"""What was measured: a row for each side and video, in groups that are compared."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from benchmarks.process import Cost
+
+OURSELVES = "spark_keyframes"
+FLOOR = "floor: bare libavcodec and CLIP"
+
+
+@dataclass
+class Row:
+    """One side on one video."""
+
+    side: str
+    video: str
+    costs: list[Cost] = field(default_factory=list)
+    problem: str = ""
+    """why there is no figure"""
+
+    def median(self, value: Callable[[Cost], float]) -> float:
+        """Of a cost, over the rounds."""
+        return statistics.median(value(cost) for cost in self.costs)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds."""
+        return self.median(lambda cost: cost.cpu)
+
+    @property
+    def wall(self) -> float:
+        """Seconds."""
+        return self.median(lambda cost: cost.wall)
+
+
+@dataclass
+class Group:
+    """Rows that are compared with each other."""
+
+    kind: str
+    rows: list[Row]
+
+    @property
+    def videos(self) -> list[str]:
+        """In the order of measurement."""
+        return list(dict.fromkeys(row.video for row in self.rows))
+
+    @property
+    def sides(self) -> list[str]:
+        """In the order of measurement."""
+        return list(dict.fromkeys(row.side for row in self.rows))
+
+    def row(self, side: str, video: str) -> Row:
+        """The row of a side and a video."""
+        return next(row for row in self.rows if (row.side, row.video) == (side, video))
