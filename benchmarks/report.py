@@ -47,7 +47,7 @@ figures are medians; peak memory is that of the largest process. CPU s is user a
 side's processes, children included. A ratio is the side's figure divided by spark_keyframes' own:
 above 1, spark_keyframes is that much faster. "others" is how many cores the rest of the machine
 kept busy meanwhile: where it is not near 0, wall clock says little. CLIPProcessor resizes with
-Pillow here, as it does without torchvision: the build tried, 0.28.0, does not load beside torch's CPU build.
+Pillow here, as it does without torchvision: 0.28.0 does not load beside torch's CPU build.
 """
 
 
