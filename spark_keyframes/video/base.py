@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.frame import Frame
 
 
-class Video(Protocol):
+class Video(Closing, Protocol):
     """An opened video. Take from one iterator at a time: they share the file."""
 
     def candidate_count(self, fps: float) -> int | None:
@@ -29,12 +29,3 @@ class Video(Protocol):
 
     def close(self) -> None:
         """Free what is held; the file stays open. Frames stay usable."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...

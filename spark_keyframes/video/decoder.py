@@ -6,8 +6,7 @@ import logging
 from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import av
 from av.packet import Packet
@@ -16,6 +15,7 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.video.base import Video
+from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.container import (
     MAX_PIXELS,
     Opened,
@@ -48,7 +48,7 @@ def open_video(file: BinaryIO, *, format_hint: str | None = None, threads: int =
     return AvVideo(file, format_hint=format_hint, threads=threads)
 
 
-class AvVideo:
+class AvVideo(Closing):
     """A video decoded with PyAV in this process."""
 
     def __init__(self, file: BinaryIO, *, format_hint: str | None = None, threads: int = 1) -> None:
@@ -125,17 +125,6 @@ class AvVideo:
         """Free what is held; the file stays open. Frames stay usable."""
         self._begin_turn()
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> Opened:
         self._resources.close()

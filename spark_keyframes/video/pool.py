@@ -17,14 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
-from types import TracebackType
-from typing import Self
 
 import av
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.gops import Run, decode_run, with_packets
 from spark_keyframes.video.packets import PacketTable
 from spark_keyframes.video.sequential import Counters
@@ -52,7 +51,7 @@ class _Output:
     """Raised where the frames end."""
 
 
-class RunPool:
+class RunPool(Closing):
     """Decodes runs with one thread per codec context; to be closed, as a context manager does.
 
     Until it is closed, its threads read `packets`: nobody else may use the file.
@@ -115,17 +114,6 @@ class RunPool:
                 if thread.ident is not None:
                     thread.join()
             self._outputs.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self) -> tuple[int, av.VideoFrame] | None:
         """The next frame of the first run; None at its end."""

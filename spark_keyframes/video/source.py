@@ -8,8 +8,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Literal, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from spark_keyframes.errors import (
@@ -19,6 +18,7 @@ from spark_keyframes.errors import (
     SourceTypeError,
 )
 from spark_keyframes.storage import open_url, redact_url
+from spark_keyframes.video.closing import Closing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,7 +28,7 @@ _STEM_WITHOUT_URL = "video"
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Closing):
     """One video, opened: a context manager that closes the file."""
 
     name: str
@@ -49,17 +49,6 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self.file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_source(
