@@ -12,6 +12,20 @@ from spark_keyframes.video.frame import Frame
 class Video(Closing, Protocol):
     """An opened video. Take from one iterator at a time: they share the file."""
 
+    @property
+    def frames_decoded(self) -> int:
+        """Frames that came out of the decoder so far; one that did so twice counts twice.
+
+        This and `frames_skipped` are complete when no iterator is at work, or after `close`.
+        """
+
+    @property
+    def frames_skipped(self) -> int:
+        """Frames of the video that did not: not needed, damaged, or not reached so far.
+
+        0 where only decoding tells which frames there are: then all packets are decoded.
+        """
+
     def candidate_count(self, fps: float) -> int | None:
         """How many candidates there are; None where only decoding can tell."""
 

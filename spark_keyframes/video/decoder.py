@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from typing import BinaryIO
@@ -23,11 +22,12 @@ from spark_keyframes.video.container import (
     open_container,
     prepare_codec,
 )
+from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.gops import Run, RunFailed, decode_run, plan_runs, with_packets
 from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.pool import RunPool
-from spark_keyframes.video.sequential import Clock, Counters, decode_all
+from spark_keyframes.video.sequential import Clock, decode_all
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
 _log = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ class AvVideo(Closing):
         self._pool: RunPool | None = None
         self._resources = ExitStack()
         self._turn = 0
-        self.counters = Counters()
-        """What decoding has cost so far."""
         try:
             self._opened = self._open()
             self._table = read_packets(self._opened)
+            self.counters = Counters(self._table.timeline)
+            """What decoding took so far."""
         except BaseException:
             self.close()
             raise
@@ -83,6 +83,19 @@ class AvVideo(Closing):
     def timeline(self) -> Timeline | None:
         """When each frame is on screen; None where only decoding can tell."""
         return self._table.timeline
+
+    @property
+    def frames_decoded(self) -> int:
+        """Frames that came out of the decoder so far; one that did so twice counts twice."""
+        return self.counters.frames
+
+    @property
+    def frames_skipped(self) -> int:
+        """Frames of the video that did not: not needed, damaged, or not reached so far.
+
+        0 where only decoding tells which frames there are: then all packets are decoded.
+        """
+        return self.counters.skipped
 
     def candidate_count(self, fps: float) -> int | None:
         """How many candidates there are; None where only decoding can tell.
@@ -200,10 +213,8 @@ class AvVideo(Closing):
         last_id = frame_ids[done - 1] if done else -1
         on_screen: Frame | None = None
         for picture in self._decode_all():
-            frame_id = bisect_left(timeline.pts, picture.pts) if picture.pts is not None else -1
-            if not 0 <= frame_id < len(timeline) or timeline.pts[frame_id] != picture.pts:
-                continue
-            if on_screen is not None and frame_id <= on_screen.frame_id:
+            frame_id = timeline.id_at(picture.pts) if picture.pts is not None else None
+            if frame_id is None or (on_screen is not None and frame_id <= on_screen.frame_id):
                 continue
             while done < len(frame_ids) and frame_ids[done] < frame_id:
                 if exactly:

@@ -15,8 +15,8 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
-from spark_keyframes.video.sequential import Counters
 
 
 class RunFailed(Exception):  # noqa: N818 -- a turn in the path, which never reaches the user
@@ -95,10 +95,9 @@ def decode_run(
     """
     expected = iter(run.wanted)
     frame_id = next(expected, None)
-    wanted_packets = {table.presented[i] for i in run.wanted}
-    skips = codec.name in SKIPS_NONREF
-    for pictures in _pictures(codec, packets, run, table, wanted_packets if skips else None):
-        counters.frames += len(pictures)
+    wanted = {table.presented[i] for i in run.wanted} if codec.name in SKIPS_NONREF else None
+    for pictures in _pictures(codec, packets, run, table, counters, wanted=wanted):
+        counters.take(pictures)
         for picture in pictures:
             if frame_id is None:
                 break
@@ -108,7 +107,6 @@ def decode_run(
             if picture.pts == wanted_pts:
                 yield frame_id, picture
                 frame_id = next(expected, None)
-    counters.decoded += run.stop - run.start
     if frame_id is not None:
         raise RunFailed(f"frame {frame_id} did not come out of the decoder")
 
@@ -118,6 +116,8 @@ def _pictures(
     packets: Iterable[Packet[VideoStream]],
     run: Run,
     table: PacketTable,
+    counters: Counters,
+    *,
     wanted: set[int] | None,
 ) -> Iterator[Sequence[av.VideoFrame]]:
     try:
@@ -126,6 +126,7 @@ def _pictures(
             if wanted is not None:
                 is_needed = index in wanted or not table.may_skip(index)
                 codec.skip_frame = "DEFAULT" if is_needed else "NONREF"
+            counters.decoded += 1
             yield codec.decode(packet)
         yield codec.decode(None)
     except av.error.FFmpegError as error:

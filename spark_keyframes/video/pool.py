@@ -24,9 +24,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.video.closing import Closing
+from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import Run, decode_run, with_packets
 from spark_keyframes.video.packets import PacketTable
-from spark_keyframes.video.sequential import Counters
 
 # 23 frames of 720p, 10 of 1080p, 2 of 4K: no more than what a decoder holds for reference.
 _AHEAD_BYTES = 32 * 1024 * 1024
@@ -145,7 +145,7 @@ class RunPool(Closing):
 
     def _decode_next(self, codec: VideoCodecContext) -> bool:
         """Take a run and decode it; False where none is left."""
-        counters = Counters()
+        counters = self._counters.part()
         with ExitStack() as reading:
             reading.enter_context(self._reading)
             part = None if self._has_failed or self._is_stopped else next(self._parts, None)

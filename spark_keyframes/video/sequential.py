@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 
@@ -12,25 +11,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.counters import Counters
+
 _DEFAULT_RATE = Fraction(25)  # what FFmpeg assumes of raw streams, too
-
-
-@dataclass
-class Counters:
-    """What decoding cost, for tests and logs."""
-
-    decoded: int = 0
-    """Packets given to the decoder."""
-    failed: int = 0
-    """Packets that it refused."""
-    frames: int = 0
-    """Frames that came out of it."""
-
-    def add(self, other: Counters) -> None:
-        """Count in what another counted."""
-        self.decoded += other.decoded
-        self.failed += other.failed
-        self.frames += other.frames
 
 
 def decode_all(
@@ -39,15 +22,14 @@ def decode_all(
     """Every frame, in presentation order; damaged packets are passed over, as players do."""
     codec.skip_frame = "DEFAULT"
     codec.flush_buffers()
-    for packet in chain(packets, [None]):
+    for packet in chain(packets, [None]):  # None: what the decoder still holds
+        counters.decoded += packet is not None
         try:
             pictures = codec.decode(packet)
         except av.error.FFmpegError:
             counters.failed += 1
             continue
-        finally:
-            counters.decoded += 1
-        counters.frames += len(pictures)
+        counters.take(pictures)
         yield from pictures
 
 

@@ -13,6 +13,7 @@ arrive one by one.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -67,6 +68,11 @@ class Timeline:
     def seconds(self, frame_id: int) -> float:
         """When the frame appears, in seconds from the start of the video."""
         return float((self.pts[frame_id] - self.pts[0]) * self.time_base)
+
+    def id_at(self, pts: int) -> int | None:
+        """The frame that appears at exactly `pts`, in units of `time_base`; None: there is none."""
+        frame_id = bisect_left(self.pts, pts)
+        return frame_id if frame_id < len(self) and self.pts[frame_id] == pts else None
 
     def candidate_ids(self, fps: float) -> list[int]:
         """The candidates' frame ids, increasing; `ParameterError` unless fps > 0."""
