@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def wait_passively() -> None:
+    """Let OpenMP's threads sleep while they wait; without effect once torch is loaded.
+
+    Else they wait for each other busily, and here there is always another thread, one that decodes,
+    on the CPU that they wait for: on two busy cores a video took 37 to 59 s in that way, and 9 s in
+    this.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def resolve_device(*, rank: int, assigned: Sequence[str] = ()) -> "torch.device":
     """The GPU that Spark assigned, else GPU number `rank`, else the CPU.
 
@@ -22,10 +32,7 @@ def resolve_device(*, rank: int, assigned: Sequence[str] = ()) -> "torch.device"
 
     Raises AcceleratorError where there are GPUs but not the one asked for.
     """
-    # Before torch is loaded, or it has no effect. OpenMP's threads wait for each other busily, and
-    # here there is always another thread, one that decodes, on the CPU that they wait for: on two
-    # busy cores a video took 37 to 59 s in that way, and 9 s in this.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_passively()
     import torch
 
     if not torch.cuda.is_available():
