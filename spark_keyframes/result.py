@@ -26,14 +26,19 @@ class Candidates:
 
 @dataclass
 class Account:
-    """What a video took."""
+    """What a video took, up to its result or its failure."""
 
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     """wall-clock seconds by stage; of a batch that videos share, each has its part"""
     waited: float = 0.0
     """seconds in which the video waited for the model, busy with other videos or with this"""
-    frames: int = 0
-    """candidates, each scored once"""
+    frames_decoded: int = 0
+    """frames that came out of the decoder; one that did so twice counts twice"""
+    frames_skipped: int = 0
+    """frames of the video that did not: no candidate needs them, or they are damaged; 0 where the
+    timestamps cannot be trusted, since then all is decoded"""
+    frames_scored: int = 0
+    """candidates, each counted once"""
     scored_again: int = 0
     """of these, those that were too close to call at first"""
     decoded_again: int = 0
@@ -103,15 +108,20 @@ class Failure:
     """what was wrong, the value, and what to do"""
     cause: Exception = field(repr=False, compare=False)
     """the exception itself, for on_error="raise" """
+    account: Account = field(default_factory=Account, repr=False, compare=False)
+    """what it took until then"""
 
     @classmethod
-    def of(cls, error: Exception, stage: str, source: str = "") -> "Failure":
+    def of(
+        cls, error: Exception, stage: str, source: str = "", *, account: Account | None = None
+    ) -> "Failure":
         """The failure that `error` means.
 
         Arguments:
             error: what was raised.
             stage: where; counts if the error does not know better.
             source: the video's name, which is put before a message that lacks it.
+            account: what the video took.
         """
         message = str(error)
         if source not in message:
@@ -119,4 +129,5 @@ class Failure:
         if isinstance(error, KeyframesError):
             stage = error.stage
             error.args = (message,)
-        return cls(stage=stage, error=type(error).__name__, message=message, cause=error)
+        name = type(error).__name__
+        return cls(stage, name, message, cause=error, account=account or Account())

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from spark_keyframes.engine.accelerator import task_cpus
-from spark_keyframes.engine.task import ByteBudget, CancelledError, Request, VideoTask
+from spark_keyframes.engine.budget import ByteBudget
+from spark_keyframes.engine.task import CancelledError, Request, VideoTask
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.module import KeyframesModule

@@ -4,10 +4,11 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from spark_keyframes.engine.budget import ByteBudget
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import Pixels
@@ -32,27 +33,6 @@ class Request:
 
 class CancelledError(Exception):
     """The engine was closed while this task was at work."""
-
-
-class ByteBudget:
-    """Memory that the tasks of an engine share for frames which can still be selected."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-        self._lock = threading.Lock()
-
-    def take(self, size: int) -> bool:
-        """Take `size` bytes if there are as many left."""
-        with self._lock:
-            if size > self._left:
-                return False
-            self._left -= size
-            return True
-
-    def give_back(self, size: int) -> None:
-        """Return what `take` took."""
-        with self._lock:
-            self._left += size
 
 
 class Scorer(Protocol):
@@ -122,7 +102,8 @@ class VideoTask:
         try:
             self.outcome = self._keyframes()
         except Exception as error:  # noqa: BLE001 - whatever a video does, it costs its own row only
-            self.outcome = Failure.of(error, self._stage, self._source_name)
+            self._enter(self._stage)  # its seconds up to here
+            self.outcome = Failure.of(error, self._stage, self._source_name, account=self.account)
             _forget_frames_of(error)
         finally:
             for index in list(self._held):
@@ -141,6 +122,7 @@ class VideoTask:
         with self._lock:
             index = len(self._scores)
             self._scores.append(score)
+            self.account.frames_scored += 1
             if self._survivors is not None and index < self._survivors.count:
                 for out in self._survivors.add(index, score):
                     self._forget(out)
@@ -161,13 +143,25 @@ class VideoTask:
         with self._module.open_source(self.request.video) as source:
             self._source_name = source.name
             self._enter("demux")
-            with self._module.open_video(source, threads=self._threads) as video:
+            with self._counted(self._module.open_video(source, threads=self._threads)) as video:
                 self._submit_candidates(video)
                 self._wait_for_scores()
                 self._confirm(video)
                 self._enter("select")
                 chosen = self._module.select(self._scores)
                 return self._finish(source, video, chosen)
+
+    @contextmanager
+    def _counted(self, opening: AbstractContextManager[Video]) -> Iterator[Video]:
+        """The video, whose frames count when it is closed: only then do its threads rest."""
+        video = None
+        try:
+            with opening as video:
+                yield video
+        finally:
+            if video is not None:
+                self.account.frames_decoded = video.frames_decoded
+                self.account.frames_skipped = video.frames_skipped
 
     def _submit_candidates(self, video: Video) -> None:
         fps = self._module.parameters.fps
@@ -184,7 +178,6 @@ class VideoTask:
             with self._waiting():
                 self._scorer.submit(self, pixels)
             self._enter("decode")
-        self.account.frames = len(self._frame_ids)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -275,7 +268,11 @@ class VideoTask:
             if index in self._held:
                 yield self._held[index]
             else:
-                yield next(again)
+                stage = self._stage
+                self._enter("decode")
+                frame = next(again)
+                self._enter(stage)
+                yield frame
 
     def _check_row(self, count: int, frame: Frame) -> None:
         size = count * frame.height * frame.width * 3
