@@ -73,6 +73,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         output_col: str = "keyframes",
         text_col: str | None = None,
         error_col: str | None = None,
+        account_col: str | None = None,
         on_error: OnError = "null",
         keep_video: bool = False,
     ) -> "DataFrame":
@@ -90,6 +91,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 null result.
             error_col: adds struct<stage: string, error: string, message: string>, null where the
                 row succeeded.
+            account_col: adds what each video took, failed ones too, as a struct: `decode_seconds
+                double` and so for each stage, `waited_seconds double` for the model,
+                `frames_decoded`, `frames_skipped` and `frames_scored bigint`, see Account. Null
+                for a null video. engine.account.account_metrics sums it up.
             on_error: "null": a row that fails has a null result. "raise": the job fails.
             keep_video: keep base64 and binary videos in the result; URLs always stay.
 
@@ -106,6 +111,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             output_col=output_col,
             text_col=text_col,
             error_col=error_col,
+            account_col=account_col,
             video_src_type=self.video_src_type,
             images=self.return_keyframes,
             keep_video=keep_video,

@@ -5,6 +5,8 @@ pyspark and pyarrow are imported when a type is asked for, so that `sample()` wo
 
 from typing import TYPE_CHECKING
 
+from spark_keyframes.errors import STAGES
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.types import StructType
@@ -18,6 +20,19 @@ IMAGE_DDL = "origin string, height int, width int, nChannels int, mode int, data
 ERROR_DDL = "stage string, error string, message string"
 """Why a row has no keyframes; see spark_keyframes.errors."""
 
+ACCOUNT_DDL = ", ".join(
+    [
+        *(f"{stage}_seconds double" for stage in STAGES),
+        "waited_seconds double",
+        "frames_decoded bigint",
+        "frames_skipped bigint",
+        "frames_scored bigint",
+        "scored_again bigint",
+        "decoded_again bigint",
+    ]
+)
+"""What a row took: spark_keyframes.result.Account, flat; open_seconds, demux_seconds and so on."""
+
 
 def spark_type(ddl: str) -> "StructType":
     """The struct of Spark that one of the texts above describes."""
@@ -25,6 +40,7 @@ def spark_type(ddl: str) -> "StructType":
         ArrayType,
         BinaryType,
         DataType,
+        DoubleType,
         FloatType,
         IntegerType,
         LongType,
@@ -36,6 +52,8 @@ def spark_type(ddl: str) -> "StructType":
     types: dict[str, DataType] = {
         "string": StringType(),
         "int": IntegerType(),
+        "bigint": LongType(),
+        "double": DoubleType(),
         "binary": BinaryType(),
         "array<string>": ArrayType(StringType()),
         "array<bigint>": ArrayType(LongType()),
@@ -55,6 +73,8 @@ def arrow_type(ddl: str) -> "pa.StructType":
     types = {
         "string": pa.string(),
         "int": pa.int32(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
         "binary": pa.binary(),
         "array<string>": pa.list_(pa.string()),
         "array<bigint>": pa.list_(pa.int64()),

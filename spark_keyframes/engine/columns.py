@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
+from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
 from spark_keyframes.video.source import VideoSrcType
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Columns:
     text: str | None = None
     images: str | None = None
     error: str | None = None
+    account: str | None = None
 
 
 def result_schema(schema: "StructType", columns: Columns) -> "StructType":
@@ -36,6 +37,8 @@ def result_schema(schema: "StructType", columns: Columns) -> "StructType":
         result = result.add(columns.images, ArrayType(spark_type(IMAGE_DDL)))
     if columns.error:
         result = result.add(columns.error, spark_type(ERROR_DDL))
+    if columns.account:
+        result = result.add(columns.account, spark_type(ACCOUNT_DDL))
     return result
 
 
@@ -54,6 +57,7 @@ def plan_columns(
     output_col: str,
     text_col: str | None,
     error_col: str | None,
+    account_col: str | None,
     video_src_type: VideoSrcType,
     images: bool,
     keep_video: bool,
@@ -69,7 +73,7 @@ def plan_columns(
     if text_col is not None:
         text_col = _existing(schema, "text_col", text_col, StringType, "texts are")
     images_col = f"{output_col}_images" if images else None
-    added = [name for name in (output_col, images_col, error_col) if name]
+    added = [name for name in (output_col, images_col, error_col, account_col) if name]
     passed = [
         name
         for name in schema.names
@@ -80,15 +84,15 @@ def plan_columns(
         if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
             raise ParameterError(
                 f"the result would have two columns called {name!r}; "
-                "choose another output_col or error_col (--output-col, --error-col), or drop or "
-                "rename the column"
+                "choose another output_col, error_col or account_col (--output-col, --error-col, "
+                "--account-col), or drop or rename the column"
             )
     for name in passed:
         if taken.count(name.lower()) > 1:
             raise ParameterError(
                 f"the DataFrame has two columns called {name!r}; drop or rename one first"
             )
-    return Columns(input_col, output_col, passed, text_col, images_col, error_col)
+    return Columns(input_col, output_col, passed, text_col, images_col, error_col, account_col)
 
 
 def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.accelerator import resolve_device
+from spark_keyframes.engine.account import account_cell
 from spark_keyframes.engine.columns import Columns, OnError
 from spark_keyframes.engine.pipeline import Outcome, Pipeline
 from spark_keyframes.engine.task import Request
@@ -19,7 +20,7 @@ from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.images import spark_image
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
-from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
+from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,6 +130,7 @@ class _Rows:
         self._keyframes: list[dict[str, Any] | None] = []
         self._images: list[list[dict[str, Any]] | None] = []
         self._errors: list[dict[str, Any] | None] = []
+        self._accounts: list[dict[str, float] | None] = []
         self._bytes: int = 0
         self._since: float = time.monotonic()
 
@@ -141,6 +143,7 @@ class _Rows:
             if isinstance(outcome, Failure)
             else None
         )
+        self._accounts.append(account_cell(outcome))
         self._images.append(
             spark_images(outcome)
             if self._columns.images and isinstance(outcome, Keyframes)
@@ -174,6 +177,9 @@ class _Rows:
         if self._columns.error:
             names.append(self._columns.error)
             arrays.append(pa.array(self._errors, arrow_type(ERROR_DDL)))
+        if self._columns.account:
+            names.append(self._columns.account)
+            arrays.append(pa.array(self._accounts, arrow_type(ACCOUNT_DDL)))
         self._start += count
         self._reset()
         return pa.RecordBatch.from_arrays(arrays, names)

@@ -370,16 +370,3 @@ def test_images_that_no_row_can_hold_fail_before_they_are_made(module, clips):
     assert "return_keyframes=False" in failure.message
     (fits,) = run(module(), clips[:1], row_bytes=4 * 96 * 160 * 3)
     assert len(fits.images) == 4
-
-
-def test_the_account_says_what_a_video_took(module, clips, tmp_path):
-    writer = ImageWriter(str(tmp_path), ".jpg")
-    begin = time.perf_counter()
-    (outcome,) = run(module(), clips[:1], writer=writer, held_bytes=0)
-    elapsed = time.perf_counter() - begin
-    account = outcome.account
-    assert account.frames == 18
-    assert account.decoded_again == 4
-    assert account.scored_again == 0
-    assert all(seconds > 0 for seconds in account.seconds.values()), account.seconds
-    assert sum(account.seconds.values()) < elapsed + account.waited

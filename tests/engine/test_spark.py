@@ -19,7 +19,14 @@ from spark_keyframes.engine import spark as engine_spark
 from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Account, Candidates, Keyframes
-from spark_keyframes.schema import ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type, spark_type
+from spark_keyframes.schema import (
+    ACCOUNT_DDL,
+    ERROR_DDL,
+    IMAGE_DDL,
+    KEYFRAMES_DDL,
+    arrow_type,
+    spark_type,
+)
 from tests.conftest import REPO
 from tests.video.clips import number_in
 
@@ -226,6 +233,8 @@ def test_a_udf_cannot_return_images(sampler):
         ({"text_col": "id"}, "text_col 'id' is of type int, but texts are string"),
         ({"output_col": "ID"}, "two columns called 'ID'"),
         ({"error_col": "keyframes"}, "two columns called 'keyframes'"),
+        ({"account_col": "ID"}, "two columns called 'ID'; .* or account_col"),
+        ({"account_col": "why", "error_col": "why"}, "two columns called 'why'"),
         ({"on_error": "skip"}, "on_error must be one of null, raise, got 'skip'"),
     ],
 )
@@ -291,7 +300,7 @@ def test_a_row_that_no_spark_could_carry_is_a_failure(sampler, videos, monkeypat
 def test_types_in_spark_and_in_arrow_are_the_same():
     from pyspark.sql.pandas.types import to_arrow_type
 
-    for ddl in (KEYFRAMES_DDL, IMAGE_DDL, ERROR_DDL):
+    for ddl in (KEYFRAMES_DDL, IMAGE_DDL, ERROR_DDL, ACCOUNT_DDL):
         theirs = to_arrow_type(spark_type(ddl))
         assert [(f.name, f.type) for f in theirs] == [(f.name, f.type) for f in arrow_type(ddl)]
 
