@@ -11,12 +11,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, get_args
+from uuid import uuid4
 
 from pyspark.errors import AnalysisException, PythonException
 from pyspark.sql import Column, Observation, Row, SparkSession
 from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine.account import account_lines, account_metrics
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
 from spark_keyframes.errors import STAGES
 
@@ -84,6 +86,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     data.add_argument(
         "--error-col", default="error", metavar="NAME", help="column of the reasons (%(default)s)"
     )
+    data.add_argument(
+        "--account-col",
+        metavar="NAME",
+        help="with --output: store in this column what each video took, by stage",
+    )
     data.add_argument("--format", default="parquet", help="of the output table (%(default)s)")
     data.add_argument(
         "--mode",
@@ -139,20 +146,24 @@ def run(
         sampler = replace(sampler, return_keyframes=False)  # nobody would see them
     video_col = options.input_col or "video"
     columns = [video_col, options.output_col, options.error_col]
-    result = sampler.transform(
+    # The report needs it; the table has it only if it was asked for.
+    account_col = options.account_col or f"account_{uuid4().hex}"
+    sampled = sampler.transform(
         videos,
         input_col=video_col,
         output_col=options.output_col,
         text_col=options.text_col,
         error_col=options.error_col,
+        account_col=account_col,
         on_error=options.on_error,
     )
+    counts = Observation("videos")
+    observed = sampled.observe(counts, *outcome_counts(options), *account_metrics(account_col))
+    result = observed if options.account_col else observed.drop(account_col)
     shown = [sf.col(f"`{name}`") for name in columns if name in result.columns]
     result.printSchema()
-    counts = Observation("videos")
-    observed = result.observe(counts, *outcome_counts(options))
     if options.output:
-        writer = observed.write.format(options.format).mode(options.mode)
+        writer = result.write.format(options.format).mode(options.mode)
         # Rows of 100 MB: by default Parquet looks at its memory only every 100 rows, too late.
         for size_check in ("parquet.page.size.row.check.min", "parquet.block.size.row.check.min"):
             writer = writer.option(size_check, 1)
@@ -161,7 +172,7 @@ def run(
         reader = spark.read.format(options.format).schema(result.schema)
         rows = reader.load(options.output).select(shown).take(ROWS_SHOWN)
     else:
-        rows = observed.select(shown).collect()
+        rows = result.select(shown).collect()
     show(spark, rows[:ROWS_SHOWN], columns)
     return report(counts.get, options)
 
@@ -209,7 +220,7 @@ def outcome_counts(options: argparse.Namespace) -> list[Column]:
 
 
 def report(counts: dict[str, Any], options: argparse.Namespace) -> int:
-    """Print what was done, where the images are, and what failed; the exit code."""
+    """Print what was done, where the images are, what failed and what it took; the exit code."""
     done, failed = counts["done"], counts["failed"]
     print(f"videos     {counts['videos']}: {done} with keyframes, {failed} failed")
     print(f"keyframes  {counts['frames'] or 0}")
@@ -218,6 +229,7 @@ def report(counts: dict[str, Any], options: argparse.Namespace) -> int:
     for stage in STAGES:
         if count := counts[f"{stage}_failed"]:
             print(f"failed     {count} at stage {stage}, e.g. {counts[f'{stage}_example']}")
+    print(*account_lines(counts), sep="\n")
     return 1 if failed and not done else 0
 
 

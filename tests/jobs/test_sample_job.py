@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,13 @@ def submit(models, *arguments, conf=(), environment=()):
     return done.returncode, done.stdout, done.stderr
 
 
+def frames_in(printed):
+    """Frames decoded, skipped and scored, as the report says."""
+    (line,) = re.findall(r"^frames .*", printed, re.MULTILINE)
+    words = r" {5}(\d+) decoded(?: \(\d+/s\))?, (\d+) skipped, (\d+) scored(?: \(\d+/s\))?"
+    return [int(number) for number in re.fullmatch(f"frames{words}", line).groups()]
+
+
 @pytest.fixture(scope="module")
 def folder(clips, tmp_path_factory):
     """A folder of videos with a subfolder, a broken one and a file that is none."""
@@ -77,7 +85,13 @@ def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
     assert "failed     1 at stage demux, e.g. NotAVideoError: " in printed
     assert "broken.mp4" in printed
 
+    assert re.search(r"^seconds    \w+ \d+\.\d \(\d+%\), .*waited .* for the model", printed, re.M)
+    decoded, skipped, scored = frames_in(printed)
+    assert decoded + skipped == 90 + 50, "of a.mp4 and b.mp4"
+    assert scored == 18 + 10
+
     rows = pq.read_table(table).to_pylist()
+    assert rows[0].keys() == {"video", "keyframes", "keyframes_images", "error"}
     assert sorted(Path(row["video"]).name for row in rows) == ["a.mp4", "b.mp4", "broken.mp4"]
     for row in rows:
         if row["video"].endswith("broken.mp4"):
@@ -133,6 +147,7 @@ def test_exits_with_1_when_every_row_failed(models, tmp_path):
     assert status == 1
     assert "videos     2: 0 with keyframes, 2 failed" in printed
     assert "failed     2 at stage open, e.g. SourceNotFoundError" in printed
+    assert frames_in(printed) == [0, 0, 0]
 
 
 @pytest.mark.slow
@@ -144,7 +159,7 @@ def test_a_table_with_nulls_and_columns_of_our_names_goes_to_json(models, clips,
         models,
         *("--input", source, "--input-col", "film", "--text", "spoon", "--limit", "2"),
         *("--output", tmp_path / "out", "--format", "json", "--no-return-keyframes"),
-        *("--output-col", "found", "--error-col", "why"),
+        *("--output-col", "found", "--error-col", "why", "--account-col", "took"),
     )
     assert status == 0, printed + errors
     assert "videos     2: 1 with keyframes, 0 failed" in printed
@@ -154,7 +169,10 @@ def test_a_table_with_nulls_and_columns_of_our_names_goes_to_json(models, clips,
         for line in path.read_text().splitlines()
     ]
     assert sorted(row["error"] for row in written) == ["an old one", "another"]
-    assert sum("found" in row for row in written) == 1
+    (found,) = [row for row in written if "found" in row]
+    took = [found["took"][f"frames_{what}"] for what in ("decoded", "skipped", "scored")]
+    assert took == frames_in(printed)
+    assert sum(took[:2]) == 30
 
 
 @pytest.mark.slow
