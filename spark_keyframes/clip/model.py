@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from spark_keyframes.clip.precision import TOLERANCE, Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
+from spark_keyframes.clip.vision import vision_tower
 from spark_keyframes.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Clip:
     ) -> None:
         self.preprocessor = preprocessor
         self.precision = precision
+        self._vision = vision_tower(model, preprocessor, precision)
         self._model = model
         self._tokenizer = tokenizer
         self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
@@ -63,7 +65,7 @@ class Clip:
             max_length=self._model.config.text_config.max_position_embeddings,
             return_tensors="pt",
         ).to(self.device)
-        # Without autocast: a text is embedded once, and its error would be in every score.
+        # In float32 at any precision: its error would be in every score.
         with torch.inference_mode():
             embedding = _unit(self._model.get_text_features(**tokens).pooler_output)[0]
         self._texts[text] = embedding
@@ -79,16 +81,12 @@ class Clip:
     def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
         """Unit-length embeddings, float32 of shape (N, D) on `device`, of N×3×S×S uint8.
 
-        `exact` computes with the weights' own precision, without autocast.
+        `exact` computes in the weights' own precision.
         """
         import torch
 
-        lower = self.precision == "bfloat16-autocast" and not exact
-        autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower)
-        with torch.inference_mode(), autocast:
-            normal = self.preprocessor.normalise(pixels.to(self.device, non_blocking=True))
-            values = normal.to(self._model.dtype)
-            return _unit(self._model.get_image_features(pixel_values=values).pooler_output)
+        with torch.inference_mode():
+            return _unit(self._vision.embed(pixels, exact=exact))
 
     def similarities(
         self, pixels: "torch.Tensor", texts: Sequence[str], *, exact: bool = False
@@ -178,8 +176,15 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
             "use a checkpoint saved from CLIPModel"
         )
     _check_text_end(model.config.text_config.eos_token_id, tokenizer, source)
+    preprocessor = Preprocessor.from_image_processor(processor)
+    image_size = model.config.vision_config.image_size
+    if preprocessor.crop != image_size:
+        raise ModelError(
+            f"preprocessor_config.json of {source!r} crops to {preprocessor.crop} pixels, but the "
+            f"model sees {image_size} (vision_config.image_size in config.json); correct one"
+        )
     model = model.to(device).eval().requires_grad_(False)
-    return Clip(model, tokenizer, Preprocessor.from_image_processor(processor), precision)
+    return Clip(model, tokenizer, preprocessor, precision)
 
 
 def _load_error(source: str, error: Exception, *, local: bool) -> ModelError | ModelNotFoundError:

@@ -10,11 +10,11 @@ logger = logging.getLogger(__name__)
 
 Dtype = Literal["float16", "float32"]
 
-Precision = Literal["float32", "float16", "bfloat16-autocast"]
+Precision = Literal["float32", "float16", "bfloat16"]
 """float32 or float16 weights, or float32 weights with the matrix products in bfloat16"""
 
 
-TOLERANCE: dict[Precision, float] = {"bfloat16-autocast": 1.5e-4}
+TOLERANCE: dict[Precision, float] = {"bfloat16": 1.5e-4}
 """How far scores may be off before a frame's selection is worth a second, exact look.
 
 The standard deviation of the error on ViT-B/32 with random weights; the largest is 6e-4. Measured
@@ -35,7 +35,7 @@ def resolve_precision(dtype: Dtype, device: "torch.device") -> Precision:
         return "float32"
     if device.type != "cpu":
         return "float16"
-    return "bfloat16-autocast" if _cpu_multiplies_bfloat16() else "float32"
+    return "bfloat16" if _cpu_multiplies_bfloat16() else "float32"
 
 
 def _cpu_multiplies_bfloat16() -> bool:

@@ -130,9 +130,7 @@ def test_a_model_is_loaded_once_per_process(models):
     assert load_clip(str(models / ".." / models.name), "small", device=CPU, dtype="float32")
 
 
-@pytest.mark.parametrize(
-    ("hardware", "expected"), [(True, "bfloat16-autocast"), (False, "float32")]
-)
+@pytest.mark.parametrize(("hardware", "expected"), [(True, "bfloat16"), (False, "float32")])
 def test_precision_on_a_cpu_is_what_its_hardware_multiplies(monkeypatch, hardware, expected):
     monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: hardware)
     assert resolve_precision("float16", CPU) == expected
@@ -177,6 +175,15 @@ def test_an_end_token_that_blinds_the_text_tower_is_an_error(broken):
     config["text_config"]["eos_token_id"] = 7
     (broken / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="eos_token_id .* is 7, .* every text would mean the same"):
+        load_broken(broken)
+
+
+def test_pixels_of_another_size_than_the_model_sees_are_an_error(broken):
+    path = broken / "preprocessor_config.json"
+    settings = json.loads(path.read_text())
+    settings["crop_size"] = {"height": 48, "width": 48}
+    path.write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match=r"crops to 48 pixels, but the model sees 64"):
         load_broken(broken)
 
 

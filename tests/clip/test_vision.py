@@ -1,0 +1,107 @@
+"""The packed vision tower computes what transformers' own does."""
+
+import copy
+
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPModel
+
+from spark_keyframes.clip import Preprocessor, packed, vision
+from spark_keyframes.clip.vision import PackedTower, TransformersTower, vision_tower
+
+PREPROCESSOR = Preprocessor(32, 32, (0.48, 0.45, 0.40), (0.26, 0.25, 0.27))
+
+
+def random_model(**changes):
+    settings = {
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 3,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    torch.manual_seed(1)
+    config = CLIPConfig(vision_config=settings | changes, projection_dim=48)
+    model = CLIPModel(config).eval().requires_grad_(False)
+    # As trained ones are; those of a new model are next to zero, and so hide mistakes.
+    for name, weight in model.vision_model.named_parameters():
+        if name.endswith("bias"):
+            weight.normal_(std=0.3)
+        elif weight.ndim > 1:
+            weight.normal_(std=weight[0].numel() ** -0.5)
+    return model
+
+
+def random_pixels(count):
+    return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
+
+
+def relative_error(ours, theirs):
+    return ((ours - theirs).norm(dim=1) / theirs.norm(dim=1)).max().item()
+
+
+def expected(model, pixels):
+    normal = PREPROCESSOR.normalise(pixels)
+    with torch.inference_mode():
+        return model.get_image_features(pixel_values=normal).pooler_output
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"hidden_act": "gelu"},
+        {"num_hidden_layers": 1},
+        {"num_attention_heads": 1, "patch_size": 16},
+        {"layer_norm_eps": 1e-2},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("count", [1, 5, 16, 33])
+def test_float32_is_that_of_transformers(changes, count):
+    model = random_model(**changes)
+    pixels = random_pixels(count)
+    theirs = expected(model, pixels)
+    tower = vision_tower(model, PREPROCESSOR, "float32")
+    assert isinstance(tower, PackedTower)
+    with torch.inference_mode():
+        ours = tower.embed(pixels)
+    assert ours.dtype == torch.float32
+    assert ours.shape == (count, 48)
+    assert relative_error(ours, theirs) < 1e-5
+
+
+def test_bfloat16_is_closer_than_autocast_and_exact_on_demand():
+    model = random_model()
+    pixels = random_pixels(64)
+    theirs = expected(model, pixels)
+    with torch.inference_mode():
+        autocast = TransformersTower(copy.deepcopy(model), PREPROCESSOR, "bfloat16").embed(pixels)
+        tower = vision_tower(model, PREPROCESSOR, "bfloat16")
+        quick, exact, again = (tower.embed(pixels, exact=e) for e in (False, True, False))
+    assert 1e-4 < relative_error(quick, theirs) < relative_error(autocast, theirs)
+    assert relative_error(exact, theirs) < 1e-5
+    assert torch.equal(quick, again)
+
+
+def test_packing_takes_the_weights_over_from_the_model():
+    model = random_model()
+    layer = model.vision_model.encoder.layers[0]
+    tower = vision_tower(model, PREPROCESSOR, "float32")
+    assert not hasattr(model, "vision_model")
+    assert all(layer is not kept for kept in tower._layers)
+    assert model.device.type == "cpu", "texts are still embedded by the model"
+
+
+@pytest.mark.parametrize("lacking", ["operator", "activation"])
+def test_where_weights_cannot_be_packed_transformers_computes(monkeypatch, lacking):
+    if lacking == "operator":
+        monkeypatch.setattr(packed, "_OPERATORS", ("_no_such_operator",))
+    model = random_model(hidden_act="relu" if lacking == "activation" else "quick_gelu")
+    pixels = random_pixels(3)
+    theirs = expected(model, pixels)
+    tower = vision.vision_tower(model, PREPROCESSOR, "float32")
+    assert isinstance(tower, TransformersTower)
+    with torch.inference_mode():
+        assert relative_error(tower.embed(pixels), theirs) < 1e-6
