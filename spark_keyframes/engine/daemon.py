@@ -9,11 +9,24 @@ that forks and no other, and the workers would wait for those that are gone.
 
 import contextlib
 import gc
+import importlib
 import os
 import sys
 import traceback
 
 from spark_keyframes.engine.accelerator import wait_passively
+
+_MODULES = (
+    "pandas",
+    "pyarrow",
+    "pyspark.worker",
+    "torch",
+    "transformers.models.clip.modeling_clip",
+    "transformers.models.clip.tokenization_clip",
+    "transformers.models.clip.image_processing_pil_clip",
+    "spark_keyframes.engine.spark",
+    "spark_keyframes.engine.udf",
+)
 
 
 def preload() -> None:
@@ -28,29 +41,16 @@ def preload() -> None:
     # A collection writes to every object it visits, and a worker collects after each task: frozen
     # objects are left out, so that their pages stay shared. None during the imports saves 0.6 s.
     gc.disable()
-    try:
-        # Spark reads a port number from this process's stdout.
-        with contextlib.redirect_stdout(sys.stderr):
-            _import_all()
-    except (ImportError, OSError):
-        print("spark_keyframes.engine.daemon: workers import for themselves:", file=sys.stderr)
-        traceback.print_exc()
+    # Spark reads a port number from this process's stdout.
+    with contextlib.redirect_stdout(sys.stderr):
+        for name in _MODULES:
+            try:
+                importlib.import_module(name)
+            except (ImportError, OSError):
+                print(f"spark_keyframes.engine.daemon: left to the workers: {name}")
+                traceback.print_exc()
     gc.freeze()
     gc.enable()
-
-
-def _import_all() -> None:
-    import pandas  # noqa: F401
-    import pyarrow  # noqa: F401
-    import pyspark.worker  # noqa: F401
-    import torch  # noqa: F401
-    from transformers import CLIPModel, CLIPTokenizer  # noqa: F401
-    from transformers.models.clip.image_processing_pil_clip import (  # noqa: F401
-        CLIPImageProcessorPil,
-    )
-
-    import spark_keyframes.engine.spark
-    import spark_keyframes.engine.udf  # noqa: F401
 
 
 if __name__ == "__main__":

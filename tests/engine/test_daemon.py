@@ -86,7 +86,7 @@ def test_what_cannot_be_imported_is_left_to_the_workers(tmp_path):
         OMP_NUM_THREADS="1",
     )
     assert printed == ["1"], "Spark reads stdout"
-    assert "workers import for themselves" in said
+    assert "left to the workers: transformers.models.clip.modeling_clip" in said
     assert "ImportError: it is broken" in said
 
 
