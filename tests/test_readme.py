@@ -29,6 +29,7 @@ def test_the_examples_run(spark, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "|NULL |" in printed, "no error"
     assert "120 candidates" in printed
+    assert "120 scored (" in printed
     assert "0 0.0 (360, 640, 3)" in printed
     assert len(list((tmp_path / "out" / "keyframes").rglob("*.jpg"))) == 4
 
