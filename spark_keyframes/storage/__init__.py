@@ -15,8 +15,9 @@ def open_url(url: str) -> BinaryIO:
             fsspec serves where it is installed.
 
     Returns:
-        A seekable, read-only binary file at position 0. What is not local has been downloaded
-        whole to a temporary file, which `close()` removes.
+        A seekable, read-only binary file at position 0. What is not local is downloaded to a
+        temporary file, which `close()` removes. Over http(s) and tos, what is longer than 4 MB may
+        still be arriving: reading waits for it, and raises the same errors as opening.
 
     Raises:
         SourceNotFoundError: there is no such file or object.

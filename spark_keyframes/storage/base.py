@@ -96,18 +96,23 @@ def download(url: str, fill: Callable[[IO[bytes]], None]) -> BinaryIO:
             fill(file)
             file.flush()
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                # Not str(error): those of requests are OSErrors too, and hold the whole URL.
-                reason = error.strerror or type(error).__name__
-                raise SourceReadError(f"could not read {redact_url(url)}: {reason}") from None
             with contextlib.suppress(OSError):
                 file.truncate(0)  # else closing tries to flush what does not fit, and fails again
-            raise SourceReadError(
-                f"no room for {redact_url(url)} in {tempfile.gettempdir()} ({error.strerror}); "
-                "free space there, or point TMPDIR of the executors to a larger disk"
-            ) from error
+            raise disk_error(url, error) from None
         file.seek(0)
         return os.fdopen(os.dup(file.fileno()), "rb")
+
+
+def disk_error(url: str, error: OSError) -> SourceReadError:
+    """Return the error to raise where the temporary file could not be written."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        # Not str(error): those of requests are OSErrors too, and hold the whole URL.
+        reason = error.strerror or type(error).__name__
+        return SourceReadError(f"could not read {redact_url(url)}: {reason}")
+    return SourceReadError(
+        f"no room for {redact_url(url)} in {tempfile.gettempdir()} ({error.strerror}); "
+        "free space there, or point TMPDIR of the executors to a larger disk"
+    )
 
 
 def root_cause(error: BaseException) -> str:

@@ -1,10 +1,12 @@
 """Downloads over http:// and https://."""
 
 import gzip
+import re
 import shutil
 import tempfile
-import time
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, BinaryIO, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -13,16 +15,19 @@ import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
-from spark_keyframes.storage.base import ATTEMPTS, backoff, download, redact_url, root_cause
+from spark_keyframes.storage import interrupt
+from spark_keyframes.storage.base import redact_url, root_cause
+from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, open_remote
 
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
 _LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
-_BLOCK = 1 << 20
+_CONNECTIONS = 8  # that may be kept open for one file; more than are used
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def open_url(url: str) -> BinaryIO:
-    """Download the whole file; a lost connection or a cut body is tried again."""
-    return download(url, lambda file: _fetch(url, file))
+    """Open for reading, see `open_remote`; a lost connection or a cut body is tried again."""
+    return open_remote(_Object(url))
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -47,12 +52,6 @@ class _CutShortError(Exception):
     """The body ended before the length that the server had announced."""
 
 
-class _RetryStatusError(Exception):
-    def __init__(self, status: int, wait: float) -> None:
-        super().__init__(f"status {status}")
-        self.status, self.wait = status, wait
-
-
 # What another attempt may mend. The ones of requests come first: some are also ValueErrors.
 _TRANSIENT = (
     requests.ConnectionError,
@@ -60,37 +59,127 @@ _TRANSIENT = (
     requests.exceptions.ChunkedEncodingError,
     urllib3.exceptions.HTTPError,
     _CutShortError,
-    _RetryStatusError,
 )
 
 
-def _fetch(url: str, file: IO[bytes]) -> None:
-    for attempt in range(ATTEMPTS):
-        file.seek(0)
-        file.truncate()
+class _Object:
+    """A file behind a URL; see `Remote`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = _Session()
+        interrupt.mount(self._session, _CONNECTIONS)
+
+    def get(self, start: int, stop: int | None, version: str = "") -> Answer:
+        # Videos do not compress; without this the length of the body would say nothing.
+        headers = {"Accept-Encoding": "identity"}
+        if stop is not None:
+            headers["Range"] = f"bytes={start}-{stop - 1}"
+        if version:
+            headers["If-Range"] = version
+        with _translated(self.url):
+            response = self._session.get(
+                self.url, stream=True, timeout=TIMEOUT, auth=_auth(self.url), headers=headers
+            )
         try:
-            _fetch_once(url, file)
-        except _TRANSIENT as error:
-            if attempt + 1 < ATTEMPTS and _worth_another(error):
-                wait = error.wait if isinstance(error, _RetryStatusError) else 0.0
-                time.sleep(max(wait, backoff(attempt)))
-                continue
-            if isinstance(error, _RetryStatusError):
-                raise _status_error(url, error.status, attempts=attempt + 1) from None
-            # `from None`: the exceptions of requests carry the URL with its query.
-            raise SourceReadError(
-                f"could not read {redact_url(url)} in {attempt + 1} attempts: {_reason(error)}; "
+            return self._answer(response, start, stop, version)
+        except BaseException:
+            response.close()
+            raise
+
+    def verify(self, whole: Iterator[bytes]) -> None:
+        """HTTP has no checksum of a file."""
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _answer(
+        self, response: requests.Response, start: int, stop: int | None, version: str
+    ) -> Answer:
+        status = response.status_code
+        if status == requests.codes.too_many_requests or status >= 500:
+            raise Interrupted(
+                lambda attempts: _status_error(self.url, status, attempts=attempts),
+                wait=_retry_after(response),
+            )
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        part = None
+        if status == requests.codes.partial_content and stop is not None:
+            part = _part(response, start, stop)
+        if part is None and stop is not None and status in (206, 416):
+            # An empty file has no range. Or the server offers ranges that are none of ours.
+            if version:
+                raise self._changed()
+            response.close()
+            return self.get(0, None)
+        if part is None and status != requests.codes.ok:
+            raise _status_error(self.url, status, attempts=1)
+        if version and (part is None or part.version != version):
+            raise self._changed()
+        return Answer(
+            blocks=_body(self.url, response),
+            close=response.close,
+            part=part,
+            finish=lambda file: _decode(self.url, file, encoding),
+        )
+
+    def _changed(self) -> SourceReadError:
+        return SourceReadError(
+            f"{redact_url(self.url)} changed while it was read; try again once its writer is done"
+        )
+
+
+def _part(response: requests.Response, start: int, stop: int) -> Part | None:
+    """Which part the answer says that it holds; None where that cannot be the one asked for."""
+    match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if not match:
+        return None
+    first, last, total = map(int, match.groups())
+    length = response.headers.get("Content-Length", "")
+    if first != start or last + 1 != min(stop, total) or length not in ("", str(last + 1 - first)):
+        return None
+    tag = response.headers.get("ETag", "").strip()
+    # A weak one, W/"…", may stay the same where bytes differ. What is compressed, though nobody
+    # asked for it, has to be unpacked from its beginning.
+    is_plain = response.headers.get("Content-Encoding", "").strip().lower() in ("", "identity")
+    return Part(start, last + 1, total, tag if tag.startswith('"') and is_plain else "")
+
+
+def _body(url: str, response: requests.Response) -> Iterator[bytes]:
+    with _translated(url):
+        expected = response.headers.get("Content-Length", "")
+        received = 0
+        while block := response.raw.read(BLOCK, decode_content=False):
+            yield block
+            received += len(block)
+        chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+        if expected.isdigit() and not chunked and received != int(expected):
+            raise _CutShortError(f"received {received} of {expected} bytes")
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Turn the errors of requests into `Interrupted` and this package's."""
+    try:
+        yield
+    except _TRANSIENT as error:
+        reason = _reason(error)
+
+        def give_up(attempts: int) -> SourceReadError:
+            return SourceReadError(
+                f"could not read {redact_url(url)} in {attempts} attempts: {reason}; "
                 "check that the executors reach this host, directly or through HTTPS_PROXY"
-            ) from None
-        except requests.TooManyRedirects:
-            raise SourceReadError(
-                f"{redact_url(url)} redirects in a circle; open it in a browser and use the "
-                "address that it ends at"
-            ) from None
-        except (requests.RequestException, ValueError) as error:
-            raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
-        else:
-            return
+            )
+
+        # `from None`: the exceptions of requests carry the URL with its query.
+        raise (Interrupted(give_up) if _worth_another(error) else give_up(1)) from None
+    except requests.TooManyRedirects:
+        raise SourceReadError(
+            f"{redact_url(url)} redirects in a circle; open it in a browser and use the "
+            "address that it ends at"
+        ) from None
+    except (requests.RequestException, ValueError) as error:
+        raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
 
 
 def _worth_another(error: Exception) -> bool:
@@ -98,37 +187,8 @@ def _worth_another(error: Exception) -> bool:
     return not isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidProxyURL)
 
 
-def _fetch_once(url: str, file: IO[bytes]) -> None:
-    with (
-        _Session() as session,
-        session.get(
-            url,
-            stream=True,
-            timeout=TIMEOUT,
-            auth=_auth(url),
-            # Videos do not compress; without this the length of the body would say nothing.
-            headers={"Accept-Encoding": "identity"},
-        ) as response,
-    ):
-        status = response.status_code
-        if status == requests.codes.too_many_requests or status >= 500:
-            raise _RetryStatusError(status, _retry_after(response))
-        if status != requests.codes.ok:
-            raise _status_error(url, status, attempts=1)
-        expected = response.headers.get("Content-Length", "")
-        received = 0
-        while block := response.raw.read(_BLOCK, decode_content=False):
-            file.write(block)
-            received += len(block)
-        chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-        if expected.isdigit() and not chunked and received != int(expected):
-            raise _CutShortError(f"received {received} of {expected} bytes")
-        _decode(url, file, response.headers.get("Content-Encoding", ""))
-
-
 def _decode(url: str, file: IO[bytes], encoding: str) -> None:
     """Undo a compression that was not asked for."""
-    encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return
     file.seek(0)
@@ -140,7 +200,7 @@ def _decode(url: str, file: IO[bytes], encoding: str) -> None:
             file.seek(0)
             try:
                 with gzip.GzipFile(fileobj=file) as packed:
-                    shutil.copyfileobj(packed, plain, _BLOCK)
+                    shutil.copyfileobj(packed, plain, BLOCK)
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise SourceReadError(
                     f"{redact_url(url)} came gzip-compressed and broken: {error}"
@@ -148,7 +208,7 @@ def _decode(url: str, file: IO[bytes], encoding: str) -> None:
             file.seek(0)
             file.truncate()
             plain.seek(0)
-            shutil.copyfileobj(plain, file, _BLOCK)
+            shutil.copyfileobj(plain, file, BLOCK)
         return
     raise SourceReadError(
         f"{redact_url(url)} came with Content-Encoding {encoding!r} though none was asked for; "

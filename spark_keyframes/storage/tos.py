@@ -9,9 +9,8 @@ import functools
 import importlib.util
 import os
 import threading
-import time
-from collections.abc import Callable
-from typing import IO, Any, BinaryIO, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, TypeVar
 
 from spark_keyframes.errors import (
     CredentialsError,
@@ -21,19 +20,21 @@ from spark_keyframes.errors import (
     SourceReadError,
     StorageWriteError,
 )
-from spark_keyframes.storage.base import ATTEMPTS, backoff, download, redact_url, root_cause
+from spark_keyframes.storage import interrupt
+from spark_keyframes.storage.base import redact_url, root_cause
+from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, open_remote
 from spark_keyframes.storage.tos_environment import TosSettings, read_settings
 
 T = TypeVar("T")
 
-_BLOCK = 1 << 20
+_CONNECTIONS = 32  # that may be kept open, for all objects
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
 def open_url(url: str) -> BinaryIO:
-    """Download the whole object; a body cut short is downloaded again."""
+    """Open for reading, see `open_remote`; a body cut short is tried again."""
     bucket, key = _bucket_and_key(url, SourceReadError)
-    return download(url, lambda file: _fetch(url, bucket, key, file))
+    return open_remote(_Object(url, bucket, key))
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -76,40 +77,106 @@ def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
     return bucket, key
 
 
-def _fetch(url: str, bucket: str, key: str, file: IO[bytes]) -> None:
-    import requests
-    import tos
-    import urllib3
+class _Object:
+    """An object in a bucket; see `Remote`."""
 
-    client, settings = _client("open")
-    reason = ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(backoff(attempt - 1))
-        file.seek(0)
-        file.truncate()
-        found = _call(lambda: client.get_object(bucket, key), url, settings, stage="open")
+    def __init__(self, url: str, bucket: str, key: str) -> None:
+        self.url = url
+        self._bucket, self._key = bucket, key
+        self._client, self._settings = _client("open")
+        self._checksum: int | None = None
+        """Of the whole object, where TOS gives one and it can be computed here."""
+        self._pieces: dict[int, tuple[int, int]] = {}
+        """Of all that came, by its start: length and checksum."""
+
+    def get(self, start: int, stop: int | None, version: str = "") -> Answer:
+        import tos
+
+        def request() -> Any:
+            span = {} if stop is None else {"range_start": start, "range_end": stop - 1}
+            try:
+                return self._client.get_object(
+                    self._bucket, self._key, if_match=version or None, **span
+                )
+            except tos.exceptions.TosServerError as error:
+                if error.status_code == 416 and not version:  # an empty object has no range
+                    return self._client.get_object(self._bucket, self._key)
+                raise
+
+        found = _call(request, self.url, self._settings, stage="open")
+        part = None
+        if found.content_range is not None and stop is not None:
+            total = int(found.content_range.rpartition("/")[2])
+            part = Part(start, min(stop, total), total, found.etag or "")
+        if self._checksum is None and found.enable_crc:
+            self._checksum = found.hash_crc64_ecma
+        return Answer(self._body(found, part), lambda: _close(found), part)
+
+    def verify(self, whole: Iterator[bytes]) -> None:
+        import tos
+
+        if self._checksum is None:
+            return
+        checksum = tos.utils.Crc64()
+        found = end = 0
+        for start, (length, piece) in sorted(self._pieces.items()):
+            if start != end:
+                # A piece came twice, after a connection was given up in the middle of it.
+                for block in whole:
+                    checksum.update(block)
+                found = checksum.crc
+                break
+            found = checksum.combine(found, piece, length)
+            end += length
+        if found != self._checksum:
+            raise SourceReadError(
+                f"the parts of {redact_url(self.url)} do not add up to its checksum: damaged on "
+                "the way, or where they are kept; try again"
+            )
+
+    def close(self) -> None:
+        """The connections are the client's, and serve other objects."""
+
+    def _body(self, found: Any, part: Part | None) -> Iterator[bytes]:
+        import requests
+        import tos
+        import urllib3
+
         received = 0
         try:
             # In blocks: a single read() would not compare the checksum, the empty one at the end
             # does. The SDK tries requests again, but not bodies.
-            while block := found.read(_BLOCK):
-                file.write(block)
+            while block := found.read(BLOCK):
                 received += len(block)
+                if part is not None:
+                    self._pieces[part.start] = received, found.client_crc
+                yield block
+            if found.content_length not in (None, received):
+                raise self._broken(f"received {received} of {found.content_length} bytes")
+            is_whole = part is not None and (part.start, part.stop) == (0, part.total)
+            # The SDK compares it only where no range was asked for.
+            if is_whole and self._checksum not in (None, found.client_crc):
+                raise self._broken("the checksum differs")
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
             tos.exceptions.TosClientError,
         ) as error:
-            reason = f"{root_cause(error)} after {received} bytes"
-            continue
-        if found.content_length in (None, received):
-            return
-        reason = f"received {received} of {found.content_length} bytes"
-    raise SourceReadError(
-        f"could not read {redact_url(url)} whole in {ATTEMPTS} attempts: {reason}; check the "
-        f"network between the executors and {settings.endpoint}"
-    )
+            raise self._broken(f"{root_cause(error)} after {received} bytes") from None
+
+    def _broken(self, reason: str) -> Interrupted:
+        return Interrupted(
+            lambda attempts: SourceReadError(
+                f"could not read {redact_url(self.url)} whole in {attempts} attempts: {reason}; "
+                f"check the network between the executors and {self._settings.endpoint}"
+            )
+        )
+
+
+def _close(found: Any) -> None:
+    # The SDK has no way to let go of a body that was not read to its end.
+    content = getattr(found.content, "data", found.content)
+    content.resp.close()
 
 
 def _call(request: Callable[[], T | None], url: str, settings: TosSettings, *, stage: str) -> T:
@@ -141,6 +208,8 @@ def _refusal(error: Any, url: str, settings: TosSettings, *, stage: str) -> Keyf
     )
     failed = SourceReadError if stage == "open" else StorageWriteError
     doing = "read" if stage == "open" else "store"
+    if error.status_code == 412:
+        return failed(f"the object changed while it was read, {details}; try again")
     if error.code == "InvalidObjectState":
         return failed(f"TOS keeps this object in an archive, {details}; restore it first")
     if error.status_code in (401, 403):
@@ -195,7 +264,7 @@ def _build(settings: TosSettings) -> Any:
         region=settings.region,
         enable_crc=_fast_checksum(),
         max_retry_count=5,  # waits of 0.1, 0.2, 0.4, 0.8 and 1.6 s
-        max_connections=32,
+        max_connections=_CONNECTIONS,
         # Its cache patches urllib3 for the whole process and starts a thread, for nothing.
         dns_cache_time=0,
         # With 0, which should mean "no log", the SDK swallows every exception.
@@ -204,6 +273,7 @@ def _build(settings: TosSettings) -> Any:
     # Without an auth of its own requests looks the host up in ~/.netrc, and what it finds there
     # replaces the signature.
     client.session.auth = _keep_signature
+    interrupt.mount(client.session, _CONNECTIONS)
     return client
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
-from spark_keyframes.storage import http, open_url, write_url
+from spark_keyframes.storage import base, http, open_url, write_url
 
 VIDEO = bytes(range(256)) * 8000  # 2 MB: more than one block
 
@@ -165,7 +165,7 @@ def test_chunks_without_a_length_come_whole(web):
 
 def test_a_server_that_falls_silent_is_given_up(web, monkeypatch):
     monkeypatch.setattr(http, "TIMEOUT", (1.0, 0.05))
-    monkeypatch.setattr(http, "ATTEMPTS", 2)
+    monkeypatch.setattr(base, "ATTEMPTS", 2)
     done = threading.Event()
     web.paths["/a.mp4"] = [lambda handler: done.wait(5)]
     with pytest.raises(SourceReadError, match="in 2 attempts"):

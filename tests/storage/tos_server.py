@@ -17,15 +17,18 @@ Other processes, such as Spark's Python workers, use it in the same way, when th
 
 | fault | what the client sees |
 |---|---|
+| "none" | nothing goes wrong |
 | an int, such as 503 | that status, with an error body |
 | "reset" | the connection closed before any answer; nothing is stored |
 | "stored, reset" | the same, but the request was carried out: its answer is lost |
 | "truncate" | the first half of the body, then the connection closed |
 | "corrupt" | the body with one bit turned, under the checksum of the true one |
+| "replaced" | the object is another from now on |
 | "garbage" | status 500 with a body that is not even text |
 """
 
 import datetime
+import functools
 import hashlib
 import hmac
 import json
@@ -49,6 +52,7 @@ class TosServer:
         content_types: the media type of each stored object.
         environment: the environment variables that lead a client here, with valid keys.
         answers: (method, bucket, key, status) of each request; status 0: closed without answer.
+        ranges: the Range header of each GET that was answered with a part.
         faults: see the module.
     """
 
@@ -67,6 +71,7 @@ class TosServer:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.content_types: dict[tuple[str, str], str] = {}
         self.answers: list[tuple[str, str, str, int]] = []
+        self.ranges: list[str] = []
         self.faults: deque[int | str] = deque()
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.tos = self
@@ -170,19 +175,37 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "stored, reset":
             self._hang_up()
         else:
-            self._answer(200, checksum=crc64(body))
+            self._answer(200, headers={"x-tos-hash-crc64ecma": str(crc64(body))})
 
     def _get(self, fault: str | None) -> None:
         body = self.server.tos.objects.get((self.bucket, self.key))
         if body is None:
             self._error(404, "NoSuchKey")
-        elif fault == "truncate":
-            self._answer(200, body, checksum=crc64(body), send=len(body) // 2)
+            return
+        if fault == "replaced":
+            body = self.server.tos.objects[self.bucket, self.key] = body[::-1]
+        tag = f'"{hashlib.sha256(body).hexdigest()}"'
+        headers = {"ETag": tag, "x-tos-hash-crc64ecma": str(crc64(body))}
+        # The service takes it with quotes and without; the SDK sends it without.
+        if self.headers.get("If-Match", tag).strip('"') != tag.strip('"'):
+            self._error(412, "PreconditionFailed")
+            return
+        status, part = 200, body
+        if asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            start, stop = int(asked[1]), min(int(asked[2]) + 1, len(body))
+            if start >= len(body):
+                self._error(416, "InvalidRange")
+                return
+            status, part = 206, body[start:stop]
+            self.server.tos.ranges.append(asked[0])
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
+        if fault == "truncate":
+            self._answer(status, part, headers, send=len(part) // 2)
             self._hang_up(answered=True)
         elif fault == "corrupt":
-            self._answer(200, bytes([body[0] ^ 1]) + body[1:], checksum=crc64(body))
+            self._answer(status, bytes([part[0] ^ 1]) + part[1:], headers)
         else:
-            self._answer(200, body, checksum=crc64(body))
+            self._answer(status, part, headers)
 
     def _error(self, status: int, code: str) -> None:
         # The service repeats what was signed; a message of ours must not.
@@ -193,16 +216,16 @@ class _Handler(BaseHTTPRequestHandler):
         self,
         status: int,
         body: bytes = b"",
+        headers: dict[str, str] | None = None,
         *,
-        checksum: int | None = None,
         send: int | None = None,
     ) -> None:
         self.server.tos.answers.append((self.command, self.bucket, self.key, status))
         self.send_response(status)
         self.send_header("x-tos-request-id", f"request-{self.server.tos.requests}")
         self.send_header("Content-Length", str(len(body)))
-        if checksum is not None:
-            self.send_header("x-tos-hash-crc64ecma", str(checksum))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[:send])
@@ -288,6 +311,7 @@ def _table() -> list[int]:
 _CRC_TABLE = _table()
 
 
+@functools.lru_cache(64)
 def crc64(data: bytes) -> int:
     """Return CRC-64/XZ (ECMA-182, reflected), the checksum that TOS keeps of every object."""
     value = 0xFFFFFFFFFFFFFFFF

@@ -1,0 +1,132 @@
+"""Opening what a server holds: whole where it is small, else in parts, several at a time."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, BinaryIO, Protocol, TypeVar
+
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.storage import base
+from spark_keyframes.storage.base import backoff, download
+
+T = TypeVar("T")
+
+FIRST = 4 << 20  # bytes of the first request; an object that is no longer needs no other
+BLOCK = 256 << 10  # bytes that become readable at a time, and that the video reader asks for
+
+
+class Interrupted(Exception):  # noqa: N818 -- a turn in the path, which never reaches the user
+    """A transfer broke in a way that another attempt may mend.
+
+    `error` gives what to raise where no attempt is left, from how many there were; `wait` are the
+    seconds that the server asked for.
+    """
+
+    def __init__(self, error: Callable[[int], KeyframesError], *, wait: float = 0.0) -> None:
+        super().__init__("interrupted")
+        self.error, self.wait = error, wait
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which bytes of an object an answer holds."""
+
+    start: int
+    stop: int
+    total: int
+    """Bytes of the whole object."""
+    version: str
+    """Tells this state of the object from any other; empty where the server does not."""
+
+
+def _nothing(file: IO[bytes]) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request brings."""
+
+    blocks: Iterator[bytes]
+    """The body. Raises `Interrupted` where it breaks or ends early."""
+    close: Callable[[], None]
+    """Lets the connection go; to be called by the thread that reads."""
+    part: Part | None = None
+    """None: it is the whole object, of a length that may be unknown."""
+    finish: Callable[[IO[bytes]], None] = _nothing
+    """Called with the file that holds the whole object, and nothing else, to undo its encoding."""
+
+
+class Remote(Protocol):
+    """One object on a server."""
+
+    url: str
+
+    def get(self, start: int, stop: int | None, version: str = "") -> Answer:
+        """Request the bytes from `start` up to `stop`, or all where `stop` is None.
+
+        The answer may be the whole object where no version is asked for, and may end before
+        `stop` at the object's end. With a version it is a part of the object in that state.
+        Raises `Interrupted`, or a `KeyframesError` where another attempt would mend nothing.
+        """
+        ...
+
+    def verify(self, whole: Iterator[bytes]) -> None:
+        """Check the parts that came, now all of the object, against its checksum if there is one.
+
+        `whole` reads the object once more. Raises `SourceReadError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        ...
+
+
+def open_remote(remote: Remote) -> BinaryIO:
+    """Open an object for reading: a seekable file in a temporary file without a name.
+
+    The first request asks for a part. What is no longer, and what a server only gives whole, is
+    downloaded before this returns. Anything longer can be read while its parts arrive; see
+    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later.
+    """
+    from spark_keyframes.storage.ranged import RangedFile
+
+    def attempt() -> BinaryIO:
+        answer = remote.get(0, FIRST)
+        part = answer.part
+        if part is not None and part.stop < part.total:
+            if part.version:
+                return RangedFile.begin(remote, answer.blocks, answer.close, part)
+            # Parts of two states of the object could not be told apart.
+            answer.close()
+            answer = remote.get(0, None)
+        try:
+            return download(remote.url, lambda file: _fill(file, answer))
+        finally:
+            answer.close()
+            remote.close()
+
+    try:
+        return retried(attempt, time.sleep)
+    except BaseException:
+        remote.close()
+        raise
+
+
+def _fill(file: IO[bytes], answer: Answer) -> None:
+    file.writelines(answer.blocks)
+    answer.finish(file)
+
+
+def retried(attempt: Callable[[], T], sleep: Callable[[float], object]) -> T:
+    """Return what `attempt` returns, after several tries where it raises `Interrupted`."""
+    for number in range(base.ATTEMPTS):
+        try:
+            return attempt()
+        except Interrupted as interrupted:
+            if number + 1 == base.ATTEMPTS:
+                # `from None`: the exceptions of requests carry the URL with its query.
+                raise interrupted.error(number + 1) from None
+            sleep(max(interrupted.wait, backoff(number)))
+    raise AssertionError("unreachable")
