@@ -1,0 +1,188 @@
+"""From a Spark action to its first row in a new Python worker, with and without the daemon.
+
+    python -m benchmarks.startup [--rounds 5] [--cache FOLDER]
+
+A drawn video of 3.5 seconds, CLIP ViT-B/32 with random weights, the default dtype, local[1]. The
+JVM is started and has run the same query before. Each round starts a SparkContext per side, the
+sides in turn, and takes three times, each in a worker of its own (spark.python.worker.reuse=false):
+
+    executor  the first action: the daemon, or the executor's Python, starts too
+    worker    the second: a new worker of a running executor
+    split     a third, which does the same step by step: until the worker runs the stage; imports;
+              loading the model; the video; and back
+
+Medians are reported, of the wall clock, and of the worker's own CPU time and memory in the third.
+Wall clock says something only while the cores have nothing else to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import SparkSession
+
+from benchmarks import inputs
+from spark_keyframes import VideoAdaptiveKeyframesSampling
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAEMON = "spark_keyframes.engine.daemon"
+PLAIN = "pyspark.daemon"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a start costs: seconds on the wall, and megabytes."""
+
+    executor: float
+    """from the first action of an executor to its row"""
+    worker: float
+    """from an action to its row, in a new worker of a running executor"""
+    reach: float
+    """of a worker like that: until it runs the stage"""
+    imports: float
+    """torch and CLIP"""
+    load: float
+    """the model's weights and tokenizer"""
+    video: float
+    """from the URL to the keyframes, the first use of the model included"""
+    back: float
+    """until the driver has the row"""
+    cpu: float
+    """CPU seconds of the worker from its fork to its row"""
+    private_mb: float
+    """memory that no other process has mapped"""
+    dirty_mb: float
+    """the part of it that is no file's page, such as the model's, and cannot be dropped"""
+
+
+def measure(rounds: int, *, cache: Path = inputs.CACHE) -> dict[str, Start]:
+    """The medians of both sides, by the name of the daemon's module: PLAIN and DAEMON."""
+    model, video = inputs.prepare_clip(cache), inputs.prepare_warm_up(cache=cache)
+    starts: dict[str, list[Start]] = {PLAIN: [], DAEMON: []}
+    for turn in range(rounds + 1):
+        for daemon, side in starts.items():
+            start = _start(daemon, model, video)
+            if turn > 0:  # the JVM compiles its own code in the first
+                side.append(start)
+    return {daemon: _median(side) for daemon, side in starts.items()}
+
+
+def _median(starts: list[Start]) -> Start:
+    values = {
+        field.name: statistics.median(getattr(start, field.name) for start in starts)
+        for field in fields(Start)
+    }
+    return Start(**values)
+
+
+def _start(daemon: str, model: Path, video: Path) -> Start:
+    sampler = VideoAdaptiveKeyframesSampling(
+        text="spoon",
+        model_path=str(model.parent),
+        clip_model_name=model.name,
+        return_keyframes=False,
+    )
+    spark = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", False)
+        .config("spark.log.level", "ERROR")
+        .config("spark.python.worker.reuse", False)
+        .config("spark.python.daemon.module", daemon)
+        .getOrCreate()
+    )
+    try:
+        videos = spark.createDataFrame([(str(video),)], "video string").coalesce(1)
+        videos.collect()
+        result = sampler.transform(videos, on_error="raise")
+        executor, worker = _seconds(result.collect), _seconds(result.collect)
+        schema = "began double, imported double, loaded double, done double, "
+        schema += "cpu double, private_mb double, dirty_mb double"
+        split = videos.mapInArrow(_steps(sampler), schema)
+        called = time.time()
+        seen = split.collect()[0]
+        return Start(
+            executor=executor,
+            worker=worker,
+            reach=seen.began - called,
+            imports=seen.imported - seen.began,
+            load=seen.loaded - seen.imported,
+            video=seen.done - seen.loaded,
+            back=time.time() - seen.done,
+            cpu=seen.cpu,
+            private_mb=seen.private_mb,
+            dirty_mb=seen.dirty_mb,
+        )
+    finally:
+        spark.stop()
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def _steps(sampler: VideoAdaptiveKeyframesSampling) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    # Nested, so that it is sent to the worker as a whole: there is no benchmarks folder there.
+    def steps(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import time
+
+        seen = {"began": time.time()}
+        from pathlib import Path
+
+        import pyarrow as pa
+
+        from spark_keyframes.clip import load_clip
+        from spark_keyframes.engine import resolve_device
+
+        device = resolve_device(rank=0)
+        from transformers import CLIPModel, CLIPTokenizer  # noqa: F401
+        from transformers.models.clip.image_processing_pil_clip import (  # noqa: F401
+            CLIPImageProcessorPil,
+        )
+
+        seen["imported"] = time.time()
+        load_clip(sampler.model_path, sampler.clip_model_name, device=device, dtype=sampler.dtype)
+        seen["loaded"] = time.time()
+        for batch in batches:
+            for video in batch.column(0).to_pylist():
+                sampler.sample(video)
+        seen["done"] = time.time()
+        seen["cpu"] = time.process_time()
+        lines = map(str.split, Path("/proc/self/smaps_rollup").read_text().splitlines())
+        kilobytes = {line[0]: int(line[1]) for line in lines if line[-1] == "kB"}
+        dirty, clean = kilobytes["Private_Dirty:"], kilobytes["Private_Clean:"]
+        seen |= {"private_mb": (clean + dirty) / 1024, "dirty_mb": dirty / 1024}
+        yield pa.RecordBatch.from_pylist([seen])
+
+    return steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cache", type=Path, default=inputs.CACHE)
+    options = parser.parse_args()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    sides = measure(options.rounds, cache=options.cache)
+    print(f"\n{'':32}" + "".join(f"{field.name:>11}" for field in fields(Start)))
+    for daemon, start in sides.items():
+        numbers = (
+            f"{value:11.0f}" if name.endswith("_mb") else f"{value:11.2f}"
+            for name, value in asdict(start).items()
+        )
+        print(f"{daemon:32}" + "".join(numbers))
+
+
+if __name__ == "__main__":
+    main()
