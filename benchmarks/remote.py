@@ -31,7 +31,7 @@ import av
 import requests
 
 from benchmarks.inputs import CACHE, KINDS, prepare
-from spark_keyframes.storage import http, open_url, ranged
+from spark_keyframes.storage import http, open_url, parts
 from spark_keyframes.storage.base import download
 from spark_keyframes.video import open_video
 
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--bandwidth", type=float, nargs="+", default=[0, 20, 5], help="MB/s")
     parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--kind", choices=KINDS, default="720p")
-    parser.add_argument("--connections", type=int, nargs="+", default=[ranged.CONNECTIONS])
+    parser.add_argument("--connections", type=int, nargs="+", default=[parts.CONNECTIONS])
     parser.add_argument("--first", action="store_true")
     parser.add_argument("--fps", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
@@ -183,7 +183,7 @@ def compare(label: str, url: str, options: argparse.Namespace) -> None:
 
 
 def in_parts(connections: int, url: str, fps: float, only_first: bool) -> list[float]:
-    ranged.CONNECTIONS = connections
+    parts.CONNECTIONS = connections
     return candidates(open_url, url, fps, only_first)
 
 

@@ -17,7 +17,8 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
 from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.base import redact_url, root_cause
-from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, open_remote
+from spark_keyframes.storage.ranged import open_remote
+from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part
 
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
 _LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task

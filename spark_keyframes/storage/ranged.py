@@ -1,262 +1,50 @@
-"""A file that can be read while its parts arrive, over several connections at a time.
-
-Measured, see benchmarks/remote.py: what takes time is a connection's own limit, so parts come over
-several. Reading meanwhile saves the time of the demuxing pass, and the whole rest of an object
-that turns out to be no video. All of a video's bytes are needed, so all are fetched ahead.
-"""
+"""Opening what a server holds: whole where it is small, else readable while its parts arrive."""
 
 import io
-import os
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-from spark_keyframes.errors import SourceReadError
-from spark_keyframes.storage.base import disk_error, redact_url
-from spark_keyframes.storage.interrupt import adopt, forget, interrupt
-from spark_keyframes.storage.remote import BLOCK, FIRST, Part, Remote, retried
+from spark_keyframes.storage.base import download
+from spark_keyframes.storage.parts import Parts
+from spark_keyframes.storage.remote import FIRST, Answer, Remote, retried
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-# A server's limit per connection is met by more of them, up to what is polite: with 20 MB/s and
-# 20 ms each, 162 MB take 8.5 s by one, 4.4 by 2, 2.3 by 4 and 1.4 by 8.
-CONNECTIONS = 4
-# Small parts let all connections work on a small object, large ones wait less often for an answer:
-# with 80 ms, 162 MB by 4 connections take 3.1 s in parts of 4 MB and 2.7 s in parts of 8 MB.
-_PARTS = 16
-_LONGEST_PART = 16 << 20
-_URGENT = 1 << 20  # bytes that a reader fetches by itself, where nobody else has begun to
-_PATIENCE = 5.0  # seconds that closing waits for a connection that is only being made
 
-_MISSING, _TAKEN, _PRESENT = range(3)
+def open_remote(remote: Remote) -> BinaryIO:
+    """Open an object for reading: a seekable file in a temporary file without a name.
 
-
-class _Stopped(Exception):  # noqa: N818 -- ends a thread's work, and never leaves it
-    pass
-
-
-class _Download:
-    """The parts of one object, the threads that fetch them, and the file that they go to.
-
-    Knows nothing of the `RangedFile` that reads it, so that this is closed where it is forgotten.
+    The first request asks for a part. What is no longer, and what a server only gives whole, is
+    downloaded before this returns. Anything longer can be read while its parts arrive; see
+    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later.
     """
 
-    def __init__(self, remote: Remote, first: Part) -> None:
-        self.total = first.total
-        self._remote = remote
-        self._version = first.version
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by close()
-        self._part = min(max(FIRST, first.total // _PARTS // BLOCK * BLOCK), _LONGEST_PART)
-        self._blocks = bytearray(-(-first.total // BLOCK))
-        self._wanted = 0
-        """The block that is read next: parts from here on come first."""
-        self._error: BaseException | None = None
-        self._is_stopped = False
-        self._working = CONNECTIONS
-        """How many threads will look for missing blocks again, before they end."""
-        # Re-entrant: the garbage collector may close a file anywhere.
-        self._changed = threading.Condition(threading.RLock())
-        """Guards all of the above, and tells of blocks that came, an error, and the stop."""
-        self._threads: list[threading.Thread] = []
-        self._reader: threading.Thread | None = None
-        """The thread that reads, while it fetches by itself."""
-
-    def start(self, blocks: Iterator[bytes], close: Callable[[], None], first: Part) -> None:
-        """Go on with the answer that the first request brought, and begin with the rest."""
-        span, connection = self._take(0, first.stop), forget()
-        for number in range(CONNECTIONS):
-            args = (span, blocks, close, connection) if number == 0 else ()
-            # Daemons: Python must not wait at its end for files that nobody has closed.
-            thread = threading.Thread(
-                target=self._work, args=args, name=f"download-{number}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
-
-    def read_into(self, position: int, target: memoryview) -> int:
-        """Wait for the bytes from `position` on and copy them; fewer only at the end."""
-        stop = min(position + len(target), self.total)
-        while (span := self._wait(position, stop)) is not None:
-            self._reader = threading.current_thread()
-            try:
-                self._fetch(*span)
-            except BaseException as error:
-                self._give_back(*span, error)
-                if not isinstance(error, Exception):
-                    raise
-                # Raised by _wait, unless the other threads can do better.
-            finally:
-                self._reader = None
-        count = 0
-        while position + count < stop:
-            count += os.preadv(
-                self._file.fileno(), [target[count : stop - position]], position + count
-            )
-        return count
-
-    def close(self) -> None:
-        """Stop all threads and free all connections and the disk."""
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
-        limit = time.monotonic() + _PATIENCE
-        # Called by the garbage collector in one of the threads, it would wait for itself.
-        here = threading.current_thread()
-        for thread in self._threads:
-            while thread is not here and thread.is_alive() and time.monotonic() < limit:
-                # More than once: the thread may be just about to send its request.
-                interrupt(thread)
-                thread.join(0.02)
-        while (reader := self._reader) not in (None, here) and time.monotonic() < limit:
-            interrupt(reader)
-            time.sleep(0.02)
-        self._remote.close()
-        self._file.close()
-
-    def _wait(self, position: int, stop: int) -> tuple[int, int] | None:
-        """Wait until the bytes are there; return a span that the caller has to fetch, or None."""
-        first, last = position // BLOCK, -(-stop // BLOCK)
-        with self._changed:
-            while True:
-                if self._is_stopped:
-                    raise ValueError("read of a closed file")
-                found = self._blocks[first:last]
-                here = next((i for i, state in enumerate(found, first) if state != _PRESENT), None)
-                if here is None:
-                    return None
-                if self._error is not None:
-                    raise self._error
-                self._wanted = here
-                if self._blocks[here] == _MISSING and self._working == CONNECTIONS:
-                    return self._take(here * BLOCK, here * BLOCK + _URGENT)
-                self._changed.wait()
-
-    def _take(self, start: int, stop: int) -> tuple[int, int]:
-        """Take the bytes up to `stop`, or as far as nobody else has."""
-        first, last = start // BLOCK, min(-(-stop // BLOCK), len(self._blocks))
-        free = last - first
-        for state in (_TAKEN, _PRESENT):
-            found = self._blocks.find(state, first, last)
-            free = min(free, found - first if found >= 0 else free)
-        self._blocks[first : first + free] = bytes([_TAKEN]) * free
-        return start, min((first + free) * BLOCK, self.total)
-
-    def _next(self) -> tuple[int, int] | None:
-        """Take the next part, from where the reader is; None where nothing is left."""
-        with self._changed:
-            found = self._blocks.find(_MISSING, self._wanted)
-            if found < 0:
-                found = self._blocks.find(_MISSING)
-            if found < 0 or self._is_stopped or self._error is not None:
-                self._working -= 1
-                return None
-            # To the next border of parts, so that they stay aligned whatever was fetched before.
-            return self._take(found * BLOCK, (found * BLOCK // self._part + 1) * self._part)
-
-    def _work(
-        self,
-        span: tuple[int, int] | None = None,
-        blocks: Iterator[bytes] | None = None,
-        close: Callable[[], None] | None = None,
-        connection: object = None,
-    ) -> None:
-        adopt(connection)
-        span = span or self._next()
-        while span is not None:
-            try:
-                self._fetch(*span, blocks, close)
-            except _Stopped:
-                return
-            except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
-                with self._changed:
-                    self._working -= 1
-                    self._give_back(*span, error)
-                return
-            blocks = close = None
-            span = self._next()
-
-    def _fetch(
-        self,
-        start: int,
-        stop: int,
-        blocks: Iterator[bytes] | None = None,
-        close: Callable[[], None] | None = None,
-    ) -> None:
-        """Fetch the bytes of a span that was taken; where they break off, go on from there."""
-        position = start
-
-        def attempt() -> None:
-            nonlocal position, blocks, close
-            if blocks is None or close is None:
-                blocks, close = self._request(position, stop)
-            try:
-                for block in blocks:
-                    self._store(position, block, stop)
-                    position += len(block)
-            finally:
-                close()
-                forget()
-                blocks = close = None
-
-        retried(attempt, self._sleep)
-
-    def _request(self, start: int, stop: int) -> tuple[Iterator[bytes], Callable[[], None]]:
-        if self._is_stopped:
-            raise _Stopped
-        answer = self._remote.get(start, stop, self._version)
-        if answer.part != Part(start, stop, self.total, self._version):
+    def attempt() -> BinaryIO:
+        answer = remote.get(0, FIRST)
+        part = answer.part
+        if part is not None and part.stop < part.total:
+            if part.version:
+                return cast("BinaryIO", RangedFile(Parts(remote, answer)))
+            # Parts of two states of the object could not be told apart.
             answer.close()
-            raise SourceReadError(
-                f"{redact_url(self._remote.url)} changed while it was read, from {self.total} bytes"
-                f" to {answer.part.total if answer.part else 'others'}; try again once its writer "
-                "is done"
-            )
-        return answer.blocks, answer.close
-
-    def _store(self, position: int, data: bytes, stop: int) -> None:
-        if self._is_stopped:
-            raise _Stopped
-        end = position + len(data)
-        if end > stop:
-            raise SourceReadError(
-                f"the server of {redact_url(self._remote.url)} sent more than it announced"
-            )
+            answer = remote.get(0, None)
         try:
-            view = memoryview(data)
-            while view:
-                written = os.pwrite(self._file.fileno(), view, end - len(view))
-                view = view[written:]
-        except OSError as error:
-            raise disk_error(self._remote.url, error) from error
-        first, last = position // BLOCK, len(self._blocks) if end == self.total else end // BLOCK
-        with self._changed:
-            if last - first == len(self._blocks) - self._blocks.count(_PRESENT):
-                # Whoever reads all of the object reads the last block to arrive.
-                self._remote.verify(self._whole())
-            self._blocks[first:last] = bytes([_PRESENT]) * (last - first)
-            self._changed.notify_all()
+            return download(remote.url, lambda file: _fill(file, answer))
+        finally:
+            answer.close()
+            remote.close()
 
-    def _whole(self) -> Iterator[bytes]:
-        for start in range(0, self.total, BLOCK):
-            yield os.pread(self._file.fileno(), BLOCK, start)
+    try:
+        return retried(attempt, time.sleep)
+    except BaseException:
+        remote.close()
+        raise
 
-    def _sleep(self, seconds: float) -> None:
-        with self._changed:
-            if self._changed.wait_for(lambda: self._is_stopped, seconds):
-                raise _Stopped
 
-    def _give_back(self, start: int, stop: int, error: BaseException) -> None:
-        """Leave what did not come to the other threads: a server may limit the connections."""
-        with self._changed:
-            for index in range(start // BLOCK, -(-stop // BLOCK)):
-                if self._blocks[index] == _TAKEN:
-                    self._blocks[index] = _MISSING
-            if self._working == 0 and self._error is None:
-                self._error = error
-            self._changed.notify_all()
+def _fill(file: IO[bytes], answer: Answer) -> None:
+    file.writelines(answer.blocks)
+    answer.finish(file)
 
 
 class RangedFile(io.RawIOBase):
@@ -267,19 +55,9 @@ class RangedFile(io.RawIOBase):
     by every read from there on. For one thread at a time; `close()` may be called by any.
     """
 
-    def __init__(self, download: _Download) -> None:
-        self._download = download
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._position = 0
-
-    @classmethod
-    def begin(
-        cls, remote: Remote, blocks: Iterator[bytes], close: Callable[[], None], first: Part
-    ) -> BinaryIO:
-        """Open the object of which the first part is arriving; `remote` is closed with it."""
-        download = _Download(remote, first)
-        file = cls(download)
-        download.start(blocks, close, first)
-        return cast("BinaryIO", file)
 
     def readable(self) -> bool:
         """True."""
@@ -293,16 +71,16 @@ class RangedFile(io.RawIOBase):
         """Fill the buffer, as far as the object goes; waits for what has not arrived."""
         self._checkClosed()
         target = memoryview(buffer).cast("B")
-        if not len(target) or self._position >= self._download.total:
+        if not len(target) or self._position >= self._parts.total:
             return 0
-        count = self._download.read_into(self._position, target)
+        count = self._parts.read_into(self._position, target)
         self._position += count
         return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go to another position; beyond the end there is nothing to read."""
         self._checkClosed()
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._download.total}
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._parts.total}
         position = base[whence] + offset
         if position < 0:
             raise ValueError(f"negative seek position {position}")
@@ -312,5 +90,5 @@ class RangedFile(io.RawIOBase):
     def close(self) -> None:
         """Stop what is still arriving, and free the connections and the disk."""
         if not self.closed:
-            self._download.close()
+            self._parts.close()
         super().close()

