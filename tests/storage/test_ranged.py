@@ -5,6 +5,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -51,9 +52,11 @@ def read(url: str) -> bytes:
         return file.read()
 
 
-def test_a_large_file_comes_in_parts_and_each_byte_once(web):
+def test_a_large_file_comes_in_parts_and_each_byte_once(web, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with open_url(web.url) as file:
         assert file.read() == DATA
+        assert list(tmp_path.iterdir()) == []  # nothing to be left behind by a killed task
         assert file.read(1) == b""
         assert not file.writable()
     assert web.ranges[0] == (0, 4 * BLOCK)
