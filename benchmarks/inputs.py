@@ -20,6 +20,8 @@ from itertools import chain, islice
 from pathlib import Path
 
 import av
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from demo.cooking import cooking_scenes
 from demo.video import draw_video
@@ -76,6 +78,22 @@ def prepare_warm_up(*, cache: Path = CACHE) -> Path:
         draw_video(part, cooking_scenes(5)[:1], size=(320, 180), fps=RATE)
         part.rename(path)
     return path
+
+
+def prepare_clip(cache: Path = CACHE) -> Path:
+    """A folder with CLIP ViT-B/32 of random weights: speed does not depend on their values."""
+    folder = cache / "clip-vit-base-patch32"
+    if not (folder / "model.safetensors").exists():
+        tokenizer = CLIPTokenizer.from_pretrained(ROOT / "demo" / "tiny_clip")
+        tokenizer.save_pretrained(folder)
+        ids = {
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        }
+        CLIPImageProcessorPil().save_pretrained(folder)
+        CLIPModel(CLIPConfig(text_config=ids)).save_pretrained(folder)
+    return folder
 
 
 def real_clips(videos: Path) -> list[Path]:

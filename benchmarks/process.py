@@ -19,6 +19,7 @@ COMPETITORS = Path(__file__).parent / "competitors"
 OURS = ROOT / ".venv" / "bin" / "python"
 THEIRS = ROOT / ".venv-bench" / "bin" / "python"
 
+_SAMPLE_SECONDS = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -35,7 +36,10 @@ class Cost:
     wall: float
     """seconds"""
     peak_mb: float
-    """largest resident memory of any one of the processes meanwhile, in MB"""
+    """largest memory of any one of the processes meanwhile, in MB, seen twice a second, without
+    pages of files: of the model's above all, which processes share and the system can drop"""
+    resident_mb: float
+    """the same with the pages of files"""
     others: float
     """cores that the rest of the machine kept busy meanwhile, on average"""
     result: dict[str, Any]
@@ -51,14 +55,15 @@ class Side:
     """file name in competitors/, without .py"""
     python: Path = THEIRS
     precision: str = "float32"
+    options: tuple[str, ...] = ()
 
 
 class Process:
     """A side that is running and waits for jobs."""
 
-    def __init__(self, side: Side, *, model: Path, log: Path, cores: set[int]) -> None:
+    def __init__(self, side: Side, *, model: Path, cache: Path, cores: set[int]) -> None:
         self._mark = f"SPARK_KEYFRAMES_BENCH={uuid.uuid4().hex}"
-        self._log = log
+        self._log = cache / f"{side.script}-{side.precision}{''.join(side.options)}.log"
         if not side.python.exists():
             raise SideError("its environment is missing")
         name, value = self._mark.split("=")
@@ -74,11 +79,11 @@ class Process:
         environment.pop("OMP_NUM_THREADS", None)
         script = COMPETITORS / f"{side.script}.py"
         command = [str(side.python), str(script), "--model", str(model)]
-        command += ["--precision", side.precision]
+        command += ["--precision", side.precision, *side.options]
         own_cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, cores)  # what is started inherits it
         try:
-            with log.open("wb") as errors:
+            with self._log.open("wb") as errors:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -91,20 +96,26 @@ class Process:
         finally:
             os.sched_setaffinity(0, own_cores)
 
-    def work(self, *, limit: float = 1800, **job: Any) -> Cost:
-        """Do a job and measure it. Raises SideError where it fails or exceeds `limit` seconds."""
+    def work(self, *, limit: float = 1800, repeat: int = 1, **job: Any) -> Cost:
+        """Do a job `repeat` times and measure one, on average.
+
+        Raises SideError where it fails or exceeds `limit` seconds.
+        """
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise SideError("it has no pipes")
         self._forget_peak()
         before, busy, begin = self._cpu_ticks(), machine_cpu(), time.perf_counter()
         try:
-            stdin.write(json.dumps(job) + "\n")
+            stdin.write(json.dumps(job | {"repeat": repeat}) + "\n")
             stdin.flush()
         except BrokenPipeError:
             raise SideError(self._last_words()) from None
-        if not select.select([stdout], [], [], limit)[0]:
-            raise SideError(f"it took more than {limit:.0f} s")
+        peak = 0.0
+        while not select.select([stdout], [], [], _SAMPLE_SECONDS)[0]:
+            peak = max(peak, self._largest("RssAnon"))
+            if time.perf_counter() - begin > limit:
+                raise SideError(f"it took more than {limit:.0f} s")
         line = stdout.readline()
         wall = time.perf_counter() - begin
         if not line:
@@ -112,7 +123,9 @@ class Process:
         others = machine_cpu() - busy
         cpu = (self._cpu_ticks() - before) / _TICKS
         others = max(0.0, others - cpu) / wall
-        return Cost(cpu, wall, self._peak_mb(), others, json.loads(line))
+        peak = max(peak, self._largest("RssAnon"))
+        resident = self._largest("VmHWM")
+        return Cost(cpu / repeat, wall / repeat, peak, resident, others, json.loads(line))
 
     def close(self) -> None:
         """End it and whatever it has started."""
@@ -171,14 +184,15 @@ class Process:
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
-    def _peak_mb(self) -> float:
+    def _largest(self, field: str) -> float:
+        """A field of /proc/PID/status, in MB."""
         peak = 0
         for pid in self._pids():
             try:
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
-            lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            lines = [line for line in status.splitlines() if line.startswith(field)]
             peak = max([peak, *(int(line.split()[1]) for line in lines)])
         return peak / 1000
 

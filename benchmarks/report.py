@@ -6,19 +6,23 @@ import datetime
 import os
 import platform
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 from benchmarks.goals import goals_table
 from benchmarks.process import OURS, ROOT, THEIRS
 from benchmarks.rows import OURSELVES, Group, Row
+from benchmarks.startup import Start
 
 
-def write_report(target: Path, groups: list[Group], command: str) -> None:
-    """Write all groups, with the machine, versions, date and command."""
+def write_report(target: Path, groups: list[Group], starts: dict[str, Start], command: str) -> None:
+    """Write all groups and starts, with the machine, versions, date and command."""
     parts = [_head(command)]
     for group in groups:
         parts.append(_decoding(group) if group.kind == "decoding" else _keyframes(group))
-    parts.append(goals_table({group.kind: group for group in groups}))
+    if starts:
+        parts.append(_startup(starts))
+    parts.append(goals_table({group.kind: group for group in groups}, starts))
     target.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 
 
@@ -43,11 +47,13 @@ Written by `{command}`, see `make bench`; measured, not edited.
 All sides: the same file, 1 candidate per second, the same CLIP ViT-B/32 (random weights), batches
 of 16 but for the AKS recipe, 32 keyframes by AKS. Before each measured video a side works through
 a clip of 3.5 s, so imports, model loading and start-up count for no one. The sides take turns;
-figures are medians; peak memory is that of the largest process. CPU s is user and system time of a
-side's processes, children included. A ratio is the side's figure divided by spark_keyframes' own:
-above 1, spark_keyframes is that much faster. "others" is how many cores the rest of the machine
-kept busy meanwhile: where it is not near 0, wall clock says little. CLIPProcessor resizes with
-Pillow here, as it does without torchvision: 0.28.0 does not load beside torch's CPU build.
+figures are medians. CPU s is user and system time of a side's processes, children included. Peak
+memory is that of the largest process, without pages of files (of the model's above all: processes
+share them, and the system can drop them); in brackets with them. A ratio is the side's figure
+divided by spark_keyframes' own: above 1, spark_keyframes is that much faster. "others" is how many
+cores the rest of the machine kept busy meanwhile: where it is not near 0, wall clock says little.
+CLIPProcessor resizes with Pillow here, as it does without torchvision: 0.28.0 does not load beside
+torch's CPU build.
 """
 
 
@@ -92,14 +98,16 @@ def _ratio_cell(row: Row, ours: Row) -> str:
 _TITLES = {
     "work": "From file to keyframes: CPU time, on one core",
     "wall": "From file to keyframes: wall clock, on all cores",
+    "short": "Many short videos: the engine alone, and on Spark",
     "long": "20 minutes: CPU time, on one core",
+    "hours": "2 and 120 minutes of 1080p: memory, and use of the cores",
 }
 
 
 def _keyframes(group: Group) -> str:
     parts = [f"## {_TITLES[group.kind]}"]
     for video in group.videos:
-        ours = group.row(OURSELVES, video)
+        ours = group.row(group.sides[0], video)
         parts += [
             "",
             f"{video}:",
@@ -122,13 +130,13 @@ def _accounts(group: Group, video: str) -> list[str]:
     """
     lines = []
     for side in group.sides:
-        told = [cost for cost in group.row(side, video).costs if "seconds" in cost.result]
+        told = [cost for cost in group.row(side, video).costs if cost.result.get("seconds")]
         if not told:
             continue
         result = sorted(told, key=lambda cost: cost.cpu)[len(told) // 2].result
         stages = [f"{name} {value:.2f}" for name, value in result["seconds"].items()]
         again = result.get("scored_again")
-        overlap = " (wall clock, overlapping)" if side == OURSELVES else ""
+        overlap = " (wall clock, overlapping)" if side.startswith(OURSELVES) else ""
         more = f"; {again} frames scored again in float32" if again else ""
         lines.append(f"{side}, seconds by stage{overlap}: {', '.join(stages)}{more}.")
     return lines
@@ -138,11 +146,32 @@ def _keyframes_line(row: Row, ours: Row) -> str:
     result, own = row.costs[-1].result, set(ours.costs[-1].result["frame_ids"])
     same = f"{len(own & set(result['frame_ids']))} of {len(own)}" if result["frame_ids"] else "–"
     peak = max(cost.peak_mb for cost in row.costs)
+    resident = max(cost.resident_mb for cost in row.costs)
     return (
         f"| {row.side} | {result.get('scored', '–')} | {same} | {row.cpu:.2f} "
-        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} | {peak:.0f} "
-        f"| {row.median(lambda cost: cost.others):.2f} |"
+        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} "
+        f"| {peak:.0f} ({resident:.0f}) | {row.median(lambda cost: cost.others):.2f} |"
     )
+
+
+def _startup(starts: dict[str, Start]) -> str:
+    names = [field.name for field in fields(Start)]
+    lines = [
+        "## The first result of a new Python worker",
+        "",
+        "`python -m benchmarks.startup`, which says what the columns are; seconds on the wall, MB.",
+        "",
+        "| spark.python.daemon.module | " + " | ".join(names) + " |",
+        "|---|" + "---:|" * len(names),
+    ]
+    for daemon, start in starts.items():
+        values = [getattr(start, name) for name in names]
+        cells = [
+            f"{value:.0f}" if name.endswith("_mb") else f"{value:.2f}"
+            for name, value in zip(names, values, strict=True)
+        ]
+        lines.append(f"| {daemon} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _problems(group: Group) -> list[str]:

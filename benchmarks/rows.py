@@ -10,6 +10,10 @@ from benchmarks.process import Cost
 
 OURSELVES = "spark_keyframes"
 FLOOR = "floor: bare libavcodec and CLIP"
+PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
+ON_SPARK = "spark_keyframes on Spark"
+ONE_CORE = "spark_keyframes, one core"
+ALL_CORES = "spark_keyframes, all cores"
 
 
 @dataclass

@@ -2,6 +2,8 @@
 # A benchmark script like its competitors, run on its own.
 """The least that must be done: decode the packets that matter, run CLIP's vision tower.
 
+The tower is transformers', or with --packed that of spark_keyframes.
+
 No colour conversion, no resizing, no texts, no selection, no checks: packets are grouped by their
 keyframes (the inputs' GOPs are closed), each group is decoded up to its last candidate, and what is
 no candidate is skipped where nothing refers to it. CLIP gets random pixels, as many.
@@ -19,8 +21,20 @@ from worker import arguments, serve
 BATCH = 16
 
 options = arguments()
+half = options.precision == "bfloat16"
 model = CLIPModel.from_pretrained(options.model).eval()
-pixels = torch.randn(BATCH, 3, 224, 224)
+if options.packed:
+    from spark_keyframes.clip import Preprocessor, vision_tower
+
+    pixels = torch.randint(0, 256, (BATCH, 3, 224, 224), dtype=torch.uint8)
+    settings = Preprocessor(224, 224, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    embed = vision_tower(model, settings, options.precision).embed
+else:
+    pixels = torch.randn(BATCH, 3, 224, 224)
+
+    @torch.autocast("cpu", torch.bfloat16, enabled=half)
+    def embed(batch):
+        model.vision_model(pixel_values=batch)
 
 
 def decode(video, fps):
@@ -55,10 +69,9 @@ def run(video, fps):
     begin = time.process_time()
     count = decode(video, fps)
     decoded = time.process_time()
-    half = options.precision == "bfloat16"
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with torch.inference_mode():
         for first in range(0, count, BATCH):
-            model.vision_model(pixel_values=pixels[: count - first])
+            embed(pixels[: count - first])
     seconds = {"decode": decoded - begin, "clip": time.process_time() - decoded}
     return {"frame_ids": [], "scored": count, "seconds": seconds}
 

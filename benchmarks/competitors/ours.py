@@ -7,12 +7,14 @@ from pathlib import Path
 from worker import arguments, serve
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine import Pipeline, Request, resolve_device
+from spark_keyframes.module import KeyframesModule
 
 options = arguments()
 folder = Path(options.model)
 
 
-def run(video, fps):
+def run(video, fps, videos=()):
     sampler = VideoAdaptiveKeyframesSampling(
         text=options.text,
         model_path=str(folder.parent),
@@ -22,6 +24,8 @@ def run(video, fps):
         max_num_frames=options.frames,
         return_keyframes=False,
     )
+    if videos:
+        return run_many(sampler, videos)
     result = sampler.sample(video)
     return {
         "frame_ids": result.frame_ids,
@@ -30,6 +34,13 @@ def run(video, fps):
         "seconds": result.account.seconds,
         "scored_again": result.account.scored_again,
     }
+
+
+def run_many(sampler, videos):
+    """As a task of Spark does it, without Spark."""
+    pipeline = Pipeline(KeyframesModule(sampler), device=resolve_device(rank=0))
+    found = list(pipeline.run(Request(video=video, text=options.text) for video in videos))
+    return {"frame_ids": [], "scored": sum(len(each.candidates.scores) for each in found)}
 
 
 serve(run)

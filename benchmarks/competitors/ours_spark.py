@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""spark_keyframes on Spark: one task with all cores for one video."""
+"""spark_keyframes on Spark: one task with all cores."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ spark = (
 )
 
 
-def run(video, fps):
+def run(video, fps, videos=()):
     sampler = VideoAdaptiveKeyframesSampling(
         text=options.text,
         model_path=str(folder.parent),
@@ -31,8 +31,8 @@ def run(video, fps):
         max_num_frames=options.frames,
         return_keyframes=False,
     )
-    videos = spark.createDataFrame([(video,)], "video string").coalesce(1)
-    row = sampler.transform(videos, on_error="raise").collect()[0]["keyframes"]
+    rows = spark.createDataFrame([(each,) for each in videos or [video]], "video string")
+    row = sampler.transform(rows.coalesce(1), on_error="raise").collect()[0]["keyframes"]
     return {"frame_ids": list(row.frame_ids), "scores": list(row.scores)}
 
 

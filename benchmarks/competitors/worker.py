@@ -2,8 +2,8 @@
 # Runs beside packages that are installed for the benchmarks only.
 """What all competitors share: jobs from stdin, results to stdout, AKS on the scores.
 
-A job is a line of JSON, {"video": path, "fps": 1.0, ...}; so is its result. Whatever the libraries
-print goes to stderr.
+A job is a line of JSON, {"video": path, "fps": 1.0, ...}; so is its result. With "repeat" the same
+is done so many times. Whatever the libraries print goes to stderr.
 """
 
 import argparse
@@ -21,6 +21,7 @@ def arguments():
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--text", default="a red car on a road")
     parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--packed", action="store_true", help="see floor.py")
     return parser.parse_args()
 
 
@@ -29,7 +30,10 @@ def serve(run):
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(run(**json.loads(line))), file=channel, flush=True)
+        job = json.loads(line)
+        for _ in range(job.pop("repeat", 1)):
+            result = run(**job)
+        print(json.dumps(result), file=channel, flush=True)
 
 
 def aks(scores, frames, t1=0.8, t2=-100, depth=5):

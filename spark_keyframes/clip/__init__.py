@@ -3,5 +3,15 @@
 from spark_keyframes.clip.model import Clip, load_clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
+from spark_keyframes.clip.vision import VisionTower, vision_tower
 
-__all__ = ["Clip", "Dtype", "Precision", "Preprocessor", "load_clip", "resolve_precision"]
+__all__ = [
+    "Clip",
+    "Dtype",
+    "Precision",
+    "Preprocessor",
+    "VisionTower",
+    "load_clip",
+    "resolve_precision",
+    "vision_tower",
+]
