@@ -86,7 +86,7 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
         many = [str(clip) for clip in itertools.islice(itertools.cycle(clips), _SHORT_VIDEOS)]
         title = {f"{_SHORT_VIDEOS} clips": clips[0]}
         sides = [_OURS, _ON_SPARK]
-        return measure(sides, title, rounds, cores=every, cache=cache, together=many)
+        return measure(sides, title, min(rounds, 2), cores=every, cache=cache, together=many)
     if part == "long":
         videos = scope.made(["720p", "1080p"], 20)
         return measure([_OURS, _FLOOR, _PACKED_FLOOR], videos, 1, cores=one, cache=cache)

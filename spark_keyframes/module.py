@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spark_keyframes.clip import Clip, load_clip
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.selection import Selector, Survivors, contested, make_selector
-from spark_keyframes.video import Frame, Source, Video, open_source, open_video
+from spark_keyframes.video import Frame, Slots, Source, Video, open_source, open_video
 
 if TYPE_CHECKING:
     import torch
@@ -65,9 +65,11 @@ class KeyframesModule:
             video_format=self.parameters.video_format,
         )
 
-    def open_video(self, source: Source, *, threads: int = 1) -> AbstractContextManager[Video]:
-        """The video in these bytes, its timeline known; `threads` decode it."""
-        return open_video(source.file, format_hint=source.format_hint, threads=threads)
+    def open_video(
+        self, source: Source, *, threads: int = 1, slots: Slots | None = None
+    ) -> AbstractContextManager[Video]:
+        """The video in these bytes, its timeline known; up to `threads` decode it."""
+        return open_video(source.file, format_hint=source.format_hint, threads=threads, slots=slots)
 
     def preprocess(self, frame: Frame) -> "torch.Tensor":
         """The 3×S×S uint8 picture that CLIP sees of a frame. Any thread may call it."""

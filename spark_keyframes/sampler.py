@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device, task_cpus
+from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns, result_schema
 from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.engine.udf import keyframes_udf
@@ -140,7 +140,6 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             device=resolve_device(rank=self.rank),
             writer=self._writer(),
             workers=1,
-            threads=task_cpus(),
         )
         if isinstance(video, os.PathLike):
             video = os.fspath(video)

@@ -10,7 +10,8 @@ one core of an AMD EPYC (Zen 5), milliseconds per image:
 torch multiplies float32 with MKL, which on AMD is less than half as fast as oneDNN; and autocast
 casts all weights anew for each batch. Further: one product for query, key and value; the activation
 as part of a product; the last layer only for the one position that is read of it; the
-normalisation of pixels as part of the patches' weights.
+normalisation of pixels as part of the patches' weights. torch.compile with frozen weights comes
+to 1.1 times the time of bfloat16 here, after 13 s of compiling, and needs a C++ compiler.
 """
 
 from __future__ import annotations

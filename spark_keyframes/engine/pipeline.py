@@ -23,6 +23,7 @@ from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.video import Slots
 
 if TYPE_CHECKING:
     import torch
@@ -45,9 +46,10 @@ class Pipeline:
         module: what to do with each video.
         device: where its model runs.
         writer: stores the keyframes' images; None: they are not stored.
-        workers: videos in flight; default: one more than CPUs, so that one can wait for the
+        threads: that decode at a time: one for each video, and for a few videos several; default:
+            as many as CPUs.
+        workers: videos in flight; default: one more than threads, so that one can wait for the
             network while the others decode.
-        threads: that decode each video; for few videos at a time.
         held_bytes: memory for decoded frames that can still be selected; beyond it, frames are
             decoded a second time when selected.
         row_bytes: a video whose keyframes take more than this as arrays fails; None: no limit.
@@ -59,16 +61,16 @@ class Pipeline:
         *,
         device: "torch.device",
         writer: ImageWriter | None = None,
+        threads: int | None = None,
         workers: int | None = None,
-        threads: int = 1,
         held_bytes: int = _HELD_BYTES,
         row_bytes: int | None = None,
     ) -> None:
         self._module = module
         self._device = device
         self._writer = writer
-        self._workers = workers or task_cpus() + 1
-        self._threads = threads
+        self._threads = threads or task_cpus()
+        self._workers = workers or self._threads + 1
         self._held_bytes = held_bytes
         self._row_bytes = row_bytes
 
@@ -84,6 +86,7 @@ class Pipeline:
         self._module.setup(self._device)
         scorer = _BatchScorer(self._module)
         budget = ByteBudget(self._held_bytes)
+        slots = Slots(self._threads)
         tasks: deque[VideoTask] = deque()
         source = iter(requests)
         exhausted = False
@@ -103,6 +106,7 @@ class Pipeline:
                             scorer,
                             budget,
                             threads=self._threads,
+                            slots=slots,
                             writer=self._writer,
                             row_bytes=self._row_bytes,
                         )

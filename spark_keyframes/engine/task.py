@@ -15,7 +15,7 @@ from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Account, Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
-from spark_keyframes.video import Frame, Source, Video
+from spark_keyframes.video import Frame, Slots, Source, Video
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,8 @@ class VideoTask:
         scorer: Scorer,
         budget: ByteBudget,
         *,
-        threads: int = 1,
+        threads: int,
+        slots: Slots,
         writer: ImageWriter | None = None,
         row_bytes: int | None = None,
     ) -> None:
@@ -80,6 +81,7 @@ class VideoTask:
         self._scorer = scorer
         self._budget = budget
         self._threads = threads
+        self._slots = slots
         self._writer = writer
         self._row_bytes = row_bytes
         self._source_name = ""
@@ -143,8 +145,10 @@ class VideoTask:
         with self._module.open_source(self.request.video) as source:
             self._source_name = source.name
             self._enter("demux")
-            with self._counted(self._module.open_video(source, threads=self._threads)) as video:
-                self._submit_candidates(video)
+            opening = self._module.open_video(source, threads=self._threads, slots=self._slots)
+            with self._counted(opening) as video:
+                with self._slots.held():
+                    self._submit_candidates(video)
                 self._wait_for_scores()
                 self._confirm(video)
                 self._enter("select")

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from spark_keyframes.video.base import Video
 from spark_keyframes.video.decoder import open_video
 from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.slots import Slots
 from spark_keyframes.video.source import Source, open_source
 from spark_keyframes.video.timeline import Timeline, exact_fps
 
 __all__ = [
     "Frame",
+    "Slots",
     "Source",
     "Timeline",
     "Video",

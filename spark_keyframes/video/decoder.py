@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import BinaryIO
 
 import av
@@ -28,35 +29,51 @@ from spark_keyframes.video.gops import Run, RunFailed, decode_run, plan_runs, wi
 from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.pool import RunPool
 from spark_keyframes.video.sequential import Clock, decode_all
+from spark_keyframes.video.slots import Slots
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
 _log = logging.getLogger(__name__)
 
 
-def open_video(file: BinaryIO, *, format_hint: str | None = None, threads: int = 1) -> Video:
+def open_video(
+    file: BinaryIO,
+    *,
+    format_hint: str | None = None,
+    threads: int = 1,
+    slots: Slots | None = None,
+) -> Video:
     """Open a video from a seekable file of bytes and read its timeline; decodes nothing yet.
 
     `format_hint` ("mp4") is tried where the content alone does not tell the format.
 
     With `threads` above 1, as many GOPs are decoded at the same time, in threads that read the
     file; frames are the same and come in the same order. Each thread holds up to 64 MB of packets
-    and frames, besides what its decoder holds. Close the iterator to stop them early.
+    and frames, besides what its decoder holds. Close the iterator to stop them early. With `slots`,
+    the threads but the first are only as many as these have room for.
 
     Raises `ParameterError` unless threads ≥ 1, `NotAVideoError`, `NoVideoStreamError`,
     `NoFramesError` or `DecodeError`.
     """
-    return AvVideo(file, format_hint=format_hint, threads=threads)
+    return AvVideo(file, format_hint=format_hint, threads=threads, slots=slots)
 
 
 class AvVideo(Closing):
     """A video decoded with PyAV in this process."""
 
-    def __init__(self, file: BinaryIO, *, format_hint: str | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        format_hint: str | None = None,
+        threads: int = 1,
+        slots: Slots | None = None,
+    ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
         self._file = file
         self._format_hint = format_hint
         self._threads = threads
+        self._slots = slots
         self._pool: RunPool | None = None
         self._resources = ExitStack()
         self._turn = 0
@@ -186,25 +203,30 @@ class AvVideo(Closing):
 
     def _decode_runs(self, runs: Sequence[Run]) -> Generator[tuple[int, av.VideoFrame]]:
         codec, packets = self._begin(strict=True)
-        codecs = self._codecs(min(self._threads, len(runs)))
-        if codecs:
-            self._pool = RunPool(codecs, runs, packets, self._table, self.counters)
-            with self._pool as pool:
-                yield from pool.pictures()
-        else:
+        threads = min(self._threads, len(runs))
+        codecs = self._codecs()
+        first = next(codecs, None) if threads > 1 else None
+        if first is None:
             for run, part in with_packets(runs, packets):
                 yield from decode_run(codec, part, run, self._table, self.counters)
+            return
+        self._pool = RunPool(
+            threads,
+            chain([first], codecs),
+            runs,
+            packets,
+            table=self._table,
+            counters=self.counters,
+            slots=self._slots,
+        )
+        with self._pool as pool:
+            yield from pool.pictures()
 
-    def _codecs(self, threads: int) -> list[VideoCodecContext]:
-        """A codec context for each thread; none where one thread does it all."""
-        codecs = []
-        for _ in range(threads if threads > 1 else 0):
-            codec = new_codec(self._opened.stream)
-            if codec is None:
-                return []
+    def _codecs(self) -> Iterator[VideoCodecContext]:
+        """Codec contexts of this stream, without end; none where more than one cannot be had."""
+        while (codec := new_codec(self._opened.stream)) is not None:
             prepare_codec(codec, strict=True)
-            codecs.append(codec)
-        return codecs
+            yield codec
 
     def _recover(
         self, timeline: Timeline, frame_ids: Sequence[int], done: int, *, exactly: bool

@@ -1,6 +1,8 @@
 """All cores on one video: runs decoded at the same time, their frames given in order.
 
-Each thread has a codec context of its own and takes the next run whenever it is done with one.
+Each thread has a codec context of its own and takes the next run whenever it is done with one. The
+first starts the others, with each run that it begins, as there are slots for them: they end when
+other videos need these.
 The packets come from one file, so reading is done by one thread at a time, in the order of the
 runs. Decoded frames wait until the frames before them were taken. What is held is bounded:
 `_AHEAD_BYTES` of frames and `_PACKET_BYTES` of packets per thread, however long a GOP is.
@@ -27,6 +29,7 @@ from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import Run, decode_run, with_packets
 from spark_keyframes.video.packets import PacketTable
+from spark_keyframes.video.slots import Slots
 
 # 23 frames of 720p, 10 of 1080p, 2 of 4K: no more than what a decoder holds for reference.
 _AHEAD_BYTES = 32 * 1024 * 1024
@@ -52,18 +55,22 @@ class _Output:
 
 
 class RunPool(Closing):
-    """Decodes runs with one thread per codec context; to be closed, as a context manager does.
+    """Decodes runs with up to `threads` threads; to be closed, as a context manager does.
 
-    Until it is closed, its threads read `packets`: nobody else may use the file.
+    Until it is closed, its threads read `packets`: nobody else may use the file. Each has one of
+    `codecs`, which are asked for one more with each thread that starts.
     """
 
     def __init__(
         self,
-        codecs: Sequence[VideoCodecContext],
+        threads: int,
+        codecs: Iterator[VideoCodecContext],
         runs: Sequence[Run],
         packets: Iterable[Packet[VideoStream]],
+        *,
         table: PacketTable,
         counters: Counters,
+        slots: Slots | None = None,
     ) -> None:
         self._parts = with_packets(runs, packets)
         self._count = len(runs)
@@ -78,22 +85,24 @@ class RunPool(Closing):
         self._outputs: deque[_Output] = deque()
         """Of the runs that were begun and not taken to their end, in order."""
         self._held_bytes = 0
-        self._most_bytes = _AHEAD_BYTES * len(codecs)
         self._has_failed = False
         self._is_stopped = False
         self._consumer = threading.current_thread()
-        self._threads = [
-            threading.Thread(target=self._work, args=(codec,), name=f"decode-{number}")
-            for number, codec in enumerate(codecs)
-        ]
+        self._most_threads = threads
+        self._slots = slots or Slots(threads)
+        self._codecs = codecs
+        self._idle: list[VideoCodecContext] = []
+        """Of threads that have ended."""
+        self._at_work = 0
+        """Threads that have not."""
+        self._threads: list[threading.Thread] = []
 
     def pictures(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """The wanted frames of all runs with their ids, in order; to be called once.
 
         Raises what decoding a run raised, `RunFailed` above all, after the frames before it.
         """
-        for thread in self._threads:
-            thread.start()
+        self._start(in_slot=False)
         for _ in range(self._count):
             while True:
                 taken = self._take()
@@ -107,12 +116,11 @@ class RunPool(Closing):
             self._is_stopped = True
             self._available.notify_all()
             self._room.notify_all()
-        threads, self._threads = self._threads, []
+            threads, self._threads = self._threads, []
         # Called by the garbage collector in one of the threads, it would wait for itself.
         if threading.current_thread() not in threads:
             for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+                thread.join()
             self._outputs.clear()
 
     def _take(self) -> tuple[int, av.VideoFrame] | None:
@@ -136,12 +144,35 @@ class RunPool(Closing):
             self._outputs.popleft()
             return None
 
-    def _work(self, codec: VideoCodecContext) -> None:
+    def _start(self, *, in_slot: bool) -> None:
+        with self._state:
+            thread = threading.Thread(
+                target=self._work,
+                args=(self._idle.pop() if self._idle else next(self._codecs), in_slot),
+                name=f"decode-{len(self._threads)}",
+            )
+            self._threads.append(thread)
+            self._at_work += 1
+            thread.start()
+
+    def _start_another(self) -> None:
+        with self._state:
+            may_start = self._at_work < self._most_threads and not self._is_stopped
+            if may_start and self._slots.try_enter():
+                self._start(in_slot=True)
+
+    def _work(self, codec: VideoCodecContext, in_slot: bool) -> None:
         try:
-            while self._decode_next(codec):
+            while self._decode_next(codec) and not (in_slot and self._slots.are_short):
                 pass
         except _Stopped:
             pass
+        finally:
+            with self._state:
+                self._at_work -= 1
+                self._idle.append(codec)
+            if in_slot:
+                self._slots.leave()
 
     def _decode_next(self, codec: VideoCodecContext) -> bool:
         """Take a run and decode it; False where none is left."""
@@ -154,6 +185,7 @@ class RunPool(Closing):
             output = _Output()
             with self._state:
                 self._outputs.append(output)
+            self._start_another()
             try:
                 run, source = part
                 packets = self._until_stopped(source)
@@ -186,7 +218,7 @@ class RunPool(Closing):
     def _put(self, output: _Output, frame_id: int, picture: av.VideoFrame) -> None:
         size = sum(plane.buffer_size for plane in picture.planes)
         with self._state:
-            while self._held_bytes >= self._most_bytes and not self._is_awaited(output):
+            while self._has_no_room() and not self._is_awaited(output):
                 if not self._room.wait(_POLL_SECONDS) and self._is_abandoned():
                     self._is_stopped = True
                     self._room.notify_all()
@@ -195,6 +227,9 @@ class RunPool(Closing):
             self._held_bytes += size
             output.pictures.append((frame_id, picture, size))
             self._available.notify_all()
+
+    def _has_no_room(self) -> bool:
+        return self._held_bytes >= _AHEAD_BYTES * self._at_work
 
     def _is_awaited(self, output: _Output) -> bool:
         # The first run goes on however much the others hold: they wait for its end.

@@ -16,7 +16,8 @@ from spark_keyframes.errors import ModelNotFoundError, ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
-from tests.video.clips import number_in
+from spark_keyframes.video import pool
+from tests.video.clips import clip, number_in
 
 CPU = torch.device("cpu")
 
@@ -370,3 +371,22 @@ def test_images_that_no_row_can_hold_fail_before_they_are_made(module, clips):
     assert "return_keyframes=False" in failure.message
     (fits,) = run(module(), clips[:1], row_bytes=4 * 96 * 160 * 3)
     assert len(fits.images) == 4
+
+
+def test_one_video_alone_is_decoded_by_all_threads(module, monkeypatch, tmp_path):
+    path = tmp_path / "many_gops.mp4"
+    path.write_bytes(clip("libx264", "mp4", frames=60, gop=5))
+    together = threading.Barrier(3, timeout=20)
+    decode_run = pool.decode_run
+    met = []
+
+    def decode_when_three_are_there(*args):
+        if not met:
+            together.wait()
+            met.append(args)
+        return decode_run(*args)
+
+    monkeypatch.setattr(pool, "decode_run", decode_when_three_are_there)
+    [outcome] = run(module(fps=25.0), [path], threads=3, workers=4)
+    assert isinstance(outcome, Keyframes), outcome
+    assert len(outcome.candidates.frame_ids) == 60
