@@ -123,6 +123,10 @@ def _pictures(
     try:
         codec.flush_buffers()
         for index, packet in enumerate(packets, run.start):
+            # A leading frame of an open GOP where decoding starts: its references are not there, it
+            # is not wanted, and no later frame refers to it. H.264's decoder would call it damage.
+            if codec.name == "h264" and table.pts[index] < table.pts[run.start]:
+                continue
             if wanted is not None:
                 is_needed = index in wanted or not table.may_skip(index)
                 codec.skip_frame = "DEFAULT" if is_needed else "NONREF"

@@ -199,6 +199,12 @@ FAST: dict[str, Callable[[], bytes]] = {
     "h264 open GOP ts": lambda: clip(
         "libx264", "mpegts", gop=20, options=_x264("open-gop=1:bframes=3:scenecut=0:b-adapt=0")
     ),
+    "h264 open GOP without B-pyramid": lambda: clip(
+        "libx264",
+        "mpegts",
+        gop=20,
+        options=_x264("open-gop=1:bframes=3:b-pyramid=none:scenecut=0:b-adapt=0"),
+    ),
     "h264 intra refresh": lambda: clip(
         "libx264", "mpegts", options=_x264("intra-refresh=1:keyint=20:scenecut=0")
     ),

@@ -21,12 +21,13 @@ def counts(video: AvVideo) -> tuple[int, int]:
     return video.frames_decoded, video.frames_skipped
 
 
-# H.264's decoder refuses leading frames of an open GOP: what follows is decoded in sequence.
-ONE_ATTEMPT = [name for name in FAST if not name.startswith("h264 open GOP")]
+# Where a later frame's header names a B-frame that was left out with the leading frames of an open
+# GOP, H.264's decoder calls that damage: what follows is decoded in sequence.
+ONE_ATTEMPT = FAST.keys() - {"h264 open GOP mp4", "h264 open GOP ts"}
 
 
 @both_ways
-@pytest.mark.parametrize("name", ONE_ATTEMPT)
+@pytest.mark.parametrize("name", sorted(ONE_ATTEMPT))
 def test_each_frame_is_decoded_or_skipped(name: str, threads: int) -> None:
     with open_named(name, threads) as video:
         assert video.timeline is not None
