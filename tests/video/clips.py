@@ -73,6 +73,10 @@ def clip(
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.gop_size = gop
+        if codec == "mpeg2video":
+            # It cuts a frame into slices, one for each thread, which else are as many as CPUs: so a
+            # clip has the same bytes on every machine, and damage does the same to it.
+            stream.codec_context.thread_count = 3
         if time_base is not None:
             stream.codec_context.time_base = time_base
         if rotation is not None:
