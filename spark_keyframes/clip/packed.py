@@ -71,6 +71,27 @@ class _Linear:
         return result
 
 
+class _MappedLinear(torch.nn.Linear):
+    """A linear layer on oneDNN that leaves its weights as they are, the pages of a file perhaps."""
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows, self.weight, self.bias, "none", [], "none"
+        )
+        return result
+
+
+def multiply_with_onednn(module: torch.nn.Module) -> None:
+    """Let a module's linear layers use oneDNN, without memory of their own for the weights.
+
+    Half as fast again as with packed weights, and still twice as fast as MKL on AMD: for what is
+    computed now and then.
+    """
+    for part in module.modules():
+        if type(part) is torch.nn.Linear:
+            part.__class__ = _MappedLinear
+
+
 class _Block:
     """One layer of the encoder. The last gives only the first position, which alone is read."""
 

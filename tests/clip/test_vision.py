@@ -1,6 +1,8 @@
 """The packed vision tower computes what transformers' own does."""
 
 import copy
+import gc
+import weakref
 
 import pytest
 import torch
@@ -85,13 +87,34 @@ def test_bfloat16_is_closer_than_autocast_and_exact_on_demand():
     assert torch.equal(quick, again)
 
 
-def test_packing_takes_the_weights_over_from_the_model():
+def test_float32_takes_the_weights_over_from_the_model():
     model = random_model()
-    layer = model.vision_model.encoder.layers[0]
+    weights = weakref.ref(model.vision_model.encoder.layers[0].mlp.fc1.weight)
     tower = vision_tower(model, PREPROCESSOR, "float32")
-    assert not hasattr(model, "vision_model")
-    assert all(layer is not kept for kept in tower._layers)
-    assert model.device.type == "cpu", "texts are still embedded by the model"
+    gc.collect()
+    assert weights() is None, "they would lie idle"
+    assert tower.embed(random_pixels(1)).shape == (1, 48)
+
+
+def test_bfloat16_keeps_the_models_own_weights_for_exact_scores():
+    model = random_model()
+    before = {name: (w.data_ptr(), w.clone()) for name, w in model.named_parameters()}
+    tower = vision_tower(model, PREPROCESSOR, "bfloat16")
+    with torch.inference_mode():
+        tower.embed(random_pixels(2), exact=True)
+    for name, weight in model.named_parameters():
+        assert (weight.data_ptr(), True) == (before[name][0], torch.equal(weight, before[name][1]))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_texts_embed_as_before(precision):
+    model = random_model()
+    tokens = torch.tensor([[49406, 320, 1929, 49407]])
+    with torch.inference_mode():
+        before = model.get_text_features(tokens).pooler_output
+        vision_tower(model, PREPROCESSOR, precision)
+        after = model.get_text_features(tokens).pooler_output
+    assert relative_error(after, before) < 1e-5
 
 
 @pytest.mark.parametrize("lacking", ["operator", "activation"])
