@@ -1,8 +1,9 @@
 """All cores on one video: runs decoded at the same time, their frames given in order.
 
-Each thread has a codec context of its own and takes the next run whenever it is done with one. The
-first starts the others, with each run that it begins, as there are slots for them: they end when
-other videos need these.
+Each thread has a codec context of its own and takes the next run whenever it is done with one. With
+each run that begins, another thread starts, if there is a slot for it; where other videos need the
+slot, the thread ends with its run.
+
 The packets come from one file, so reading is done by one thread at a time, in the order of the
 runs. Decoded frames wait until the frames before them were taken. What is held is bounded:
 `_AHEAD_BYTES` of frames and `_PACKET_BYTES` of packets per thread, however long a GOP is.
@@ -151,15 +152,19 @@ class RunPool(Closing):
                 args=(self._idle.pop() if self._idle else next(self._codecs), in_slot),
                 name=f"decode-{len(self._threads)}",
             )
+            thread.start()
             self._threads.append(thread)
             self._at_work += 1
-            thread.start()
 
     def _start_another(self) -> None:
         with self._state:
             may_start = self._at_work < self._most_threads and not self._is_stopped
             if may_start and self._slots.try_enter():
-                self._start(in_slot=True)
+                try:
+                    self._start(in_slot=True)
+                except BaseException:
+                    self._slots.leave()
+                    raise
 
     def _work(self, codec: VideoCodecContext, in_slot: bool) -> None:
         try:
@@ -185,8 +190,8 @@ class RunPool(Closing):
             output = _Output()
             with self._state:
                 self._outputs.append(output)
-            self._start_another()
             try:
+                self._start_another()
                 run, source = part
                 packets = self._until_stopped(source)
                 head, is_whole = _read_head(packets)

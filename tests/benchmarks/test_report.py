@@ -1,0 +1,91 @@
+"""The table of results says what was measured, and of goals whether they were reached."""
+
+import pytest
+
+from benchmarks.process import Cost
+from benchmarks.report import write_report
+from benchmarks.rows import ALL_CORES, FLOOR, ON_SPARK, ONE_CORE, OURSELVES, Group, Row
+from benchmarks.startup import DAEMON, PLAIN, Start
+
+
+def cost(cpu, wall=None, peak=500.0, **result):
+    found = {"frame_ids": [1, 2], "scored": 2} | result
+    wall = cpu if wall is None else wall
+    return Cost(cpu, wall, peak, peak + 480, others=0.0, result=found)
+
+
+@pytest.fixture
+def report(tmp_path):
+    def write(*groups, starts=None):
+        write_report(tmp_path / "R.md", list(groups), starts or {}, "python -m benchmarks")
+        text = (tmp_path / "R.md").read_text(encoding="utf-8")
+        cells = [[c.strip() for c in line.split("|")[1:-1]] for line in text.splitlines()]
+        return text, {row[0]: row[1:] for row in cells if row}
+
+    return write
+
+
+def test_a_ratio_is_of_medians_and_against_our_own_figure(report):
+    naive = "plain Spark pandas UDF, float32"
+    group = Group(
+        "work",
+        [
+            Row(OURSELVES, "v", [cost(2.0), cost(1.0), cost(9.0)]),
+            Row(FLOOR, "v", [cost(1.9)]),
+            Row(naive, "v", [cost(7.0)]),
+            Row("plain Spark pandas UDF, bfloat16", "v", problem="no Java"),
+            Row("published AKS recipe, float32", "v", problem="no wheel"),
+        ],
+    )
+    text, rows = report(group)
+    assert rows[OURSELVES][2:4] == ["2.00", "1.00"]
+    assert rows[naive][2:4] == ["7.00", "3.50"]
+    assert rows["CPU time to the floor, v"] == ["≤ 1.10", "1.05", "reached"]
+    assert rows["CPU time of the plain Spark UDF, float32"][1:] == [
+        "3.50",
+        "reached; the floor itself: 3.68",
+    ]
+    assert rows["CPU time of the AKS recipe"][1:] == ["–", "not measured"]
+    assert "peak MB" in text
+    assert "500 (980)" in rows[OURSELVES][6]
+
+
+@pytest.mark.parametrize(("wall", "verdict"), [(104.0, "reached"), (106.0, "not reached")])
+def test_what_spark_adds_to_the_engine(report, wall, verdict):
+    rows = [
+        Row(OURSELVES, "200 clips", [cost(190, 100)]),
+        Row(ON_SPARK, "200 clips", [cost(195, wall)]),
+    ]
+    _, lines = report(Group("short", rows))
+    assert lines["Spark around the engine, many short videos"][-1] == verdict
+
+
+def test_use_of_the_cores_and_memory_are_those_of_the_long_video(report):
+    rows = [
+        Row(ONE_CORE, "1080p 2 min", [cost(9, 9)]),
+        Row(ONE_CORE, "1080p 120 min", [cost(570, 570)]),
+        Row(ALL_CORES, "1080p 2 min", [cost(9, 5, peak=1000.0)]),
+        Row(ALL_CORES, "1080p 120 min", [cost(580, 300, peak=1200.0)]),
+    ]
+    _, lines = report(Group("hours", rows))
+    scaling = next(
+        line for name, line in lines.items() if "120 minutes, " in name and "cores" in name
+    )
+    assert scaling == ["≥ 1.85", "1.90", "reached"]
+    memory = lines["peak memory, 120 minutes to 2 minutes at 1080p"]
+    assert memory[1:] == ["1.20, 1200 MB", "not reached; 1680 MB with pages of files"]
+
+
+def test_a_side_that_failed_is_named_with_its_reason_and_counts_for_nothing(report):
+    rows = [Row(OURSELVES, "v", [cost(1.0)]), Row("decord get_batch", "v", problem="no wheel")]
+    text, lines = report(Group("decoding", rows))
+    assert "Left out: decord get_batch: no wheel" in text
+    assert lines["decoding: decord get_batch"][1:] == ["–", "not measured"]
+
+
+def test_what_was_not_measured_is_said(report):
+    _, lines = report(Group("decoding", [Row(OURSELVES, "v", [cost(1.0)])]))
+    assert lines["first result in a new worker with the daemon"][-1] == "not measured here"
+    start = Start(4.0, 0.9, 0.1, 0.0, 0.4, 0.3, 0.1, 0.7, 800.0, 300.0)
+    _, lines = report(starts={PLAIN: start, DAEMON: start})
+    assert lines["first result in a new worker with the daemon"][1:] == ["0.90 s", "reached"]
