@@ -91,7 +91,11 @@ class VideoTask:
         self._timestamps: list[float] = []
         self._scores: list[float] = []
         self._confirmed: list[float] = []
+        self._wants_images = writer is not None or module.parameters.return_keyframes
         self._held: dict[int, Frame] = {}
+        """of candidates that can still be selected, where images are wanted"""
+        self._held_pixels: dict[int, torch.Tensor] = {}
+        """of the same where no images are: CLIP's small pictures, for a second look"""
         self._survivors: Survivors | None = None
         self._lock = threading.Lock()
         self._scored = threading.Event()
@@ -108,7 +112,7 @@ class VideoTask:
             self.outcome = Failure.of(error, self._stage, self._source_name, account=self.account)
             _forget_frames_of(error)
         finally:
-            for index in list(self._held):
+            for index in [*self._held, *self._held_pixels]:
                 self._forget(index)
             self.decoded = self.done = True
             self._scorer.notify()
@@ -178,7 +182,7 @@ class VideoTask:
             pixels = self._module.preprocess(frame)
             self._frame_ids.append(frame.frame_id)
             self._timestamps.append(frame.timestamp)
-            self._hold(index, frame)
+            self._hold(index, frame, pixels)
             with self._waiting():
                 self._scorer.submit(self, pixels)
             self._enter("decode")
@@ -195,16 +199,19 @@ class VideoTask:
         if self._cancelled:
             raise CancelledError
 
-    def _hold(self, index: int, frame: Frame) -> None:
+    def _hold(self, index: int, frame: Frame, pixels: "torch.Tensor") -> None:
         # What does not fit is decoded again if it is selected.
-        if self._budget.take(frame.nbytes):
+        if self._budget.take(frame.nbytes if self._wants_images else pixels.nbytes):
             with self._lock:
-                self._held[index] = frame
+                if self._wants_images:
+                    self._held[index] = frame
+                else:
+                    self._held_pixels[index] = pixels
 
     def _forget(self, index: int) -> None:
-        frame = self._held.pop(index, None)
-        if frame is not None:
-            self._budget.give_back(frame.nbytes)
+        for held in (self._held.pop(index, None), self._held_pixels.pop(index, None)):
+            if held is not None:
+                self._budget.give_back(held.nbytes)
 
     def _wait_for_scores(self) -> None:
         with self._lock:
@@ -221,7 +228,12 @@ class VideoTask:
         if not doubtful:
             return
         self._enter("preprocess")
-        pixels = [self._module.preprocess(frame) for frame in self._full_size(video, doubtful)]
+        held = self._held_pixels
+        frames = self._full_size(video, [index for index in doubtful if index not in held])
+        pixels = [
+            held[index] if index in held else self._module.preprocess(next(frames))
+            for index in doubtful
+        ]
         with self._waiting():
             self._scorer.confirm(self, pixels)
             self._all_confirmed.wait()

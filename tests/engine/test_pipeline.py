@@ -87,11 +87,14 @@ def test_without_return_keyframes_there_are_no_images(module, clips):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_one_pass_gives_what_two_passes_give(module, clips, dtype):
-    held = run(module(dtype=dtype), clips)
-    again = run(module(dtype=dtype), clips, held_bytes=0)
+@pytest.mark.parametrize("return_keyframes", [True, False])
+def test_one_pass_gives_what_two_passes_give(module, clips, dtype, return_keyframes):
+    parameters = {"dtype": dtype, "return_keyframes": return_keyframes, "fps": 25.0}
+    held = run(module(**parameters), clips)
+    again = run(module(**parameters), clips, held_bytes=0)
     for one, two in zip(held, again, strict=True):
         same(one, two)
+        assert one.account.scored_again == two.account.scored_again
         assert all(map(np.array_equal, one.images, two.images))
 
 
@@ -237,20 +240,23 @@ def test_reads_only_a_few_requests_ahead(module, clips):
             assert len(asked) <= done + 3 + 3 * 8, "workers, and what may be done ahead"
 
 
-def test_holds_no_more_than_can_be_selected(module, clips, monkeypatch):
+@pytest.mark.parametrize("return_keyframes", [True, False])
+def test_holds_no_more_than_can_be_selected(module, clips, monkeypatch, return_keyframes):
     """Of 90 candidates, 2 of which are selected, AKS needs at most 2 * 2 at a time."""
     from spark_keyframes.engine import task
 
     most = 0
     hold = task.VideoTask._hold
 
-    def watch(self, index, frame):
+    def watch(self, index, frame, pixels):
         nonlocal most
-        hold(self, index, frame)
-        most = max(most, len(self._held))
+        hold(self, index, frame, pixels)
+        assert not (self._held_pixels if return_keyframes else self._held), "nobody wants images"
+        most = max(most, len(self._held) + len(self._held_pixels))
 
     monkeypatch.setattr(task.VideoTask, "_hold", watch)
-    run(module(fps=25.0, max_num_frames=2, batch_size=4), clips[:1])
+    parameters = {"fps": 25.0, "max_num_frames": 2, "return_keyframes": return_keyframes}
+    run(module(**parameters, batch_size=4), clips[:1])
     assert 2 <= most <= 4 + 2 * 4 + 4 + 1, "survivors, queue, batch, and the frame at hand"
 
 
