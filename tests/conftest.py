@@ -2,10 +2,12 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from spark_keyframes import VideoAdaptiveKeyframesSampling
 from tests.clip.random_clip import save_random_clip
 from tests.video.clips import clip
 
@@ -34,6 +36,25 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     save_random_clip(folder / "small")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sampler(models):
+    """Four keyframes of the candidates at 5 fps, with the small CLIP; with images."""
+    return VideoAdaptiveKeyframesSampling(
+        text="spoon",
+        model_path=str(models),
+        clip_model_name="small",
+        fps=5,
+        max_num_frames=4,
+        dtype="float32",
+    )
+
+
+@pytest.fixture(scope="session")
+def plain(sampler):
+    """The same without images."""
+    return replace(sampler, return_keyframes=False)
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,8 @@ class Pipeline:
         if self._writer is not None:
             self._writer.check()
         self._module.setup(self._device)
-        scorer = _BatchScorer(self._module, by_turns=self._threads == 1)
+        only_cpu = self._threads == 1 and self._device.type == "cpu"
+        scorer = _BatchScorer(self._module, by_turns=only_cpu)
         budget = ByteBudget(self._held_bytes)
         slots = Slots(self._threads)
         tasks: deque[VideoTask] = deque()
@@ -212,8 +213,9 @@ class _BatchScorer:
         self._scoring = threading.Lock()
 
     def submit(self, task: VideoTask, pixels: "torch.Tensor") -> None:
-        with self._scoring if self._by_turns else contextlib.nullcontext():
-            pass
+        if self._by_turns:
+            with self._scoring:
+                pass
         self._put(_Candidate(task, pixels))
 
     def confirm(self, task: VideoTask, pixels: "list[torch.Tensor]") -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from pyspark.sql import Observation
 
-from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
 from spark_keyframes.engine.account import account_cell, account_lines, account_metrics
 from spark_keyframes.errors import STAGES
@@ -17,19 +16,6 @@ from spark_keyframes.video import open_source, open_video
 
 FPS, SCORED = 5, {"a": 18, "b": 10, "c": 6}
 FRAMES = {"a": 90, "b": 50, "c": 30}
-
-
-@pytest.fixture(scope="module")
-def sampler(models):
-    return VideoAdaptiveKeyframesSampling(
-        text="spoon",
-        model_path=str(models),
-        clip_model_name="small",
-        fps=FPS,
-        max_num_frames=4,
-        dtype="float32",
-        return_keyframes=False,
-    )
 
 
 def outcome_of(module, video, **options):
@@ -45,28 +31,28 @@ def decoded_alone(path):
         return video.frames_decoded
 
 
-def test_each_frame_of_the_video_is_decoded_or_skipped(sampler, clips):
+def test_each_frame_of_the_video_is_decoded_or_skipped(plain, clips):
     for path in clips:
-        account = sampler.sample(path).account
+        account = plain.sample(path).account
         assert account.frames_decoded == decoded_alone(path)
         assert account.frames_decoded + account.frames_skipped == FRAMES[path.stem]
         assert account.frames_scored == SCORED[path.stem] <= account.frames_decoded
         assert (account.scored_again, account.decoded_again) == (0, 0)
 
 
-def test_each_stage_has_its_seconds(sampler, clips, tmp_path):
+def test_each_stage_has_its_seconds(plain, clips, tmp_path):
     begin = time.perf_counter()
     writer = ImageWriter(str(tmp_path), ".jpg")
-    account = outcome_of(KeyframesModule(sampler), clips[0], writer=writer).account
+    account = outcome_of(KeyframesModule(plain), clips[0], writer=writer).account
     elapsed = time.perf_counter() - begin
     assert tuple(account.seconds) == STAGES
     assert all(seconds > 0 for seconds in account.seconds.values()), account.seconds
     assert sum(account.seconds.values()) < elapsed + account.waited
 
 
-def test_frames_decoded_again_count_again(sampler, clips, tmp_path):
+def test_frames_decoded_again_count_again(plain, clips, tmp_path):
     writer = ImageWriter(str(tmp_path), ".jpg")
-    account = outcome_of(KeyframesModule(sampler), clips[0], writer=writer, held_bytes=0).account
+    account = outcome_of(KeyframesModule(plain), clips[0], writer=writer, held_bytes=0).account
     assert account.decoded_again == 4
     assert account.frames_scored == 18
     assert account.frames_decoded >= decoded_alone(clips[0]) + 4
@@ -75,7 +61,7 @@ def test_frames_decoded_again_count_again(sampler, clips, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_failure_says_what_it_took_until_then(sampler, clips, threads):
+def test_a_failure_says_what_it_took_until_then(plain, clips, threads):
     class Broken(KeyframesModule):
         def preprocess(self, frame):
             if frame.frame_id == 20:
@@ -83,7 +69,7 @@ def test_a_failure_says_what_it_took_until_then(sampler, clips, threads):
                 raise ValueError("boom")
             return super().preprocess(frame)
 
-    failure = outcome_of(Broken(sampler), clips[0], threads=threads)
+    failure = outcome_of(Broken(plain), clips[0], threads=threads)
     assert isinstance(failure, Failure)
     assert failure.stage == "preprocess"
     account = failure.account
@@ -94,10 +80,10 @@ def test_a_failure_says_what_it_took_until_then(sampler, clips, threads):
     assert account.frames_scored <= 4
 
 
-def test_the_column_holds_the_account_of_each_row_that_has_one(spark, sampler, clips):
+def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, clips):
     rows = [(str(clips[0]),), ("/none.mp4",), (None,)]
     frame = spark.createDataFrame(rows, "video string")
-    result = sampler.transform(frame, account_col="took", error_col="why")
+    result = plain.transform(frame, account_col="took", error_col="why")
     field = result.schema["took"]
     assert field.dataType.simpleString() == (
         "struct<open_seconds:double,demux_seconds:double,decode_seconds:double,"
@@ -117,20 +103,20 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, sampler, c
     assert null is None
 
 
-def test_an_observation_sums_it_up_though_the_column_is_dropped(spark, sampler, clips):
+def test_an_observation_sums_it_up_though_the_column_is_dropped(spark, plain, clips):
     frame = spark.createDataFrame([(str(path),) for path in (*clips, None)], "video string")
     seen = Observation()
-    result = sampler.transform(frame, account_col="took").observe(seen, *account_metrics("took"))
+    result = plain.transform(frame, account_col="took").observe(seen, *account_metrics("took"))
     assert result.drop("took").select("video").count() == 4
     assert seen.get["frames_decoded"] + seen.get["frames_skipped"] == 90 + 50 + 30
     assert seen.get["frames_scored"] == 18 + 10 + 6
     assert seen.get["decode_seconds"] > 0
 
 
-def test_nothing_observed_is_zero(spark, sampler):
+def test_nothing_observed_is_zero(spark, plain):
     seen = Observation()
     frame = spark.createDataFrame([(None,)], "video string")
-    sampler.transform(frame, account_col="took").observe(seen, *account_metrics("took")).collect()
+    plain.transform(frame, account_col="took").observe(seen, *account_metrics("took")).collect()
     assert set(seen.get.values()) == {0}
     assert account_lines(seen.get) == [
         "seconds    waited 0.0 for the model; summed over the videos",

@@ -7,7 +7,6 @@ import textwrap
 
 import pytest
 
-from spark_keyframes import VideoAdaptiveKeyframesSampling
 from tests.conftest import REPO
 
 PRELOADED = """
@@ -127,22 +126,13 @@ ON_SPARK = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cpus", [1, 2])
-def test_workers_of_the_daemon_start_loaded_and_give_the_same_result(models, clips, cpus):
+def test_workers_of_the_daemon_start_loaded_and_give_the_same_result(models, plain, clips, cpus):
     printed, said = python(ON_SPARK, models, cpus, *clips)
     text = " ".join(printed)
     assert f"WORKER True {cpus} PASSIVE" in text, text + said
     results = [part.split() for part in text.split("RESULT")[1:]]
-    sampler = VideoAdaptiveKeyframesSampling(
-        text="spoon",
-        model_path=str(models),
-        clip_model_name="small",
-        fps=5,
-        max_num_frames=4,
-        dtype="float32",
-        return_keyframes=False,
-    )
     assert len(results) == len(clips)
     for clip, values in zip(clips, results, strict=True):
-        expected = sampler.sample(clip)
+        expected = plain.sample(clip)
         assert [int(value) for value in values[:4]] == expected.frame_ids
         assert [float(value) for value in values[4:]] == pytest.approx(expected.scores, abs=1e-6)

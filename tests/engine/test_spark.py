@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as sf
 
-from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import ParameterError
 from spark_keyframes.engine import spark as engine_spark
 from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.module import KeyframesModule
@@ -29,24 +29,6 @@ from spark_keyframes.schema import (
 )
 from tests.conftest import REPO
 from tests.video.clips import number_in
-
-
-@pytest.fixture(scope="module")
-def sampler(models):
-    return VideoAdaptiveKeyframesSampling(
-        text="spoon",
-        model_path=str(models),
-        clip_model_name="small",
-        fps=5,
-        max_num_frames=4,
-        dtype="float32",
-    )
-
-
-@pytest.fixture(scope="module")
-def plain(sampler):
-    """Without images."""
-    return replace(sampler, return_keyframes=False)
 
 
 @pytest.fixture(scope="module")

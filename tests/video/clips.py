@@ -106,6 +106,16 @@ def _x264(params: str) -> dict[str, str]:
     return {**H264, "x264-params": params}
 
 
+def _negative_pts(container: str) -> bytes:
+    return clip(
+        "libx264",
+        container,
+        options=H264,
+        pts=[i - 20 for i in range(90)],
+        container_options={"avoid_negative_ts": "disabled"},
+    )
+
+
 def _av1() -> bytes:
     os.environ["SVT_LOG"] = "0"  # the encoder's own chatter, past Python's stderr
     return clip("libsvtav1", "mp4", options={"preset": "12", "svtav1-params": "lp=1"})
@@ -218,13 +228,7 @@ FAST: dict[str, Callable[[], bytes]] = {
         "libx264", "mpegts", options=H264, pts=[i + 250 for i in range(90)]
     ),
     "h264 edit list": _edit_list,
-    "h264 negative pts ts": lambda: clip(
-        "libx264",
-        "mpegts",
-        options=H264,
-        pts=[i - 20 for i in range(90)],
-        container_options={"avoid_negative_ts": "disabled"},
-    ),
+    "h264 negative pts ts": lambda: _negative_pts("mpegts"),
     "h264 odd size": lambda: clip("libx264", "mp4", options=H264, size=(97, 65), pix_fmt="yuv444p"),
     "h264 turned": lambda: clip("libx264", "mp4", options=H264, rotation=90),
     "h264 one frame": lambda: clip("libx264", "mp4", options=H264, frames=1),
@@ -253,13 +257,7 @@ FAST: dict[str, Callable[[], bytes]] = {
 
 SURE: dict[str, Callable[[], bytes]] = {
     "h264 avi": lambda: clip("libx264", "avi", options=H264),
-    "h264 negative pts mkv": lambda: clip(
-        "libx264",
-        "matroska",
-        options=H264,
-        pts=[i - 20 for i in range(90)],
-        container_options={"avoid_negative_ts": "disabled"},
-    ),
+    "h264 negative pts mkv": lambda: _negative_pts("matroska"),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
     "hevc raw": lambda: clip("libx265", "hevc", options=H265),
     "mpeg4 raw": lambda: clip("mpeg4", "m4v", options={"bf": "2"}),
