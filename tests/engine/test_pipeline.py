@@ -396,3 +396,32 @@ def test_one_video_alone_is_decoded_by_all_threads(module, monkeypatch, tmp_path
     [outcome] = run(module(fps=25.0), [path], threads=3, workers=4)
     assert isinstance(outcome, Keyframes), outcome
     assert len(outcome.candidates.frame_ids) == 60
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_one_cpu_decodes_during_a_batch_only_if_that_is_on_a_gpu(module, clips, device):
+    class Counting(type(module())):
+        preprocessed = 0
+        grown = None
+
+        def setup(self, device):
+            super().setup(CPU)
+
+        def preprocess(self, frame):
+            self.preprocessed += 1
+            return super().preprocess(frame)
+
+        def predict_step(self, pixels, texts, *, exact=False):
+            if self.grown is None:
+                before, end = self.preprocessed, time.monotonic() + 1
+                while self.preprocessed < before + 4 and time.monotonic() < end:
+                    time.sleep(0.01)
+                self.grown = self.preprocessed - before
+            return super().predict_step(pixels, texts, exact=exact)
+
+    watched = Counting(module(fps=25.0, batch_size=4).parameters)
+    requests = [Request(str(clips[0]), "spoon")]
+    pipeline = Pipeline(watched, device=torch.device(device), threads=1, workers=1)
+    assert len(list(pipeline.run(requests))) == 1
+    # The first waits with a frame or two that it had begun.
+    assert watched.grown <= 2 if device == "cpu" else watched.grown >= 4
