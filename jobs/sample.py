@@ -23,7 +23,11 @@ from spark_keyframes.engine.inputs import read_table, read_videos, spread
 from spark_keyframes.errors import STAGES
 
 ROWS_SHOWN = 20
-PARAMETERS = fields(VideoAdaptiveKeyframesSampling)
+PARAMETERS = [
+    field
+    for field in fields(VideoAdaptiveKeyframesSampling)
+    if field.name not in ("limits", "access")
+]
 
 PARAMETER_HELP = {
     "text": "what to look for, best as a caption: 'a red car seen from above'",

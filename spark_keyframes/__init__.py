@@ -1,14 +1,18 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
 from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.limits import Limits
 from spark_keyframes.result import Account, Candidates, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.storage import Access
 
 __all__ = [
+    "Access",
     "Account",
     "Candidates",
     "Keyframes",
     "KeyframesError",
+    "Limits",
     "ParameterError",
     "VideoAdaptiveKeyframesSampling",
 ]

@@ -77,6 +77,18 @@ class CredentialsError(KeyframesError):
     stage = "open"
 
 
+class AccessError(KeyframesError):
+    """The URL leads to where `access` does not allow: scheme, host, address or folder."""
+
+    stage = "open"
+
+
+class LimitError(KeyframesError):
+    """The video exceeds one of `limits`; the message names it."""
+
+    stage = "decode"
+
+
 # demux and decode: from bytes to frames
 
 
@@ -100,6 +112,12 @@ class NoFramesError(KeyframesError):
 
 class DecodeError(KeyframesError):
     """The codec is unknown here, or the video is too large or too broken to decode."""
+
+    stage = "decode"
+
+
+class DecoderCrashedError(KeyframesError):
+    """The process that decoded the video died of it, and so did the next one."""
 
     stage = "decode"
 

@@ -8,7 +8,9 @@ from spark_keyframes.checks import check_choice, check_type, number, whole
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images import ImgType
+from spark_keyframes.limits import Limits
 from spark_keyframes.selection import SelectorName
+from spark_keyframes.storage import Access
 from spark_keyframes.video.source import VideoSrcType
 
 
@@ -36,11 +38,15 @@ class Parameters:
     rank: int = 0
     video_format: str = "mp4"
     selector: SelectorName = "aks"
+    limits: Limits = Limits()
+    access: Access = Access()
 
     def __post_init__(self) -> None:
         for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
             check_type(name, getattr(self, name), str, "a string")
         check_type("return_keyframes", self.return_keyframes, bool, "True or False")
+        check_type("limits", self.limits, Limits, "a Limits, such as Limits(max_frames=100_000)")
+        check_type("access", self.access, Access, "an Access, such as Access(allowed_roots=(…,))")
         for name, choices in (
             ("dtype", Dtype),
             ("video_src_type", VideoSrcType),

@@ -60,6 +60,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             alone do not tell.
         selector: "aks", or for comparison "top" (best wherever they are), "bin" (best of each
             equal slice), "uniform" (equal distances, whatever the scores).
+        limits: how much one video may take before its row fails: download, pixels, frames,
+            seconds, memory; see Limits.
+        access: which URLs may be read: schemes, hosts, local folders, private addresses; see
+            Access.
 
     Raises:
         ParameterError (a ValueError): a value that cannot work, with what to do.

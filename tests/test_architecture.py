@@ -17,6 +17,7 @@ LAYERS = [
     ["parameters"],
     ["video", "clip", "selection", "images"],
     ["storage"],
+    ["limits"],
     ["schema", "checks"],
     ["errors"],
 ]

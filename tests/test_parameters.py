@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
 
 DOCUMENTED = {
     "text": "",
@@ -32,14 +32,14 @@ DOCUMENTED = {
 def test_parameters_and_defaults_are_the_documented_ones():
     signature = inspect.signature(VideoAdaptiveKeyframesSampling)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
-    assert defaults == {**DOCUMENTED, "selector": "aks"}
+    assert defaults == {**DOCUMENTED, "selector": "aks", "limits": Limits(), "access": Access()}
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
 
 
 def test_every_parameter_is_described():
     described = inspect.getdoc(VideoAdaptiveKeyframesSampling)
-    for name in [*DOCUMENTED, "selector"]:
+    for name in [*DOCUMENTED, "selector", "limits", "access"]:
         assert f"\n    {name}:" in described
 
 
@@ -65,6 +65,8 @@ def test_every_parameter_is_described():
         ({"text": None}, r"text must be a string, got None \(NoneType\)"),
         ({"return_keyframes": 1}, r"return_keyframes must be True or False, got 1 \(int\)"),
         ({"clip_model_name": ""}, "clip_model_name must not be empty"),
+        ({"limits": 3}, r"limits must be a Limits, such as .*, got 3 \(int\)"),
+        ({"access": None}, "access must be an Access, such as .*, got None"),
         ({"video_format": "a/b"}, "video_format must be a container's name, got 'a/b'"),
     ],
 )

@@ -42,10 +42,11 @@ def test_every_link_leads_somewhere():
 def test_the_parameter_table_is_the_signature():
     import inspect
 
-    from spark_keyframes import VideoAdaptiveKeyframesSampling
+    from spark_keyframes import Access, Limits, VideoAdaptiveKeyframesSampling
 
+    names = {"Access": Access, "Limits": Limits}
     rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", README, flags=re.MULTILINE))
     signature = inspect.signature(VideoAdaptiveKeyframesSampling).parameters
-    assert {name: eval(default) for name, default in rows.items()} == {
+    assert {name: eval(default, names) for name, default in rows.items()} == {
         name: parameter.default for name, parameter in signature.items()
     }

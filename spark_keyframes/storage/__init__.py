@@ -2,9 +2,10 @@
 
 from typing import BinaryIO
 
+from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, storage_of
 
-__all__ = ["check_writable", "open_url", "redact_url", "write_url"]
+__all__ = ["Access", "check_writable", "open_url", "redact_url", "write_url"]
 
 
 def open_url(url: str) -> BinaryIO:
