@@ -2,52 +2,39 @@
 
     spark-submit jobs/sample.py --input videos/ --text "a red car" --output-tos-dir out/keyframes
 
-`--help` explains every option. Exits with 1 when no video succeeded, with 2 for wrong options.
+`--help` explains every option. Exits with 1 when no video succeeded or the job broke, with 2 for
+wrong options, with 3 when more videos failed than --max-failures allows.
 """
 
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, get_args
+from typing import Any
 from uuid import uuid4
 
 from pyspark.errors import AnalysisException, PythonException
-from pyspark.sql import Column, Observation, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as sf
 
-from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import KeyframesError, ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine.account import account_lines, account_metrics
+from spark_keyframes.engine.failures import (
+    MaxFailures,
+    TooManyFailuresError,
+    failure_lines,
+    failure_metrics,
+)
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
-from spark_keyframes.errors import STAGES
+from spark_keyframes.engine.options import add_options, values_of
+from spark_keyframes.engine.staging import staging_place
+from spark_keyframes.storage import redact_url
+from spark_keyframes.storage.redact import redact_text
 
 ROWS_SHOWN = 20
-PARAMETERS = [
-    field
-    for field in fields(VideoAdaptiveKeyframesSampling)
-    if field.name not in ("limits", "access")
-]
-
-PARAMETER_HELP = {
-    "text": "what to look for, best as a caption: 'a red car seen from above'",
-    "model_path": "folder that holds CLIP models; '' loads from the Hugging Face Hub",
-    "clip_model_name": "the model: a folder below --model-path, or a name on the Hub",
-    "dtype": "float16 is faster; float32 is exact",
-    "video_src_type": "what --input-col holds: paths or URLs, base64, or bytes",
-    "fps": "frames to look at per second of video; 0.5 is one every two seconds",
-    "max_num_frames": "keyframes to select per video",
-    "t1": "lower (0.1 to 0.3) to favour the best matches over an even spread",
-    "t2": "least spread of scores for t1 to apply",
-    "all_depth": "how often the video may be halved to spread keyframes; 0: no spread",
-    "img_type": "format of the keyframe images",
-    "output_tos_dir": "where the images go: tos://bucket/prefix or a folder; '': nowhere",
-    "return_keyframes": "with --output: store the images in the table too, as arrays",
-    "batch_size": "frames per CLIP batch; 64 or more for a GPU",
-    "rank": "GPU number, where Spark has not assigned one",
-    "video_format": "container of base64 or binary videos, where their bytes do not tell",
-    "selector": "how to select: aks (best and spread), top, bin or uniform to compare",
-}
+TOO_MANY_FAILED = 3
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -109,22 +96,22 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="a video that fails: is null, with its reason in the column 'error', "
         "or ends the job (%(default)s)",
     )
-    group = parser.add_argument_group("what to select: the parameters of the operator")
-    for field in PARAMETERS:
-        option: dict[str, Any] = {"type": field.type, "metavar": "VALUE"}
-        if field.type is bool:
-            option = {"action": argparse.BooleanOptionalAction}
-        elif get_args(field.type):
-            option = {"choices": get_args(field.type)}
-        group.add_argument(
-            "--" + field.name.replace("_", "-"),
-            default=field.default,
-            help=f"{PARAMETER_HELP[field.name]} ({field.default!r})",
-            **option,
-        )
+    data.add_argument(
+        "--max-failures",
+        metavar="N",
+        help="with more failed videos than this, a number or a share such as 5%%, the job exits "
+        "with 3 and writes no table; images that are stored by then stay (no limit)",
+    )
+    add_options(parser, VideoAdaptiveKeyframesSampling)
     options = parser.parse_args(arguments)
     if options.limit is not None and options.limit < 1:
         parser.error(f"--limit must be at least 1, got {options.limit}")
+    try:
+        if options.max_failures is not None:
+            options.max_failures = MaxFailures.parse(options.max_failures)
+        vars(options).update(values_of(options, VideoAdaptiveKeyframesSampling))
+    except ParameterError as error:
+        parser.error(str(error))
     return options
 
 
@@ -162,23 +149,59 @@ def run(
         on_error=options.on_error,
     )
     counts = Observation("videos")
-    observed = sampled.observe(counts, *outcome_counts(options), *account_metrics(account_col))
+    observed = sampled.observe(
+        counts,
+        *outcome_counts(options),
+        *failure_metrics(options.error_col),
+        *account_metrics(account_col),
+    )
     result = observed if options.account_col else observed.drop(account_col)
     shown = [sf.col(f"`{name}`") for name in columns if name in result.columns]
     result.printSchema()
-    if options.output:
-        writer = result.write.format(options.format).mode(options.mode)
+    try:
+        if options.output:
+            write(spark, result, counts, options)
+            # With the schema, since JSON leaves out a column that is null everywhere.
+            reader = spark.read.format(options.format).schema(result.schema)
+            rows = reader.load(options.output).select(shown).take(ROWS_SHOWN)
+        else:
+            rows = result.select(shown).collect()
+            check_failures(counts, options)
+    except TooManyFailuresError as error:
+        report(counts.get, options, f"not written: {error}")
+        print(f"sample.py: {error}; the lines above say why", file=sys.stderr)
+        return TOO_MANY_FAILED
+    show(spark, rows[:ROWS_SHOWN], columns)
+    return report(counts.get, options, options.output or "not stored: --output says where to")
+
+
+def write(
+    spark: SparkSession, result: DataFrame, counts: Observation, options: argparse.Namespace
+) -> None:
+    """Write the table; with --max-failures, only after its failures are counted."""
+
+    def save(table: DataFrame, table_format: str, mode: str, place: str) -> None:
+        writer = table.write.format(table_format).mode(mode)
         # Rows of 100 MB: by default Parquet looks at its memory only every 100 rows, too late.
         for size_check in ("parquet.page.size.row.check.min", "parquet.block.size.row.check.min"):
             writer = writer.option(size_check, 1)
-        writer.save(options.output)
-        # With the schema, since JSON leaves out a column that is null everywhere.
-        reader = spark.read.format(options.format).schema(result.schema)
-        rows = reader.load(options.output).select(shown).take(ROWS_SHOWN)
-    else:
-        rows = result.select(shown).collect()
-    show(spark, rows[:ROWS_SHOWN], columns)
-    return report(counts.get, options)
+        writer.save(place)
+
+    if options.max_failures is None:
+        save(result, options.format, options.mode, options.output)
+        return
+    must_be_new = options.mode == "error"
+    with staging_place(spark, options.output, must_be_new=must_be_new) as place:
+        save(result, "parquet", "error", place)
+        check_failures(counts, options)
+        staged = spark.read.schema(result.schema).parquet(place)
+        save(staged, options.format, options.mode, options.output)
+
+
+def check_failures(counts: Observation, options: argparse.Namespace) -> None:
+    """Raise TooManyFailuresError where --max-failures is exceeded."""
+    if options.max_failures is not None:
+        options.max_failures.check(counts.get["failed"], counts.get["done"])
 
 
 def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
@@ -191,7 +214,7 @@ def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
     lines = []
     for row in rows:
         cell, error = row[output_col], row[error_col]
-        video = row.asDict().get(video_col) or ""  # binary ones do not come back
+        video = redact_url(row.asDict().get(video_col) or "")  # binary ones do not come back
         text = None
         if cell is not None:
             names = short([path.rsplit("/", 1)[-1] for path in cell["tos_paths"]], 1)
@@ -204,36 +227,26 @@ def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
 
 
 def outcome_counts(options: argparse.Namespace) -> list[Column]:
-    """What to count while the rows pass by: a second look would sample the videos again."""
+    """How many videos, and how they ended, counted while the rows pass by."""
     error = sf.col(f"`{options.error_col}`")
     keyframes = sf.col(f"`{options.output_col}`")
-    reason = sf.concat_ws(": ", error["error"], error["message"])
-    counts = [
+    return [
         sf.count(sf.lit(1)).alias("videos"),
         sf.count(keyframes).alias("done"),
         sf.count(error).alias("failed"),
         sf.sum(sf.size(keyframes["frame_ids"])).alias("frames"),
     ]
-    for stage in STAGES:
-        failed = error["stage"] == stage
-        counts += [
-            sf.count_if(failed).alias(f"{stage}_failed"),
-            sf.min(sf.when(failed, reason)).alias(f"{stage}_example"),
-        ]
-    return counts
 
 
-def report(counts: dict[str, Any], options: argparse.Namespace) -> int:
+def report(counts: dict[str, Any], options: argparse.Namespace, table: str) -> int:
     """Print what was done, where the images are, what failed and what it took; the exit code."""
     done, failed = counts["done"], counts["failed"]
     print(f"videos     {counts['videos']}: {done} with keyframes, {failed} failed")
     print(f"keyframes  {counts['frames'] or 0}")
-    print(f"images     {options.output_tos_dir or 'not stored: --output-tos-dir says where to'}")
-    print(f"table      {options.output or 'not stored: --output says where to'}")
-    for stage in STAGES:
-        if count := counts[f"{stage}_failed"]:
-            print(f"failed     {count} at stage {stage}, e.g. {counts[f'{stage}_example']}")
-    print(*account_lines(counts), sep="\n")
+    images = redact_url(options.output_tos_dir) or "not stored: --output-tos-dir says where to"
+    print(f"images     {images}")
+    print(f"table      {redact_url(table)}")
+    print(*failure_lines(counts), *account_lines(counts), sep="\n")
     return 1 if failed and not done else 0
 
 
@@ -246,7 +259,9 @@ def worker_error(error: PythonException) -> str:
 def main() -> int:
     """Run the job; the exit code."""
     options = parse()
-    parameters = {field.name: getattr(options, field.name) for field in PARAMETERS}
+    parameters = {
+        field.name: getattr(options, field.name) for field in fields(VideoAdaptiveKeyframesSampling)
+    }
     try:
         sampler = VideoAdaptiveKeyframesSampling(**parameters)
         spark = start_spark()
@@ -255,11 +270,13 @@ def main() -> int:
         finally:
             spark.stop()
     except (KeyframesError, AnalysisException) as error:
-        print(f"sample.py: {error}", file=sys.stderr)
+        print(f"sample.py: {redact_text(str(error))}", file=sys.stderr)
         return 2
     except PythonException as error:
-        print(f"sample.py: the job failed: {worker_error(error)}", file=sys.stderr)
-        return 1
+        print(f"sample.py: the job failed: {redact_text(worker_error(error))}", file=sys.stderr)
+    except Exception:  # noqa: BLE001 - Python's own way to show it would show URLs whole
+        print(f"sample.py: the job failed\n{redact_text(traceback.format_exc())}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -176,6 +178,37 @@ def test_a_table_with_nulls_and_columns_of_our_names_goes_to_json(models, clips,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("most", ["1", "34%"])
+def test_too_many_failures_leave_the_table_that_is_there(models, folder, tmp_path, most):
+    """Of three videos one fails: that is more than 0, and more than 33%."""
+    table, images = tmp_path / "table", tmp_path / "keyframes"
+    arguments = ["--input", folder, "--text", "spoon", "--fps", "2", "--max-num-frames", "1"]
+    arguments += ["--output-tos-dir", images, "--output", table, "--no-return-keyframes"]
+
+    status, printed, errors = submit(models, *arguments, "--max-failures", most)
+    assert status == 0, printed + errors
+    written = sorted(table.rglob("*.parquet"))
+    assert sorted(Path(row["video"]).name for row in pq.read_table(table).to_pylist()) == [
+        *("a.mp4", "b.mp4", "broken.mp4")
+    ]
+    assert {path.name for path in tmp_path.iterdir()} == {"table", "keyframes"}, "nothing is left"
+
+    less = "0" if most == "1" else "33%"
+    mode = "append" if most == "1" else "overwrite"
+    status, printed, _ = submit(models, *arguments, "--max-failures", less, "--mode", mode)
+    assert status == 3
+    assert f"1 of 3 videos failed, more than --max-failures {less} allows" in printed
+    assert "failed     1 at stage demux, e.g. NotAVideoError: " in printed, "says why"
+    assert sorted(table.rglob("*.parquet")) == written, "neither replaced nor added to"
+    assert {path.name for path in tmp_path.iterdir()} == {"table", "keyframes"}, "nothing is left"
+
+    status, printed, _ = submit(models, *arguments, "--max-failures", most)
+    assert status == 2
+    assert "already exists" in printed, "said before the videos are sampled"
+    assert "videos     3" not in printed
+
+
+@pytest.mark.slow
 def test_a_missing_model_is_said_in_a_sentence(folder, tmp_path):
     status, printed, _ = submit(tmp_path, "--input", folder, "--limit", "1")
     assert status == 1
@@ -185,8 +218,6 @@ def test_a_missing_model_is_said_in_a_sentence(folder, tmp_path):
 
 
 def test_every_parameter_is_an_option_with_its_default(job):
-    from dataclasses import fields
-
     from spark_keyframes import VideoAdaptiveKeyframesSampling
 
     options = job.parse(["--input", "x"])
@@ -196,10 +227,65 @@ def test_every_parameter_is_an_option_with_its_default(job):
     assert (given.fps, given.return_keyframes, given.t2) == (2.0, False, -0.5)
 
 
+def test_every_parameter_has_help():
+    from spark_keyframes import Access, Limits, VideoAdaptiveKeyframesSampling
+    from spark_keyframes.engine.options import HELP, TITLES
+
+    nested = {"limits", "access"}
+    named = [VideoAdaptiveKeyframesSampling, Limits, Access]
+    names = {field.name for parameters in named for field in fields(parameters)} - nested
+    assert names - HELP.keys() == set(), "a parameter without help"
+    assert HELP.keys() - names == set(), "help for no parameter"
+    assert all(HELP.values())
+    assert TITLES.keys() == nested
+
+
+def test_limits_and_access_are_options_too(job):
+    from spark_keyframes import Access, Limits
+
+    given = ["--input", "x", "--max-download-bytes", "2G", "--max-decode-bytes", "1.5g"]
+    given += ["--max-video-seconds", "inf", "--max-frames", "1000", "--no-private-addresses"]
+    given += ["--allowed-schemes", "https", "tos", "--allowed-roots", "/data"]
+    options = job.parse(given)
+    assert options.limits == Limits(
+        max_download_bytes=2 * 2**30,
+        max_decode_bytes=3 * 2**29,
+        max_video_seconds=math.inf,
+        max_frames=1000,
+    )
+    assert options.access == Access(
+        allowed_schemes=("https", "tos"), allowed_roots=("/data",), private_addresses=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("8589934592", 8 * 2**30), ("8G", 8 * 2**30), ("512 MB", 512 * 2**20), ("1.5KiB", 1536)],
+)
+def test_sizes(text, number):
+    from spark_keyframes.engine.options import size
+
+    assert size(text) == number
+
+
+def test_the_help_shows_every_option_with_its_default(job, capsys):
+    with pytest.raises(SystemExit):
+        job.parse(["--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--max-download-bytes SIZE of a video that is not local (8G)" in printed
+    assert "--allowed-schemes NAME [NAME ...]" in printed
+    assert "--private-addresses, --no-private-addresses" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "required: --input"),
+        (["--input", "x", "--max-pixels", "0"], "max_pixels must be at least 1, got 0"),
+        (["--input", "x", "--max-decode-bytes", "4 X"], "a number of bytes such as 8589934592, 8G"),
+        (["--input", "x", "--allowed-hosts"], "expected at least one argument"),
+        (["--input", "x", "--max-failures", "many"], "--max-failures must be a number of videos"),
+        (["--input", "x", "--max-failures", "101%"], "a share up to 100%, got '101%'"),
         (["--input", "x", "--fps", "many"], "invalid float value: 'many'"),
         (["--input", "x", "--limit", "0"], "--limit must be at least 1, got 0"),
         (["--input", "x", "--img-type", ".gif"], "invalid choice: '.gif'"),
