@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spark_keyframes.clip import Clip, load_clip
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.selection import Selector, Survivors, contested, make_selector
-from spark_keyframes.video import Frame, Slots, Source, Video, open_source, open_video
+from spark_keyframes.video import Decoder, Source, make_decoder, open_source
 
 if TYPE_CHECKING:
     import torch
@@ -63,17 +63,18 @@ class KeyframesModule:
             value,
             video_src_type=self.parameters.video_src_type,
             video_format=self.parameters.video_format,
+            access=self.parameters.access,
+            limits=self.parameters.limits,
         )
 
-    def open_video(
-        self, source: Source, *, threads: int = 1, slots: Slots | None = None
-    ) -> AbstractContextManager[Video]:
-        """The video in these bytes, its timeline known; up to `threads` decode it."""
-        return open_video(source.file, format_hint=source.format_hint, threads=threads, slots=slots)
+    def make_decoder(self, threads: int, *, ahead: bool = True) -> Decoder:
+        """What opens and decodes the videos, with so many threads for all of them."""
+        parameters = self.parameters
+        return make_decoder(parameters.decoder, threads, limits=parameters.limits, ahead=ahead)
 
-    def preprocess(self, frame: Frame) -> "torch.Tensor":
-        """The 3×S×S uint8 picture that CLIP sees of a frame. Any thread may call it."""
-        return self.clip.preprocessor.pixels(frame.to_rgb())
+    def preprocess(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
+        """The 3×S×S uint8 picture that CLIP sees of an H×W×3 frame. Any thread may call it."""
+        return self.clip.preprocessor.pixels(rgb)
 
     def predict_step(
         self, pixels: "Sequence[torch.Tensor]", texts: Sequence[str], *, exact: bool = False

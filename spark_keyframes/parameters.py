@@ -11,6 +11,7 @@ from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.selection import SelectorName
 from spark_keyframes.storage import Access
+from spark_keyframes.video import DecoderName
 from spark_keyframes.video.source import VideoSrcType
 
 
@@ -38,6 +39,7 @@ class Parameters:
     rank: int = 0
     video_format: str = "mp4"
     selector: SelectorName = "aks"
+    decoder: DecoderName = "process"
     limits: Limits = Limits()
     access: Access = Access()
 
@@ -52,6 +54,7 @@ class Parameters:
             ("video_src_type", VideoSrcType),
             ("img_type", ImgType),
             ("selector", SelectorName),
+            ("decoder", DecoderName),
         ):
             check_choice(name, getattr(self, name), get_args(choices))
         # numpy's numbers are taken, and made Python's: they go to Spark and into messages.

@@ -60,6 +60,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             alone do not tell.
         selector: "aks", or for comparison "top" (best wherever they are), "bin" (best of each
             equal slice), "uniform" (equal distances, whatever the scores).
+        decoder: "process" decodes in child processes, so that a video that crashes or hangs its
+            codec costs its own row only; "thread" in this process.
         limits: how much one video may take before its row fails: download, pixels, frames,
             seconds, memory; see Limits.
         access: which URLs may be read: schemes, hosts, local folders, private addresses; see

@@ -32,14 +32,19 @@ DOCUMENTED = {
 def test_parameters_and_defaults_are_the_documented_ones():
     signature = inspect.signature(VideoAdaptiveKeyframesSampling)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
-    assert defaults == {**DOCUMENTED, "selector": "aks", "limits": Limits(), "access": Access()}
+    assert defaults == DOCUMENTED | {
+        "selector": "aks",
+        "decoder": "process",
+        "limits": Limits(),
+        "access": Access(),
+    }
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
 
 
 def test_every_parameter_is_described():
     described = inspect.getdoc(VideoAdaptiveKeyframesSampling)
-    for name in [*DOCUMENTED, "selector", "limits", "access"]:
+    for name in [*DOCUMENTED, "selector", "decoder", "limits", "access"]:
         assert f"\n    {name}:" in described
 
 

@@ -23,7 +23,6 @@ from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
-from spark_keyframes.video import Slots
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +86,8 @@ class Pipeline:
         only_cpu = self._threads == 1 and self._device.type == "cpu"
         scorer = _BatchScorer(self._module, by_turns=only_cpu)
         budget = ByteBudget(self._held_bytes)
-        slots = Slots(self._threads)
+        # On one CPU, to decode ahead would only push the batch's data out of its caches.
+        decoder = self._module.make_decoder(self._threads, ahead=not only_cpu)
         tasks: deque[VideoTask] = deque()
         source = iter(requests)
         exhausted = False
@@ -106,8 +106,7 @@ class Pipeline:
                             self._module,
                             scorer,
                             budget,
-                            threads=self._threads,
-                            slots=slots,
+                            decoder,
                             writer=self._writer,
                             row_bytes=self._row_bytes,
                         )
@@ -125,6 +124,7 @@ class Pipeline:
                 scorer.close()
                 for task in tasks:
                     task.cancel()
+                decoder.close()
                 pool.shutdown(wait=True)
                 self._module.teardown()
 

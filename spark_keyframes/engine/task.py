@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +15,7 @@ from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Account, Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
-from spark_keyframes.video import Frame, Slots, Source, Video
+from spark_keyframes.video import Decoder, Picture, Source, Video
 
 if TYPE_CHECKING:
     import torch
@@ -65,9 +65,8 @@ class VideoTask:
         module: KeyframesModule,
         scorer: Scorer,
         budget: ByteBudget,
+        decoder: Decoder,
         *,
-        threads: int,
-        slots: Slots,
         writer: ImageWriter | None = None,
         row_bytes: int | None = None,
     ) -> None:
@@ -80,8 +79,7 @@ class VideoTask:
         self._module = module
         self._scorer = scorer
         self._budget = budget
-        self._threads = threads
-        self._slots = slots
+        self._decoder = decoder
         self._writer = writer
         self._row_bytes = row_bytes
         self._source_name = ""
@@ -92,10 +90,11 @@ class VideoTask:
         self._scores: list[float] = []
         self._confirmed: list[float] = []
         self._wants_images = writer is not None or module.parameters.return_keyframes
-        self._held: dict[int, Frame] = {}
-        """of candidates that can still be selected, where images are wanted"""
+        self._held: dict[int, int] = {}
+        """bytes of candidates that the decoder holds, since they can still be selected"""
         self._held_pixels: dict[int, torch.Tensor] = {}
         """of the same where no images are: CLIP's small pictures, for a second look"""
+        self._video: Video | None = None
         self._survivors: Survivors | None = None
         self._lock = threading.Lock()
         self._scored = threading.Event()
@@ -149,10 +148,8 @@ class VideoTask:
         with self._module.open_source(self.request.video) as source:
             self._source_name = source.name
             self._enter("demux")
-            opening = self._module.open_video(source, threads=self._threads, slots=self._slots)
-            with self._counted(opening) as video:
-                with self._slots.held():
-                    self._submit_candidates(video)
+            with self._counted(source) as video:
+                self._submit_candidates(video)
                 self._wait_for_scores()
                 self._confirm(video)
                 self._enter("select")
@@ -160,16 +157,17 @@ class VideoTask:
                 return self._finish(source, video, chosen)
 
     @contextmanager
-    def _counted(self, opening: AbstractContextManager[Video]) -> Iterator[Video]:
-        """The video, whose frames count when it is closed: only then do its threads rest."""
-        video = None
+    def _counted(self, source: Source) -> Iterator[Video]:
+        """The video, whose frames count when it is closed: only then does its decoder rest."""
+        video = self._video = self._decoder.open(source.file, format_hint=source.format_hint)
         try:
-            with opening as video:
+            with video:
                 yield video
         finally:
-            if video is not None:
-                self.account.frames_decoded = video.frames_decoded
-                self.account.frames_skipped = video.frames_skipped
+            self._video = None
+            self.account.frames_decoded = video.frames_decoded
+            self.account.frames_skipped = video.frames_skipped
+            self.account.decoded_again = video.decoded_again
 
     def _submit_candidates(self, video: Video) -> None:
         fps = self._module.parameters.fps
@@ -177,12 +175,12 @@ class VideoTask:
         if count is not None:
             self._survivors = self._module.survivors(count)
         self._enter("decode")
-        for index, frame in enumerate(video.candidates(fps)):
+        for index, picture in enumerate(video.candidates(fps, hold=self._wants_images)):
             self._enter("preprocess")
-            pixels = self._module.preprocess(frame)
-            self._frame_ids.append(frame.frame_id)
-            self._timestamps.append(frame.timestamp)
-            self._hold(index, frame, pixels)
+            pixels = self._module.preprocess(picture.rgb)
+            self._frame_ids.append(picture.frame_id)
+            self._timestamps.append(picture.timestamp)
+            self._hold(index, picture, pixels)
             with self._waiting():
                 self._scorer.submit(self, pixels)
             self._enter("decode")
@@ -199,19 +197,26 @@ class VideoTask:
         if self._cancelled:
             raise CancelledError
 
-    def _hold(self, index: int, frame: Frame, pixels: "torch.Tensor") -> None:
+    def _hold(self, index: int, picture: Picture, pixels: "torch.Tensor") -> None:
         # What does not fit is decoded again if it is selected.
-        if self._budget.take(frame.nbytes if self._wants_images else pixels.nbytes):
-            with self._lock:
-                if self._wants_images:
-                    self._held[index] = frame
-                else:
-                    self._held_pixels[index] = pixels
+        fits = self._budget.take(picture.nbytes if self._wants_images else pixels.nbytes)
+        with self._lock:
+            if fits and self._wants_images:
+                self._held[index] = picture.nbytes
+            elif fits:
+                self._held_pixels[index] = pixels
+            elif self._video is not None:
+                self._video.forget([picture.frame_id])
 
     def _forget(self, index: int) -> None:
-        for held in (self._held.pop(index, None), self._held_pixels.pop(index, None)):
-            if held is not None:
-                self._budget.give_back(held.nbytes)
+        size = self._held.pop(index, None)
+        if size is not None:
+            self._budget.give_back(size)
+            if self._video is not None:
+                self._video.forget([self._frame_ids[index]])
+        pixels = self._held_pixels.pop(index, None)
+        if pixels is not None:
+            self._budget.give_back(pixels.nbytes)
 
     def _wait_for_scores(self) -> None:
         with self._lock:
@@ -229,9 +234,10 @@ class VideoTask:
             return
         self._enter("preprocess")
         held = self._held_pixels
-        frames = self._full_size(video, [index for index in doubtful if index not in held])
+        missing = [index for index in doubtful if index not in held]
+        pictures = self._pictures(video, missing)
         pixels = [
-            held[index] if index in held else self._module.preprocess(next(frames))
+            held[index] if index in held else self._module.preprocess(next(pictures).rgb)
             for index in doubtful
         ]
         with self._waiting():
@@ -251,14 +257,12 @@ class VideoTask:
         keep = self._module.parameters.return_keyframes
         self._enter("encode")
         with self._writer.begin(source) if self._writer else nullcontext() as upload:
-            for frame in self._full_size(video, chosen) if keep or upload else ():
+            for picture in self._pictures(video, chosen) if keep or upload else ():
                 if keep:
-                    self._check_row(len(chosen), frame)
-                rgb = frame.to_rgb()
-                if keep:
-                    images.append(rgb)
+                    self._check_row(len(chosen), picture.rgb)
+                    images.append(picture.rgb.copy())
                 if upload:
-                    upload.add(frame.frame_id, rgb)
+                    upload.add(picture.frame_id, picture.rgb)
             if upload:
                 self._enter("upload")
                 tos_paths = upload.finish()
@@ -275,26 +279,22 @@ class VideoTask:
             text=self.request.text or "",
         )
 
-    def _full_size(self, video: Video, chosen: list[int]) -> Iterator[Frame]:
-        """The candidates `chosen`, in order: those held, and the others decoded once more."""
-        missing = [self._frame_ids[index] for index in chosen if index not in self._held]
-        self.account.decoded_again += len(missing)
-        again = video.frames(missing) if missing else iter(())
+    def _pictures(self, video: Video, chosen: list[int]) -> Iterator[Picture]:
+        """The candidates `chosen`, in order; to decode them once more counts as decoding."""
+        pictures = video.pictures([self._frame_ids[index] for index in chosen])
+        stage = self._stage
         for index in chosen:
-            if index in self._held:
-                yield self._held[index]
-            else:
-                stage = self._stage
+            if index not in self._held:
                 self._enter("decode")
-                frame = next(again)
-                self._enter(stage)
-                yield frame
+            picture = next(pictures)
+            self._enter(stage)
+            yield picture
 
-    def _check_row(self, count: int, frame: Frame) -> None:
-        size = count * frame.height * frame.width * 3
+    def _check_row(self, count: int, rgb: Pixels) -> None:
+        size, (height, width, _) = count * rgb.nbytes, rgb.shape
         if self._row_bytes is not None and size > self._row_bytes:
             raise RowTooLargeError(
-                f"{count} images of {frame.width}×{frame.height} pixels take "
+                f"{count} images of {width}×{height} pixels take "
                 f"{size / 2**30:.1f} GiB as arrays, more than the {self._row_bytes / 2**30:.0f} "
                 "GiB that a row may hold; use return_keyframes=False with output_tos_dir, or a "
                 "smaller max_num_frames"

@@ -5,24 +5,44 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from typing import Literal
 
-from spark_keyframes.video.base import Video
+from spark_keyframes.limits import Limits
+from spark_keyframes.video.base import Decoder, Picture, Video
 from spark_keyframes.video.decoder import open_video
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.slots import Slots
+from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.source import Source, open_source
+from spark_keyframes.video.threads import ThreadDecoder
 from spark_keyframes.video.timeline import Timeline, exact_fps
 
 __all__ = [
+    "Decoder",
+    "DecoderName",
     "Frame",
-    "Slots",
+    "Picture",
     "Source",
     "Timeline",
     "Video",
     "candidate_frames",
+    "make_decoder",
     "open_source",
     "open_video",
 ]
+
+DecoderName = Literal["process", "thread"]
+
+
+def make_decoder(
+    name: DecoderName, threads: int, *, limits: Limits = Limits(), ahead: bool = True
+) -> Decoder:
+    """A decoder with so many threads for all its videos.
+
+    Without `ahead`, no picture is decoded by a process while the one before it is looked at.
+    """
+    if name == "thread":
+        return ThreadDecoder(threads, limits=limits)
+    return ProcessDecoder(threads, limits=limits, ahead=ahead)
 
 
 def candidate_frames(

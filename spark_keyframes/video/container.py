@@ -15,13 +15,10 @@ from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import DecodeError, NotAVideoError, NoVideoStreamError
+from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError, NoVideoStreamError
+from spark_keyframes.limits import Limits
 
 _log = logging.getLogger(__name__)
-
-MAX_PIXELS = 8192 * 4352
-"""Largest picture that is decoded: a little over 8K, 54 MB as 4:2:0. A crafted header of a few
-bytes may promise a picture of gigabytes."""
 
 # Demuxers which read one file and open nothing else. Playlists (hls, dash, concat), session
 # descriptions (sdp, rtsp) and numbered images (image2) would open what the "video" names.
@@ -110,6 +107,7 @@ class Opened:
             # An empty packet in the middle would tell the decoder that the video ends.
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.FFmpegError as error:
+            check_memory(error)
             _log.info("the container is damaged: %s", error)
         except IndexError:
             # PyAV stumbles at the end, after all packets, where a stream turned up on the way.
@@ -119,29 +117,40 @@ class Opened:
 
 
 @contextmanager
-def open_container(file: BinaryIO, format_hint: str | None = None) -> Iterator[Opened]:
+def open_container(
+    file: BinaryIO, format_hint: str | None = None, *, limits: Limits = Limits()
+) -> Iterator[Opened]:
     """Open a video from the start of `file`.
 
     The format is detected from the content; `format_hint` ("mp4", "mkv", …) is tried only where
-    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError`, `DecodeError`, and
-    what reading the file raises.
+    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError`, `DecodeError`,
+    `LimitError`, and what reading the file raises.
     """
-    container, reader = _open(file, format_hint)
+    container, reader = _open(file, format_hint, limits)
     with container:
         if reader.error is not None:
             raise reader.error
-        stream = _video_stream(container)
+        stream = _video_stream(container, limits)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
         yield Opened(container, stream, reader)
 
 
-def prepare_codec(codec: VideoCodecContext, *, strict: bool) -> None:
+def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> None:
     """Set up a codec context before its first use; strict: damage is an error, not concealed."""
     # The limit must also be here: the option given when opening only reaches the probing.
-    codec.options = {"max_pixels": str(MAX_PIXELS)} | ({"err_detect": "explode"} if strict else {})
+    codec.options = _options(limits) | ({"err_detect": "explode"} if strict else {})
     codec.thread_count = 1
+
+
+def check_memory(error: Exception) -> None:
+    """Raise `LimitError` if this is no damage of the video but a lack of memory."""
+    if isinstance(error, MemoryError):
+        raise LimitError(
+            "decoding the video takes more memory than there is, or than max_decode_bytes of "
+            "limits allows; raise it, or scale the video down"
+        ) from error
 
 
 def new_codec(stream: VideoStream) -> VideoCodecContext | None:
@@ -162,23 +171,33 @@ def new_codec(stream: VideoStream) -> VideoCodecContext | None:
     return codec
 
 
-def _open(file: BinaryIO, format_hint: str | None) -> tuple[InputContainer, _Reader]:
+def _options(limits: Limits) -> dict[str, str]:
+    # FFmpeg's option is an int32, and larger pictures are refused in any case.
+    return {"max_pixels": str(min(limits.max_pixels, 2**31 - 1))}
+
+
+def _open(
+    file: BinaryIO, format_hint: str | None, limits: Limits
+) -> tuple[InputContainer, _Reader]:
     try:
-        return _try_open(file, None)
+        return _try_open(file, None, limits)
     except av.error.FFmpegError as error:
+        check_memory(error)
         first_error = error
     hint = format_hint.lower().lstrip(".") if format_hint else ""
     hint = _FORMAT_OF_EXTENSION.get(hint, hint)
     # Only where detection found nothing: what was detected as a forbidden format stays forbidden.
     if isinstance(first_error, av.error.InvalidDataError) and hint in _VIDEO_FORMATS.split(","):
         try:
-            return _try_open(file, hint)
+            return _try_open(file, hint, limits)
         except av.error.FFmpegError:
             pass
     raise NotAVideoError(_what_it_is(file)) from first_error
 
 
-def _try_open(file: BinaryIO, container_format: str | None) -> tuple[InputContainer, _Reader]:
+def _try_open(
+    file: BinaryIO, container_format: str | None, limits: Limits
+) -> tuple[InputContainer, _Reader]:
     file.seek(0)
     reader = _Reader(file)
     try:
@@ -186,7 +205,7 @@ def _try_open(file: BinaryIO, container_format: str | None) -> tuple[InputContai
             reader,
             "r",
             format=container_format,
-            options={"max_pixels": str(MAX_PIXELS)},
+            options=_options(limits),
             container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
             metadata_errors="replace",
             buffer_size=_BUFFER_SIZE,
@@ -198,7 +217,7 @@ def _try_open(file: BinaryIO, container_format: str | None) -> tuple[InputContai
     return container, reader
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
+def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
     not_a_video = Disposition.attached_pic | Disposition.timed_thumbnails
     streams = [s for s in container.streams.video if not s.disposition & not_a_video]
     if not streams:
@@ -215,10 +234,10 @@ def _video_stream(container: InputContainer) -> VideoStream:
             "the video's codec is unknown to this FFmpeg; convert it to H.264, for example with "
             "ffmpeg -i in -c:v libx264 out.mp4"
         )
-    if codec.width * codec.height > MAX_PIXELS:
-        raise DecodeError(
-            f"the picture is too large: {codec.width}×{codec.height}, the limit is {MAX_PIXELS} "
-            "pixels (8K); scale the video down"
+    if codec.width * codec.height > limits.max_pixels:
+        raise LimitError(
+            f"the picture is too large: {codec.width}×{codec.height}, max_pixels of limits is "
+            f"{limits.max_pixels}; raise it, or scale the video down"
         )
     return stream
 

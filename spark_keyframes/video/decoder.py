@@ -14,10 +14,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
-from spark_keyframes.video.base import Video
+from spark_keyframes.limits import Limits
 from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.container import (
-    MAX_PIXELS,
     Opened,
     new_codec,
     open_container,
@@ -41,7 +40,8 @@ def open_video(
     format_hint: str | None = None,
     threads: int = 1,
     slots: Slots | None = None,
-) -> Video:
+    limits: Limits = Limits(),
+) -> AvVideo:
     """Open a video from a seekable file of bytes and read its timeline; decodes nothing yet.
 
     `format_hint` ("mp4") is tried where the content alone does not tell the format.
@@ -52,9 +52,9 @@ def open_video(
     the threads but the first are only as many as these have room for.
 
     Raises `ParameterError` unless threads ≥ 1, `NotAVideoError`, `NoVideoStreamError`,
-    `NoFramesError` or `DecodeError`.
+    `NoFramesError`, `DecodeError` or `LimitError`.
     """
-    return AvVideo(file, format_hint=format_hint, threads=threads, slots=slots)
+    return AvVideo(file, format_hint=format_hint, threads=threads, slots=slots, limits=limits)
 
 
 class AvVideo(Closing):
@@ -67,6 +67,7 @@ class AvVideo(Closing):
         format_hint: str | None = None,
         threads: int = 1,
         slots: Slots | None = None,
+        limits: Limits = Limits(),
     ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
@@ -74,12 +75,13 @@ class AvVideo(Closing):
         self._format_hint = format_hint
         self._threads = threads
         self._slots = slots
+        self._limits = limits
         self._pool: RunPool | None = None
         self._resources = ExitStack()
         self._turn = 0
         try:
             self._opened = self._open()
-            self._table = read_packets(self._opened)
+            self._table = read_packets(self._opened, limits)
             self.counters = Counters(self._table.timeline)
             """What decoding took so far."""
         except BaseException:
@@ -158,7 +160,8 @@ class AvVideo(Closing):
 
     def _open(self) -> Opened:
         self._resources.close()
-        return self._resources.enter_context(open_container(self._file, self._format_hint))
+        opening = open_container(self._file, self._format_hint, limits=self._limits)
+        return self._resources.enter_context(opening)
 
     def _begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
         """A codec context and all packets from the first; strict: damage is an error."""
@@ -170,7 +173,7 @@ class AvVideo(Closing):
             self._opened = self._open()
             codec = self._opened.stream.codec_context
         if not codec.is_open:
-            prepare_codec(codec, strict=strict)
+            prepare_codec(codec, strict=strict, limits=self._limits)
         return codec, self._opened.packets() if kept is None else kept
 
     def _begin_turn(self) -> int:
@@ -225,7 +228,7 @@ class AvVideo(Closing):
     def _codecs(self) -> Iterator[VideoCodecContext]:
         """Codec contexts of this stream, without end; none where more than one cannot be had."""
         while (codec := new_codec(self._opened.stream)) is not None:
-            prepare_codec(codec, strict=True)
+            prepare_codec(codec, strict=True, limits=self._limits)
             yield codec
 
     def _recover(
@@ -300,7 +303,7 @@ class AvVideo(Closing):
             return NoFramesError(f"none of the video's {count} packets gave a frame to show")
         return DecodeError(
             f"none of the video's {count} packets could be decoded: they are damaged, or the "
-            f"picture is larger than the limit of {MAX_PIXELS} pixels (8K)"
+            f"picture is larger than the {self._limits.max_pixels} of max_pixels in limits"
         )
 
     def _clock(self) -> Clock:

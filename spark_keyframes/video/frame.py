@@ -12,6 +12,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from spark_keyframes.errors import DecodeError
+from spark_keyframes.video.container import check_memory
 
 _HD_LINES = 720
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
@@ -49,8 +50,8 @@ class Frame:
     def _is_turned(self) -> bool:
         return self._matrix is not None and self._matrix[0] == 0
 
-    def to_rgb(self) -> NDArray[np.uint8]:
-        """The upright picture at full size: H×W×3, uint8, RGB, C-contiguous.
+    def to_rgb(self, *, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """The upright picture at full size: H×W×3, uint8, RGB, C-contiguous; in `out` if given.
 
         Matrix and range are the video's own; untagged video is BT.709 from 720 lines, BT.601
         below. Pixels are not made square. Raises `DecodeError`.
@@ -65,12 +66,16 @@ class Frame:
                 threads=1,
             )
         except (av.error.FFmpegError, ValueError) as error:
+            check_memory(error)
             raise DecodeError(
                 f"cannot convert frame {self.frame_id} ({picture.format.name}) to RGB: {error}"
             ) from error
         image = cast("NDArray[np.uint8]", rgb.to_ndarray())
         if self._matrix is not None:
             image = _upright(image, self._matrix)
+        if out is not None:
+            np.copyto(out, image)
+            return out
         # PyAV gives a view with padded rows where the width asks for it.
         return np.ascontiguousarray(image)
 

@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.container import check_memory
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
 
@@ -134,4 +135,5 @@ def _pictures(
             yield codec.decode(packet)
         yield codec.decode(None)
     except av.error.FFmpegError as error:
+        check_memory(error)
         raise RunFailed(str(error)) from error

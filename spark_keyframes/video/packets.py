@@ -12,6 +12,8 @@ from itertools import pairwise
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from spark_keyframes.errors import LimitError
+from spark_keyframes.limits import Limits
 from spark_keyframes.video.bitstream import (
     PacketFacts,
     h264_may_have_fields,
@@ -19,7 +21,7 @@ from spark_keyframes.video.bitstream import (
     length_size_of,
 )
 from spark_keyframes.video.container import Opened
-from spark_keyframes.video.timeline import Timeline, end_of
+from spark_keyframes.video.timeline import DEFAULT_RATE, Timeline, end_of
 
 # Codecs where decoding may start at a keyframe and each packet is known to yield one frame or
 # none. All others are decoded in sequence.
@@ -72,8 +74,8 @@ class PacketTable:
         return bisect_right(self.gop_starts, index) - 1
 
 
-def read_packets(opened: Opened) -> PacketTable:
-    """Read all packets of the video stream, without decoding any."""
+def read_packets(opened: Opened, limits: Limits = Limits()) -> PacketTable:
+    """Read all packets of the video stream, without decoding any; `LimitError` if too many."""
     stream = opened.stream
     codec = stream.codec_context
     name = codec.name
@@ -114,9 +116,31 @@ def read_packets(opened: Opened) -> PacketTable:
             (_RANDOM_ACCESS if facts.is_random_access else 0) | (_SHOWN if is_shown else 0)
         )
         durations.append(packet.duration or 0)
+        if len(durations) > limits.max_frames:
+            raise LimitError(
+                f"the video has more than {limits.max_frames} frames, which is max_frames of "
+                "limits; raise it, or cut the video into parts",
+                stage="demux",
+            )
     _keep_lower_layers(table, layers)
     _build_timeline(table, durations, stream, doubts)
+    _check_length(table, stream, limits)
     return table
+
+
+def _check_length(table: PacketTable, stream: VideoStream, limits: Limits) -> None:
+    timeline = table.timeline
+    if timeline is not None:
+        seconds = float((timeline.end - timeline.pts[0]) * timeline.time_base)
+    else:
+        # Timestamps that are not trusted say nothing about the length either.
+        seconds = float(len(table) / (stream.average_rate or stream.guessed_rate or DEFAULT_RATE))
+    if seconds > limits.max_video_seconds:
+        raise LimitError(
+            f"the video plays for {seconds:.0f} s, max_video_seconds of limits is "
+            f"{limits.max_video_seconds:g}; raise it, or cut the video into parts",
+            stage="demux",
+        )
 
 
 def _doubts_about_stream(stream: VideoStream) -> list[str]:

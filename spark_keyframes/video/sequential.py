@@ -11,9 +11,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.container import check_memory
 from spark_keyframes.video.counters import Counters
-
-_DEFAULT_RATE = Fraction(25)  # what FFmpeg assumes of raw streams, too
+from spark_keyframes.video.timeline import DEFAULT_RATE
 
 
 def decode_all(
@@ -26,7 +26,8 @@ def decode_all(
         counters.decoded += packet is not None
         try:
             pictures = codec.decode(packet)
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            check_memory(error)
             counters.failed += 1
             continue
         counters.take(pictures)
@@ -41,7 +42,7 @@ class Clock:
 
     def __init__(self, stream: VideoStream, *, trust_pts: bool) -> None:
         self.time_base = stream.time_base or Fraction(1, 1_000_000)
-        rate = stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+        rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         self._step = 1 / (rate * self.time_base)
         self._jump = 1 / self.time_base
         self._trust_pts = trust_pts

@@ -15,14 +15,15 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self._free = count
+        self._count = count
+        self._taken = 0
         self._lock = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Count one thread meanwhile, whether a slot is free or not."""
         with self._lock:
-            self._free -= 1
+            self._add(1)
         try:
             yield
         finally:
@@ -33,15 +34,22 @@ class Slots:
         with self._lock:
             if self._free <= 0:
                 return False
-            self._free -= 1
+            self._add(1)
             return True
 
     def leave(self) -> None:
         """Give a slot back."""
         with self._lock:
-            self._free += 1
+            self._add(-1)
 
     @property
     def are_short(self) -> bool:
         """Whether there are more threads than slots: a further one should end."""
         return self._free < 0
+
+    @property
+    def _free(self) -> int:
+        return self._count - self._taken
+
+    def _add(self, change: int) -> None:
+        self._taken += change

@@ -20,6 +20,9 @@ from fractions import Fraction
 
 from spark_keyframes.errors import ParameterError
 
+DEFAULT_RATE = Fraction(25)
+"""Frames per second where nothing tells: what FFmpeg assumes of raw streams, too."""
+
 _LARGEST_DENOMINATOR = 1_000_000
 
 

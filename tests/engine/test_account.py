@@ -12,7 +12,9 @@ from spark_keyframes.engine.account import account_cell, account_lines, account_
 from spark_keyframes.errors import STAGES
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure
-from spark_keyframes.video import open_source, open_video
+from spark_keyframes.video import open_source
+from spark_keyframes.video.decoder import open_video
+from tests.video.clips import number_in
 
 FPS, SCORED = 5, {"a": 18, "b": 10, "c": 6}
 FRAMES = {"a": 90, "b": 50, "c": 30}
@@ -63,11 +65,11 @@ def test_frames_decoded_again_count_again(plain, clips, tmp_path):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_failure_says_what_it_took_until_then(plain, clips, threads):
     class Broken(KeyframesModule):
-        def preprocess(self, frame):
-            if frame.frame_id == 20:
+        def preprocess(self, rgb):
+            if number_in(rgb) == 20:
                 time.sleep(0.02)
                 raise ValueError("boom")
-            return super().preprocess(frame)
+            return super().preprocess(rgb)
 
     failure = outcome_of(Broken(plain), clips[0], threads=threads)
     assert isinstance(failure, Failure)

@@ -183,10 +183,10 @@ def test_a_failure_costs_its_own_row_only(module, clips, tmp_path):
 
 def test_an_error_that_nobody_foresaw_is_a_failure_with_its_stage(module, clips, caplog):
     class Broken(Watched):
-        def preprocess(self, frame):
-            if frame.frame_id > 20:
+        def preprocess(self, rgb):
+            if number_in(rgb) > 20:
                 raise ZeroDivisionError("boom")
-            return super().preprocess(frame)
+            return super().preprocess(rgb)
 
     broken = Broken(module().parameters)
     failure, good = run(broken, [clips[0], clips[2].with_name("none.mp4")])
@@ -393,7 +393,8 @@ def test_one_video_alone_is_decoded_by_all_threads(module, monkeypatch, tmp_path
         return decode_run(*args)
 
     monkeypatch.setattr(pool, "decode_run", decode_when_three_are_there)
-    [outcome] = run(module(fps=25.0), [path], threads=3, workers=4)
+    threaded = module(fps=25.0, decoder="thread")
+    [outcome] = run(threaded, [path], threads=3, workers=4)
     assert isinstance(outcome, Keyframes), outcome
     assert len(outcome.candidates.frame_ids) == 60
 
@@ -407,9 +408,9 @@ def test_one_cpu_decodes_during_a_batch_only_if_that_is_on_a_gpu(module, clips, 
         def setup(self, device):
             super().setup(CPU)
 
-        def preprocess(self, frame):
+        def preprocess(self, rgb):
             self.preprocessed += 1
-            return super().preprocess(frame)
+            return super().preprocess(rgb)
 
         def predict_step(self, pixels, texts, *, exact=False):
             if self.grown is None:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_keyframes.errors import DecodeError, ParameterError
+from spark_keyframes.errors import DecodeError, LimitError, ParameterError
+from spark_keyframes.limits import Limits
 from spark_keyframes.video.decoder import AvVideo
 from spark_keyframes.video.frame import Frame
 
@@ -30,8 +31,8 @@ both_ways = pytest.mark.parametrize("threads", [1, 3])
 """GOP after GOP, and three at the same time."""
 
 
-def open_bytes(data: bytes, threads: int = 1) -> AvVideo:
-    return AvVideo(io.BytesIO(data), threads=threads)
+def open_bytes(data: bytes, threads: int = 1, limits: Limits = Limits()) -> AvVideo:
+    return AvVideo(io.BytesIO(data), threads=threads, limits=limits)
 
 
 @functools.cache
@@ -245,11 +246,11 @@ def test_frames_are_freed_as_soon_as_they_are_let_go(name: str, threads: int) ->
 
 
 @both_ways
-def test_too_large_pictures_are_refused(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
-    monkeypatch.setattr("spark_keyframes.video.container.MAX_PIXELS", 50 * 50)
+def test_too_large_pictures_are_refused(threads: int) -> None:
+    limits = Limits(max_pixels=50 * 50)
     for name in ("h264 mp4", "h264 raw", "vp9 webm"):
-        with pytest.raises(DecodeError, match=r"2500|decoded"):
-            list(open_bytes(clip_named(name), threads).candidates(1.0))
+        with pytest.raises((LimitError, DecodeError), match=r"2500|decoded"):
+            list(open_bytes(clip_named(name), threads, limits).candidates(1.0))
 
 
 @both_ways

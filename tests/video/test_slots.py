@@ -6,8 +6,9 @@ import io
 
 import pytest
 
-from spark_keyframes.video import Slots, pool
+from spark_keyframes.video import pool
 from spark_keyframes.video.decoder import AvVideo
+from spark_keyframes.video.slots import Slots
 
 from .test_pool import FRAMES, decoders, every_frame, many_gops, no_room, no_thread_stays, until
 
