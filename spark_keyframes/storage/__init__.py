@@ -2,18 +2,21 @@
 
 from typing import BinaryIO
 
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, storage_of
 
 __all__ = ["Access", "check_writable", "open_url", "redact_url", "write_url"]
 
 
-def open_url(url: str) -> BinaryIO:
+def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) -> BinaryIO:
     """Open a video for reading.
 
     Args:
         url: a plain local path, file://, http(s)://, tos://bucket/key, or any other scheme that
             fsspec serves where it is installed.
+        access: where it may lead, by redirects and symbolic links too.
+        limits: how much a download may take: bytes, seconds, and how slow it may be.
 
     Returns:
         A seekable, read-only binary file at position 0. What is not local is downloaded to a
@@ -25,9 +28,12 @@ def open_url(url: str) -> BinaryIO:
         HttpStatusError: a web server answered with another status than success.
         CredentialsError: credentials for the storage are missing or were refused.
         UnsupportedSchemeError: nothing here serves this scheme.
+        AccessError: it leads to where `access` does not allow.
+        LimitError: the download exceeds one of `limits`.
         SourceReadError: anything else that kept the bytes from being read whole.
     """
-    return storage_of(url).open_url(url)
+    access.check_url(url)
+    return storage_of(url).open_url(url, access=access, limits=limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:

@@ -8,9 +8,13 @@ import re
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from spark_keyframes.errors import SourceReadError
+from spark_keyframes.limits import Limits
+
+if TYPE_CHECKING:
+    from spark_keyframes.storage.access import Access
 
 ATTEMPTS = 4  # of one transfer, the first included: waits of about 0.5, 1 and 2 s between them
 
@@ -19,6 +23,7 @@ ATTEMPTS = 4  # of one transfer, the first included: waits of about 0.5, 1 and 2
 _MODULES = {
     "": "local",  # a plain path
     "file": "local",
+    "local": "local",  # fsspec's name for it
     "http": "http",
     "https": "http",
     "tos": "tos",
@@ -32,8 +37,8 @@ _LONGEST_SHOWN = 500  # characters: base64 passed where a URL was due should not
 class Storage(Protocol):
     """One way to reach bytes by URL; a module with these three functions is one."""
 
-    def open_url(self, url: str) -> BinaryIO:
-        """Open for reading, see `spark_keyframes.storage.open_url`."""
+    def open_url(self, url: str, *, access: "Access", limits: Limits) -> BinaryIO:
+        """Open for reading, see `spark_keyframes.storage.open_url`; the URL itself is checked."""
         ...
 
     def write_url(self, url: str, data: bytes, *, content_type: str) -> None:
@@ -52,6 +57,11 @@ def scheme_of(url: str) -> str:
     """
     match = _SCHEME.match(url)
     return (match[1] or match[2]).lower() if match else ""
+
+
+def is_local(url: str) -> bool:
+    """Tell whether this is a plain path or a URL of this machine's files."""
+    return _MODULES.get(scheme_of(url)) == "local"
 
 
 def storage_of(url: str) -> Storage:

@@ -1,27 +1,42 @@
 """Any other scheme (s3, gs, hdfs, …) through fsspec, where the package that serves it is installed.
 
 Credentials and addresses are those that the scheme's own package reads from the environment.
+
+A URL is one file of one file system. fsspec itself would also open chains of them, such as
+`zip://a.mp4::file:///b.zip`, and so get around whatever is said about schemes and folders.
 """
 
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import Any, BinaryIO
 
 from spark_keyframes.errors import (
+    KeyframesError,
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
     UnsupportedSchemeError,
 )
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import download, redact_url, scheme_of
+from spark_keyframes.storage.meter import Meter
+from spark_keyframes.storage.ranged import fill
 
 _BLOCK = 1 << 20
 
+# File systems inside of others, or of this machine, whatever the rest of the URL says.
+_NESTED = {
+    "async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "dvc",
+    "filecache", "generic", "git", "libarchive", "reference", "simplecache", "tar", "zip",
+}  # fmt: skip
 
-def open_url(url: str) -> BinaryIO:
-    """Download the whole file."""
+
+def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+    """Download the whole file; a wait for it ends with the wait that its package allows."""
     _check_installed(url, stage="open")
-    return download(url, lambda file: _fetch(url, file))
+    meter = Meter(url, limits)
+    return download(url, lambda file: fill(file, _blocks(url, meter), meter))
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -31,10 +46,8 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     a part of the file, and the task that takes its place writes it anew.
     """
     _check_installed(url, stage="upload")
-    import fsspec
-
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
+        filesystem, path = _file_system(url)
         try:
             filesystem.pipe_file(path, data)
         except FileNotFoundError:
@@ -56,19 +69,29 @@ def check_writable(output_dir: str) -> None:
         )
 
 
-def _fetch(url: str, file: IO[bytes]) -> None:
-    for block in _blocks(url):
-        file.write(block)
-
-
-def _blocks(url: str) -> Iterator[bytes]:
+def _file_system(url: str) -> tuple[Any, str]:
+    """The one that the scheme names, and the path in it."""
     import fsspec
 
+    kind = fsspec.get_filesystem_class(scheme_of(url))
+    return kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
+
+
+def _blocks(url: str, meter: Meter) -> Iterator[bytes]:
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
+        filesystem, path = _file_system(url)
+        size = filesystem.info(path).get("size")
+        meter.check_size(size if isinstance(size, int) else None)
         with filesystem.open(path, "rb") as source:
-            while block := source.read(_BLOCK):
+            while True:
+                with meter.waiting():
+                    block = source.read(_BLOCK)
+                meter.received(len(block))
+                if not block:
+                    return
                 yield block
+    except KeyframesError:
+        raise
     except FileNotFoundError:
         raise SourceNotFoundError(f"no object {redact_url(url)}; check the address") from None
     except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own
@@ -86,6 +109,12 @@ def _message(error: Exception, url: str, doing: str) -> str:
 
 def _check_installed(url: str, *, stage: str) -> None:
     scheme = scheme_of(url)
+    if scheme in _NESTED:
+        raise UnsupportedSchemeError(
+            f"{scheme}:// is a file system inside of another, got {redact_url(url)}; give the URL "
+            "of the file itself",
+            stage=stage,
+        )
     try:
         import fsspec
     except ImportError:

@@ -1,34 +1,45 @@
 """Downloads over http:// and https://."""
 
 import gzip
+import io
 import re
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
 from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
+from spark_keyframes.errors import (
+    AccessError,
+    HttpStatusError,
+    SourceReadError,
+    UnsupportedSchemeError,
+)
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import interrupt
+from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
 from spark_keyframes.storage.ranged import open_remote
-from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part
+from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, retry_after
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
-_LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
 _CONNECTIONS = 8  # that may be kept open for one file; more than are used
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+# Longer numbers are no sizes, and Python refuses to read them where they are very long.
+_SIZE = re.compile(r"[0-9]{1,19}")
+_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 
 
-def open_url(url: str) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open for reading, see `open_remote`; a lost connection or a cut body is tried again."""
-    return open_remote(_Object(url))
+    return open_remote(_Object(url, access), limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -66,10 +77,10 @@ _TRANSIENT = (
 class _Object:
     """A file behind a URL; see `Remote`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: Access) -> None:
         self.url = url
         self._session = _Session()
-        interrupt.mount(self._session, _CONNECTIONS)
+        interrupt.mount(self._session, _CONNECTIONS, access)
 
     def get(self, start: int, stop: int | None, version: str = "") -> Answer:
         # Videos do not compress; without this the length of the body would say nothing.
@@ -101,9 +112,8 @@ class _Object:
         if status == requests.codes.too_many_requests or status >= 500:
             raise Interrupted(
                 lambda attempts: _status_error(self.url, status, attempts=attempts),
-                wait=_retry_after(response),
+                wait=retry_after(response.headers.get("Retry-After", "")),
             )
-        encoding = response.headers.get("Content-Encoding", "").strip().lower()
         part = None
         if status == requests.codes.partial_content and stop is not None:
             part = _part(response, start, stop)
@@ -118,10 +128,10 @@ class _Object:
         if version and (part is None or part.version != version):
             raise self._changed()
         return Answer(
-            blocks=_body(self.url, response),
+            blocks=_unpacked(self.url, response, _body(self.url, response)),
             close=response.close,
             part=part,
-            finish=lambda file: _decode(self.url, file, encoding),
+            length=_length(response),
         )
 
     def _changed(self) -> SourceReadError:
@@ -136,8 +146,9 @@ def _part(response: requests.Response, start: int, stop: int) -> Part | None:
     if not match:
         return None
     first, last, total = map(int, match.groups())
-    length = response.headers.get("Content-Length", "")
-    if first != start or last + 1 != min(stop, total) or length not in ("", str(last + 1 - first)):
+    if first != start or last + 1 != min(stop, total):
+        return None
+    if _length(response) not in (None, last + 1 - first):
         return None
     tag = response.headers.get("ETag", "").strip()
     # A weak one, W/"…", may stay the same where bytes differ. What is compressed, though nobody
@@ -146,15 +157,22 @@ def _part(response: requests.Response, start: int, stop: int) -> Part | None:
     return Part(start, last + 1, total, tag if tag.startswith('"') and is_plain else "")
 
 
+def _length(response: requests.Response) -> int | None:
+    """Bytes of the body as it comes over the line, where they are announced."""
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return None
+    value = response.headers.get("Content-Length", "").strip()
+    return int(value) if _SIZE.fullmatch(value) else None
+
+
 def _body(url: str, response: requests.Response) -> Iterator[bytes]:
     with _translated(url):
-        expected = response.headers.get("Content-Length", "")
+        expected = _length(response)
         received = 0
         while block := response.raw.read(BLOCK, decode_content=False):
             yield block
             received += len(block)
-        chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
-        if expected.isdigit() and not chunked and received != int(expected):
+        if expected not in (None, received):
             raise _CutShortError(f"received {received} of {expected} bytes")
 
 
@@ -163,6 +181,9 @@ def _translated(url: str) -> Iterator[None]:
     """Turn the errors of requests into `Interrupted` and this package's."""
     try:
         yield
+    except AccessError as error:
+        # It names where a redirect leads.
+        raise AccessError(f"{redact_url(url)} is not read: {error}") from None
     except _TRANSIENT as error:
         reason = _reason(error)
 
@@ -188,33 +209,51 @@ def _worth_another(error: Exception) -> bool:
     return not isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidProxyURL)
 
 
-def _decode(url: str, file: IO[bytes], encoding: str) -> None:
+def _unpacked(url: str, response: requests.Response, blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Undo a compression that was not asked for."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding in ("", "identity"):
+        yield from blocks
         return
-    file.seek(0)
-    is_gzip = file.read(2) == b"\x1f\x8b"
-    if encoding in ("gzip", "x-gzip"):
-        if not is_gzip:
-            return  # labelled so and not compressed: a common mistake of object storages' metadata
-        with tempfile.TemporaryFile() as plain:
-            file.seek(0)
-            try:
-                with gzip.GzipFile(fileobj=file) as packed:
-                    shutil.copyfileobj(packed, plain, BLOCK)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise SourceReadError(
-                    f"{redact_url(url)} came gzip-compressed and broken: {error}"
-                ) from None
-            file.seek(0)
-            file.truncate()
-            plain.seek(0)
-            shutil.copyfileobj(plain, file, BLOCK)
+    if encoding not in ("gzip", "x-gzip"):
+        raise SourceReadError(
+            f"{redact_url(url)} came with Content-Encoding {encoding[:100]!r} though none was "
+            "asked for; serve the video uncompressed"
+        )
+    first = next(blocks, b"")
+    blocks = chain([first], blocks)
+    if not first.startswith(b"\x1f\x8b"):
+        # Labelled so and not compressed: a common mistake of object storages' metadata.
+        yield from blocks
         return
-    raise SourceReadError(
-        f"{redact_url(url)} came with Content-Encoding {encoding!r} though none was asked for; "
-        "serve the video uncompressed"
-    )
+    try:
+        with gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(_Blocks(blocks)))) as packed:
+            # In blocks: what is unpacked is counted as it comes, and may be without end.
+            while block := packed.read1(BLOCK):
+                yield block
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise SourceReadError(
+            f"{redact_url(url)} came gzip-compressed and broken: {error}"
+        ) from None
+
+
+class _Blocks(io.RawIOBase):
+    """A body as a file."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        target = memoryview(buffer).cast("B")
+        if not self._rest:
+            self._rest = memoryview(next(self._blocks, b""))
+        count = min(len(target), len(self._rest))
+        target[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
 
 def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
@@ -229,11 +268,6 @@ def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
     return HttpStatusError(
         f"HTTP status {status} for {redact_url(url)}{tries}{advice}", status=status
     )
-
-
-def _retry_after(response: requests.Response) -> float:
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), _LONGEST_WAIT) if value.isdigit() else 0.0
 
 
 def _reason(error: BaseException) -> str:

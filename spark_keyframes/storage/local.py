@@ -14,26 +14,45 @@ from spark_keyframes.errors import (
     SourceReadError,
     StorageWriteError,
 )
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, scheme_of
 
 
-def open_url(url: str) -> BinaryIO:
-    """Open a regular file."""
+def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+    """Open a regular file in one of the allowed folders; nothing is downloaded."""
     path = _path(url, SourceReadError)
     try:
+        if access.allowed_roots:
+            # Before anything else, so that nobody learns which files there are elsewhere.
+            access.check_path(url, os.path.realpath(path))
         # Opening a named pipe would wait for its writer for ever, so look before.
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
-            return path.open("rb")
+            return _opened(path, url, access)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceNotFoundError(
             f"no file {redact_url(url)}; the path must exist on every machine that runs tasks, "
             "so put the file on shared storage or use a URL"
         ) from error
     except (OSError, ValueError) as error:
-        raise SourceReadError(f"cannot read file {redact_url(url)}: {_reason(error)}") from error
+        raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from error
     kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-    raise SourceReadError(f"{redact_url(url)} is {kind}; give the path of a video file")
+    raise SourceReadError(
+        f"could not read {redact_url(url)}: it is {kind}; give the path of a video file"
+    )
+
+
+def _opened(path: Path, url: str, access: Access) -> BinaryIO:
+    # Whatever the path leads to by now: a pipe is not waited for, and what was opened is checked.
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    try:
+        if access.allowed_roots:
+            access.check_path(url, str(Path(f"/proc/self/fd/{file.fileno()}").readlink()))
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:

@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from spark_keyframes.errors import SourceReadError
+from spark_keyframes.errors import LimitError, SourceReadError
 from spark_keyframes.storage.base import disk_error, redact_url
 from spark_keyframes.storage.interrupt import adopt, forget, interrupt
+from spark_keyframes.storage.meter import Meter
 from spark_keyframes.storage.remote import BLOCK, FIRST, Answer, Part, Remote, retried
 
 # A server's limit per connection is met by more of them, up to what is polite: with 20 MB/s and
@@ -36,15 +37,17 @@ class Parts:
     """The threads that fetch the parts, and the file that these go to.
 
     `answer` is to the first request, for a part that the object goes on after. `remote` is closed
-    with this. Nothing here refers to whoever reads, so a reader that is forgotten can be collected.
+    with this, and `meter` counts. Nothing here refers to whoever reads, so a reader that is
+    forgotten can be collected.
     """
 
-    def __init__(self, remote: Remote, answer: Answer) -> None:
+    def __init__(self, remote: Remote, answer: Answer, meter: Meter) -> None:
         first = answer.part
         if first is None:
             raise ValueError("the answer holds the whole object")
         self.total = first.total
         self._remote = remote
+        self._meter = meter
         self._version = first.version
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by close()
         self._part = min(max(FIRST, first.total // _PARTS // BLOCK * BLOCK), _LONGEST_PART)
@@ -187,12 +190,13 @@ class Parts:
                 current.close()
                 forget()
 
-        retried(attempt, self._sleep)
+        retried(attempt, self._sleep, self._meter)
 
     def _request(self, start: int, stop: int) -> Answer:
         if self._is_stopped:
             raise _Stopped
-        answer = self._remote.get(start, stop, self._version)
+        with self._meter.requesting():
+            answer = self._remote.get(start, stop, self._version)
         if answer.part != Part(start, stop, self.total, self._version):
             answer.close()
             raise SourceReadError(
@@ -240,6 +244,7 @@ class Parts:
             for index in range(start // BLOCK, -(-stop // BLOCK)):
                 if self._blocks[index] == _TAKEN:
                     self._blocks[index] = _MISSING
-            if self._working == 0 and self._error is None:
+            is_final = self._working == 0 or isinstance(error, LimitError)
+            if is_final and self._error is None:
                 self._error = error
             self._changed.notify_all()

@@ -2,9 +2,12 @@
 
 import io
 import time
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage.base import download
+from spark_keyframes.storage.meter import Meter
 from spark_keyframes.storage.parts import Parts
 from spark_keyframes.storage.remote import FIRST, Answer, Remote, retried
 
@@ -12,39 +15,56 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-def open_remote(remote: Remote) -> BinaryIO:
+def open_remote(remote: Remote, limits: Limits) -> BinaryIO:
     """Open an object for reading: a seekable file in a temporary file without a name.
 
     The first request asks for a part. What is no longer, and what a server only gives whole, is
     downloaded before this returns. Anything longer can be read while its parts arrive; see
-    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later.
+    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later; so for
+    `limits`, where the size that is announced comes with the first answer.
     """
+    meter = Meter(remote.url, limits)
+
+    def get(stop: int | None) -> Answer:
+        with meter.requesting():
+            answer = remote.get(0, stop)
+        try:
+            meter.check_size(answer.part.total if answer.part else answer.length)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def attempt() -> BinaryIO:
-        answer = remote.get(0, FIRST)
+        answer = get(FIRST)
         part = answer.part
         if part is not None and part.stop < part.total:
             if part.version:
-                return cast("BinaryIO", RangedFile(Parts(remote, answer)))
+                return cast("BinaryIO", RangedFile(Parts(remote, answer, meter)))
             # Parts of two states of the object could not be told apart.
             answer.close()
-            answer = remote.get(0, None)
+            answer = get(None)
         try:
-            return download(remote.url, lambda file: _fill(file, answer))
+            return download(remote.url, lambda file: fill(file, answer.blocks, meter))
         finally:
             answer.close()
             remote.close()
 
     try:
-        return retried(attempt, time.sleep)
+        return retried(attempt, time.sleep, meter)
     except BaseException:
         remote.close()
         raise
 
 
-def _fill(file: IO[bytes], answer: Answer) -> None:
-    file.writelines(answer.blocks)
-    answer.finish(file)
+def fill(file: IO[bytes], blocks: Iterable[bytes], meter: Meter) -> None:
+    """Write the blocks of a whole object, as they come: what was announced may be wrong."""
+    size = 0
+    for block in blocks:
+        size += len(block)
+        meter.check_size(size)
+        meter.check_time()
+        file.write(block)
 
 
 class RangedFile(io.RawIOBase):

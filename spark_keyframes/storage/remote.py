@@ -1,15 +1,19 @@
 """What the storages that are reached over a network have in common: requests, and retries."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Protocol, TypeVar
+from email.utils import parsedate_to_datetime
+from typing import Protocol, TypeVar
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.storage import base
 from spark_keyframes.storage.base import backoff
+from spark_keyframes.storage.meter import Meter
 
 T = TypeVar("T")
 
+LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
 FIRST = 4 << 20  # bytes of the first request; an object that is no longer needs no other
 BLOCK = 256 << 10  # bytes that become readable at a time, and that the video reader asks for
 
@@ -38,10 +42,6 @@ class Part:
     """Tells this state of the object from any other; empty where the server does not."""
 
 
-def _nothing(file: IO[bytes]) -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class Answer:
     """What one request brings."""
@@ -52,8 +52,8 @@ class Answer:
     """Lets the connection go; to be called by the thread that reads."""
     part: Part | None = None
     """None: it is the whole object, of a length that may be unknown."""
-    finish: Callable[[IO[bytes]], None] = _nothing
-    """Called with the file that holds the whole object, and nothing else, to undo its encoding."""
+    length: int | None = None
+    """Bytes of the body, where it is announced."""
 
 
 class Remote(Protocol):
@@ -82,8 +82,11 @@ class Remote(Protocol):
         ...
 
 
-def retried(attempt: Callable[[], T], sleep: Callable[[float], object]) -> T:
-    """Return what `attempt` returns, after several tries where it raises `Interrupted`."""
+def retried(attempt: Callable[[], T], sleep: Callable[[float], object], meter: Meter) -> T:
+    """Return what `attempt` returns, after several tries where it raises `Interrupted`.
+
+    No wait between them goes beyond the end that `meter` sets.
+    """
     for number in range(base.ATTEMPTS):
         try:
             return attempt()
@@ -91,5 +94,19 @@ def retried(attempt: Callable[[], T], sleep: Callable[[float], object]) -> T:
             if number + 1 == base.ATTEMPTS:
                 # `from None`: the exceptions of requests carry the URL with its query.
                 raise interrupted.error(number + 1) from None
-            sleep(max(interrupted.wait, backoff(number)))
+            meter.restart()
+            sleep(max(0.0, min(max(interrupted.wait, backoff(number)), meter.seconds_left())))
     raise AssertionError("unreachable")
+
+
+def retry_after(value: str) -> float:
+    """Return the seconds that the header Retry-After asks for, as a number or as a date."""
+    try:
+        seconds = (
+            float(value)
+            if value.isdecimal()
+            else parsedate_to_datetime(value).timestamp() - time.time()
+        )
+    except (ValueError, OverflowError):  # no date, or one that no clock shows
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT)

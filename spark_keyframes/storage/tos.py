@@ -20,7 +20,9 @@ from spark_keyframes.errors import (
     SourceReadError,
     StorageWriteError,
 )
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import interrupt
+from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
 from spark_keyframes.storage.ranged import open_remote
 from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part
@@ -32,10 +34,10 @@ _CONNECTIONS = 32  # that may be kept open, for all objects
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
-def open_url(url: str) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open for reading, see `open_remote`; a body cut short is tried again."""
     bucket, key = _bucket_and_key(url, SourceReadError)
-    return open_remote(_Object(url, bucket, key))
+    return open_remote(_Object(url, bucket, key), limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -111,7 +113,9 @@ class _Object:
             part = Part(start, min(stop, total), total, found.etag or "")
         if self._checksum is None and found.enable_crc:
             self._checksum = found.hash_crc64_ecma
-        return Answer(self._body(found, part), lambda: _close(found), part)
+        return Answer(
+            self._body(found, part), lambda: _close(found), part, length=found.content_length
+        )
 
     def verify(self, whole: Iterator[bytes]) -> None:
         import tos

@@ -17,7 +17,8 @@ from spark_keyframes.errors import (
     SourceReadError,
     SourceTypeError,
 )
-from spark_keyframes.storage import open_url, redact_url
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage import Access, open_url, redact_url
 from spark_keyframes.video.closing import Closing
 
 if TYPE_CHECKING:
@@ -56,14 +57,18 @@ def open_source(
     *,
     video_src_type: VideoSrcType = "video_url",
     video_format: str = "mp4",
+    access: Access = Access(),
+    limits: Limits = Limits(),
 ) -> Source:
     """Open the value of a row: `with open_source("cooking.mp4") as source: …`.
 
-    Raises `SourceTypeError` for a value that is empty or of another type than `video_src_type`
-    says, `InvalidBase64Error`, and what `spark_keyframes.storage.open_url` raises.
+    `access` and `limits` are for URLs, see `spark_keyframes.storage.open_url`: base64 and bytes
+    lead nowhere, and are in memory already. Raises `SourceTypeError` for a value that is empty or
+    of another type than `video_src_type` says, `InvalidBase64Error`, and what
+    `spark_keyframes.storage.open_url` raises.
     """
     if video_src_type == "video_url":
-        return _from_url(value)
+        return _from_url(value, access, limits)
     if video_src_type == "video_base64":
         return _from_bytes(_decode_base64(value), video_src_type, video_format)
     if video_src_type == "video_binary":
@@ -74,7 +79,7 @@ def open_source(
     )
 
 
-def _from_url(value: object) -> Source:
+def _from_url(value: object, access: Access, limits: Limits) -> Source:
     if not isinstance(value, str):
         raise SourceTypeError(
             f"video_src_type='video_url' needs a string, got {type(value).__name__}; "
@@ -93,7 +98,7 @@ def _from_url(value: object) -> Source:
         name=name,
         stem=PurePosixPath(path).stem or _STEM_WITHOUT_URL,
         identity=hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest(),
-        file=open_url(value),
+        file=open_url(value, access=access, limits=limits),
         format_hint=None,
     )
 
