@@ -1,5 +1,6 @@
 """Stores keyframe images while the next ones are still being made."""
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from spark_keyframes.images import ImgType, Pixels, content_type, encode_image, image_url
-from spark_keyframes.storage import check_writable, write_url
+from spark_keyframes.storage import check_accepted, check_writable, write_url
 from spark_keyframes.video import Source
 
 # Uploads wait for the network, not for the CPU.
@@ -25,16 +26,19 @@ class ImageWriter:
     img_type: ImgType
 
     def check(self) -> None:
-        """Raise what a task can know before its first video: credentials that are missing, say."""
+        """Raise what a task can know before its first video: credentials that are wrong, say."""
         check_writable(self.output_dir)
+        check_accepted(self.output_dir)
 
     @contextmanager
     def begin(self, source: Source) -> "Iterator[Upload]":
-        """The upload of one video's keyframes; leaving early cancels what is not sent yet."""
+        """The upload of one video's keyframes; leaving early cancels what is not stored yet."""
         pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
+        upload = Upload(self, source, pool)
         try:
-            yield Upload(self, source, pool)
+            yield upload
         finally:
+            upload.cancel()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -47,6 +51,7 @@ class Upload:
         self._urls: list[str] = []
         self._pending: deque[Future[None]] = deque()
         self._pool = pool
+        self._cancelled = threading.Event()
 
     def add(self, frame_id: int, rgb: Pixels) -> None:
         """Encode an H×W×3 uint8 RGB frame and send it off; waits while many are on their way.
@@ -62,7 +67,9 @@ class Upload:
         )
         data = encode_image(rgb, self._writer.img_type)
         kind = content_type(self._writer.img_type)
-        self._pending.append(self._pool.submit(write_url, url, data, content_type=kind))
+        self._pending.append(
+            self._pool.submit(write_url, url, data, content_type=kind, cancelled=self._cancelled)
+        )
         self._urls.append(url)
         if len(self._pending) >= 2 * _UPLOADS_AT_ONCE:
             self._pending.popleft().result()
@@ -75,3 +82,10 @@ class Upload:
         while self._pending:
             self._pending.popleft().result()
         return self._urls
+
+    def cancel(self) -> None:
+        """Wait for no storage in trouble any more; from any thread.
+
+        An attempt that was begun still ends by itself; then `add` or `finish` raises its error.
+        """
+        self._cancelled.set()

@@ -5,33 +5,39 @@ come from the environment, see `tos_environment`; they are read anew for every o
 process that needs them, so they never travel in a plan.
 """
 
-import functools
-import importlib.util
-import os
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, TypeVar
+import base64
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from spark_keyframes.errors import (
     CredentialsError,
     KeyframesError,
     ParameterError,
-    SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
 from spark_keyframes.storage.ranged import open_remote
 from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part
+from spark_keyframes.storage.tos_client import (
+    build,
+    call,
+    client_for,
+    is_unauthenticated,
+    is_wrong_address,
+    refusal,
+)
 from spark_keyframes.storage.tos_environment import TosSettings, read_settings
 
-T = TypeVar("T")
-
-_CONNECTIONS = 32  # that may be kept open, for all objects
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+ASKING_TIMEOUT = 5.0  # seconds: of a question whose answer is only good to have
+_accepted: set[tuple[TosSettings, str]] = set()
+"""Settings and buckets that TOS has accepted; see `check_accepted`."""
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
@@ -41,17 +47,34 @@ def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Upload one object; the SDK tries again by itself, and compares the checksum."""
+    """Upload one object, whole or not at all; `Interrupted` for what another attempt may mend."""
     bucket, key = _bucket_and_key(url, StorageWriteError)
-    client, settings = _client("upload")
-    # As `bytes`: the SDK never tries again what it reads from a file or a generator. Never with
-    # forbid_overwrite: a retried or speculative task stores the same object once more.
-    _call(
-        lambda: client.put_object(bucket, key, content=bytes(data), content_type=content_type),
-        url,
-        settings,
-        stage="upload",
-    )
+    client, settings = client_for("upload")
+    # As `bytes`: the SDK never tries again what it reads from a file or a generator.
+    content = bytes(data)
+    # TOS stores nothing that has another MD5 on arrival. The SDK's own checksum, computed only
+    # where it is compiled, is of what was stored: by then a good object may have been replaced.
+    md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    # Never with forbid_overwrite: a retried or speculative task stores the same object once more.
+    try:
+        stored = call(
+            lambda: client.put_object(
+                bucket, key, content=content, content_md5=md5, content_type=content_type
+            ),
+            url,
+            settings,
+            stage="upload",
+        )
+    except CredentialsError:
+        _accepted.clear()  # a token that has expired, for example: the next task finds out first
+        raise
+    if not stored.request_id:
+        raise Interrupted(
+            lambda attempts: StorageWriteError(
+                f"could not store {redact_url(url)}: what answers at {settings.endpoint} is not "
+                "TOS; check TOS_ENDPOINT, and the proxies on the way there"
+            )
+        )
 
 
 def check_writable(output_dir: str) -> None:
@@ -63,6 +86,41 @@ def check_writable(output_dir: str) -> None:
             f"TOS_ENDPOINT must not hold the bucket's name, got {settings.endpoint}; remove "
             f"{bucket!r} and the dot after it"
         )
+
+
+def check_accepted(output_dir: str) -> None:
+    """Ask TOS, once in each process, whether it knows the credentials and has the bucket.
+
+    Asked for is an object that is not there. A key that may only write is answered AccessDenied,
+    which is as good: TOS knew whose it is. By GET, since an answer to HEAD has no body, and so no
+    code to tell these cases apart. Trouble that may pass is left to the uploads, which wait for it.
+    """
+    import tos
+
+    bucket, key = _bucket_and_key(f"{output_dir.rstrip('/')}/.is-accepted", ParameterError)
+    settings = read_settings(stage="upload")
+    if (settings, bucket) in _accepted:
+        return
+    with contextlib.closing(build(settings, retries=1, timeout=ASKING_TIMEOUT)) as client:
+        try:
+            client.get_object(bucket, key, range_start=0, range_end=0)
+        except tos.exceptions.TosServerError as error:
+            if (
+                error.code == "NoSuchBucket"
+                or error.status_code < 400  # the bucket is at another endpoint
+                or is_unauthenticated(error)
+            ):
+                raise refusal(error, output_dir, settings, stage="upload") from None
+            if error.status_code in (408, 429) or error.status_code >= 500:
+                return
+        except Exception as error:  # noqa: BLE001 - the SDK lets through whatever it meets
+            if is_wrong_address(error):
+                raise StorageWriteError(
+                    f"could not store {redact_url(output_dir)}: {root_cause(error)} at "
+                    f"{settings.endpoint}; check TOS_ENDPOINT and TOS_REGION"
+                ) from None
+            return
+    _accepted.add((settings, bucket))
 
 
 def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
@@ -86,7 +144,7 @@ class _Object:
     def __init__(self, url: str, bucket: str, key: str) -> None:
         self.url = url
         self._bucket, self._key = bucket, key
-        self._client, self._settings = _client("open")
+        self._client, self._settings = client_for("open")
         self._checksum: int | None = None
         """Of the whole object, where TOS gives one and it can be computed here."""
         self._pieces: dict[int, tuple[int, int]] = {}
@@ -106,7 +164,7 @@ class _Object:
                     return self._client.get_object(self._bucket, self._key)
                 raise
 
-        found = _call(request, self.url, self._settings, stage="open")
+        found = call(request, self.url, self._settings, stage="open")
         part = None
         if found.content_range is not None and stop is not None:
             total = int(found.content_range.rpartition("/")[2])
@@ -182,115 +240,3 @@ def _close(found: Any) -> None:
     # The SDK has no way to let go of a body that was not read to its end.
     content = getattr(found.content, "data", found.content)
     content.resp.close()
-
-
-def _call(request: Callable[[], T | None], url: str, settings: TosSettings, *, stage: str) -> T:
-    """Make one request of the SDK and turn what goes wrong into this package's errors."""
-    import tos
-
-    failed = SourceReadError if stage == "open" else StorageWriteError
-    doing = "read" if stage == "open" else "store"
-    try:
-        result = request()
-    except tos.exceptions.TosServerError as error:
-        raise _refusal(error, url, settings, stage=stage) from None
-    except Exception as error:  # noqa: BLE001 - the SDK lets through whatever parsing an answer raises
-        raise failed(
-            f"could not {doing} {redact_url(url)}: {root_cause(error)}; check that the executors "
-            f"reach {settings.endpoint} (TOS_ENDPOINT)"
-        ) from None
-    if result is None:
-        # Some settings make the SDK swallow its own exceptions and return nothing.
-        raise failed(f"could not {doing} {redact_url(url)}: the TOS SDK gave no result")
-    return result
-
-
-def _refusal(error: Any, url: str, settings: TosSettings, *, stage: str) -> KeyframesError:
-    # Not the server's message: it may repeat the access key or what was signed.
-    details = (
-        f"{redact_url(url)}: status {error.status_code}, code {error.code or 'none'}"
-        f"{f', EC {error.ec}' if error.ec else ''}, request id {error.request_id or 'none'}"
-    )
-    failed = SourceReadError if stage == "open" else StorageWriteError
-    doing = "read" if stage == "open" else "store"
-    if error.status_code == 412:
-        return failed(f"the object changed while it was read, {details}; try again")
-    if error.code == "InvalidObjectState":
-        return failed(f"TOS keeps this object in an archive, {details}; restore it first")
-    if error.status_code in (401, 403):
-        names = [*settings.key_names, "TOS_REGION"]
-        if settings.security_token:
-            names.append("TOS_SECURITY_TOKEN")
-        advice = {
-            "RequestTimeTooSkewed": "set this machine's clock",
-            "AccessDenied": f"the owner of {settings.key_names[0]} lacks the permission for it",
-        }.get(error.code, f"check {', '.join(names)} in the environment of the executors")
-        return CredentialsError(f"TOS refused to {doing} {details}; {advice}", stage=stage)
-    if error.status_code == 404:
-        what = "bucket" if error.code == "NoSuchBucket" else "object"
-        advice = f"check the {what}'s name, and that it is in region {settings.region}"
-        kind = SourceNotFoundError if stage == "open" else StorageWriteError
-        return kind(f"TOS has no such {what}, {details}; {advice}")
-    advice = "; check TOS_ENDPOINT and TOS_REGION" if error.status_code < 400 else ""
-    return failed(f"TOS could not {doing} {details}{advice}")
-
-
-_lock = threading.Lock()
-_built: tuple[TosSettings, Any] | None = None
-
-
-def _forget() -> None:
-    """Start afresh in a forked child: the lock may be held by a thread that is not there."""
-    global _lock, _built
-    _lock, _built = threading.Lock(), None
-
-
-os.register_at_fork(after_in_child=_forget)
-
-
-def _client(stage: str) -> tuple[Any, TosSettings]:
-    """Return this process's client, built anew when the settings in the environment change."""
-    global _built  # noqa: PLW0603
-    settings = read_settings(stage=stage)
-    with _lock:
-        if _built is None or _built[0] != settings:
-            _built = settings, _build(settings)
-        return _built[1], settings
-
-
-def _build(settings: TosSettings) -> Any:
-    import tos
-
-    client = tos.TosClientV2(
-        ak=settings.access_key,
-        sk=settings.secret_key,
-        security_token=settings.security_token or None,
-        endpoint=settings.endpoint,
-        region=settings.region,
-        enable_crc=_fast_checksum(),
-        max_retry_count=5,  # waits of 0.1, 0.2, 0.4, 0.8 and 1.6 s
-        max_connections=_CONNECTIONS,
-        # Its cache patches urllib3 for the whole process and starts a thread, for nothing.
-        dns_cache_time=0,
-        # With 0, which should mean "no log", the SDK swallows every exception.
-        high_latency_log_threshold=1,
-    )
-    # Without an auth of its own requests looks the host up in ~/.netrc, and what it finds there
-    # replaces the signature.
-    client.session.auth = _keep_signature
-    interrupt.mount(client.session, _CONNECTIONS)
-    return client
-
-
-def _keep_signature(request: T) -> T:
-    return request
-
-
-@functools.cache
-def _fast_checksum() -> bool:
-    """Tell whether the SDK's checksum is compiled.
-
-    crcmod falls back to Python, many times slower, where it was installed without a C compiler.
-    Lengths are compared in any case.
-    """
-    return importlib.util.find_spec("crcmod._crcfunext") is not None

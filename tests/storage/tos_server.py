@@ -1,8 +1,7 @@
 """A small TOS on loopback, for tests with the real SDK: no emulator of the service exists.
 
-It checks every signature (TOS4-HMAC-SHA256) with code written from the documented algorithm
-(https://www.volcengine.com/docs/6349/74839), not with the SDK's own signer, and keeps objects in
-memory. Clients reach it as an HTTP proxy, so that buckets are true virtual hosts
+It checks every signature with code of its own, see `tos_signature`, and keeps objects in memory.
+Clients reach it as an HTTP proxy, so that buckets are true virtual hosts
 (`http://bucket.tos-cn-test.local/key`) and nothing in the code under test knows of it:
 
     with TosServer(buckets=["photos"]) as server:
@@ -19,29 +18,54 @@ Other processes, such as Spark's Python workers, use it in the same way, when th
 |---|---|
 | "none" | nothing goes wrong |
 | an int, such as 503 | that status, with an error body |
+| a Refusal | that status, with that code and those headers |
 | "reset" | the connection closed before any answer; nothing is stored |
 | "stored, reset" | the same, but the request was carried out: its answer is lost |
+| "reset in the body" | the connection reset when half of the body has been sent, either way |
+| "stall" | the request is taken in, and never answered |
 | "truncate" | the first half of the body, then the connection closed |
 | "corrupt" | the body with one bit turned, under the checksum of the true one |
+| "misfiled" | stored with one bit turned, after all checks on arrival |
 | "replaced" | the object is another from now on |
 | "garbage" | status 500 with a body that is not even text |
+| "foreign" | status 200 from something else than TOS |
+
+What is not for the request's method does nothing. `server.chances` are faults that come by chance,
+and `server.denied` are keys that may not be written to; see `TosServer`.
 """
 
-import datetime
-import functools
+import base64
 import hashlib
-import hmac
 import json
+import os
+import random
 import re
+import select
 import socket
+import struct
 import threading
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from tests.storage.tos_signature import crc64, refusal
 
 HOST = "tos-cn-test.local"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error."""
+
+    status: int
+    code: str = "TestError"
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+Fault = int | str | Refusal
 
 
 class TosServer:
@@ -54,6 +78,11 @@ class TosServer:
         answers: (method, bucket, key, status) of each request; status 0: closed without answer.
         ranges: the Range header of each GET that was answered with a part.
         faults: see the module.
+        chances: method → fault → how probable it is for each request. What happens to the n-th
+            request of a method for a key depends on `seed` alone, not on the order of threads.
+        seed: of `chances`.
+        happened: (method, fault) → how often it came by chance.
+        denied: beginnings of keys that are refused with 403 AccessDenied.
     """
 
     def __init__(
@@ -72,7 +101,14 @@ class TosServer:
         self.content_types: dict[tuple[str, str], str] = {}
         self.answers: list[tuple[str, str, str, int]] = []
         self.ranges: list[str] = []
-        self.faults: deque[int | str] = deque()
+        self.faults: deque[Fault] = deque()
+        self.chances: dict[str, dict[Fault, float]] = {}
+        self.seed = 0
+        self.happened: Counter[tuple[str, Fault]] = Counter()
+        self.denied: set[str] = set()
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._seen: Counter[tuple[str, str, str]] = Counter()
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.tos = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -82,6 +118,7 @@ class TosServer:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.stopping.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -89,6 +126,22 @@ class TosServer:
     def requests(self) -> int:
         """How many requests have come in."""
         return len(self.answers)
+
+    def fault_of(self, method: str, bucket: str, key: str) -> Fault:
+        """What goes wrong with this request, which has just come in."""
+        with self._lock:
+            if self.faults:
+                return self.faults.popleft()
+            request = method, bucket, key
+            self._seen[request] += 1
+            chances = self.chances.get(method, {})
+            if not chances:
+                return "none"
+            left = 1 - sum(chances.values())
+            dice = random.Random(f"{self.seed} {request} {self._seen[request]}")
+            (fault,) = dice.choices(["none", *chances], [left, *chances.values()])
+            self.happened[method, fault] += fault != "none"
+            return fault
 
     @property
     def environment(self) -> dict[str, str]:
@@ -143,33 +196,56 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         tos = self.server.tos
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
         # As a proxy it gets the whole URL; the path is taken as it came, still encoded.
         self.raw_path, _, self.query = re.sub("^http://[^/?]*", "", self.path).partition("?")
         host = self.headers["Host"]
         self.bucket = host.removesuffix(f".{HOST}")
         self.key = unquote(self.raw_path.removeprefix("/"))
+        fault = tos.fault_of(self.command, self.bucket, self.key)
+        if fault == "reset in the body" and self.command == "PUT":
+            self.rfile.read(length // 2)
+            self._reset()
+            return
+        body = self.rfile.read(length)
+        md5 = self.headers.get("Content-MD5")
+        if fault == "corrupt" and self.command == "PUT":
+            body = _damaged(body)
         if urlsplit(self.path).netloc != host or self.bucket == host:
             self._error(400, "InvalidHost")
-            return
-        fault = tos.faults.popleft() if tos.faults else None
-        if isinstance(fault, int):
+        elif isinstance(fault, int):
             self._error(fault, "ServiceUnavailable" if fault == 503 else "TestError")
+        elif isinstance(fault, Refusal):
+            self._error(fault.status, fault.code, fault.headers)
         elif fault == "garbage":
             self._answer(500, b"\xff\xfe\x80")
+        elif fault == "foreign":
+            tos.answers.append((self.command, self.bucket, self.key, 200))
+            self.send_response(200)
+            self.send_header("Content-Length", "8")
+            self.end_headers()
+            self.wfile.write(b"Log in: ")
         elif fault == "reset":
             self._hang_up()
+        elif fault == "stall":
+            self._stall()
         elif refused := refusal(tos, self.command, self.raw_path, self.query, self.headers, body):
             self._error(*refused)
         elif self.bucket not in tos.buckets:
             self._error(404, "NoSuchBucket")
+        elif self.key.startswith(tuple(tos.denied)):
+            self._error(403, "AccessDenied")
+        elif md5 and base64.b64decode(md5) != hashlib.md5(body).digest():
+            self._error(400, "BadDigest")
         elif self.command == "PUT":
             self._put(body, fault)
         else:
             self._get(fault)
 
-    def _put(self, body: bytes, fault: str | None) -> None:
+    def _put(self, body: bytes, fault: str) -> None:
         tos, name = self.server.tos, (self.bucket, self.key)
+        if fault == "misfiled":
+            body = _damaged(body)
         tos.content_types[name] = self.headers.get("Content-Type", "")
         tos.objects[name] = body
         if fault == "stored, reset":
@@ -177,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, headers={"x-tos-hash-crc64ecma": str(crc64(body))})
 
-    def _get(self, fault: str | None) -> None:
+    def _get(self, fault: str) -> None:
         body = self.server.tos.objects.get((self.bucket, self.key))
         if body is None:
             self._error(404, "NoSuchKey")
@@ -202,21 +278,24 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "truncate":
             self._answer(status, part, headers, send=len(part) // 2)
             self._hang_up(answered=True)
+        elif fault == "reset in the body":
+            self._answer(status, part, headers, send=len(part) // 2)
+            self._reset(answered=True)
         elif fault == "corrupt":
-            self._answer(status, bytes([part[0] ^ 1]) + part[1:], headers)
+            self._answer(status, _damaged(part), headers)
         else:
             self._answer(status, part, headers)
 
-    def _error(self, status: int, code: str) -> None:
+    def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
         # The service repeats what was signed; a message of ours must not.
         message = f"{code}: key {self.server.tos.access_key}"
-        self._answer(status, json.dumps({"Code": code, "Message": message}).encode())
+        self._answer(status, json.dumps({"Code": code, "Message": message}).encode(), headers)
 
     def _answer(
         self,
         status: int,
         body: bytes = b"",
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         send: int | None = None,
     ) -> None:
@@ -230,91 +309,30 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body[:send])
 
-    def _hang_up(self, *, answered: bool = False) -> None:
+    def _stall(self) -> None:
+        while not self.server.tos.stopping.is_set():
+            # It becomes readable when the client goes away.
+            if select.select([self.connection], [], [], 0.05)[0]:
+                break
+        self._hang_up()
+
+    def _reset(self, *, answered: bool = False) -> None:
+        self._note_no_answer(answered)
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Not close(): the files of this connection would keep it open until it is shut down.
+        os.close(self.connection.detach())
+
+    def _note_no_answer(self, answered: bool) -> None:
         if not answered:
             self.server.tos.answers.append((self.command, self.bucket, self.key, 0))
+
+    def _hang_up(self, *, answered: bool = False) -> None:
+        self._note_no_answer(answered)
         self.close_connection = True
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
 
 
-def refusal(
-    tos: TosServer, method: str, raw_path: str, query: str, headers: Any, body: bytes
-) -> tuple[int, str] | None:
-    """Check a request's signature; return status and error code, or None where it is good."""
-    match = re.fullmatch(
-        r"TOS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/tos/request, ?"
-        r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})",
-        headers.get("Authorization", ""),
-    )
-    if not match:
-        return 403, "AccessDenied"
-    access_key, day, region, signed, signature = match.groups()
-    names = signed.split(";")
-    date = headers.get("x-tos-date", "")
-    present = {name.lower() for name in headers if name.lower().startswith("x-tos-")}
-    # What the client retries with may be left out; whatever decides about access may not.
-    present.discard("x-sdk-retry-count")
-    if names != sorted(names) or not {"host", "x-tos-date", *present} <= set(names):
-        return 403, "AccessDenied"
-    if access_key != tos.access_key:
-        return 403, "InvalidAccessKeyId"
-    if headers.get("x-tos-security-token", "") != tos.security_token:
-        return 403, "InvalidSecurityToken"
-    if region != tos.region or not date.startswith(day):
-        return 403, "AuthorizationHeaderMalformed"
-    sent = datetime.datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
-    if abs(datetime.datetime.now(datetime.UTC) - sent) > datetime.timedelta(minutes=15):
-        return 403, "RequestTimeTooSkewed"
-
-    payload = headers.get("x-tos-content-sha256", "UNSIGNED-PAYLOAD")
-    if payload not in ("UNSIGNED-PAYLOAD", hashlib.sha256(body).hexdigest()):
-        return 400, "XTosContentSHA256Mismatch"
-    canonical_request = "\n".join(
-        [
-            method,
-            quote(unquote(raw_path), safe="/~"),
-            "&".join(
-                f"{quote(name, safe='~')}={quote(value, safe='~')}"
-                for name, value in sorted(parse_qsl(query, keep_blank_values=True))
-            ),
-            *(f"{name}:{headers[name].strip()}" for name in names),
-            "",
-            signed,
-            payload,
-        ]
-    )
-    string_to_sign = "\n".join(
-        [
-            "TOS4-HMAC-SHA256",
-            date,
-            f"{day}/{region}/tos/request",
-            hashlib.sha256(canonical_request.encode()).hexdigest(),
-        ]
-    )
-    key = tos.secret_key.encode()
-    for part in (day, region, "tos", "request", string_to_sign):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return None if hmac.compare_digest(key.hex(), signature) else (403, "SignatureDoesNotMatch")
-
-
-def _table() -> list[int]:
-    table = []
-    for index in range(256):
-        value = index
-        for _ in range(8):
-            value = value >> 1 ^ (0xC96C5795D7870F42 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_CRC_TABLE = _table()
-
-
-@functools.lru_cache(64)
-def crc64(data: bytes) -> int:
-    """Return CRC-64/XZ (ECMA-182, reflected), the checksum that TOS keeps of every object."""
-    value = 0xFFFFFFFFFFFFFFFF
-    for byte in data:
-        value = value >> 8 ^ _CRC_TABLE[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFFFFFFFFFFFFFF
+def _damaged(data: bytes) -> bytes:
+    return bytes([data[0] ^ 1]) + data[1:] if data else data
