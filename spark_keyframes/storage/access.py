@@ -9,13 +9,13 @@ from typing import Any
 
 from spark_keyframes.checks import check_type
 from spark_keyframes.errors import AccessError, ParameterError
-from spark_keyframes.storage.addresses import is_metadata, is_public
+from spark_keyframes.storage.addresses import is_ipv6, is_metadata, is_public
 from spark_keyframes.storage.base import is_local, redact_url, scheme_of
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 # What stands between the slashes: user info, then a name or an address in brackets, then a port.
-_AUTHORITY = re.compile(r"(?:.*@)?(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::\d*)?", re.DOTALL)
+_AUTHORITY = re.compile(r"(?:[^\\]*@)?(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::[0-9]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def _host(name: str, value: str) -> str:
     host = value.lower().removesuffix(".")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    if not _HOST.fullmatch(host.removeprefix("*.")):
+    if not _is_host(host.removeprefix("*.")):
         raise ParameterError(
             f"{name} must hold names of hosts or buckets in ASCII, without scheme, port and path, "
             f'got {value!r}; use e.g. "videos.example.com", or "*.example.com" for all below it'
@@ -135,7 +135,11 @@ def _host_of(url: str) -> str:
     """The host or bucket; empty where it cannot be told for sure, which matches nothing."""
     match = _AUTHORITY.fullmatch(re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0])
     host = (match[1] or match[2]).lower().removesuffix(".") if match else ""
-    return host if _HOST.fullmatch(host) else ""
+    return host if _is_host(host) else ""
+
+
+def _is_host(host: str) -> bool:
+    return bool(_NAME.fullmatch(host)) or is_ipv6(host)
 
 
 def _matches(host: str, pattern: str) -> bool:

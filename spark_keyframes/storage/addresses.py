@@ -33,6 +33,14 @@ def resolve(host: str, port: int | None) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+def is_ipv6(text: str) -> bool:
+    """Whether it is an IPv6 address, without brackets."""
+    try:
+        return bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
+
+
 def is_metadata(address: str) -> bool:
     """Whether it is link-local, or a known address of a cloud's metadata service."""
     return any(each.is_link_local or each in _METADATA for each in _meant_by(address))
@@ -44,6 +52,7 @@ def is_public(address: str) -> bool:
         # Python calls multicast and unassigned IPv6 addresses global.
         each.is_global
         and not each.is_multicast
+        and each not in _METADATA
         and (each.version == 4 or _is_unicast(each) or _is_nat64(each))
         for each in _meant_by(address)
     )

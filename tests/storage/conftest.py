@@ -2,6 +2,7 @@ import pytest
 
 from spark_keyframes.storage import base
 from tests.storage.tos_server import TosServer
+from tests.storage.web_server import WebServer, without_proxies
 
 
 @pytest.fixture(autouse=True)
@@ -14,4 +15,11 @@ def no_waiting(monkeypatch):
 def tos(monkeypatch):
     with TosServer(buckets=["bucket", "other-bucket"]) as server:
         server.apply(monkeypatch)
+        yield server
+
+
+@pytest.fixture
+def web(monkeypatch):
+    without_proxies(monkeypatch)
+    with WebServer() as server:
         yield server

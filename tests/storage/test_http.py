@@ -1,90 +1,14 @@
 """Downloads from a real web server on loopback."""
 
-import contextlib
 import gzip
 import tempfile
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
 from spark_keyframes.storage import base, http, open_url, write_url
-
-VIDEO = bytes(range(256)) * 8000  # 2 MB: more than one block
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class WebServer:
-    """Answers each path with the next of the answers given for it; the last one stays."""
-
-    def __init__(self) -> None:
-        self.paths: dict[str, list[Answer]] = {}
-        self.seen: list[BaseHTTPRequestHandler] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                site.seen.append(self)
-                answers = site.paths[self.path.partition("?")[0]]
-                (answers.pop(0) if len(answers) > 1 else answers[0])(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.handle_error = lambda *args: None  # clients that went away are part of the tests
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
-
-
-@pytest.fixture
-def web(monkeypatch):
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    server = WebServer()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
-
-
-def answer(status: int = 200, body: bytes = VIDEO, *, announce: int | None = None, **headers: str):
-    """Send `body`; with `announce`, say that it is that long, and close the connection."""
-
-    def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if announce is None else announce))
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        with contextlib.suppress(OSError):
-            handler.wfile.write(body)
-        handler.close_connection = announce is not None
-
-    return send
-
-
-def chunked(*chunks: bytes, whole: bool = True):
-    def send(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        for chunk in chunks:
-            handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-        if whole:
-            handler.wfile.write(b"0\r\n\r\n")
-        handler.close_connection = True
-
-    return send
-
-
-def hang_up(handler: BaseHTTPRequestHandler) -> None:
-    handler.close_connection = True
+from tests.storage.web_server import VIDEO, answer, chunked, hang_up
 
 
 def read(url: str) -> bytes:

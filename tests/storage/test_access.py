@@ -1,0 +1,353 @@
+"""Where a video's URL may lead: schemes, hosts, folders and addresses, on redirects too."""
+
+import os
+import socket
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from spark_keyframes.errors import (
+    AccessError,
+    ParameterError,
+    SourceNotFoundError,
+    UnsupportedSchemeError,
+)
+from spark_keyframes.storage import Access, open_url
+from spark_keyframes.storage import local as local_storage
+from tests.storage.web_server import VIDEO, answer
+
+
+def read(url, **access):
+    with open_url(str(url), access=Access(**access)) as file:
+        return file.read()
+
+
+# The values of Access.
+
+
+def test_values_are_normalised():
+    access = Access(
+        allowed_schemes=["HTTPS", "local"],
+        allowed_hosts=["Videos.Example.COM.", "*.Example.org", "[::1]"],
+        allowed_roots=[Path("/data/videos")],
+    )
+    assert access.allowed_schemes == ("https", "file")
+    assert access.allowed_hosts == ("videos.example.com", "*.example.org", "::1")
+    assert access.allowed_roots == ("/data/videos",)
+    assert hash(access) == hash(access)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"allowed_schemes": "https"}, "a tuple, got the single 'https'; use e.g. .*\"tos\""),
+        ({"allowed_schemes": ("https://",)}, "schemes such as .*, got 'https://'"),
+        ({"allowed_schemes": ("",)}, "schemes such as .*, got ''"),
+        ({"allowed_hosts": ("https://a.b",)}, "without scheme, port and path, got 'https://a.b'"),
+        ({"allowed_hosts": ("a.b:80",)}, "got 'a.b:80'"),
+        ({"allowed_hosts": ("*",)}, "got '\\*'"),
+        ({"allowed_hosts": ("a.*.b",)}, "got 'a.\\*.b'"),
+        ({"allowed_hosts": ("视频.cn",)}, "in ASCII"),
+        ({"allowed_hosts": 3}, "a tuple of strings, got 3"),
+        ({"allowed_roots": "/data"}, "the single '/data'"),
+        ({"allowed_roots": Path("/data")}, "the single"),
+        ({"allowed_roots": ("data",)}, "absolute paths of folders, got 'data'"),
+        ({"allowed_roots": (3,)}, "must hold strings, got 3"),
+        ({"private_addresses": 0}, "private_addresses must be True or False, got 0"),
+    ],
+)
+def test_a_value_that_cannot_work_says_what_can(values, message):
+    with pytest.raises(ParameterError, match=message):
+        Access(**values)
+
+
+# Schemes.
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme"),
+    [
+        ("/videos/a.mp4", "file"),
+        ("FILE:///videos/a.mp4", "file"),
+        ("file:/videos/a.mp4", "file"),
+        ("local:///videos/a.mp4", "file"),
+        ("http://127.0.0.1:1/a.mp4", "http"),
+        ("tos://bucket/a.mp4", "tos"),
+        ("memory://bucket/a.mp4", "memory"),
+    ],
+)
+def test_schemes_that_are_not_allowed_are_not_opened(url, scheme):
+    with pytest.raises(AccessError, match=f"has scheme '{scheme}', and allowed_schemes are https"):
+        read(url, allowed_schemes=("https",))
+
+
+def test_a_redirect_to_a_scheme_that_is_not_allowed_is_not_followed(web):
+    web.paths["/a"] = [answer(302, b"", Location="https://127.0.0.1:1/secret")]
+    with pytest.raises(AccessError, match=r"/a is not read: .* has scheme 'https'"):
+        read(f"{web.url}/a", allowed_schemes=("http",))
+
+
+# Hosts and buckets.
+
+
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("http://example.com/a", True),
+        ("http://EXAMPLE.com.:80/a", True),
+        ("http://user:p%40ss@example.com/a", True),
+        ("http://a.b.example.org/a", True),
+        ("http://example.org/a", False),
+        ("http://badexample.com/a", False),
+        ("http://example.com.evil.net/a", False),
+        ("http://example.com@evil.net/a", False),
+        ("http://evil.net\\@example.com/a", False),
+        ("http://evil.net#@example.com/a", False),
+        ("http://evil.net?@example.com/a", False),
+        ("http://exam\tple.com/a", False),
+        ("http:///example.com/a", False),
+        ("tos://example.com/a", True),
+        ("s3://bucket/a", False),
+        ("sftp://example.com:22/a", True),
+        ("sftp://example.com@evil.net/a", False),
+        ("/example.com/a", True),
+    ],
+)
+def test_hosts(url, is_allowed):
+    access = Access(allowed_hosts=("example.com", "*.example.org"))
+    if is_allowed:
+        access.check_url(url)
+    else:
+        with pytest.raises(AccessError, match="allowed_hosts are example.com, "):
+            access.check_url(url)
+
+
+def test_a_bucket_that_is_not_allowed_is_not_asked_for(tos):
+    tos.objects["bucket", "a"] = tos.objects["other-bucket", "a"] = b"data"
+    assert read("tos://bucket/a", allowed_hosts=("bucket",)) == b"data"
+    with pytest.raises(AccessError, match="has host 'other-bucket'"):
+        read("tos://other-bucket/a", allowed_hosts=("bucket",))
+    assert tos.requests == 1
+
+
+def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(web):
+    elsewhere = web.url.replace("127.0.0.1", "localhost")
+    web.paths["/a"] = [answer(302, b"", Location="/b")]
+    web.paths["/b"] = [answer(302, b"", Location=f"{elsewhere}/secret?secret")]
+    web.paths["/secret"] = [answer()]
+    with pytest.raises(
+        AccessError, match=r"/a is not read: .*/secret has host 'localhost'"
+    ) as caught:
+        read(f"{web.url}/a?token", allowed_hosts=("127.0.0.1",))
+    assert [request.path for request in web.seen] == ["/a?token", "/b"]
+    assert "token" not in str(caught.value)
+    assert "secret?" not in str(caught.value)
+    assert read(f"{web.url}/a", allowed_hosts=("127.0.0.1", "localhost")) == VIDEO
+
+
+# Folders.
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """A root with a video, and a secret outside of it."""
+    (tmp_path / "root" / "deep").mkdir(parents=True)
+    (tmp_path / "root" / "a.mp4").write_bytes(b"video")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "root-of-others").mkdir()
+    (tmp_path / "root-of-others" / "a.mp4").write_bytes(b"secret")
+    return tmp_path
+
+
+def test_what_lies_in_a_root_is_read(folders):
+    root = folders / "root"
+    (root / "deep" / "link.mp4").symlink_to("../a.mp4")
+    (folders / "linked-root").symlink_to("root")
+    for allowed in (root, folders / "linked-root", "/"):
+        for path in (root / "a.mp4", root / "deep" / "../a.mp4", root / "deep" / "link.mp4"):
+            assert read(path, allowed_roots=(str(allowed),)) == b"video"
+        assert (
+            read((folders / "linked-root" / "a.mp4").as_uri(), allowed_roots=(allowed,)) == b"video"
+        )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "secret",
+        "nothing here",
+        "root/../secret",
+        "root/deep/../../secret",
+        "root-of-others/a.mp4",
+        "root/link",
+        "root/up/secret",
+        "root/deep/chain",
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "file://{}", "file:{}", "file://localhost{}", "local://{}"])
+def test_what_lies_elsewhere_is_not_opened(folders, path, form):
+    root = folders / "root"
+    (root / "link").symlink_to(folders / "secret")
+    (root / "up").symlink_to("..")
+    (root / "deep" / "chain").symlink_to("../link")
+    with pytest.raises(AccessError, match="in none of allowed_roots: .*/root; add"):
+        read(form.format(folders / path), allowed_roots=(root,))
+
+
+@pytest.mark.parametrize("dots", ["%2e%2e/secret", "deep/..%2f..%2fsecret", ".%2E/secret"])
+def test_escaped_dots_are_dots(folders, dots):
+    with pytest.raises(AccessError):
+        read(f"file://{folders}/root/{dots}", allowed_roots=(folders / "root",))
+
+
+def test_a_symlink_that_changes_while_it_is_opened_does_not_escape(folders, monkeypatch):
+    link = folders / "root" / "link"
+    link.symlink_to("a.mp4")
+    own_open = os.open
+
+    def swap_and_open(path, flags, *args, **kwargs):
+        link.unlink()
+        link.symlink_to(folders / "secret")
+        return own_open(path, flags, *args, **kwargs)
+
+    monkeypatch.setattr(local_storage.os, "open", swap_and_open)
+    with pytest.raises(AccessError):
+        read(link, allowed_roots=(folders / "root",))
+    assert read(link) == b"secret"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "zip://a.mp4::file://{}",
+        "zip://a.mp4::{}",
+        "tar://a.mp4::file://{}",
+        "simplecache://{}",
+        "filecache://x::file://{}",
+        "dir://x::file://{}",
+        "reference://{}",
+        "generic://file://{}",
+        "git://{}:a.mp4",
+    ],
+)
+def test_file_systems_in_others_do_not_get_around_schemes_and_folders(folders, url):
+    archive = folders / "secret.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.mp4", "secret")
+    with pytest.raises(UnsupportedSchemeError, match="give the URL of the file itself"):
+        read(url.format(archive))
+
+
+def test_a_chain_in_a_key_is_part_of_the_key(folders):
+    url = f"memory://bucket/a::file://{folders}/secret"
+    with pytest.raises(SourceNotFoundError):
+        read(url)
+    with pytest.raises(SourceNotFoundError, match="no file"):
+        read(f"simplecache::file://{folders}/secret")  # a plain path, of that name
+
+
+# Addresses.
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "100.96.0.96",
+    ],
+)
+def test_metadata_addresses_are_never_read(host):
+    with pytest.raises(AccessError, match="such as a cloud's metadata: never read") as caught:
+        read(f"http://{host}/latest/meta-data?secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "0.0.0.0", "[::ffff:7f00:1]"],
+)
+def test_private_addresses_are_read_only_where_allowed(web, host):
+    web.paths["/a"] = [answer()]
+    url = web.url.replace("127.0.0.1", host) + "/a"
+    with pytest.raises(AccessError, match="which is not a public address; with private_addresses"):
+        read(url, private_addresses=False)
+    assert web.seen == []
+    if "ffff" not in host:  # the server listens on IPv4 only
+        assert read(url) == VIDEO
+
+
+def test_a_redirect_to_a_metadata_address_is_not_followed(web):
+    web.paths["/a"] = [answer(302, b"", Location="http://169.254.169.254/latest?secret")]
+    with pytest.raises(AccessError, match=r"/a is not read: host '169\.254\.169\.254' leads to"):
+        read(f"{web.url}/a")
+    assert len(web.seen) == 1
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """What names resolve to, one list of addresses after the other; the last one stays."""
+    table = {}
+    own = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *args, **kwargs):
+        if host not in table:
+            return own(host, port, *args, **kwargs)
+        answers = table[host]
+        table[host] = answers[1:] or answers
+        return [found for address in answers[0] for found in own(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return table
+
+
+def test_a_name_is_resolved_once_and_cannot_change_its_mind(web, names):
+    web.paths["/a"] = [answer()]
+    port = web.http.server_port
+    names["rebind.example"] = [["127.0.0.1"], ["169.254.169.254"]]
+    assert read(f"http://rebind.example:{port}/a") == VIDEO
+    assert web.seen[0].headers["Host"] == f"rebind.example:{port}"
+    with pytest.raises(AccessError, match=r"host 'rebind.example' leads to 169\.254\.169\.254"):
+        read(f"http://rebind.example:{port}/a")
+
+
+def test_one_bad_address_among_good_ones_is_enough(web, names):
+    names["mixed.example"] = [["127.0.0.1", "169.254.169.254"]]
+    with pytest.raises(AccessError, match="'mixed.example' leads to 169"):
+        read(f"http://mixed.example:{web.http.server_port}/a")
+    assert web.seen == []
+
+
+def test_the_next_address_is_tried_where_nobody_answers(web, names):
+    web.paths["/a"] = [answer()]
+    names["two.example"] = [["127.0.0.2", "127.0.0.1"]]
+    assert read(f"http://two.example:{web.http.server_port}/a") == VIDEO
+
+
+def test_the_hosts_of_a_proxy_are_looked_at_before_it_is_asked(web, names, monkeypatch):
+    monkeypatch.setenv("http_proxy", web.url)
+    monkeypatch.setenv("no_proxy", "")
+    names["inside.example"] = [["169.254.169.254"]]
+    for url in ("http://169.254.169.254/a", "http://2852039166/a", "http://inside.example/a"):
+        with pytest.raises(AccessError, match=r"leads to 169\.254"):
+            read(url)
+    with pytest.raises(AccessError, match="not a public address"):
+        read("http://10.0.0.1/a", private_addresses=False)
+    assert web.seen == []
+    # The proxy itself is private, and a name may be one that only it can resolve.
+    web.paths["http://known-to-the-proxy.invalid/a"] = [answer()]
+    assert read("http://known-to-the-proxy.invalid/a", private_addresses=False) == VIDEO
+
+
+def test_the_address_of_tos_is_the_operators_own_matter(tos):
+    tos.objects["bucket", "a"] = b"data"
+    assert read("tos://bucket/a", private_addresses=False) == b"data"

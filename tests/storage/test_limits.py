@@ -1,0 +1,335 @@
+"""How much a download may take: bytes, seconds and patience, whatever the server says."""
+
+import email.utils
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from spark_keyframes.errors import KeyframesError, LimitError
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage import base, meter, open_url, parts, ranged, remote
+from tests.storage.range_server import RangeServer
+from tests.storage.web_server import VIDEO, answer, chunked, slowly
+
+MB = 1 << 20
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+
+def read(url, **limits):
+    with open_url(url, limits=Limits(**limits)) as file:
+        return file.read()
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    monkeypatch.setattr(ranged, "FIRST", 64 << 10)
+    monkeypatch.setattr(parts, "FIRST", 64 << 10)
+    monkeypatch.setattr(parts, "BLOCK", 16 << 10)
+    monkeypatch.setattr(parts, "_URGENT", 32 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", 16 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", 16 << 10)
+
+
+# Bytes.
+
+
+def test_a_size_that_is_announced_is_refused_before_it_is_sent(web):
+    web.paths["/a"] = [answer(announce=10 << 30)]
+    with pytest.raises(
+        LimitError, match=r"/a has more than max_download_bytes=1000000: 10737418240; raise"
+    ) as caught:
+        read(f"{web.url}/a?secret", max_download_bytes=1_000_000)
+    assert caught.value.stage == "open"
+    assert "secret" not in str(caught.value)
+    assert len(web.seen) == 1  # and never asked for again
+
+
+def test_so_is_the_size_of_all_parts():
+    with RangeServer(bytes(5 * MB)) as server:
+        with pytest.raises(LimitError, match=f"max_download_bytes=5000000: {5 * MB}"):
+            read(server.url, max_download_bytes=5_000_000)
+        assert read(server.url, max_download_bytes=5 * MB) == server.data
+
+
+def test_so_is_the_size_of_an_object(tos):
+    tos.objects["bucket", "a"] = bytes(100_000)
+    with pytest.raises(LimitError, match=r"tos://bucket/a has .*max_download_bytes=99999: 100000"):
+        read("tos://bucket/a", max_download_bytes=99_999)
+    assert read("tos://bucket/a", max_download_bytes=100_000) == bytes(100_000)
+    assert tos.requests == 2
+
+
+def test_what_is_not_announced_is_counted(web):
+    web.paths["/a"] = [chunked(*[VIDEO] * 20)]
+    with pytest.raises(LimitError, match="max_download_bytes=3000000: "):
+        read(f"{web.url}/a", max_download_bytes=3_000_000)
+    assert len(web.seen) == 1
+
+
+def test_what_comes_compressed_is_counted_unpacked(web):
+    web.paths["/a"] = [answer(body=gzip.compress(bytes(3 * MB)), Content_Encoding="gzip")]
+    assert read(f"{web.url}/a", max_download_bytes=3 * MB) == bytes(3 * MB)
+    with pytest.raises(LimitError, match="max_download_bytes=2000000: "):
+        read(f"{web.url}/a", max_download_bytes=2_000_000)
+
+
+@pytest.mark.parametrize("size", [b"9" * 5000, b"-1", b"1e3", b"\xb2"])
+def test_a_length_that_is_none_is_counted_too(web, size):
+    web.paths["/a"] = [
+        slowly(b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % size, VIDEO, every=0.001)
+    ]
+    with pytest.raises(LimitError, match="max_download_bytes"):
+        read(f"{web.url}/a", max_download_bytes=5_000_000)
+
+
+@pytest.mark.parametrize("value", ["bytes 0-99/" + "9" * 5000, "bytes 0-99/²", "bytes 5-1/3"])
+def test_a_range_that_is_none_is_an_error_of_ours(web, value):
+    web.paths["/a"] = [answer(206, VIDEO, Content_Range=value, ETag='"a"')]
+    with pytest.raises(KeyframesError):
+        read(f"{web.url}/a")
+
+
+def test_the_body_of_a_redirect_is_not_read(web):
+    body = gzip.compress(bytes(200 * MB), 1)
+    web.paths["/a"] = [answer(302, body, Location="/b", Content_Encoding="gzip")]
+    web.paths["/b"] = [answer()]
+    program = (
+        "import re\n"
+        "from pathlib import Path\n"
+        "from spark_keyframes.storage import open_url\n"
+        f"assert open_url({web.url + '/a'!r}).read() == bytes(range(256)) * 8000\n"
+        "print(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(run.stdout) >> 10 < 150  # MB, where the unpacked body alone would take 200
+
+
+def test_fsspec_knows_the_size_before(monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/bucket/a", bytes(3 * MB))
+    assert read("memory://bucket/a", max_download_bytes=3 * MB) == bytes(3 * MB)
+    with pytest.raises(LimitError, match=f"max_download_bytes=1000000: {3 * MB}"):
+        read("memory://bucket/a", max_download_bytes=1_000_000)
+    # A file system that does not say, or that lies.
+    monkeypatch.setattr(type(files), "info", lambda self, path: {"size": None})
+    with pytest.raises(LimitError, match=f"max_download_bytes=1500000: {2 * MB}"):
+        read("memory://bucket/a", max_download_bytes=1_500_000)
+
+
+# Seconds.
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD, b"HTTP/1.1 302 Found\r\nLocation: /b\r\nX-Long: "],
+    ids=["in the headers", "in the body", "in a redirect"],
+)
+def test_a_download_ends_with_its_time(web, head):
+    web.paths["/a"] = [slowly(head, b"x", every=0.02)]
+    begin = time.monotonic()
+    with pytest.raises(
+        LimitError, match=r"/a took longer than max_download_seconds=0\.3; raise"
+    ) as caught:
+        read(f"{web.url}/a", max_download_seconds=0.3)
+    assert time.monotonic() - begin < 1
+    assert caught.value.stage == "open"
+    assert len(web.seen) == 1
+
+
+def test_silence_too(web):
+    web.paths["/a"] = [slowly(HEAD, b"", every=5)]
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match="max_download_seconds"):
+        read(f"{web.url}/a", max_download_seconds=0.3)
+    assert time.monotonic() - begin < 1
+
+
+def test_the_time_is_that_of_all_attempts(web, monkeypatch):
+    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.5)
+    web.paths["/a"] = [answer(503, b"", Retry_After="20")]
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match="max_download_seconds"):
+        read(f"{web.url}/a", max_download_seconds=0.5)
+    assert time.monotonic() - begin < 1
+    assert len(web.seen) == 1
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_time_is_that_of_all_parts():
+    with RangeServer(bytes(MB)) as server:
+        server.hold = lambda start, stop: start > 0
+        with open_url(server.url, limits=Limits(max_download_seconds=0.5)) as file:
+            assert file.read(1000) == bytes(1000)
+            begin = time.monotonic()
+            for _ in range(2):
+                with pytest.raises(LimitError, match="max_download_seconds"):
+                    file.read()
+            assert time.monotonic() - begin < 1
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_object_has_its_time_too(tos, monkeypatch):
+    tos.objects["bucket", "a"] = bytes(MB)
+    tos.faults.extend([503] * 100)
+    monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
+    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.5)
+    with pytest.raises(LimitError, match="tos://bucket/a took longer than max_download_seconds"):
+        read("tos://bucket/a", max_download_seconds=0.2)
+
+
+def test_time_that_passes_after_the_download_does_not_count(web):
+    web.paths["/a"] = [answer()]
+    with open_url(f"{web.url}/a", limits=Limits(max_download_seconds=0.5)) as file:
+        time.sleep(0.6)
+        assert file.read() == VIDEO
+
+
+def test_fsspec_looks_at_the_clock_between_blocks(monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/bucket/a", bytes(3 * MB))
+    own_open = type(files).open
+
+    def open_slowly(self, path, mode):
+        file = own_open(self, path, mode)
+        return SlowFile(file)
+
+    class SlowFile:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc):
+            self.file.close()
+
+        def read(self, size):
+            time.sleep(0.1)
+            return self.file.read(size)
+
+    monkeypatch.setattr(type(files), "open", open_slowly)
+    with pytest.raises(LimitError, match="max_download_seconds"):
+        read("memory://bucket/a", max_download_seconds=0.15)
+    monkeypatch.setattr(meter, "WINDOW", 0.15)
+    with pytest.raises(LimitError, match="min_download_rate"):
+        read("memory://bucket/a", min_download_rate=100 * MB)
+
+
+# Patience.
+
+
+@pytest.fixture
+def short_window(monkeypatch):
+    monkeypatch.setattr(meter, "WINDOW", 0.3)
+
+
+@pytest.mark.usefixtures("short_window")
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD], ids=["in the headers", "in the body"]
+)
+def test_a_server_that_trickles_is_given_up(web, head):
+    web.paths["/a"] = [slowly(head, b"x", every=0.02)]
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match=r"at \d+ bytes per second, and min_download_rate=1024"):
+        read(f"{web.url}/a")
+    assert time.monotonic() - begin < 1
+    assert len(web.seen) == 1
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_slow_server_that_is_fast_enough_is_not(web):
+    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"2000"), bytes(40), every=0.02)]
+    assert read(f"{web.url}/a", min_download_rate=1024) == bytes(2000)
+
+
+@pytest.mark.usefixtures("short_window")
+def test_zero_is_patience_without_end(web):
+    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"40"), b"x", every=0.02)]
+    assert read(f"{web.url}/a", min_download_rate=0) == b"x" * 40
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_a_slow_reader_is_no_slow_server():
+    with (
+        RangeServer(bytes(MB)) as server,
+        open_url(server.url, limits=Limits(min_download_rate=10_000)) as file,
+    ):
+        for _ in range(4):
+            assert file.read(1000) == bytes(1000)
+            time.sleep(0.2)
+        assert len(file.read()) == MB - 4000
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_one_connection_that_hangs_beside_others_is_no_slow_server():
+    with RangeServer(bytes(MB)) as server:
+        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
+        with open_url(server.url, limits=Limits(min_download_rate=10_000)) as file:
+            assert server.held.wait(5)
+            time.sleep(0.5)
+            server.hold = None
+            assert len(file.read()) == MB
+
+
+# What a server asks for.
+
+
+def test_retry_after_as_a_date(monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: now))
+    later = email.utils.formatdate(now + 10, usegmt=True)
+    assert 8.9 <= remote.retry_after(later) <= 10
+    assert remote.retry_after(email.utils.formatdate(now - 10, usegmt=True)) == 0
+    assert remote.retry_after(email.utils.formatdate(now + 1e6, usegmt=True)) == 30
+    assert remote.retry_after("7") == 7
+    assert remote.retry_after("9" * 5000) == 30
+    for nonsense in ("", "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"):
+        assert remote.retry_after(nonsense) == 0
+
+
+def test_the_date_is_waited_for(web):
+    at = time.time() + 1
+    web.paths["/a"] = [
+        answer(503, b"", Retry_After=email.utils.formatdate(at + 1, usegmt=True)),
+        answer(),
+    ]
+    assert read(f"{web.url}/a") == VIDEO
+    assert time.time() >= at
+
+
+# What is left behind.
+
+
+def test_nothing_is_left_of_a_process_that_is_killed_in_a_download(tmp_path):
+    with RangeServer(bytes(8 * MB)) as server:
+        server.hold = lambda start, stop: start > 4 * MB
+        program = (
+            "import time\n"
+            "from spark_keyframes.storage import open_url\n"
+            f"file = open_url({server.url!r})\n"
+            "assert len(file.read(1000)) == 1000\n"
+            "print('open', flush=True)\n"
+            "time.sleep(60)\n"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+        )
+        with process:
+            assert process.stdout.readline() == b"open\n"
+            links = [str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir()]
+            assert [link for link in links if link.startswith(str(tmp_path))]  # it is there
+            process.send_signal(signal.SIGKILL)
+        assert list(tmp_path.iterdir()) == []
