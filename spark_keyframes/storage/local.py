@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,7 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
+from spark_keyframes.storage.atomic import advice_on, write_whole
 from spark_keyframes.storage.base import redact_url, scheme_of
 
 
@@ -56,22 +56,17 @@ def _opened(path: Path, url: str, access: Access) -> BinaryIO:
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Write a file under a temporary name beside its place, then move it there at once."""
+    """Write a file, see `write_whole`, and the folders that it lies in."""
     path = _path(url, StorageWriteError)
-    temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        # mkstemp makes files that only their owner may read; others should get what umask allows.
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except (OSError, ValueError) as error:
-        raise StorageWriteError(f"cannot write {redact_url(url)}: {_reason(error)}") from error
-    finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        write_whole(path, data)
+    except OSError as error:
+        raise StorageWriteError(
+            f"could not store {redact_url(url)}: {_reason(error)}{advice_on(error)}"
+        ) from error
+    except ValueError as error:  # a null byte in the path
+        raise StorageWriteError(f"could not store {redact_url(url)}: {error}") from error
 
 
 def check_writable(output_dir: str) -> None:
@@ -116,16 +111,3 @@ def _path(url: str, error: type[KeyframesError]) -> Path:
 def _reason(error: Exception) -> str:
     # strerror alone: the full text repeats the path, which may be very long.
     return getattr(error, "strerror", None) or str(error)
-
-
-def _umask() -> int:
-    # There is no way to read it but to set it, and another thread may create a file in between;
-    # /proc knows it without that.
-    try:
-        with Path("/proc/self/status").open(encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except OSError:
-        pass
-    return 0o022

@@ -9,9 +9,8 @@ from spark_keyframes.errors import (
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
-    StorageWriteError,
 )
-from spark_keyframes.storage import check_writable, open_url, write_url
+from spark_keyframes.storage import check_writable, open_url
 
 
 def read(url: str) -> bytes:
@@ -74,39 +73,6 @@ def test_values_that_are_no_path_are_an_error_of_ours(value):
     with pytest.raises((SourceReadError, SourceNotFoundError)) as caught:
         open_url(value)
     assert len(str(caught.value)) < 1000
-
-
-def test_writing_makes_folders_replaces_and_leaves_nothing_else(tmp_path):
-    url = (tmp_path / "new folder" / "a.jpg").as_uri()
-    write_url(url, b"one", content_type="image/jpeg")
-    write_url(url, b"two", content_type="image/jpeg")
-    assert read(url) == b"two"
-    assert names_in(tmp_path / "new folder") == ["a.jpg"]
-
-
-def test_others_may_read_what_was_written(tmp_path):
-    umask = os.umask(0o027)
-    try:
-        write_url(str(tmp_path / "a.jpg"), b"", content_type="image/jpeg")
-    finally:
-        os.umask(umask)
-    assert (tmp_path / "a.jpg").stat().st_mode & 0o777 == 0o640
-
-
-@pytest.mark.parametrize("blocked_by", ["a folder of that name", "a full disk"])
-def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch, blocked_by):
-    if blocked_by == "a folder of that name":
-        (tmp_path / "a.jpg").mkdir()
-    else:
-
-        def full(self, target):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Path, "replace", full)
-    before = names_in(tmp_path)
-    with pytest.raises(StorageWriteError, match=r"a\.jpg: (Is a directory|No space left)"):
-        write_url(str(tmp_path / "a.jpg"), b"data", content_type="image/jpeg")
-    assert names_in(tmp_path) == before
 
 
 def test_checking_an_output_folder_creates_nothing(tmp_path):
