@@ -22,6 +22,7 @@ from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import download, redact_url, scheme_of
 from spark_keyframes.storage.meter import Meter
 from spark_keyframes.storage.ranged import fill
+from spark_keyframes.storage.remote import Interrupted
 
 _BLOCK = 1 << 20
 
@@ -43,7 +44,8 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     """Store the object with one call, which object storages do whole or not at all.
 
     On file systems without such a call (hdfs, sftp, …) a task that is killed in the middle leaves
-    a part of the file, and the task that takes its place writes it anew.
+    a part of the file, and the task that takes its place writes it anew. What a package has not
+    mended by itself is `Interrupted` where the connection is to blame.
     """
     _check_installed(url, stage="upload")
     try:
@@ -55,7 +57,10 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
             filesystem.makedirs(filesystem._parent(path), exist_ok=True)
             filesystem.pipe_file(path, data)
     except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own
-        raise StorageWriteError(_message(error, url, "store")) from None
+        failed = StorageWriteError(_message(error, url, "store"))
+        if isinstance(error, ConnectionError | TimeoutError):
+            raise Interrupted(lambda attempts: failed) from None
+        raise failed from None
 
 
 def check_writable(output_dir: str) -> None:

@@ -9,9 +9,10 @@ from spark_keyframes.errors import (
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
+    StorageWriteError,
     UnsupportedSchemeError,
 )
-from spark_keyframes.storage import check_writable, open_url, write_url
+from spark_keyframes.storage import check_writable, open_url, patience, write_url
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -27,6 +28,43 @@ def test_an_object_comes_back_as_it_went():
 def test_folders_are_made_where_the_file_system_has_them(tmp_path):
     write_url(f"local://{tmp_path}/new/a.jpg", b"image", content_type="image/jpeg")
     assert (tmp_path / "new" / "a.jpg").read_bytes() == b"image"
+
+
+class Shaky(fsspec.get_filesystem_class("memory")):
+    """Loses the connection for as often as `errors` says."""
+
+    protocol = "shaky"
+    cachable = False
+    errors = []
+
+    def pipe_file(self, path, value, mode="overwrite", **options):
+        if self.errors:
+            raise self.errors.pop()
+        super().pipe_file(path, value, mode=mode, **options)
+
+
+@pytest.fixture
+def shaky(monkeypatch):
+    fsspec.register_implementation("shaky", Shaky, clobber=True)
+    monkeypatch.setattr(Shaky, "errors", [])
+    return Shaky
+
+
+def test_a_lost_connection_is_tried_again(shaky):
+    shaky.errors = [ConnectionResetError(), fsspec.exceptions.FSTimeoutError()]
+    write_url("shaky://bucket/a.jpg", b"image", content_type="image/jpeg")
+    assert shaky.errors == []
+    with open_url("shaky://bucket/a.jpg") as file:
+        assert file.read() == b"image"
+
+
+@pytest.mark.parametrize("error", [PermissionError("no"), ValueError("no"), ConnectionError("no")])
+def test_what_is_not_mended_is_an_error_of_ours(shaky, monkeypatch, error):
+    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    shaky.errors = [error, error]
+    with pytest.raises(StorageWriteError, match="could not store shaky://bucket/a.jpg: .*no"):
+        write_url("shaky://bucket/a.jpg", b"image", content_type="image/jpeg")
+    assert len(shaky.errors) == 1
 
 
 def test_a_missing_object():
