@@ -1,0 +1,177 @@
+"""Many mutated videos through the decoder, and what came of them.
+
+python -m tests.fuzz.campaign --inputs 20000
+python -m tests.fuzz.campaign --one h264-mp4:spliced-box:1234 --save input.mp4
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import IO, Any
+
+from tests.fuzz.mutations import MUTATIONS, mutated
+from tests.fuzz.pairs import PAIRS
+from tests.fuzz.tally import CRASHED, TOO_LONG, Tally, as_text
+
+REPO = Path(__file__).parents[2]
+TIME_LIMIT = 20
+"""Seconds for one input; generous, since the machine may be busy. Three times as many: a hang."""
+MEMORY_LIMIT = 4 * 2**30
+"""Bytes of address space of the process that decodes."""
+_ROUND = len(PAIRS) * len(MUTATIONS)
+
+
+class Worker:
+    """A process of `tests.fuzz.worker`, started again where it died."""
+
+    def __init__(self, decoder: str, time_limit: int, memory_limit: int) -> None:
+        self._arguments = [decoder, str(time_limit), str(memory_limit)]
+        self.starts = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the pipes
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fuzz.worker", *self._arguments],
+            cwd=REPO,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        self.starts += 1
+
+    def report_of(self, name: str, *, measure: bool = False) -> dict[str, Any]:
+        """What came of the input; where the worker died of it, how."""
+        data = mutated(name)
+        pair, _, seed = name.split(":")
+        request = {
+            "size": len(data),
+            # As rows come: with a hint or without, from a file or from memory, decoded in one
+            # thread or in two, with images or without.
+            "hint": PAIRS[pair].hint if int(seed) % 2 else None,
+            "on_disk": not int(seed) % 2,
+            "threads": 1 + int(seed) // 2 % 2,
+            "hold": bool(int(seed) // 4 % 2),
+            "measure": measure,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n" + data)
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = b""
+        return json.loads(line) if line else self._died()
+
+    def _died(self) -> dict[str, Any]:
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace")[-2000:]
+        self._close_pipes()
+        self._start()
+        outcome = TOO_LONG if status == -14 else CRASHED
+        return {"outcome": outcome, "defect": f"the worker ended with status {status}\n{said}"}
+
+    def close(self) -> None:
+        """End the process."""
+        self._close_pipes()
+        self._process.wait()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            if pipe is not None:
+                pipe.close()
+
+
+def names(inputs: int, first_seed: int = 0) -> Iterator[str]:
+    """Names of inputs: with each seed every pair and every mutation once, in no order."""
+    left = inputs
+    for seed in itertools.count(first_seed):
+        every = [f"{pair}:{mutation}:{seed}" for pair in PAIRS for mutation in MUTATIONS]
+        Random(seed).shuffle(every)
+        yield from every[:left]
+        left -= len(every)
+        if left <= 0:
+            return
+
+
+def run(
+    inputs: Iterable[str],
+    count: int,
+    *,
+    processes: int = 1,
+    decoder: str = "process",
+    time_limit: int = TIME_LIMIT,
+    memory_limit: int = MEMORY_LIMIT,
+    show: Callable[[str], None] = lambda _: None,
+) -> Tally:
+    """Decode `count` inputs; what came of them."""
+    tally = Tally()
+    lock = threading.Lock()
+    source = iter(inputs)
+    began = time.monotonic()
+    every = max(count // 200, 1)
+
+    def work(number: int) -> None:
+        worker = Worker(decoder, time_limit, memory_limit)
+        while True:
+            with lock:
+                name = next(source, None)
+            if name is None:
+                break
+            started = time.monotonic()
+            report = worker.report_of(name, measure=tally.inputs % every == 0)
+            with lock:
+                tally.add(name, report, time.monotonic() - started, (number, worker.starts))
+                if report.get("defect"):
+                    show(f"{name}: {tally.findings[-1].what}")
+                elif tally.inputs % (10 * every) == 0:
+                    held = tally.usage[-1].held / 1024 if tally.usage else 0
+                    seconds = time.monotonic() - began
+                    show(f"{tally.inputs} of {count}, {seconds:.0f} s, {held:.1f} MiB")
+        worker.close()
+        tally.worker_starts += worker.starts
+
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(work, range(processes)))
+    tally.seconds = time.monotonic() - began
+    return tally
+
+
+def main() -> int:
+    """Run what the command line says; 1 if there is a finding."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.campaign", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=20_000)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--decoder", choices=("process", "thread"), default="process")
+    parser.add_argument("--seed", type=int, default=0, help=f"the first; each is {_ROUND} inputs")
+    parser.add_argument("--report", type=Path, help="write the tally to this file as well")
+    parser.add_argument("--one", metavar="NAME", help="only the input pair:mutation:seed")
+    parser.add_argument("--save", type=Path, help="with --one: write its bytes to this file")
+    arguments = parser.parse_args()
+    if arguments.save:
+        arguments.save.write_bytes(mutated(arguments.one))
+    inputs = [arguments.one] if arguments.one else names(arguments.inputs, arguments.seed)
+    count = 1 if arguments.one else arguments.inputs
+    tally = run(inputs, count, processes=arguments.processes, decoder=arguments.decoder, show=print)
+    text = as_text(tally)
+    print(text)
+    if arguments.report:
+        arguments.report.write_text(text)
+    return 1 if tally.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""What is mutated: one small clip for every pair of codec and container, 64×48, 8 to 25 frames.
+
+Every demuxer that is allowed is there, as far as FFmpeg can write for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import av
+import numpy as np
+
+from tests.video.clips import H265, clip
+
+SIZE = (64, 48)
+# What x264 finds by looking ahead depends on what was in its memory before: without that, and at a
+# constant quantizer, a clip has the same bytes every time.
+_X264 = "bframes=2:b-adapt=0:scenecut=0:weightp=0:rc-lookahead=0"
+_H264 = {"qp": "30", "preset": "veryfast", "threads": "1", "x264-params": _X264}
+_VPX = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "1", "lag-in-frames": "8"}
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How to make a clip, and how its bytes are laid out."""
+
+    make: Callable[[], bytes]
+    layout: str
+    """Key of `structure.LAYOUTS`."""
+    hint: str
+    """The `format_hint` that a row would come with."""
+
+
+def _pair(
+    layout: str,
+    codec: str,
+    container: str,
+    *,
+    frames: int = 15,
+    hint: str | None = None,
+    pix_fmt: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    muxing: dict[str, str] | None = None,
+    rotation: int | None = None,
+) -> Pair:
+    def make() -> bytes:
+        return clip(
+            codec,
+            container,
+            frames=frames,
+            size=SIZE,
+            gop=6,
+            pix_fmt=pix_fmt,
+            options=options,
+            # Else Matroska and Ogg hold random numbers, and an input could not be made again.
+            container_options={"fflags": "+bitexact", **(muxing or {})},
+            rotation=rotation,
+        )
+
+    return Pair(make, layout, hint or container)
+
+
+def _h264_with_sound() -> bytes:
+    """H.264 with a track of sound: two streams, whose packets take turns."""
+    file = io.BytesIO()
+    video = av.open(io.BytesIO(_pair("mp4", "libx264", "mp4", options=_H264).make()))
+    with video, av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as output:
+        stream = output.add_stream_from_template(video.streams.video[0])
+        sound = output.add_stream("aac", rate=8000)
+        samples = np.sin(np.arange(4800) / 5)[None].astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        packets = [*sound.encode(frame), *sound.encode(None)]
+        for packet in video.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                packets.append(packet)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            output.mux(packet)
+    return file.getvalue()
+
+
+def _av1(layout: str, container: str) -> Pair:
+    os.environ["SVT_LOG"] = "0"  # the encoder's own chatter, past Python's stderr
+    options = {"preset": "12", "svtav1-params": "lp=1"}
+    return _pair(layout, "libsvtav1", container, frames=10, options=options)
+
+
+PAIRS: dict[str, Pair] = {
+    "h264-mp4": _pair("mp4", "libx264", "mp4", options=_H264, frames=25),
+    "h264-mp4-fragmented": _pair("mp4", "libx264", "mp4", options=_H264, muxing=_FRAGMENTED),
+    "h264-mov-turned": _pair("mp4", "libx264", "mov", options=_H264, rotation=90),
+    "h264-ts": _pair("ts", "libx264", "mpegts", options=_H264),
+    "h264-ts-interlaced": _pair(
+        "ts", "libx264", "mpegts", options={**_H264, "x264-params": f"{_X264}:interlaced=1"}
+    ),
+    "h264-aac-mkv": Pair(_h264_with_sound, "ebml", "mkv"),
+    "h264-flv": _pair("flv", "libx264", "flv", options=_H264),
+    "h264-avi": _pair("riff", "libx264", "avi", options=_H264),
+    "h264-raw": _pair("startcodes", "libx264", "h264", options=_H264),
+    "hevc-mp4": _pair("mp4", "libx265", "mp4", options=H265),
+    "hevc-ts": _pair("ts", "libx265", "mpegts", options=H265),
+    "hevc-raw": _pair("startcodes", "libx265", "hevc", options=H265),
+    "vp8-webm": _pair("ebml", "libvpx", "webm", options=_VPX),
+    "vp8-ogg": _pair("ogg", "libvpx", "ogg", options=_VPX),
+    "vp9-webm": _pair("ebml", "libvpx-vp9", "webm", options=_VPX),
+    "vp9-ivf": _pair("ivf", "libvpx-vp9", "ivf", options=_VPX),
+    "av1-mp4": _av1("mp4", "mp4"),
+    "av1-raw": _av1("obu", "obu"),
+    "mpeg4-avi": _pair("riff", "mpeg4", "avi", options={"bf": "2"}),
+    "mpeg4-raw": _pair("startcodes", "mpeg4", "m4v", hint="m4v"),
+    "mpeg2-mpg": _pair("startcodes", "mpeg2video", "vob", options={"bf": "2"}),
+    "mpeg2-mxf": _pair("klv", "mpeg2video", "mxf"),
+    "mpeg1-mpg": _pair("startcodes", "mpeg1video", "mpeg", hint="mpg"),
+    "mjpeg-avi": _pair("riff", "mjpeg", "avi", pix_fmt="yuvj420p", frames=8),
+    "mjpeg-mov": _pair("mp4", "mjpeg", "mov", pix_fmt="yuvj420p", frames=8),
+    "mjpeg-raw": _pair("jpeg", "mjpeg", "mjpeg", pix_fmt="yuvj420p", frames=8),
+    "prores-mov": _pair("mp4", "prores_ks", "mov", pix_fmt="yuv422p10le", frames=8),
+    "flv1-flv": _pair("flv", "flv", "flv"),
+    "wmv2-asf": _pair("asf", "wmv2", "asf", hint="wmv"),
+    "gif": _pair("gif", "gif", "gif", pix_fmt="rgb8", frames=8),
+    "ffv1-mkv": _pair("ebml", "ffv1", "matroska", frames=8),
+    "ffv1-nut": _pair("plain", "ffv1", "nut", frames=8),
+    "rv20-rm": _pair("plain", "rv20", "rm"),
+    "raw-avi": _pair("riff", "rawvideo", "avi", frames=8),
+    "raw-y4m": _pair("y4m", "wrapped_avframe", "yuv4mpegpipe", frames=8, hint="y4m"),
+}
+
+
+@functools.cache
+def clip_of(pair: str) -> bytes:
+    """The clip as it was made, without any mutation."""
+    return PAIRS[pair].make()

@@ -1,0 +1,145 @@
+"""What came of a campaign, counted and written down."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+
+CRASHED, TOO_LONG = "worker died", "worker hung"
+FLAT = 0.05
+"""Memory may grow by this share of what it was after a tenth of the run."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An input that did what none may do."""
+
+    name: str
+    what: str
+    details: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the worker held at one time."""
+
+    worker: tuple[int, int]
+    """Which, and how many it was started after."""
+    at: int
+    """After how many inputs."""
+    memory: int
+    """Resident, in KiB."""
+    memory_below: int
+    """That of all processes below it, together."""
+    processes_below: int
+    files: int
+    threads: int
+
+    @property
+    def held(self) -> int:
+        """Resident memory of all of them, in KiB."""
+        return self.memory + self.memory_below
+
+
+@dataclass
+class Tally:
+    """What came of all inputs so far."""
+
+    by_pair: dict[str, collections.Counter[str]] = field(default_factory=dict)
+    """How often which outcome."""
+    by_mutation: dict[str, collections.Counter[str]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    usage: list[Usage] = field(default_factory=list)
+    slowest: tuple[float, str] = (0.0, "")
+    seconds: float = 0.0
+    worker_starts: int = 0
+    deaths: int = 0
+    """Decoding processes that died where the next one did not."""
+
+    @property
+    def inputs(self) -> int:
+        """How many there were."""
+        return sum(counter.total() for counter in self.by_pair.values())
+
+    def add(
+        self, name: str, report: dict[str, Any], seconds: float, worker: tuple[int, int]
+    ) -> None:
+        """Take in what came of one input."""
+        pair, mutation, _ = name.split(":")
+        outcome = report["outcome"]
+        for table, key in ((self.by_pair, pair), (self.by_mutation, mutation)):
+            table.setdefault(key, collections.Counter())[outcome] += 1
+        self.slowest = max(self.slowest, (seconds, name))
+        self.deaths += report.get("deaths", 0)
+        defect = report.get("defect", "").strip()
+        if defect:
+            what = outcome if outcome in (CRASHED, TOO_LONG) else defect.splitlines()[-1]
+            self.findings.append(Finding(name, what, defect))
+        if "usage" in report:
+            self.usage.append(Usage(worker=worker, at=self.inputs, **report["usage"]))
+
+    def growth(self) -> tuple[Usage, Usage] | None:
+        """What the worker that lived longest held after a tenth of the run, and at its end.
+
+        Medians over a twentieth of the run: single videos come and go. None for a short life.
+        """
+        if not self.usage:
+            return None
+        worker = statistics.mode(usage.worker for usage in self.usage)
+        curve = [usage for usage in self.usage if usage.worker == worker]
+        width = max(len(curve) // 20, 1)
+        if len(curve) < 20:
+            return None
+        return _median(curve[2 * width : 3 * width]), _median(curve[-width:])
+
+
+def _median(usages: list[Usage]) -> Usage:
+    return sorted(usages, key=lambda usage: usage.held)[len(usages) // 2]
+
+
+def as_text(tally: Tally) -> str:
+    """The tally as Markdown."""
+    outcomes = collections.Counter[str]()
+    for counter in tally.by_pair.values():
+        outcomes += counter
+    columns = [name for name, _ in outcomes.most_common()]
+    lines = [
+        f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}; "
+        f"{tally.inputs} inputs in {tally.seconds:.0f} s",
+        "",
+    ]
+    for title, table in (("pair", tally.by_pair), ("mutation", tally.by_mutation)):
+        lines += [
+            f"| {title} | " + " | ".join(columns) + " |",
+            "|---|" + "--:|" * len(columns),
+            *(
+                f"| {key} | " + " | ".join(str(counter[column]) for column in columns) + " |"
+                for key, counter in sorted(table.items())
+            ),
+            "| **all** | " + " | ".join(str(outcomes[column]) for column in columns) + " |",
+            "",
+        ]
+    lines.append(f"- slowest input: {tally.slowest[0]:.2f} s, `{tally.slowest[1]}`")
+    lines.append(f"- workers started: {tally.worker_starts}")
+    lines.append(f"- decoding processes that died where the next one did not: {tally.deaths}")
+    growth = tally.growth()
+    if growth:
+        lines += [_usage_line("after a tenth", growth[0]), _usage_line("at the end", growth[1])]
+    lines.append(f"- findings: {len(tally.findings)}")
+    seen = collections.Counter(finding.what for finding in tally.findings)
+    for what, count in seen.most_common():
+        first = next(finding for finding in tally.findings if finding.what == what)
+        lines.append(f"  - {count} × {what}, for example `{first.name}`")
+    return "\n".join(lines) + "\n"
+
+
+def _usage_line(when: str, usage: Usage) -> str:
+    return (
+        f"- {when} (input {usage.at}): {usage.memory / 1024:.1f} MiB in the worker, "
+        f"{usage.memory_below / 1024:.1f} MiB in {usage.processes_below} processes below it, "
+        f"{usage.files} open files, {usage.threads} threads"
+    )

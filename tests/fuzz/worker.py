@@ -1,0 +1,150 @@
+"""The process that decodes inputs: what a Spark worker is to the engine.
+
+It reads a line of JSON and as many bytes from its standard input, and answers with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import io
+import json
+import math
+import os
+import re
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from spark_keyframes.errors import KeyframesError, LimitError, ParameterError
+from spark_keyframes.limits import Limits
+from spark_keyframes.video import Decoder, make_decoder
+
+_FPS = 5.0
+
+_unseen: list[str] = []
+"""Errors that Python only prints: in threads, and in __del__."""
+
+
+def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) -> tuple[int, int]:
+    """What the engine does with a video, and whether its promises are kept.
+
+    How many candidates there were, and how many processes died meanwhile.
+    """
+    with decoder.open(file, format_hint=hint) as video:
+        promised = video.candidate_count(_FPS)
+        ids: list[int] = []
+        last = 0.0
+        for picture in video.candidates(_FPS, hold=hold):
+            assert not ids or picture.frame_id > ids[-1], "frame ids do not increase"
+            assert math.isfinite(picture.timestamp), f"timestamp {picture.timestamp}"
+            assert picture.timestamp >= last, "timestamps go backwards"
+            assert picture.nbytes > 0, "a picture without bytes"
+            assert picture.rgb.ndim == 3, f"a picture of shape {picture.rgb.shape}"
+            assert picture.rgb.shape[2] == 3, f"a picture of shape {picture.rgb.shape}"
+            picture.rgb[-1, -1].tolist()  # to its last byte it is there
+            last = picture.timestamp
+            ids.append(picture.frame_id)
+            if len(ids) == 2:
+                video.forget(ids[:1])
+        assert promised is None or len(ids) <= promised, f"{len(ids)} candidates, not {promised}"
+        assert ids, "no candidate, and no error"
+        wanted = sorted({ids[0], ids[len(ids) // 2], ids[-1]})
+        again = [picture.frame_id for picture in video.pictures(wanted)]
+        assert again == wanted, f"frames {again}, not {wanted}"
+        return len(ids), len(getattr(video, "_deaths", ()))
+
+
+def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
+    """What came of an input; "defect" where something other than a KeyframesError did."""
+    report: dict[str, Any] = {"outcome": "frames", "defect": ""}
+    try:
+        # A local file is read by the decoding process itself, all else is served to it.
+        with tempfile.TemporaryFile() if request["on_disk"] else io.BytesIO(data) as file:
+            if request["on_disk"]:
+                file.write(data)
+                file.flush()
+                file.seek(0)
+            report["frames"], report["deaths"] = decode(
+                decoder, file, request["hint"], hold=request["hold"]
+            )
+    except Exception as error:  # noqa: BLE001 -- which ones there are is the question
+        limit = re.search(r"\bmax_\w+", str(error)) if isinstance(error, LimitError) else None
+        report["outcome"] = type(error).__name__ + (f": {limit[0]}" if limit else "")
+        report["message"] = str(error)[:500]
+        # Nobody gave a parameter that cannot work.
+        if not isinstance(error, KeyframesError) or isinstance(error, ParameterError):
+            report["defect"] = traceback.format_exc()
+        traceback.clear_frames(error.__traceback__)
+    if _unseen:
+        report["defect"] += "\n".join(_unseen)
+        _unseen.clear()
+    return report
+
+
+def usage() -> dict[str, int]:
+    """Of this process: memory in KiB, with all processes below it, open files, threads."""
+    children = _descendants(os.getpid())
+    return {
+        "memory": _memory(os.getpid()),
+        "memory_below": sum(map(_memory, children)),
+        "processes_below": len(children),
+        "files": len(list(Path("/proc/self/fd").iterdir())),
+        "threads": threading.active_count(),
+    }
+
+
+def _memory(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:  # it has just ended
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *_descendants(child)]
+    except OSError:
+        pass
+    return found
+
+
+def _note_unseen(args: Any) -> None:
+    lines = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
+    _unseen.append("unseen: " + "".join(lines))
+
+
+def main(decoder: Any, seconds: int, memory_bytes: int) -> None:
+    """Serve inputs until the end of standard input, each within so many seconds of decoding."""
+    sys.unraisablehook = threading.excepthook = _note_unseen
+    if decoder == "thread":  # a process has its own limit
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    limits = Limits(max_decode_seconds=seconds, max_decode_bytes=memory_bytes)
+    decoders = {threads: make_decoder(decoder, threads, limits=limits) for threads in (1, 2)}
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints is no answer
+    while line := sys.stdin.buffer.readline():
+        request = json.loads(line)
+        data = sys.stdin.buffer.read(request["size"])
+        # Its default action ends the process, even one that is busy inside FFmpeg.
+        signal.alarm(3 * seconds)
+        report = report_of(decoders[request["threads"]], data, request)
+        signal.alarm(0)
+        if request["measure"]:
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)  # what is free, but not given back, is no leak
+            report["usage"] = usage()
+        answers.write(json.dumps(report).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
