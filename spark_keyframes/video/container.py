@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError, NoVideoStreamError
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.shortage import check_memory
 
 _log = logging.getLogger(__name__)
 
@@ -142,15 +143,6 @@ def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> 
     # The limit must also be here: the option given when opening only reaches the probing.
     codec.options = _options(limits) | ({"err_detect": "explode"} if strict else {})
     codec.thread_count = 1
-
-
-def check_memory(error: Exception) -> None:
-    """Raise `LimitError` if this is no damage of the video but a lack of memory."""
-    if isinstance(error, MemoryError):
-        raise LimitError(
-            "decoding the video takes more memory than there is, or than max_decode_bytes of "
-            "limits allows; raise it, or scale the video down"
-        ) from error
 
 
 def new_codec(stream: VideoStream) -> VideoCodecContext | None:

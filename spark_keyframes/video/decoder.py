@@ -26,12 +26,15 @@ from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.gops import Run, RunFailed, decode_run, plan_runs, with_packets
 from spark_keyframes.video.packets import read_packets
-from spark_keyframes.video.pool import RunPool
+from spark_keyframes.video.pool import THREAD_BYTES, RunPool
 from spark_keyframes.video.sequential import Clock, decode_all
 from spark_keyframes.video.slots import Slots
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
 _log = logging.getLogger(__name__)
+
+# What a codec holds at most: 16 frames for reference, and those that it is at work on.
+_FRAMES_PER_THREAD = 20
 
 
 def open_video(
@@ -206,7 +209,7 @@ class AvVideo(Closing):
 
     def _decode_runs(self, runs: Sequence[Run]) -> Generator[tuple[int, av.VideoFrame]]:
         codec, packets = self._begin(strict=True)
-        threads = min(self._threads, len(runs))
+        threads = min(self._threads, len(runs), self._affordable_threads())
         codecs = self._codecs()
         first = next(codecs, None) if threads > 1 else None
         if first is None:
@@ -224,6 +227,12 @@ class AvVideo(Closing):
         )
         with self._pool as pool:
             yield from pool.pictures()
+
+    def _affordable_threads(self) -> int:
+        """How many threads keep within the memory that the video may take."""
+        codec = self._opened.stream.codec_context
+        each = _FRAMES_PER_THREAD * codec.width * codec.height * 3 // 2 + THREAD_BYTES
+        return max(1, self._limits.max_decode_bytes * 3 // 4 // each)
 
     def _codecs(self) -> Iterator[VideoCodecContext]:
         """Codec contexts of this stream, without end; none where more than one cannot be had."""

@@ -12,7 +12,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from spark_keyframes.errors import DecodeError
-from spark_keyframes.video.container import check_memory
+from spark_keyframes.video.shortage import check_memory
 
 _HD_LINES = 720
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
@@ -66,7 +66,7 @@ class Frame:
                 threads=1,
             )
         except (av.error.FFmpegError, ValueError) as error:
-            check_memory(error)
+            check_memory(error, picture.width * picture.height)
             raise DecodeError(
                 f"cannot convert frame {self.frame_id} ({picture.format.name}) to RGB: {error}"
             ) from error

@@ -15,9 +15,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.video.container import check_memory
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
+from spark_keyframes.video.shortage import check_memory
 
 
 class RunFailed(Exception):  # noqa: N818 -- a turn in the path, which never reaches the user
@@ -135,5 +135,5 @@ def _pictures(
             yield codec.decode(packet)
         yield codec.decode(None)
     except av.error.FFmpegError as error:
-        check_memory(error)
+        check_memory(error, codec.width * codec.height)
         raise RunFailed(str(error)) from error

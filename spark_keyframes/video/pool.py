@@ -36,6 +36,8 @@ from spark_keyframes.video.slots import Slots
 _AHEAD_BYTES = 32 * 1024 * 1024
 # Of a longer run, the rest is read while it is decoded, and no other thread may read meanwhile.
 _PACKET_BYTES = 32 * 1024 * 1024
+THREAD_BYTES = _AHEAD_BYTES + _PACKET_BYTES
+"""What a thread may hold beside its codec."""
 
 _POLL_SECONDS = 1.0
 

@@ -11,8 +11,8 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.video.container import check_memory
 from spark_keyframes.video.counters import Counters
+from spark_keyframes.video.shortage import check_memory
 from spark_keyframes.video.timeline import DEFAULT_RATE
 
 
@@ -27,7 +27,7 @@ def decode_all(
         try:
             pictures = codec.decode(packet)
         except av.error.FFmpegError as error:
-            check_memory(error)
+            check_memory(error, codec.width * codec.height)
             counters.failed += 1
             continue
         counters.take(pictures)

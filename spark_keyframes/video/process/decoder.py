@@ -265,8 +265,8 @@ class ProcessVideo(Closing):
             return self._server.error
         kind = getattr(errors, name, None)
         if isinstance(kind, type) and issubclass(kind, KeyframesError):
-            if kind is LimitError and self._child is not None:
-                self._child.kill()  # short of memory, it would not serve another video well
+            if answer.get("last") and self._child is not None:
+                self._child.kill()
             return kind(message, stage=str(answer.get("stage")) or None)
         unexpected = RuntimeError(f"{name}: {message}")
         unexpected.add_note(str(answer.get("traceback", "")))

@@ -7,10 +7,11 @@ import mmap
 import os
 import resource
 import tempfile
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spark_keyframes.video.shortage import address_space
 
 _IS_LINUX = hasattr(os, "memfd_create")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if _IS_LINUX else 0
@@ -49,11 +50,9 @@ def map_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
 
 def limit_memory(more: int) -> None:
     """Let this process take so many bytes of address space more than now."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    except OSError:
-        return  # no Linux: nothing else tells how much it is now
-    limit = pages * mmap.PAGESIZE + more
+    taken = address_space()
+    if taken is None:
+        return
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    limit = taken + more if hard == resource.RLIM_INFINITY else min(taken + more, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.container import check_memory
 from spark_keyframes.video.decoder import AvVideo
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.held import HeldFrames
@@ -33,6 +32,7 @@ from spark_keyframes.video.process.files import ServedFile, SourceFailedError
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.memory import limit_memory, map_memory, shared_memory
 from spark_keyframes.video.process.slots import Cells, SharedSlots
+from spark_keyframes.video.shortage import check_memory
 
 _GRAIN = 1 << 20  # shared memory comes in steps, so that it need not grow often
 
@@ -181,12 +181,14 @@ def _as_message(error: Exception) -> dict[str, Any]:
         check_memory(error)
     except KeyframesError as limit:
         error = limit
-    known = isinstance(error, KeyframesError)
+    is_known = isinstance(error, KeyframesError)
     return {
         "error": type(error).__name__,
         "message": str(error),
         "stage": error.stage if isinstance(error, KeyframesError) else "",
-        "traceback": "" if known else "".join(traceback.format_exception(error)),
+        "traceback": "" if is_known else "".join(traceback.format_exception(error)),
+        # Short of memory, it would not serve another video well.
+        "last": isinstance(error.__cause__, MemoryError),
     }
 
 
