@@ -112,7 +112,7 @@ class _Object:
         if status == requests.codes.too_many_requests or status >= 500:
             raise Interrupted(
                 lambda attempts: _status_error(self.url, status, attempts=attempts),
-                wait=retry_after(response.headers.get("Retry-After", "")),
+                wait=retry_after(response.headers),
             )
         part = None
         if status == requests.codes.partial_content and stop is not None:

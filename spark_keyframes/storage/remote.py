@@ -1,7 +1,7 @@
 """What the storages that are reached over a network have in common: requests, and retries."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
@@ -13,7 +13,7 @@ from spark_keyframes.storage.meter import Meter
 
 T = TypeVar("T")
 
-LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
+_LONGEST_WAIT = 30.0  # seconds: what a server's Retry-After may cost a task
 FIRST = 4 << 20  # bytes of the first request; an object that is no longer needs no other
 BLOCK = 256 << 10  # bytes that become readable at a time, and that the video reader asks for
 
@@ -95,18 +95,17 @@ def retried(attempt: Callable[[], T], sleep: Callable[[float], object], meter: M
                 # `from None`: the exceptions of requests carry the URL with its query.
                 raise interrupted.error(number + 1) from None
             meter.restart()
-            sleep(max(0.0, min(max(interrupted.wait, backoff(number)), meter.seconds_left())))
+            wait = max(min(interrupted.wait, _LONGEST_WAIT), backoff(number))
+            sleep(max(0.0, min(wait, meter.seconds_left())))
     raise AssertionError("unreachable")
 
 
-def retry_after(value: str) -> float:
-    """Return the seconds that the header Retry-After asks for, as a number or as a date."""
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds the server asked to be left alone, by a number or a date."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
     try:
-        seconds = (
-            float(value)
-            if value.isdecimal()
-            else parsedate_to_datetime(value).timestamp() - time.time()
-        )
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):  # no date, or one that no clock shows
         return 0.0
-    return min(max(seconds, 0.0), LONGEST_WAIT)

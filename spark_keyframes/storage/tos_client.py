@@ -8,15 +8,13 @@ as a date it is not understood. It has no deadline. A timeout is that of one wai
 the SDK is left what passes within a second; longer trouble is the callers', as `Interrupted`.
 """
 
-import email.utils
 import functools
 import importlib.util
 import os
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from spark_keyframes.errors import (
@@ -28,7 +26,7 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.base import redact_url, root_cause
-from spark_keyframes.storage.remote import Interrupted
+from spark_keyframes.storage.remote import Interrupted, retry_after
 from spark_keyframes.storage.tos_environment import TosSettings, read_settings
 
 T = TypeVar("T")
@@ -89,17 +87,6 @@ def _reason(error: Exception) -> str:
 
 def _in(attempts: int) -> str:
     return f" in {attempts} attempts" if attempts > 1 else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Return for how many seconds the server asked to be left alone, by a number or a date."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return 0.0
 
 
 def refusal(

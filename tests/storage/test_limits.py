@@ -2,6 +2,7 @@
 
 import email.utils
 import gzip
+import math
 import os
 import signal
 import subprocess
@@ -289,13 +290,24 @@ def test_retry_after_as_a_date(monkeypatch):
     now = time.time()
     monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: now))
     later = email.utils.formatdate(now + 10, usegmt=True)
-    assert 8.9 <= remote.retry_after(later) <= 10
-    assert remote.retry_after(email.utils.formatdate(now - 10, usegmt=True)) == 0
-    assert remote.retry_after(email.utils.formatdate(now + 1e6, usegmt=True)) == 30
-    assert remote.retry_after("7") == 7
-    assert remote.retry_after("9" * 5000) == 30
-    for nonsense in ("", "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"):
-        assert remote.retry_after(nonsense) == 0
+    assert 8.9 <= remote.retry_after({"Retry-After": later}) <= 10
+    past = email.utils.formatdate(now - 10, usegmt=True)
+    nonsense = "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"
+    for value in (past, "", *nonsense):
+        assert remote.retry_after({"Retry-After": value}) == 0
+    assert remote.retry_after({}) == 0
+
+
+@pytest.mark.parametrize("asked", [7, 1000, math.inf])
+def test_no_server_makes_a_task_wait_for_long(asked):
+    waits = []
+
+    def attempt():
+        raise remote.Interrupted(lambda attempts: LimitError(str(attempts)), wait=asked)
+
+    with pytest.raises(LimitError, match="4"):
+        remote.retried(attempt, waits.append, meter.Meter("http://host/a", Limits()))
+    assert waits == [min(asked, 30)] * 3
 
 
 def test_the_date_is_waited_for(web):
