@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 from collections.abc import Iterator
@@ -74,6 +75,8 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.tell = file.tell
+        self._size = file.seek(0, io.SEEK_END)
+        file.seek(0)
         self.error: Exception | None = None
 
     def read(self, size: int) -> bytes:
@@ -88,7 +91,13 @@ class _Reader:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
-            return self._file.seek(offset, whence)
+            base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}
+            position = base[whence] + offset
+            if not 0 <= position <= self._size:
+                # Only a damaged header knows such a place: that is no failure of the file, and what
+                # files make of it differs. FFmpeg takes a negative number for an error.
+                return -errno.EINVAL
+            return self._file.seek(position)
         except Exception as error:
             self.error = error
             raise
@@ -190,7 +199,6 @@ def _open(
 def _try_open(
     file: BinaryIO, container_format: str | None, limits: Limits
 ) -> tuple[InputContainer, _Reader]:
-    file.seek(0)
     reader = _Reader(file)
     try:
         container = av.open(

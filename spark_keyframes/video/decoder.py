@@ -263,6 +263,9 @@ class AvVideo(Closing):
                 last_id = frame_id
                 done += 1
             if done == len(frame_ids):
+                if last_id < 0:
+                    # All candidates are damaged: the first frame that is not stands for them.
+                    yield on_screen
                 return
         if exactly:
             raise _damaged(frame_ids[done])

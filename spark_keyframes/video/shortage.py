@@ -6,6 +6,8 @@ import mmap
 import resource
 from pathlib import Path
 
+import av
+
 from spark_keyframes.errors import LimitError
 
 _ROOM = 8 << 20  # bytes of address space; with less left, any allocation may just have failed
@@ -18,12 +20,29 @@ def check_memory(error: Exception, pixels: int = 0) -> None:
     `pixels` is the size of the pictures that were being decoded. Called for every error: else
     frames for which there was no room would pass for damaged ones, and silently be left out.
     """
-    needed = _ROOM + _FRAME_COPIES * pixels * 3 // 2
-    if isinstance(error, MemoryError) or _address_space_left() < needed:
+    if _was_short(error, _ROOM + _FRAME_COPIES * pixels * 3 // 2):
         raise LimitError(
             "decoding the video takes more memory than there is, or than max_decode_bytes of "
             "limits allows; raise it, or scale the video down"
         ) from MemoryError()
+
+
+def _was_short(error: Exception, needed: int) -> bool:
+    if isinstance(error, MemoryError) and not isinstance(error, av.error.FFmpegError):
+        return True
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        # FFmpeg refuses gigabytes in one piece by itself, and only damaged headers ask for them.
+        return False
+    # What was freed on the way out is gone, but the kernel remembers the peak. An index grows by
+    # doubling, pictures come one by one.
+    left = limit - _peak()
+    return left < needed or (isinstance(error, MemoryError) and left < limit // 2)
+
+
+def _peak() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.split("VmPeak:")[1].split()[0]) * 1024
 
 
 def address_space() -> int | None:
@@ -33,9 +52,3 @@ def address_space() -> int | None:
     except OSError:
         return None
     return int(pages) * mmap.PAGESIZE
-
-
-def _address_space_left() -> float:
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    taken = None if limit == resource.RLIM_INFINITY else address_space()
-    return float("inf") if taken is None else limit - taken
