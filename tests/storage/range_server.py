@@ -24,6 +24,7 @@ class RangeServer:
         hold: (start, stop) → whether the answer waits, until this is None or the server ends.
         hold_in_body: it waits in the middle of its body, not before the answer.
         held: set when an answer waits.
+        trickle: (start, stop) → whether its body comes one byte every 20 ms.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -37,6 +38,7 @@ class RangeServer:
         self.hold: Callable[[int, int], bool] | None = None
         self.hold_in_body = False
         self.held = threading.Event()
+        self.trickle: Callable[[int, int], bool] = lambda start, stop: False
         self.lock = threading.Lock()
         self.at_once = 0
         self.has_ended = threading.Event()
@@ -130,6 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[:100])
                 body = body[100:]
                 self._wait(site)
+            while site.trickle(start, stop) and body and not site.has_ended.wait(0.02):
+                self.wfile.write(body[:1])
+                body = body[1:]
             self.wfile.write(body[:count])
         if count is not None:
             self.close_connection = True

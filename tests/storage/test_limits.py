@@ -272,6 +272,19 @@ def test_a_slow_reader_is_no_slow_server():
         assert len(file.read()) == MB - 4000
 
 
+@pytest.mark.usefixtures("short_window")
+def test_only_time_in_which_the_server_is_waited_for_counts():
+    watch = meter.Meter("http://host/a", Limits())
+    for _ in range(3):
+        with watch.waiting():
+            time.sleep(0.05)
+        watch.received(1)
+        time.sleep(0.2)  # a busy machine, a slow disk
+    with pytest.raises(LimitError, match="at 1[0-9] bytes per second"), watch.waiting():
+        time.sleep(0.2)
+        watch.received(1)
+
+
 @pytest.mark.usefixtures("short_window", "small_parts")
 def test_one_connection_that_hangs_beside_others_is_no_slow_server():
     with RangeServer(bytes(MB)) as server:
@@ -281,6 +294,18 @@ def test_one_connection_that_hangs_beside_others_is_no_slow_server():
             time.sleep(0.5)
             server.hold = None
             assert len(file.read()) == MB
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
+    with RangeServer(bytes(MB)) as server:
+        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
+        server.trickle = lambda start, stop: start >= 128 << 10
+        with open_url(server.url) as file:
+            begin = time.monotonic()
+            with pytest.raises(LimitError, match="min_download_rate"):
+                file.read()
+            assert time.monotonic() - begin < 2
 
 
 # What a server asks for.
