@@ -11,13 +11,23 @@ from pathlib import Path
 from benchmarks import inputs
 from benchmarks.measure import measure
 from benchmarks.process import OURS, Side
-from benchmarks.rows import ALL_CORES, FLOOR, ON_SPARK, ONE_CORE, OURSELVES, PACKED_FLOOR, Row
+from benchmarks.rows import (
+    ALL_CORES,
+    FLOOR,
+    IN_THREADS,
+    ON_SPARK,
+    ONE_CORE,
+    OURSELVES,
+    PACKED_FLOOR,
+    Row,
+)
 
 HALF = "bfloat16"
-PARTS = ["decoding", "work", "wall", "short", "long", "hours", "startup"]
+PARTS = ["decoding", "work", "wall", "short", "long", "hours", "isolation", "startup"]
 
 _OURS = Side(OURSELVES, "ours", OURS, HALF)
 _ON_SPARK = Side(ON_SPARK, "ours_spark", OURS, HALF)
+_IN_THREADS = Side(IN_THREADS, "ours", OURS, HALF, ("--decoder", "thread"))
 _FLOOR = Side(FLOOR, "floor", precision=HALF)
 _PACKED_FLOOR = Side(PACKED_FLOOR, "floor", OURS, HALF, ("--packed",))
 _NAIVE_HALF = Side("plain Spark pandas UDF, bfloat16", "naive_spark", precision=HALF)
@@ -81,12 +91,11 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
         return measure(_WORK, asked, rounds, cores=one, cache=cache)
     if part == "wall":
         return measure(_WALL, asked, rounds, cores=every, cache=cache, tries=scope.tries)
-    if part == "short":
-        clips = inputs.real_clips(scope.videos) or [inputs.prepare_warm_up(cache=cache)]
-        many = [str(clip) for clip in itertools.islice(itertools.cycle(clips), _SHORT_VIDEOS)]
-        title = {f"{_SHORT_VIDEOS} clips": clips[0]}
-        sides = [_OURS, _ON_SPARK]
-        return measure(sides, title, min(rounds, 2), cores=every, cache=cache, together=many)
+    if part in ("short", "isolation"):
+        sides = [_OURS, _ON_SPARK if part == "short" else _IN_THREADS]
+        alone = asked if part == "isolation" else {}
+        rows = measure(sides, alone, rounds, cores=every, cache=cache, tries=scope.tries)
+        return rows + _short(sides, scope, min(rounds, 3), every)
     if part == "long":
         videos = scope.made(["720p", "1080p"], 20)
         return measure([_OURS, _FLOOR, _PACKED_FLOOR], videos, 1, cores=one, cache=cache)
@@ -97,3 +106,11 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
         side = Side(name, "ours", OURS, HALF)
         rows += measure([side], videos, 1, cores=cores, cache=cache)
     return rows
+
+
+def _short(sides: list[Side], scope: Scope, rounds: int, cores: set[int]) -> list[Row]:
+    cache = scope.cache
+    clips = inputs.real_clips(scope.videos) or [inputs.prepare_warm_up(cache=cache)]
+    many = [str(clip) for clip in itertools.islice(itertools.cycle(clips), _SHORT_VIDEOS)]
+    title = {f"{_SHORT_VIDEOS} clips": clips[0]}
+    return measure(sides, title, rounds, cores=cores, cache=cache, together=many)

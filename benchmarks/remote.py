@@ -31,7 +31,7 @@ import av
 import requests
 
 from benchmarks.inputs import CACHE, KINDS, prepare
-from spark_keyframes.storage import http, open_url, parts
+from spark_keyframes.storage import Access, http, open_url, parts
 from spark_keyframes.storage.base import download
 from spark_keyframes.video import open_video
 
@@ -103,7 +103,7 @@ def server(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
 
 
 def open_whole(url: str) -> BinaryIO:
-    source = http._Object(url)
+    source = http._Object(url, Access())
     answer = source.get(0, None)
 
     def fill(file: IO[bytes]) -> None:

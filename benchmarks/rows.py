@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.process import Cost
 
 OURSELVES = "spark_keyframes"
+IN_THREADS = "spark_keyframes, decoding in threads"
 FLOOR = "floor: bare libavcodec and CLIP"
 PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
 ON_SPARK = "spark_keyframes on Spark"

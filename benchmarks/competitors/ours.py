@@ -23,6 +23,7 @@ def run(video, fps, videos=()):
         fps=fps,
         max_num_frames=options.frames,
         return_keyframes=False,
+        decoder=options.decoder,
     )
     if videos:
         return run_many(sampler, videos)

@@ -43,7 +43,7 @@ class DiedError(Exception):
 class Child:
     """A decoding process; for one thread at a time, but `kill` may be called by any."""
 
-    def __init__(self, family: Family, cell: int) -> None:
+    def __init__(self, cells: Cells, cell: int) -> None:
         self.cell = cell
         self.videos = 0
         """That it was given so far."""
@@ -53,7 +53,7 @@ class Child:
         self._link, other = Link.pair()
         # Nobody ever writes to it: its end tells the process that this one is gone.
         life, self._end_of_life = os.pipe()
-        descriptors = (other.fileno(), life, family.cells.descriptor)
+        descriptors = (other.fileno(), life, cells.descriptor)
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- all of it is ours
                 [
@@ -164,10 +164,13 @@ class Family:
                 if child.is_usable:
                     return child
                 self._discard(child)
-            cell = next(i for i in itertools.count() if i not in self._cells_in_use)
-            child = Child(self, cell)
-            self._cells_in_use.add(cell)
-            return child
+            return self._start()
+
+    def warm_up(self) -> None:
+        """Start a process if none waits for work: it takes 0.2 s until it can do some."""
+        with self._lock:
+            if not self._idle:
+                self._idle.append(self._start())
 
     def give_back(self, child: Child) -> None:
         """Keep the process for the next video if it is fit for it, else end it."""
@@ -176,6 +179,12 @@ class Family:
                 self._idle.append(child)
             else:
                 self._discard(child)
+
+    def _start(self) -> Child:
+        cell = next(i for i in itertools.count() if i not in self._cells_in_use)
+        child = Child(self.cells, cell)
+        self._cells_in_use.add(cell)
+        return child
 
     def _discard(self, child: Child) -> None:
         child.bury()

@@ -36,6 +36,7 @@ class ProcessDecoder(Closing):
         self.buffers = 2 if ahead else 1
         """One more than that, and the next picture is decoded while one is looked at."""
         self._at_work: set[Child] = set()
+        family().warm_up()
         self._is_closed = False
         self._lock = threading.Lock()
 

@@ -1,0 +1,101 @@
+"""Decode processes that die in the middle of the work: no row is lost, none is there twice."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from spark_keyframes import Limits
+from spark_keyframes.engine import Pipeline, Request
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.parameters import Parameters
+from spark_keyframes.result import Failure
+from spark_keyframes.video.process.child import family
+from tests.video.clips import clip, number_in
+from tests.video.test_limits import static_4k
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def outcomes(models):
+    def run(videos, watch=lambda number: None, **parameters):
+        given = {"text": "spoon", "model_path": str(models), "clip_model_name": "small"}
+        given |= {"fps": 5.0, "max_num_frames": 4, "dtype": "float32", **parameters}
+        pipeline = Pipeline(KeyframesModule(Parameters(**given)), device=CPU, threads=2)
+        found = []
+        for outcome in pipeline.run(Request(str(video), "spoon") for video in videos):
+            found.append(outcome)
+            watch(len(found))
+        return found
+
+    return run
+
+
+def processes():
+    """Of this process that decode, at work or waiting for some."""
+    found = []
+    for proc in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (proc / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (proc / "cmdline").read_text()
+        except OSError:
+            continue
+        if int(parent) == os.getpid() and "spark_keyframes.video.process" in command:
+            found.append(int(proc.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_rows_are_those_of_a_quiet_run(outcomes, clips, number):
+    videos = [*clips] * 14
+    quiet = outcomes(videos)
+    killed = []
+
+    def watch(done):
+        # Far enough from each other that no video is struck twice.
+        if done in (5, 20, 35):
+            for pid in processes():
+                killed.append(pid)
+                os.kill(pid, number)
+
+    struck = outcomes(videos, watch)
+    assert len(killed) >= 3
+    assert len(struck) == len(quiet) == 42
+    for one, two in zip(struck, quiet, strict=True):
+        assert not isinstance(one, Failure), one
+        assert one.frame_ids == two.frame_ids
+        assert one.scores == pytest.approx(two.scores, abs=1e-6)
+        assert [number_in(image) for image in one.images] == two.frame_ids
+
+
+def test_a_bomb_costs_its_own_row_only(outcomes, clips, tmp_path):
+    bomb, large = tmp_path / "endless.mp4", tmp_path / "large.mp4"
+    bomb.write_bytes(static_4k())
+    large.write_bytes(clip("libx264", "mp4", frames=3, size=(1920, 1080)))
+    limits = Limits(max_decode_seconds=1.0, max_decode_bytes=60 * 2**20, max_pixels=3840 * 2160)
+    found = outcomes([clips[0], bomb, clips[1], clips[2]], fps=25.0, limits=limits)
+    assert [getattr(each, "error", None) for each in found] == [None, "LimitError", None, None]
+    assert "max_decode_" in found[1].message
+    assert str(bomb) in found[1].message
+
+
+def test_processes_are_kept_for_the_next_run(outcomes, clips):
+    outcomes(clips)
+    before = set(processes())
+    outcomes(clips)
+    assert before
+    assert set(processes()) == before
+
+
+def test_ending_a_run_early_ends_what_is_at_work(models, clips):
+    given = {"text": "spoon", "model_path": str(models), "clip_model_name": "small"}
+    module = KeyframesModule(Parameters(**given, fps=25.0, dtype="float32"))
+    run = Pipeline(module, device=CPU, threads=2).run(
+        Request(str(clips[0]), "x") for _ in range(99)
+    )
+    next(run)
+    run.close()
+    assert not family().cells.counts.any(), "no thread decodes any more"
