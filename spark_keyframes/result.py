@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.errors import STAGES, KeyframesError
+from spark_keyframes.storage.redact import redact_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -124,6 +125,9 @@ class Failure:
             account: what the video took.
         """
         message = str(error)
+        if not isinstance(error, KeyframesError):
+            # The words of others may show the URL that they were called with, signature and all.
+            message = redact_text(message)
         if source not in message:
             message = f"{source}: {message}"
         if isinstance(error, KeyframesError):

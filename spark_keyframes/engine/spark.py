@@ -17,6 +17,7 @@ from spark_keyframes.engine.columns import Columns, OnError
 from spark_keyframes.engine.pipeline import Outcome, Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.errors import KeyframesError
 from spark_keyframes.images import spark_image
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
@@ -55,9 +56,10 @@ class ArrowStage:
         )
         waiting: deque[_Rows] = deque()
         with closing(pipeline.run(self._requests(batches, waiting))) as outcomes:
-            for outcome in outcomes:
+            for number, outcome in enumerate(outcomes):
                 if isinstance(outcome, Failure) and self.on_error == "raise":
-                    raise outcome.cause
+                    # From None: what others raised before may show a URL with its signature.
+                    raise _error_of_row(number, outcome) from None
                 rows = waiting[0]
                 rows.add(outcome)
                 if rows.complete or rows.are_due:
@@ -114,6 +116,20 @@ def assigned_gpus() -> list[str]:
     context = TaskContext.get()
     resources = context.resources() if context is not None else {}
     return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+def _error_of_row(number: int, failure: Failure) -> KeyframesError:
+    """The failure as an exception for the driver, which says the row: bytes have no name."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    partition = context.partitionId() if context is not None else 0
+    row = f"row {number} of partition {partition}, counted from 0"
+    if isinstance(failure.cause, KeyframesError):
+        failure.cause.args = (f"{row}: {failure.message}",)
+        return failure.cause
+    # The worker's log has its traceback.
+    return KeyframesError(f"{row}: {failure.error}: {failure.message}", stage=failure.stage)
 
 
 class _Rows:
