@@ -21,9 +21,9 @@ from spark_keyframes.errors import (
     UnsupportedSchemeError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
+from spark_keyframes.storage.connections import mount
 from spark_keyframes.storage.ranged import open_remote
 from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, retry_after
 
@@ -80,7 +80,7 @@ class _Object:
     def __init__(self, url: str, access: Access) -> None:
         self.url = url
         self._session = _Session()
-        interrupt.mount(self._session, _CONNECTIONS, access)
+        mount(self._session, _CONNECTIONS, access)
 
     def get(self, start: int, stop: int | None, version: str = "") -> Answer:
         # Videos do not compress; without this the length of the body would say nothing.

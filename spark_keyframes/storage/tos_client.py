@@ -24,8 +24,8 @@ from spark_keyframes.errors import (
     SourceReadError,
     StorageWriteError,
 )
-from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.base import redact_url, root_cause
+from spark_keyframes.storage.connections import mount
 from spark_keyframes.storage.remote import Interrupted, retry_after
 from spark_keyframes.storage.tos_environment import TosSettings, read_settings
 
@@ -212,7 +212,7 @@ def build(
     # Without an auth of its own requests looks the host up in ~/.netrc, and what it finds there
     # replaces the signature.
     client.session.auth = _keep_signature
-    interrupt.mount(client.session, _CONNECTIONS)
+    mount(client.session, _CONNECTIONS)
     own_wait = client._get_sleep_time
     client._get_sleep_time = lambda *about: min(own_wait(*about), _SDK_WAIT)
     return client

@@ -1,6 +1,6 @@
 import pytest
 
-from spark_keyframes.storage import base
+from spark_keyframes.storage import base, parts, ranged
 from tests.storage.tos_server import TosServer
 from tests.storage.web_server import WebServer, without_proxies
 
@@ -23,3 +23,14 @@ def web(monkeypatch):
     without_proxies(monkeypatch)
     with WebServer() as server:
         yield server
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Sizes divided by 16 and more, so that 1 MB is many parts."""
+    monkeypatch.setattr(ranged, "FIRST", 64 << 10)
+    monkeypatch.setattr(parts, "FIRST", 64 << 10)
+    monkeypatch.setattr(parts, "BLOCK", 16 << 10)
+    monkeypatch.setattr(parts, "_URGENT", 32 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", 16 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", 16 << 10)

@@ -1,8 +1,17 @@
-"""Which addresses are public, and which belong to a cloud's own services."""
+"""Which addresses are public or a cloud's own, and that none is reached which should not be."""
+
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
 
 import pytest
 
+from spark_keyframes.errors import AccessError, SourceReadError
+from spark_keyframes.storage import Access, base, open_url
 from spark_keyframes.storage.addresses import is_metadata, is_public, resolve
+from tests.storage.web_server import VIDEO, WebServer, answer, without_proxies
 
 METADATA = [
     "169.254.169.254",
@@ -77,3 +86,156 @@ def test_public(address):
 def test_numbers_in_any_notation_resolve_to_what_they_are(host):
     assert resolve(host, 80) == ["169.254.169.254"]
     assert resolve("[::1]", 80) == ["::1"]
+
+
+# Through real servers.
+
+
+def read(url, **access):
+    with open_url(url, access=Access(**access)) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "100.96.0.96",
+    ],
+)
+def test_metadata_addresses_are_never_read(host):
+    with pytest.raises(AccessError, match="such as a cloud's metadata: never read") as caught:
+        read(f"http://{host}/latest/meta-data?secret")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "0.0.0.0", "[::ffff:7f00:1]"],
+)
+def test_private_addresses_are_read_only_where_allowed(web, host):
+    web.paths["/a"] = [answer()]
+    url = web.url.replace("127.0.0.1", host) + "/a"
+    with pytest.raises(AccessError, match="which is not a public address; with private_addresses"):
+        read(url, private_addresses=False)
+    assert web.seen == []
+    if "ffff" not in host:  # the server listens on IPv4 only
+        assert read(url) == VIDEO
+
+
+def test_a_redirect_to_a_metadata_address_is_not_followed(web):
+    web.paths["/a"] = [answer(302, b"", Location="http://169.254.169.254/latest?secret")]
+    with pytest.raises(AccessError, match=r"/a is not read: host '169\.254\.169\.254' leads to"):
+        read(f"{web.url}/a")
+    assert len(web.seen) == 1
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """What names resolve to, one list of addresses after the other; the last one stays."""
+    table = {}
+    own = socket.getaddrinfo
+
+    def getaddrinfo(host, port, *args, **kwargs):
+        if host not in table:
+            return own(host, port, *args, **kwargs)
+        answers = table[host]
+        table[host] = answers[1:] or answers
+        return [found for address in answers[0] for found in own(address, port, *args, **kwargs)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return table
+
+
+def test_a_name_is_resolved_once_and_cannot_change_its_mind(web, names):
+    web.paths["/a"] = [answer()]
+    port = web.http.server_port
+    names["rebind.example"] = [["127.0.0.1"], ["169.254.169.254"]]
+    assert read(f"http://rebind.example:{port}/a") == VIDEO
+    assert web.seen[0].headers["Host"] == f"rebind.example:{port}"
+    with pytest.raises(AccessError, match=r"host 'rebind.example' leads to 169\.254\.169\.254"):
+        read(f"http://rebind.example:{port}/a")
+
+
+def test_one_bad_address_among_good_ones_is_enough(web, names):
+    names["mixed.example"] = [["127.0.0.1", "169.254.169.254"]]
+    with pytest.raises(AccessError, match="'mixed.example' leads to 169"):
+        read(f"http://mixed.example:{web.http.server_port}/a")
+    assert web.seen == []
+
+
+def test_the_next_address_is_tried_where_nobody_answers(web, names):
+    web.paths["/a"] = [answer()]
+    names["two.example"] = [["127.0.0.2", "127.0.0.1"]]
+    assert read(f"http://two.example:{web.http.server_port}/a") == VIDEO
+
+
+def test_the_hosts_of_a_proxy_are_looked_at_before_it_is_asked(web, names, monkeypatch):
+    monkeypatch.setenv("http_proxy", web.url)
+    monkeypatch.setenv("no_proxy", "")
+    names["inside.example"] = [["169.254.169.254"]]
+    for url in ("http://169.254.169.254/a", "http://2852039166/a", "http://inside.example/a"):
+        with pytest.raises(AccessError, match=r"leads to 169\.254"):
+            read(url)
+    with pytest.raises(AccessError, match="not a public address"):
+        read("http://10.0.0.1/a", private_addresses=False)
+    assert web.seen == []
+    # The proxy itself is private, and a name may be one that only it can resolve.
+    web.paths["http://known-to-the-proxy.invalid/a"] = [answer()]
+    assert read("http://known-to-the-proxy.invalid/a", private_addresses=False) == VIDEO
+
+
+def test_so_are_those_of_a_proxy_for_https(web, names, monkeypatch):
+    monkeypatch.setenv("https_proxy", web.url)
+    monkeypatch.setenv("no_proxy", "")
+    names["inside.example"] = [["10.0.0.1"]]
+    for host in ("169.254.169.254", "inside.example"):
+        with pytest.raises(AccessError, match="leads to"):
+            read(f"https://{host}/a", private_addresses=False)
+    assert web.seen == []
+    web.paths["known-to-the-proxy.invalid:443"] = [answer(403, b"")]
+    monkeypatch.setattr(base, "ATTEMPTS", 1)
+    with pytest.raises(SourceReadError, match="HTTPS_PROXY"):
+        read("https://known-to-the-proxy.invalid/a", private_addresses=False)
+    assert len(web.seen) == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_a_certificate_is_for_the_name_whatever_address_is_connected_to(
+    tmp_path, names, monkeypatch
+):
+    without_proxies(monkeypatch)
+    subprocess.run(
+        shlex.split(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem "
+            "-out cert.pem -subj /CN=tls.example -addext subjectAltName=DNS:tls.example"
+        ),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
+    names["tls.example"] = names["other.example"] = [["127.0.0.1"]]
+    with WebServer(context) as web:
+        web.paths["/a"] = [answer()]
+        port = web.http.server_port
+        assert read(f"https://tls.example:{port}/a", allowed_schemes=("https",)) == VIDEO
+        for host in ("other.example", "127.0.0.1"):
+            with pytest.raises(SourceReadError, match="certificate could not be verified"):
+                read(f"https://{host}:{port}/a")
+
+
+def test_the_address_of_tos_is_the_operators_own_matter(tos):
+    tos.objects["bucket", "a"] = b"data"
+    assert read("tos://bucket/a", private_addresses=False) == b"data"

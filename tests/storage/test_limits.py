@@ -1,21 +1,18 @@
 """How much a download may take: bytes, seconds and patience, whatever the server says."""
 
-import email.utils
 import gzip
-import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from spark_keyframes.errors import KeyframesError, LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import base, meter, open_url, parts, ranged, remote
+from spark_keyframes.storage import base, meter, open_url
 from tests.storage.range_server import RangeServer
 from tests.storage.web_server import VIDEO, answer, chunked, slowly
 
@@ -26,16 +23,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 def read(url, **limits):
     with open_url(url, limits=Limits(**limits)) as file:
         return file.read()
-
-
-@pytest.fixture
-def small_parts(monkeypatch):
-    monkeypatch.setattr(ranged, "FIRST", 64 << 10)
-    monkeypatch.setattr(parts, "FIRST", 64 << 10)
-    monkeypatch.setattr(parts, "BLOCK", 16 << 10)
-    monkeypatch.setattr(parts, "_URGENT", 32 << 10)
-    monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", 16 << 10)
-    monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", 16 << 10)
 
 
 # Bytes.
@@ -227,146 +214,25 @@ def test_fsspec_looks_at_the_clock_between_blocks(monkeypatch):
         read("memory://bucket/a", min_download_rate=100 * MB)
 
 
-# Patience.
-
-
-@pytest.fixture
-def short_window(monkeypatch):
-    monkeypatch.setattr(meter, "WINDOW", 0.3)
-
-
-@pytest.mark.usefixtures("short_window")
-@pytest.mark.parametrize(
-    "head", [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD], ids=["in the headers", "in the body"]
-)
-def test_a_server_that_trickles_is_given_up(web, head):
-    web.paths["/a"] = [slowly(head, b"x", every=0.02)]
-    begin = time.monotonic()
-    with pytest.raises(LimitError, match=r"at \d+ bytes per second, and min_download_rate=1024"):
-        read(f"{web.url}/a")
-    assert time.monotonic() - begin < 1
-    assert len(web.seen) == 1
-
-
-@pytest.mark.usefixtures("short_window")
-def test_a_slow_server_that_is_fast_enough_is_not(web):
-    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"2000"), bytes(40), every=0.02)]
-    assert read(f"{web.url}/a", min_download_rate=1024) == bytes(2000)
-
-
-@pytest.mark.usefixtures("short_window")
-def test_zero_is_patience_without_end(web):
-    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"40"), b"x", every=0.02)]
-    assert read(f"{web.url}/a", min_download_rate=0) == b"x" * 40
-
-
-@pytest.mark.usefixtures("short_window", "small_parts")
-def test_a_slow_reader_is_no_slow_server():
-    with (
-        RangeServer(bytes(MB)) as server,
-        open_url(server.url, limits=Limits(min_download_rate=10_000)) as file,
-    ):
-        for _ in range(4):
-            assert file.read(1000) == bytes(1000)
-            time.sleep(0.2)
-        assert len(file.read()) == MB - 4000
-
-
-@pytest.mark.usefixtures("short_window")
-def test_only_time_in_which_the_server_is_waited_for_counts():
-    watch = meter.Meter("http://host/a", Limits())
-    for _ in range(3):
-        with watch.waiting():
-            time.sleep(0.05)
-        watch.received(1)
-        time.sleep(0.2)  # a busy machine, a slow disk
-    with pytest.raises(LimitError, match="at 1[0-9] bytes per second"), watch.waiting():
-        time.sleep(0.2)
-        watch.received(1)
-
-
-@pytest.mark.usefixtures("short_window", "small_parts")
-def test_one_connection_that_hangs_beside_others_is_no_slow_server():
-    with RangeServer(bytes(MB)) as server:
-        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
-        with open_url(server.url, limits=Limits(min_download_rate=10_000)) as file:
-            assert server.held.wait(5)
-            time.sleep(0.5)
-            server.hold = None
-            assert len(file.read()) == MB
-
-
-@pytest.mark.usefixtures("short_window", "small_parts")
-def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
-    with RangeServer(bytes(MB)) as server:
-        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
-        server.trickle = lambda start, stop: start >= 128 << 10
-        with open_url(server.url) as file:
-            begin = time.monotonic()
-            with pytest.raises(LimitError, match="min_download_rate"):
-                file.read()
-            assert time.monotonic() - begin < 2
-
-
-# What a server asks for.
-
-
-def test_retry_after_as_a_date(monkeypatch):
-    now = time.time()
-    monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: now))
-    later = email.utils.formatdate(now + 10, usegmt=True)
-    assert 8.9 <= remote.retry_after({"Retry-After": later}) <= 10
-    past = email.utils.formatdate(now - 10, usegmt=True)
-    nonsense = "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"
-    for value in (past, "", *nonsense):
-        assert remote.retry_after({"Retry-After": value}) == 0
-    assert remote.retry_after({}) == 0
-
-
-@pytest.mark.parametrize("asked", [7, 1000, math.inf])
-def test_no_server_makes_a_task_wait_for_long(asked):
-    waits = []
-
-    def attempt():
-        raise remote.Interrupted(lambda attempts: LimitError(str(attempts)), wait=asked)
-
-    with pytest.raises(LimitError, match="4"):
-        remote.retried(attempt, waits.append, meter.Meter("http://host/a", Limits()))
-    assert waits == [min(asked, 30)] * 3
-
-
-def test_the_date_is_waited_for(web):
-    at = time.time() + 1
-    web.paths["/a"] = [
-        answer(503, b"", Retry_After=email.utils.formatdate(at + 1, usegmt=True)),
-        answer(),
-    ]
-    assert read(f"{web.url}/a") == VIDEO
-    assert time.time() >= at
-
-
 # What is left behind.
 
 
-def test_nothing_is_left_of_a_process_that_is_killed_in_a_download(tmp_path):
+@pytest.mark.parametrize("without", ["", "ranges"], ids=["in parts", "whole"])
+def test_nothing_is_left_of_a_process_that_is_killed_in_a_download(tmp_path, without):
     with RangeServer(bytes(8 * MB)) as server:
-        server.hold = lambda start, stop: start > 4 * MB
-        program = (
-            "import time\n"
-            "from spark_keyframes.storage import open_url\n"
-            f"file = open_url({server.url!r})\n"
-            "assert len(file.read(1000)) == 1000\n"
-            "print('open', flush=True)\n"
-            "time.sleep(60)\n"
-        )
+        server.without = without
+        server.hold = lambda start, stop: stop > 4 * MB
+        server.hold_in_body = True
+        program = f"from spark_keyframes.storage import open_url\nopen_url({server.url!r}).read()\n"
         process = subprocess.Popen(
-            [sys.executable, "-c", program],
-            stdout=subprocess.PIPE,
-            env=os.environ | {"TMPDIR": str(tmp_path)},
+            [sys.executable, "-c", program], env=os.environ | {"TMPDIR": str(tmp_path)}
         )
         with process:
-            assert process.stdout.readline() == b"open\n"
-            links = [str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir()]
-            assert [link for link in links if link.startswith(str(tmp_path))]  # it is there
+            assert server.held.wait(20)
+            folder = Path(f"/proc/{process.pid}/fd")
+            while not [
+                fd for fd in folder.iterdir() if str(fd.readlink()).startswith(str(tmp_path))
+            ]:
+                time.sleep(0.01)  # until there is a temporary file
             process.send_signal(signal.SIGKILL)
         assert list(tmp_path.iterdir()) == []

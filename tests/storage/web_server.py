@@ -1,6 +1,7 @@
 """A web server whose answers a test writes: real HTTP on loopback."""
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 class WebServer:
     """Answers each path with the next of the answers given for it; the last one stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.paths: dict[str, list[Answer]] = {}
         self.seen: list[SimpleNamespace] = []
         """`path` and `headers` of each request."""
@@ -30,11 +31,16 @@ class WebServer:
                 answers = site.paths[self.path.partition("?")[0]]
                 (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
+            def do_CONNECT(self):
+                self.do_GET()  # as a proxy for https, by host and port
+
             def log_message(self, *args):
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
+        if tls is not None:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.http.handle_error = lambda *args: None  # clients that went away are part of the tests
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()

@@ -1,0 +1,138 @@
+"""How slow a server may be, and for how long it may ask to be left alone."""
+
+import email.utils
+import math
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from spark_keyframes.errors import LimitError
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage import meter, open_url, remote
+from tests.storage.range_server import RangeServer
+from tests.storage.web_server import VIDEO, answer, slowly
+
+MB = 1 << 20
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+
+
+def read(url, **limits):
+    with open_url(url, limits=Limits(**limits)) as file:
+        return file.read()
+
+
+@pytest.fixture
+def short_window(monkeypatch):
+    monkeypatch.setattr(meter, "WINDOW", 0.3)
+
+
+@pytest.mark.usefixtures("short_window")
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD], ids=["in the headers", "in the body"]
+)
+def test_a_server_that_trickles_is_given_up(web, head):
+    web.paths["/a"] = [slowly(head, b"x", every=0.02)]
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match=r"at \d+ bytes per second, and min_download_rate=1024"):
+        read(f"{web.url}/a")
+    assert time.monotonic() - begin < 1
+    assert len(web.seen) == 1
+
+
+@pytest.mark.usefixtures("short_window")
+def test_a_slow_server_that_is_fast_enough_is_not(web):
+    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"2000"), bytes(40), every=0.02)]
+    assert read(f"{web.url}/a", min_download_rate=1024) == bytes(2000)
+
+
+@pytest.mark.usefixtures("short_window")
+def test_zero_is_patience_without_end(web):
+    web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"40"), b"x", every=0.02)]
+    assert read(f"{web.url}/a", min_download_rate=0) == b"x" * 40
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_a_slow_reader_is_no_slow_server():
+    with (
+        RangeServer(bytes(MB)) as server,
+        open_url(server.url, limits=Limits(min_download_rate=10_000)) as file,
+    ):
+        for _ in range(4):
+            assert file.read(1000) == bytes(1000)
+            time.sleep(0.2)
+        assert len(file.read()) == MB - 4000
+
+
+@pytest.mark.usefixtures("short_window")
+def test_only_time_in_which_the_server_is_waited_for_counts():
+    watch = meter.Meter("http://host/a", Limits())
+    for _ in range(3):
+        with watch.waiting():
+            time.sleep(0.05)
+        watch.received(1)
+        time.sleep(0.2)  # a busy machine, a slow disk
+    with watch.waiting():
+        time.sleep(0.2)
+    with pytest.raises(LimitError, match="at 1[0-9] bytes per second"):
+        watch.received(1)
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_one_connection_that_hangs_beside_others_is_no_slow_server():
+    with RangeServer(bytes(MB)) as server:
+        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
+        with open_url(server.url, limits=Limits(min_download_rate=10_000)) as file:
+            assert server.held.wait(5)
+            time.sleep(0.5)
+            server.hold = None
+            assert len(file.read()) == MB
+
+
+@pytest.mark.usefixtures("short_window", "small_parts")
+def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
+    with RangeServer(bytes(MB)) as server:
+        server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
+        server.trickle = lambda start, stop: start >= 128 << 10
+        with open_url(server.url) as file:
+            begin = time.monotonic()
+            with pytest.raises(LimitError, match="min_download_rate"):
+                file.read()
+            assert time.monotonic() - begin < 2
+
+
+# What a server asks for.
+
+
+def test_retry_after_as_a_date(monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: now))
+    later = email.utils.formatdate(now + 10, usegmt=True)
+    assert 8.9 <= remote.retry_after({"Retry-After": later}) <= 10
+    past = email.utils.formatdate(now - 10, usegmt=True)
+    nonsense = "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"
+    for value in (past, "", *nonsense):
+        assert remote.retry_after({"Retry-After": value}) == 0
+    assert remote.retry_after({}) == 0
+
+
+@pytest.mark.parametrize("asked", [7, 1000, math.inf])
+def test_no_server_makes_a_task_wait_for_long(asked):
+    waits = []
+
+    def attempt():
+        raise remote.Interrupted(lambda attempts: LimitError(str(attempts)), wait=asked)
+
+    with pytest.raises(LimitError, match="4"):
+        remote.retried(attempt, waits.append, meter.Meter("http://host/a", Limits()))
+    assert waits == [min(asked, 30)] * 3
+
+
+def test_the_date_is_waited_for(web):
+    at = time.time() + 1
+    web.paths["/a"] = [
+        answer(503, b"", Retry_After=email.utils.formatdate(at + 1, usegmt=True)),
+        answer(),
+    ]
+    assert read(f"{web.url}/a") == VIDEO
+    assert time.time() >= at
