@@ -33,8 +33,9 @@ class Access:
     allowed_roots: tuple[str, ...] = ()
     """folders that local files must lie in, once symbolic links are resolved; empty: all"""
     private_addresses: bool = True
-    """False refuses what resolves to an address that is not public: loopback, private and reserved
-    ones. Link-local addresses, where clouds keep their metadata service, are always refused."""
+    """of http(s): False refuses hosts that resolve to an address which is not public: loopback,
+    private and reserved ones. Link-local addresses, where clouds keep their metadata service, are
+    always refused. Not of tos: its endpoint is the operator's own choice."""
 
     def __post_init__(self) -> None:
         for name, normalised, example in (

@@ -31,7 +31,7 @@ _SHORT = 5  # digits: a body below 100 KB that nobody needs is read, to keep its
 
 
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
-    """Make the requests of this session interruptible, with so many connections kept open.
+    """Make this session's requests interruptible and counted, with so many connections kept open.
 
     `access` is checked for every request, redirects included: its URL, and before connecting all
     addresses that the host resolves to. None: the operator's own addresses need no check.

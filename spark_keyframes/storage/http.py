@@ -1,13 +1,9 @@
 """Downloads over http:// and https://."""
 
-import gzip
-import io
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -24,11 +20,9 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
 from spark_keyframes.storage.connections import mount
+from spark_keyframes.storage.packed import unpacked
 from spark_keyframes.storage.ranged import open_remote
 from spark_keyframes.storage.remote import BLOCK, Answer, Interrupted, Part, retry_after
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
 _CONNECTIONS = 8  # that may be kept open for one file; more than are used
@@ -128,7 +122,7 @@ class _Object:
         if version and (part is None or part.version != version):
             raise self._changed()
         return Answer(
-            blocks=_unpacked(self.url, response, _body(self.url, response)),
+            blocks=unpacked(_body(self.url, response), _encoding(response), self.url),
             close=response.close,
             part=part,
             length=_length(response),
@@ -153,8 +147,14 @@ def _part(response: requests.Response, start: int, stop: int) -> Part | None:
     tag = response.headers.get("ETag", "").strip()
     # A weak one, W/"…", may stay the same where bytes differ. What is compressed, though nobody
     # asked for it, has to be unpacked from its beginning.
-    is_plain = response.headers.get("Content-Encoding", "").strip().lower() in ("", "identity")
-    return Part(start, last + 1, total, tag if tag.startswith('"') and is_plain else "")
+    is_certain = tag.startswith('"') and not _encoding(response)
+    return Part(start, last + 1, total, tag if is_certain else "")
+
+
+def _encoding(response: requests.Response) -> str:
+    """How the body is compressed; empty where it is not."""
+    value = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if value == "identity" else value
 
 
 def _length(response: requests.Response) -> int | None:
@@ -207,53 +207,6 @@ def _translated(url: str) -> Iterator[None]:
 def _worth_another(error: Exception) -> bool:
     # A certificate does not get better, nor does a proxy's address.
     return not isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidProxyURL)
-
-
-def _unpacked(url: str, response: requests.Response, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo a compression that was not asked for."""
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    if encoding in ("", "identity"):
-        yield from blocks
-        return
-    if encoding not in ("gzip", "x-gzip"):
-        raise SourceReadError(
-            f"{redact_url(url)} came with Content-Encoding {encoding[:100]!r} though none was "
-            "asked for; serve the video uncompressed"
-        )
-    first = next(blocks, b"")
-    blocks = chain([first], blocks)
-    if not first.startswith(b"\x1f\x8b"):
-        # Labelled so and not compressed: a common mistake of object storages' metadata.
-        yield from blocks
-        return
-    try:
-        with gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(_Blocks(blocks)))) as packed:
-            # In blocks: what is unpacked is counted as it comes, and may be without end.
-            while block := packed.read1(BLOCK):
-                yield block
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SourceReadError(
-            f"{redact_url(url)} came gzip-compressed and broken: {error}"
-        ) from None
-
-
-class _Blocks(io.RawIOBase):
-    """A body as a file."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        target = memoryview(buffer).cast("B")
-        if not self._rest:
-            self._rest = memoryview(next(self._blocks, b""))
-        count = min(len(target), len(self._rest))
-        target[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
 
 
 def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
