@@ -11,7 +11,7 @@ import av
 
 CRASHED, TOO_LONG = "worker died", "worker hung"
 FLAT = 0.05
-"""Memory may grow by this share of what it was after a tenth of the run."""
+"""Memory may grow by this share of what it was in the second tenth of the run."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +82,23 @@ class Tally:
         if "usage" in report:
             self.usage.append(Usage(worker=worker, at=self.inputs, **report["usage"]))
 
-    def growth(self) -> tuple[Usage, Usage] | None:
-        """What the worker that lived longest held after a tenth of the run, and at its end.
+    def tenths(self) -> tuple[Usage, Usage] | None:
+        """What the worker that lived longest held in the second tenth of its life and in the last.
 
-        Medians over a twentieth of the run: single videos come and go. None for a short life.
+        Medians, since a picture of 8K may be there when it is looked at; None for a short life.
         """
-        if not self.usage:
-            return None
-        worker = statistics.mode(usage.worker for usage in self.usage)
+        worker = statistics.mode(usage.worker for usage in self.usage) if self.usage else None
         curve = [usage for usage in self.usage if usage.worker == worker]
-        width = max(len(curve) // 20, 1)
-        if len(curve) < 20:
-            return None
-        return _median(curve[2 * width : 3 * width]), _median(curve[-width:])
+        width = len(curve) // 10
+        return (_median(curve[width : 2 * width]), _median(curve[-width:])) if width else None
 
 
 def _median(usages: list[Usage]) -> Usage:
-    return sorted(usages, key=lambda usage: usage.held)[len(usages) // 2]
+    def of(name: str) -> int:
+        return int(statistics.median(getattr(usage, name) for usage in usages))
+
+    names = ("at", "memory", "memory_below", "processes_below", "files", "threads")
+    return Usage(worker=usages[0].worker, **{name: of(name) for name in names})
 
 
 def as_text(tally: Tally) -> str:
@@ -126,9 +126,8 @@ def as_text(tally: Tally) -> str:
     lines.append(f"- slowest input: {tally.slowest[0]:.2f} s, `{tally.slowest[1]}`")
     lines.append(f"- workers started: {tally.worker_starts}")
     lines.append(f"- decoding processes that died where the next one did not: {tally.deaths}")
-    growth = tally.growth()
-    if growth:
-        lines += [_usage_line("after a tenth", growth[0]), _usage_line("at the end", growth[1])]
+    if tenths := tally.tenths():
+        lines += [_usage_line("second", tenths[0]), _usage_line("last", tenths[1])]
     lines.append(f"- findings: {len(tally.findings)}")
     seen = collections.Counter(finding.what for finding in tally.findings)
     for what, count in seen.most_common():
@@ -137,9 +136,9 @@ def as_text(tally: Tally) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _usage_line(when: str, usage: Usage) -> str:
+def _usage_line(which: str, usage: Usage) -> str:
     return (
-        f"- {when} (input {usage.at}): {usage.memory / 1024:.1f} MiB in the worker, "
+        f"- in the {which} tenth: {usage.memory / 1024:.1f} MiB in the worker, "
         f"{usage.memory_below / 1024:.1f} MiB in {usage.processes_below} processes below it, "
         f"{usage.files} open files, {usage.threads} threads"
     )

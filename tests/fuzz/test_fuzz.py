@@ -1,0 +1,98 @@
+"""No video, however broken, ends the worker, hangs it, leaks, or raises what nobody expects.
+
+The long run is `python -m tests.fuzz.campaign`, see docs/fuzzing.md.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from spark_keyframes.video import make_decoder
+from tests.fuzz.campaign import REPO, names, run
+from tests.fuzz.mutations import MUTATIONS, mutated
+from tests.fuzz.pairs import PAIRS, clip_of
+from tests.fuzz.structure import dissect
+from tests.fuzz.tally import FLAT, Tally
+
+_SECONDS = 90.0  # of the longer run
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_clip_is_a_good_one_before_it_is_mutated(pair: str) -> None:
+    decoder = make_decoder("thread", 1)
+    with decoder.open(io.BytesIO(clip_of(pair)), format_hint=PAIRS[pair].hint) as video:
+        shapes = [picture.rgb.shape for picture in video.candidates(5, hold=False)]
+    upright = (64, 48, 3) if "turned" in pair else (48, 64, 3)
+    assert len(shapes) >= 2
+    assert set(shapes) == {upright}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_structure_of_a_clip_is_known(pair: str) -> None:
+    data = clip_of(pair)
+    structure = dissect(data, PAIRS[pair].layout)
+    assert len(structure.units) > 5
+    assert all(0 <= u.start <= u.body <= u.stop <= len(data) for u in structure.units)
+    if PAIRS[pair].layout not in ("plain", "y4m", "startcodes"):
+        assert structure.of_kind("size")
+
+
+def test_an_input_can_be_made_again_from_its_name() -> None:
+    name = "vp8-webm:stacked:7"
+    program = (
+        "import hashlib; from tests.fuzz.mutations import mutated; "
+        f"print(hashlib.sha256(mutated({name!r})).hexdigest())"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=REPO,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_changes_every_clip(mutation: str) -> None:
+    for pair in PAIRS:
+        assert mutated(f"{pair}:{mutation}:1") != clip_of(pair)
+
+
+@pytest.mark.parametrize("decoder", ["process", "thread"])
+def test_a_handful_of_broken_videos(decoder: str) -> None:
+    assert not problems(run(names(150), 150, decoder=decoder))
+
+
+@pytest.mark.slow
+def test_as_many_broken_videos_as_fit_into_two_minutes() -> None:
+    tally = run(until(time.monotonic() + _SECONDS), 5000)
+    assert not problems(tally)
+    assert tally.inputs > 500
+    tenths = tally.tenths()
+    assert tenths is not None
+    before, after = tenths
+    assert after.memory <= before.memory * (1 + FLAT)
+    assert (after.files, after.threads) == (before.files, before.threads)
+
+
+def until(end: float) -> Iterator[str]:
+    """Inputs until this time."""
+    return itertools.takewhile(lambda _: time.monotonic() < end, names(1_000_000, 100_000))
+
+
+def problems(tally: Tally) -> str:
+    """The findings, for people."""
+    return "\n\n".join(f"{finding.name}: {finding.details}" for finding in tally.findings)
