@@ -35,7 +35,6 @@ T = TypeVar("T")
 # within a fraction of a second, or else the server is in trouble; and nothing may move for so long.
 CONNECT_TIMEOUT = 5.0
 SOCKET_TIMEOUT = 20.0
-_LONGEST_WAIT = 30.0  # what Retry-After may cost where it delays reading; storing has a deadline
 _SDK_RETRIES = 2
 _SDK_WAIT = 2.0  # seconds: the longest of its waits
 
@@ -59,8 +58,6 @@ def call(request: Callable[[], T | None], url: str, settings: TosSettings, *, st
         status = error.status_code
         if status in (408, 429) or status >= 500 or error.code == "BadDigest":
             wait = retry_after(error.header)
-            if stage == "open":
-                wait = min(wait, _LONGEST_WAIT)
             raise Interrupted(lambda attempts: refused(attempts=attempts), wait=wait) from None
         raise refused() from None
     except Exception as error:  # noqa: BLE001 - the SDK lets through whatever parsing an answer raises
@@ -156,7 +153,7 @@ def _advice(code: str, settings: TosSettings) -> str:
         return f"no such key: check {access_key} {where}{also}"
     if "Token" in code:
         kind = (
-            "is expired or wrong: temporary keys end with it, so set new ones"
+            "is expired or wrong: set new temporary keys with theirs, or none for permanent keys"
             if settings.security_token
             else "is not set: temporary keys need the one that came with them"
         )

@@ -17,7 +17,8 @@ from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.storage import base, patience, tos_client
 from spark_keyframes.storage import tos as tos_storage
 from spark_keyframes.video import Source
-from tests.storage.tos_server import Refusal, TosServer
+from tests.storage.faults import Refusal
+from tests.storage.tos_server import TosServer
 
 WRITER = ImageWriter("tos://bucket/out", ".jpg")
 SOURCE = Source("a film", "film", "0123456789abcdef", io.BytesIO(), None)
@@ -69,19 +70,19 @@ def ends_soon():
 
 
 def test_what_is_listed_is_stored_byte_by_byte(tos):
-    tos.chances["PUT"] = {503: 0.2, "reset": 0.1, "stored, reset": 0.1, "corrupt": 0.1}
+    tos.faults.chances["PUT"] = {503: 0.2, "reset": 0.1, "stored, reset": 0.1, "corrupt": 0.1}
     assert store(40) == [url(number) for number in range(40)]
     for number in range(40):
         key = "bucket", url(number).removeprefix("tos://bucket/")
         assert tos.objects[key] == encode_image(picture(number), ".jpg")
-    assert sum(tos.happened.values()) > 10
+    assert sum(tos.faults.happened.values()) > 10
 
 
 def test_finish_waits_for_the_last_acknowledgement(tos):
-    tos.chances["PUT"] = {"stall": 1.0}
+    tos.faults.chances["PUT"] = {"stall": 1.0}
     with WRITER.begin(SOURCE) as upload:
         upload.add(0, picture(0))
-        threading.Timer(0.3, tos.chances.clear).start()
+        threading.Timer(0.3, tos.faults.chances.clear).start()
         assert tos.objects == {}
         assert upload.finish() == [url(0)]
         assert len(tos.objects) == 1
@@ -96,7 +97,7 @@ def test_one_failed_upload_of_many_lists_none(tos, failing):
 
 
 def test_memory_is_bounded_while_storage_is_slow(tos):
-    tos.chances["PUT"] = {"stall": 1.0}
+    tos.faults.chances["PUT"] = {"stall": 1.0}
     added = []
     with WRITER.begin(SOURCE) as upload:
 
@@ -109,7 +110,7 @@ def test_memory_is_bounded_while_storage_is_slow(tos):
         thread.start()
         time.sleep(0.4)
         assert len(added) == 15, "the sixteenth waits for the first"
-        tos.chances.clear()
+        tos.faults.chances.clear()
         thread.join()
         assert len(upload.finish()) == len(tos.objects) == 40
 
@@ -117,7 +118,7 @@ def test_memory_is_bounded_while_storage_is_slow(tos):
 def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
     monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
     monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
-    tos.chances["PUT"] = {503: 1.0}
+    tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon():
         with WRITER.begin(SOURCE) as upload:
             for number in range(12):
@@ -132,7 +133,7 @@ def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
 def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
     monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
     monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
-    tos.chances["PUT"] = {503: 1.0}
+    tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon(), WRITER.begin(SOURCE) as upload:
         upload.add(0, picture(0))
         threading.Timer(0.5, upload.cancel).start()
@@ -142,7 +143,7 @@ def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
 
 def test_a_stalled_storage_ends_too(tos, monkeypatch):
     monkeypatch.setattr(patience, "PATIENCE", 0.0)
-    tos.chances["PUT"] = {"stall": 1.0}
+    tos.faults.chances["PUT"] = {"stall": 1.0}
     with ends_soon(), pytest.raises(StorageWriteError, match="TOS_ENDPOINT"):
         store(1)
 
@@ -167,7 +168,9 @@ def test_a_wrong_secret_ends_a_task_before_its_first_video(tos, plain, clips, mo
 
 def test_a_token_that_expires_costs_rows_and_ends_the_next_task(tos, plain, clips):
     expired = Refusal(403, "ExpiredToken")
-    rows = run(plain, clips, lambda: tos.chances.update(GET={expired: 1.0}, PUT={expired: 1.0}))
+    rows = run(
+        plain, clips, lambda: tos.faults.chances.update(GET={expired: 1.0}, PUT={expired: 1.0})
+    )
     assert [(row.stage, row.error) for row in rows] == [("upload", "CredentialsError")] * 3
     with pytest.raises(CredentialsError, match="ExpiredToken"):
         run(plain, clips)

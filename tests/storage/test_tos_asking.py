@@ -8,7 +8,7 @@ from spark_keyframes.engine import ImageWriter
 from spark_keyframes.errors import CredentialsError, StorageWriteError
 from spark_keyframes.storage import check_accepted, tos_client, write_url
 from spark_keyframes.storage import tos as tos_storage
-from tests.storage.tos_server import Refusal
+from tests.storage.faults import Refusal
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from spark_keyframes.errors import CredentialsError, SourceReadError, StorageWriteError
 from spark_keyframes.storage import base, open_url, patience, tos_client, write_url
-from tests.storage.tos_server import Refusal
+from tests.storage.faults import Refusal
 
 IMAGE = hashlib.shake_256(b"image").digest(200_001)
 

@@ -12,60 +12,27 @@ Clients reach it as an HTTP proxy, so that buckets are true virtual hosts
 Other processes, such as Spark's Python workers, use it in the same way, when they are started with
 `server.environment`: it serves each connection in a thread of its own.
 
-`server.faults` holds what goes wrong with the next requests, one each, first to last:
-
-| fault | what the client sees |
-|---|---|
-| "none" | nothing goes wrong |
-| an int, such as 503 | that status, with an error body |
-| a Refusal | that status, with that code and those headers |
-| "reset" | the connection closed before any answer; nothing is stored |
-| "stored, reset" | the same, but the request was carried out: its answer is lost |
-| "reset in the body" | the connection reset when half of the body has been sent, either way |
-| "stall" | the request is taken in, and never answered |
-| "truncate" | the first half of the body, then the connection closed |
-| "corrupt" | the body with one bit turned, under the checksum of the true one |
-| "misfiled" | stored with one bit turned, after all checks on arrival |
-| "replaced" | the object is another from now on |
-| "garbage" | status 500 with a body that is not even text |
-| "foreign" | status 200 from something else than TOS |
-
-What is not for the request's method does nothing. `server.chances` are faults that come by chance,
-and `server.denied` are keys that may not be written to; see `TosServer`.
+`server.faults` says what goes wrong, see `faults`.
 """
 
 import base64
 import hashlib
 import json
 import os
-import random
 import re
 import select
 import socket
 import struct
 import threading
-from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from tests.storage.faults import Faults, Refusal
 from tests.storage.tos_signature import crc64, refusal
 
 HOST = "tos-cn-test.local"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An answer that is an error."""
-
-    status: int
-    code: str = "TestError"
-    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-
-Fault = int | str | Refusal
 
 
 class TosServer:
@@ -77,11 +44,7 @@ class TosServer:
         environment: the environment variables that lead a client here, with valid keys.
         answers: (method, bucket, key, status) of each request; status 0: closed without answer.
         ranges: the Range header of each GET that was answered with a part.
-        faults: see the module.
-        chances: method → fault → how probable it is for each request. What happens to the n-th
-            request of a method for a key depends on `seed` alone, not on the order of threads.
-        seed: of `chances`.
-        happened: (method, fault) → how often it came by chance.
+        faults: see `Faults`.
         denied: beginnings of keys that are refused with 403 AccessDenied.
     """
 
@@ -101,14 +64,9 @@ class TosServer:
         self.content_types: dict[tuple[str, str], str] = {}
         self.answers: list[tuple[str, str, str, int]] = []
         self.ranges: list[str] = []
-        self.faults: deque[Fault] = deque()
-        self.chances: dict[str, dict[Fault, float]] = {}
-        self.seed = 0
-        self.happened: Counter[tuple[str, Fault]] = Counter()
+        self.faults = Faults()
         self.denied: set[str] = set()
         self.stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._seen: Counter[tuple[str, str, str]] = Counter()
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.tos = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -126,22 +84,6 @@ class TosServer:
     def requests(self) -> int:
         """How many requests have come in."""
         return len(self.answers)
-
-    def fault_of(self, method: str, bucket: str, key: str) -> Fault:
-        """What goes wrong with this request, which has just come in."""
-        with self._lock:
-            if self.faults:
-                return self.faults.popleft()
-            request = method, bucket, key
-            self._seen[request] += 1
-            chances = self.chances.get(method, {})
-            if not chances:
-                return "none"
-            left = 1 - sum(chances.values())
-            dice = random.Random(f"{self.seed} {request} {self._seen[request]}")
-            (fault,) = dice.choices(["none", *chances], [left, *chances.values()])
-            self.happened[method, fault] += fault != "none"
-            return fault
 
     @property
     def environment(self) -> dict[str, str]:
@@ -202,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers["Host"]
         self.bucket = host.removesuffix(f".{HOST}")
         self.key = unquote(self.raw_path.removeprefix("/"))
-        fault = tos.fault_of(self.command, self.bucket, self.key)
+        fault = tos.faults.next(self.command, self.bucket, self.key)
         if fault == "reset in the body" and self.command == "PUT":
             self.rfile.read(length // 2)
             self._reset()
@@ -317,21 +259,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._hang_up()
 
     def _reset(self, *, answered: bool = False) -> None:
-        self._note_no_answer(answered)
-        self.close_connection = True
+        self._leave(answered)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         # Not close(): the files of this connection would keep it open until it is shut down.
         os.close(self.connection.detach())
 
-    def _note_no_answer(self, answered: bool) -> None:
-        if not answered:
-            self.server.tos.answers.append((self.command, self.bucket, self.key, 0))
-
     def _hang_up(self, *, answered: bool = False) -> None:
-        self._note_no_answer(answered)
-        self.close_connection = True
+        self._leave(answered)
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _leave(self, answered: bool) -> None:
+        self.close_connection = True
+        if not answered:
+            self.server.tos.answers.append((self.command, self.bucket, self.key, 0))
 
 
 def _damaged(data: bytes) -> bytes:
