@@ -3,8 +3,12 @@
 import os
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spark_keyframes.errors import (
     AccessError,
@@ -120,6 +124,20 @@ def test_hosts(url, is_allowed):
     else:
         with pytest.raises(AccessError, match="allowed_hosts are example.com, "):
             access.check_url(url)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text("aA1.@:/\\?#[]%2eF \t\n;&=+-_~!,é", max_size=14),
+    st.text("a.@:/\\?#", max_size=6),
+)
+def test_the_host_that_is_looked_at_is_the_one_that_is_connected_to(before, after):
+    try:
+        url = requests.Request("GET", f"http://{before}good.com{after}").prepare().url
+        Access(allowed_hosts=("good.com",)).check_url(url)
+    except (requests.RequestException, AccessError, ValueError):
+        return
+    assert urlsplit(url).hostname.removesuffix(".") == "good.com"
 
 
 def test_a_bucket_that_is_not_allowed_is_not_asked_for(tos):
