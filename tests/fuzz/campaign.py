@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from tests.fuzz.mutations import MUTATIONS, mutated
 from tests.fuzz.pairs import PAIRS
-from tests.fuzz.tally import CRASHED, TOO_LONG, Tally, as_text
+from tests.fuzz.tally import CRASHED, SHORT_OF_MEMORY, TOO_LONG, Tally, as_text
 
 REPO = Path(__file__).parents[2]
 TIME_LIMIT = 20
@@ -133,14 +133,17 @@ def run(
                 break
             started = time.monotonic()
             report = worker.report_of(name, measure=tally.inputs % every == 0)
+            seconds = time.monotonic() - started
+            if report["outcome"] == SHORT_OF_MEMORY:
+                report["defect"] = _unlike_alone(name, report, decoder, time_limit, memory_limit)
             with lock:
-                tally.add(name, report, time.monotonic() - started, (number, worker.starts))
+                tally.add(name, report, seconds, (number, worker.starts))
                 if report.get("defect"):
                     show(f"{name}: {tally.findings[-1].what}")
                 elif tally.inputs % (10 * every) == 0:
                     held = tally.usage[-1].held / 1024 if tally.usage else 0
-                    seconds = time.monotonic() - began
-                    show(f"{tally.inputs} of {count}, {seconds:.0f} s, {held:.1f} MiB")
+                    so_far = time.monotonic() - began
+                    show(f"{tally.inputs} of {count}, {so_far:.0f} s, {held:.1f} MiB")
         worker.close()
         tally.worker_starts += worker.starts
 
@@ -148,6 +151,16 @@ def run(
         list(pool.map(work, range(processes)))
     tally.seconds = time.monotonic() - began
     return tally
+
+
+def _unlike_alone(name: str, report: dict[str, Any], *limits: Any) -> str:
+    """A defect, if it was for the videos before it that this one was refused."""
+    worker = Worker(*limits)
+    alone = worker.report_of(name)
+    worker.close()
+    if alone["outcome"] == report["outcome"]:
+        return ""
+    return f"{report['message']}\n{report['outcome']}, but {alone['outcome']} in a fresh process"
 
 
 def main() -> int:

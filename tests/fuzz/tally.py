@@ -10,6 +10,7 @@ from typing import Any
 import av
 
 CRASHED, TOO_LONG = "worker died", "worker hung"
+SHORT_OF_MEMORY = "LimitError: max_decode_bytes"
 FLAT = 0.05
 """Memory may grow by this share of what it was in the second tenth of the run."""
 

@@ -126,8 +126,9 @@ def _note_unseen(args: Any) -> None:
 def main(decoder: Any, seconds: int, memory_bytes: int) -> None:
     """Serve inputs until the end of standard input, each within so many seconds of decoding."""
     sys.unraisablehook = threading.excepthook = _note_unseen
-    if decoder == "thread":  # a process has its own limit
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    if decoder == "thread":
+        # Threads have no limit of their own: this one is for the sake of the machine.
+        resource.setrlimit(resource.RLIMIT_AS, (4 * memory_bytes, 4 * memory_bytes))
     limits = Limits(max_decode_seconds=seconds, max_decode_bytes=memory_bytes)
     decoders = {threads: make_decoder(decoder, threads, limits=limits) for threads in (1, 2)}
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
