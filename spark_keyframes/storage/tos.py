@@ -19,6 +19,7 @@ from spark_keyframes.errors import (
     StorageWriteError,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.storage import interrupt
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.base import redact_url, root_cause
 from spark_keyframes.storage.ranged import open_remote
@@ -68,6 +69,8 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     except CredentialsError:
         _accepted.clear()  # a token that has expired, for example: the next task finds out first
         raise
+    finally:
+        interrupt.forget()
     if not stored.request_id:
         raise Interrupted(
             lambda attempts: StorageWriteError(

@@ -20,6 +20,20 @@ def test_the_more_specific_names_win():
     assert (found.access_key, found.secret_key) == ("A", "S")
 
 
+@pytest.mark.parametrize("keys", [KEYS, SDK_KEYS])
+def test_temporary_keys_come_under_either_name_with_their_token(keys):
+    assert settings(**keys, **BEIJING).security_token == ""
+    found = settings(**keys, **BEIJING, TOS_SECURITY_TOKEN="t\n")
+    assert found.security_token == "t"
+    assert found.key_names == tuple(keys)
+
+
+def test_nothing_shows_the_keys():
+    shown = repr(settings(ACCESS_KEY="AK1", SECRET_KEY="SK1", TOS_SECURITY_TOKEN="ST1", **BEIJING))
+    assert not [key for key in ("AK1", "SK1", "ST1") if key in shown]
+    assert "cn-beijing" in shown
+
+
 def test_keys_are_taken_as_a_pair():
     found = settings(**KEYS, TOS_ACCESS_KEY="A", **BEIJING)
     assert (found.access_key, found.secret_key) == ("a", "s")
