@@ -1,5 +1,9 @@
 """What a task finds out before its first video: whether TOS knows the keys and has the bucket."""
 
+import shutil
+import socket
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -9,6 +13,7 @@ from spark_keyframes.errors import CredentialsError, StorageWriteError
 from spark_keyframes.storage import check_accepted, tos_client, write_url
 from spark_keyframes.storage import tos as tos_storage
 from tests.storage.faults import Refusal
+from tests.storage.web_server import WebServer, without_proxies
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +73,23 @@ def test_a_host_that_does_not_exist_fails_at_a_task_s_start(tos, monkeypatch):
     monkeypatch.setenv("TOS_ENDPOINT", "http://tos-cn-nowhere.invalid")
     with pytest.raises(StorageWriteError, match=r"at http://tos-cn-nowhere\.invalid; check TOS_EN"):
         check_accepted("tos://bucket/a")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_a_host_with_another_s_certificate_fails_at_a_task_s_start(tos, monkeypatch, tmp_path):
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other"
+    names = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    subprocess.run([*make.split(), *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    without_proxies(monkeypatch)
+    lookup = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *about: lookup("127.0.0.1", *about))
+    with WebServer(context) as web:
+        endpoint = f"https://tos.example:{web.http.server_port}"
+        monkeypatch.setenv("TOS_ENDPOINT", endpoint)
+        with pytest.raises(StorageWriteError, match=f"at {endpoint}; check TOS_ENDPOINT"):
+            check_accepted("tos://bucket/a")
 
 
 @pytest.mark.parametrize("status", [403, 404])
