@@ -24,6 +24,7 @@ HELP = {
     "rank": "GPU number, where Spark has not assigned one",
     "video_format": "container of base64 or binary videos, where their bytes do not tell",
     "selector": "how to select: aks (best and spread), top, bin or uniform to compare",
+    "decoder": "process: a codec that crashes costs one video; thread: in the task itself",
     "max_download_bytes": "of a video that is not local",
     "max_download_seconds": "on the clock, for all of a video",
     "min_download_rate": "bytes per second over a minute of waiting; 0: no matter how slow",

@@ -27,6 +27,15 @@ def check_memory(error: Exception, pixels: int = 0) -> None:
         ) from MemoryError()
 
 
+def is_worn() -> bool:
+    """Whether this process should decode no other video: one took more than half of its memory.
+
+    The kernel's peak never falls, so that it would be taken for that of the next ones, too.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return limit != resource.RLIM_INFINITY and _peak() > limit // 2
+
+
 def _was_short(error: Exception, needed: int) -> bool:
     if isinstance(error, MemoryError) and not isinstance(error, av.error.FFmpegError):
         return True

@@ -350,3 +350,18 @@ def test_pictures_may_be_of_different_sizes(decoder: ProcessDecoder) -> None:
         shapes = [picture.rgb.shape for picture in video.candidates(5.0, hold=False)]
     assert set(shapes) == {(64, 96, 3), (1080, 1920, 3)}
     assert np.prod(shapes[-1]) > np.prod(shapes[0])
+
+
+def test_a_process_that_took_much_memory_serves_no_other_video(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("spark_keyframes.video.process.child._family", None)
+    large = clip("libx264", "mp4", options=H264, frames=3, size=(3840, 2160))
+    limits = Limits(max_decode_bytes=400 * 2**20)
+    pids = []
+    with ProcessDecoder(1, limits=limits) as small:
+        for data in (clip_named("h264 mp4"), large, clip_named("h264 mp4")):
+            with small.open(io.BytesIO(data)) as video:
+                pids.append(child_of(video).pid)
+                assert len(list(video.candidates(25.0, hold=True))) in (3, 90)
+    assert pids[0] == pids[1] != pids[2]

@@ -249,6 +249,8 @@ class ProcessVideo(Closing):
             spent = time.perf_counter() - began - (self._elsewhere() - elsewhere)
             if answer is not None:
                 self._waited += spent
+                if answer.get("last"):
+                    child.kill()  # by its own advice; it is replaced when it is needed
                 return answer
         child.kill()
         raise LimitError(
@@ -266,8 +268,6 @@ class ProcessVideo(Closing):
             return self._server.error
         kind = getattr(errors, name, None)
         if isinstance(kind, type) and issubclass(kind, KeyframesError):
-            if answer.get("last") and self._child is not None:
-                self._child.kill()
             return kind(message, stage=str(answer.get("stage")) or None)
         unexpected = RuntimeError(f"{name}: {message}")
         unexpected.add_note(str(answer.get("traceback", "")))

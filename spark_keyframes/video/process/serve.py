@@ -32,7 +32,7 @@ from spark_keyframes.video.process.files import ServedFile, SourceFailedError
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.memory import limit_memory, map_memory, shared_memory
 from spark_keyframes.video.process.slots import Cells, SharedSlots
-from spark_keyframes.video.shortage import check_memory
+from spark_keyframes.video.shortage import check_memory, is_worn
 
 _GRAIN = 1 << 20  # shared memory comes in steps, so that it need not grow often
 
@@ -159,12 +159,11 @@ class Session:
         self._iterator = iter(())
         frames, self._frames = self._frames, None
         self._resources.close()
-        if frames is None:
-            return {"decoded": 0, "skipped": 0, "again": 0}, None
         return {
-            "decoded": frames.video.frames_decoded,
-            "skipped": frames.video.frames_skipped,
-            "again": frames.decoded_again,
+            "decoded": frames.video.frames_decoded if frames else 0,
+            "skipped": frames.video.frames_skipped if frames else 0,
+            "again": frames.decoded_again if frames else 0,
+            "last": is_worn(),
         }, None
 
     @property
@@ -187,7 +186,7 @@ def _as_message(error: Exception) -> dict[str, Any]:
         "message": str(error),
         "stage": error.stage if isinstance(error, KeyframesError) else "",
         "traceback": "" if is_known else "".join(traceback.format_exception(error)),
-        # Short of memory, it would not serve another video well.
+        # Short of memory, this process would not serve another video well.
         "last": isinstance(error.__cause__, MemoryError),
     }
 
