@@ -260,10 +260,9 @@ def test_a_gzip_of_zeros_is_unpacked_up_to_the_limit(plain, web):
     body = gzip.compress(bytes(64 << 20), 9) * 96
     web.paths["/a.mp4"] = [answer(body=body, Content_Encoding="gzip")]
     sampler = replace(plain, limits=Limits(max_download_bytes=100_000_000))
-    begin = time.monotonic()
-    with pytest.raises(LimitError, match="has more than max_download_bytes=100000000"):
+    # It ends at the first block beyond the limit, of less than 1 MB.
+    with pytest.raises(LimitError, match="more than max_download_bytes=100000000: 100[0-9]{6};"):
         sampler.sample(f"{web.url}/a.mp4")
-    assert time.monotonic() - begin < 3
     # As a file of its own it is not unpacked at all.
     web.paths["/a.mp4.gz"] = [answer(body=body, Content_Type="application/gzip")]
     with pytest.raises(NotAVideoError, match="gzip data"):
@@ -294,7 +293,7 @@ def test_a_server_that_sends_a_byte_now_and_then(plain, web, where, monkeypatch)
     sampler = replace(plain, limits=Limits(max_download_seconds=1, min_download_rate=0))
     with pytest.raises(LimitError, match="longer than max_download_seconds=1;"):
         sampler.sample(f"{web.url}/a.mp4")
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 5
     assert len(web.seen) == 2  # neither was tried again
 
 

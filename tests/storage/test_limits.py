@@ -129,7 +129,7 @@ def test_a_download_ends_with_its_time(web, head):
         LimitError, match=r"/a took longer than max_download_seconds=0\.3; raise"
     ) as caught:
         read(f"{web.url}/a", max_download_seconds=0.3)
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 3
     assert caught.value.stage == "open"
     assert len(web.seen) == 1
 
@@ -139,7 +139,7 @@ def test_silence_too(web):
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
         read(f"{web.url}/a", max_download_seconds=0.3)
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 3
 
 
 def test_the_time_is_that_of_all_attempts(web, monkeypatch):
@@ -148,7 +148,7 @@ def test_the_time_is_that_of_all_attempts(web, monkeypatch):
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
         read(f"{web.url}/a", max_download_seconds=0.5)
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 3
     assert len(web.seen) == 1
 
 
@@ -156,13 +156,13 @@ def test_the_time_is_that_of_all_attempts(web, monkeypatch):
 def test_the_time_is_that_of_all_parts():
     with RangeServer(bytes(MB)) as server:
         server.hold = lambda start, stop: start > 0
-        with open_url(server.url, limits=Limits(max_download_seconds=0.5)) as file:
+        with open_url(server.url, limits=Limits(max_download_seconds=1)) as file:
             assert file.read(1000) == bytes(1000)
             begin = time.monotonic()
             for _ in range(2):
                 with pytest.raises(LimitError, match="max_download_seconds"):
                     file.read()
-            assert time.monotonic() - begin < 1
+            assert time.monotonic() - begin < 3
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -177,8 +177,8 @@ def test_an_object_has_its_time_too(tos, monkeypatch):
 
 def test_time_that_passes_after_the_download_does_not_count(web):
     web.paths["/a"] = [answer()]
-    with open_url(f"{web.url}/a", limits=Limits(max_download_seconds=0.5)) as file:
-        time.sleep(0.6)
+    with open_url(f"{web.url}/a", limits=Limits(max_download_seconds=1)) as file:
+        time.sleep(1.1)
         assert file.read() == VIDEO
 
 
