@@ -4,7 +4,7 @@
         with cluster.driver({"spark.executor.memory": "512m"}) as driver:
             driver.send("sample", parameters={…}, videos=[…], table="…")
             os.kill(cluster.processes("executor")[0].pid, signal.SIGKILL)
-            assert driver.answer() == {"done": True}
+            assert driver.answer() == {"done": 200}
 
 Each worker has a loopback address of its own: Spark starts no second attempt at a slow task on the
 host where the first one runs.

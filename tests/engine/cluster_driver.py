@@ -1,7 +1,8 @@
 """The driver's program of a Cluster: it takes commands from stdin, a line of JSON each.
 
     {"command": "sample", "parameters": {…}, "videos": ["…"], "tasks": 20, "table": "…"}
-        Write the keyframes of videos as a table. Answers {"done": true} or {"failed": "…"}.
+        Write the keyframes of videos as a table. Answers {"done": 200}, as an
+        observation counts them, or {"failed": "…"}.
     {"command": "kill_tasks"}
         Kill every attempt that runs now, as Spark's UI does. Answers {"killed": 2}.
     {"command": "cancel"}
@@ -15,7 +16,8 @@ import sys
 import threading
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import Observation, SparkSession
+from pyspark.sql import functions as sf
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 
@@ -29,8 +31,10 @@ def sample(spark, parameters, videos, tasks, table):
         # Of a list of Python's, Spark would make rows in Python workers of a second daemon.
         frame = spark.createDataFrame(pa.table({"video": videos})).repartition(tasks, "video")
         result = VideoAdaptiveKeyframesSampling(**parameters).transform(frame, error_col="error")
+        seen = Observation()
+        result = result.observe(seen, sf.count("keyframes").alias("done"))
         result.write.parquet(table)
-        answer(done=True)
+        answer(**seen.get)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to know
         answer(failed=f"{type(error).__name__}: {error}")
 
