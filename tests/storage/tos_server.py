@@ -45,7 +45,7 @@ class TosServer:
         answers: (method, bucket, key, status) of each request; status 0: closed without answer.
         ranges: the Range header of each GET that was answered with a part.
         faults: see `Faults`.
-        denied: beginnings of keys that are refused with 403 AccessDenied.
+        denied: beginnings of keys that are refused with 403 AccessDenied, whatever else goes wrong.
     """
 
     def __init__(
@@ -155,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = _damaged(body)
         if urlsplit(self.path).netloc != host or self.bucket == host:
             self._error(400, "InvalidHost")
+        elif self.key.startswith(tuple(tos.denied)):
+            self._error(403, "AccessDenied")
         elif isinstance(fault, int):
             self._error(fault, "ServiceUnavailable" if fault == 503 else "TestError")
         elif isinstance(fault, Refusal):
@@ -175,8 +177,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(*refused)
         elif self.bucket not in tos.buckets:
             self._error(404, "NoSuchBucket")
-        elif self.key.startswith(tuple(tos.denied)):
-            self._error(403, "AccessDenied")
         elif md5 and base64.b64decode(md5) != hashlib.md5(body).digest():
             self._error(400, "BadDigest")
         elif self.command == "PUT":
