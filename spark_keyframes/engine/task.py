@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_keyframes.engine.budget import ByteBudget
-from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.engine.writer import ImageWriter, Upload
 from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
@@ -100,6 +100,7 @@ class VideoTask:
         self._scored = threading.Event()
         self._all_confirmed = threading.Event()
         self._cancelled = False
+        self._upload: Upload | None = None
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
@@ -121,6 +122,8 @@ class VideoTask:
         self._cancelled = True
         self._scored.set()
         self._all_confirmed.set()
+        if self._upload is not None:
+            self._upload.cancel()
 
     def add_score(self, score: float) -> None:
         """Take in the score of the next candidate; called by the scoring thread."""
@@ -257,6 +260,9 @@ class VideoTask:
         keep = self._module.parameters.return_keyframes
         self._enter("encode")
         with self._writer.begin(source) if self._writer else nullcontext() as upload:
+            self._upload = upload
+            if self._cancelled:
+                raise CancelledError
             for picture in self._pictures(video, chosen) if keep or upload else ():
                 if keep:
                     self._check_row(len(chosen), picture.rgb)

@@ -183,3 +183,19 @@ def test_a_row_has_all_its_images_or_none(tos, plain, clips):
     stored = {f"tos://{bucket}/{key}" for bucket, key in tos.objects}
     assert stored == {path for row in (outcomes[0], outcomes[2]) for path in row.tos_paths}
     assert uploads_alive() == []
+
+
+def test_closing_the_engine_in_an_outage_takes_no_longer_than_a_moment(
+    tos, plain, clips, monkeypatch
+):
+    monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
+    monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
+    tos.faults.chances["PUT"] = {503: 1.0}
+    pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"), writer=WRITER)
+    # The short video is at its upload when the long one, refused, comes out.
+    tos.denied.add("out/a-")
+    outcomes = pipeline.run(Request(str(path), "spoon") for path in (clips[0], clips[2]))
+    assert next(outcomes).error == "CredentialsError"
+    assert any("out/c-" in key for _, _, key, _ in tos.answers)
+    with ends_soon():
+        outcomes.close()
