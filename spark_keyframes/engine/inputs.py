@@ -37,6 +37,8 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
         SourceNotFoundError: there is nothing there.
         ParameterError: there is something, but no video.
     """
+    import pyarrow as pa
+
     scheme = urlsplit(location).scheme.lower()
     suffix = PurePosixPath(urlsplit(location).path).suffix.lower()
     if scheme in _SINGLE_OBJECTS:
@@ -60,7 +62,9 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
             if suffix != ".txt"
             else f"no videos in {location!r}: every line is empty or a comment"
         )
-    videos = spark.createDataFrame([(path,) for path in paths], "video string")
+    # Of a list of tuples, Spark would make rows in Python workers of a second daemon of each
+    # executor, which imports all of torch too: 4 s of CPU.
+    videos = spark.createDataFrame(pa.table({"video": pa.array(paths, pa.string())}))
     # Spark makes as many tasks of a local list as there are cores, in the list's order.
     many = len(paths) > _VIDEOS_PER_TASK * _cores(spark)
     return spread(videos, len(paths)) if many else videos
