@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spark_keyframes.engine.accelerator import task_cpus
 from spark_keyframes.engine.budget import ByteBudget
+from spark_keyframes.engine.failure_log import FailureLog
 from spark_keyframes.engine.task import CancelledError, Request, VideoTask
 from spark_keyframes.engine.writer import ImageWriter
-from spark_keyframes.errors import KeyframesError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 
@@ -36,6 +36,16 @@ _HELD_BYTES = 768 * 2**20
 # Results that wait for a slower video before them: for each worker, and in bytes of images.
 _DONE_AHEAD = 8
 _DONE_BYTES = 256 * 2**20
+
+
+class VideoFailedError(Exception):
+    """A video failed, and the run was to end with that."""
+
+    def __init__(self, number: int, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.number = number
+        """of its request, from 0"""
+        self.failure = failure
 
 
 class Pipeline:
@@ -73,12 +83,15 @@ class Pipeline:
         self._held_bytes = held_bytes
         self._row_bytes = row_bytes
 
-    def run(self, requests: Iterable[Request]) -> Generator[Outcome]:
+    def run(
+        self, requests: Iterable[Request], *, stop_on_failure: bool = False
+    ) -> Generator[Outcome]:
         """Yield one outcome per request, in order: keyframes, a failure, or None for a null.
 
         `requests` is read a few ahead, in the calling thread. Closing the iterator ends all work.
         Raises only what is no single video's fault, such as ModelNotFoundError
-        or CredentialsError.
+        or CredentialsError; with `stop_on_failure` also VideoFailedError as soon as a video fails,
+        be there slower ones before it.
         """
         if self._writer is not None:
             self._writer.check()
@@ -92,11 +105,16 @@ class Pipeline:
         tasks: deque[VideoTask] = deque()
         source = iter(requests)
         exhausted = False
+        failures = FailureLog(logger)
+        taken = 0
         with _video_threads(self._workers) as pool:
             try:
                 while True:
+                    if stop_on_failure:
+                        _stop_on_failure(tasks, taken)
                     if tasks and tasks[0].done:
-                        yield _taken_from(tasks.popleft())
+                        taken += 1
+                        yield _taken_from(tasks.popleft(), failures)
                     elif not exhausted and self._has_room(tasks):
                         request = next(source, None)
                         if request is None:
@@ -127,6 +145,7 @@ class Pipeline:
                     task.cancel()
                 decoder.close()
                 pool.shutdown(wait=True)
+                failures.close()
                 self._module.teardown()
 
     def _has_room(self, tasks: Iterable[VideoTask]) -> bool:
@@ -167,20 +186,18 @@ def _video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
             torch.set_num_threads(threads)
 
 
-def _taken_from(task: VideoTask) -> Outcome:
+def _taken_from(task: VideoTask, failures: FailureLog) -> Outcome:
     # A failure's traceback refers to its task: without this, neither would go.
     outcome, task.outcome = task.outcome, None
     if isinstance(outcome, Failure):
-        # An error of a kind that this package does not know may be a defect of it: show where.
-        expected = isinstance(outcome.cause, KeyframesError)
-        logger.warning(
-            "no keyframes (%s, %s): %s",
-            outcome.stage,
-            outcome.error,
-            outcome.message,
-            exc_info=None if expected else outcome.cause,
-        )
+        failures.warn(outcome)
     return outcome
+
+
+def _stop_on_failure(tasks: Iterable[VideoTask], taken: int) -> None:
+    for number, task in enumerate(tasks, taken):
+        if task.done and isinstance(task.outcome, Failure):
+            raise VideoFailedError(number, task.outcome)
 
 
 class _Candidate(NamedTuple):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from spark_keyframes.engine.accelerator import resolve_device
 from spark_keyframes.engine.account import account_cell
 from spark_keyframes.engine.columns import Columns, OnError
-from spark_keyframes.engine.pipeline import Outcome, Pipeline
+from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import KeyframesError
@@ -55,17 +55,21 @@ class ArrowStage:
             row_bytes=_ROW_BYTES if self.columns.images else None,
         )
         waiting: deque[_Rows] = deque()
-        with closing(pipeline.run(self._requests(batches, waiting))) as outcomes:
-            for number, outcome in enumerate(outcomes):
-                if isinstance(outcome, Failure) and self.on_error == "raise":
-                    # From None: what others raised before may show a URL with its signature.
-                    raise _error_of_row(number, outcome) from None
-                rows = waiting[0]
-                rows.add(outcome)
-                if rows.complete or rows.are_due:
-                    yield rows.flush()
-                if rows.complete:
-                    waiting.popleft()
+        run = pipeline.run(
+            self._requests(batches, waiting), stop_on_failure=self.on_error == "raise"
+        )
+        with closing(run) as outcomes:
+            try:
+                for outcome in outcomes:
+                    rows = waiting[0]
+                    rows.add(outcome)
+                    if rows.complete or rows.are_due:
+                        yield rows.flush()
+                    if rows.complete:
+                        waiting.popleft()
+            except VideoFailedError as failed:
+                # From None: what others raised before may show a URL with its signature.
+                raise _error_of_row(failed.number, failed.failure) from None
 
     def _requests(
         self, batches: "Iterable[pa.RecordBatch]", waiting: "deque[_Rows]"

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
+from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import ModelNotFoundError, ParameterError
 from spark_keyframes.module import KeyframesModule
@@ -426,3 +427,21 @@ def test_one_cpu_decodes_during_a_batch_only_if_that_is_on_a_gpu(module, clips, 
     assert len(list(pipeline.run(requests))) == 1
     # The first waits with a frame or two that it had begun.
     assert watched.grown <= 2 if device == "cpu" else watched.grown >= 4
+
+
+def test_a_failure_may_end_the_run_at_once(module, clips):
+    """Though a slower video before it is not done."""
+    gate = threading.Event()
+
+    class Slow(Watched):
+        def open_source(self, value):
+            assert value != str(clips[0]) or gate.wait(30)
+            return super().open_source(value)
+
+    slow = Slow(module().parameters)
+    requests = [Request(str(path), "spoon") for path in (clips[0], clips[0].with_name("none.mp4"))]
+    threading.Timer(1.0, gate.set).start()  # closing waits for the slow one to take notice
+    with pytest.raises(VideoFailedError) as caught:
+        list(Pipeline(slow, device=CPU, workers=2).run(requests, stop_on_failure=True))
+    assert caught.value.number == 1
+    assert caught.value.failure.error == "SourceNotFoundError"
