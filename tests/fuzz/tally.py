@@ -58,8 +58,6 @@ class Tally:
     slowest: tuple[float, str] = (0.0, "")
     seconds: float = 0.0
     worker_starts: int = 0
-    deaths: int = 0
-    """Decoding processes that died where the next one did not."""
 
     @property
     def inputs(self) -> int:
@@ -75,7 +73,6 @@ class Tally:
         for table, key in ((self.by_pair, pair), (self.by_mutation, mutation)):
             table.setdefault(key, collections.Counter())[outcome] += 1
         self.slowest = max(self.slowest, (seconds, name))
-        self.deaths += report.get("deaths", 0)
         defect = report.get("defect", "").strip()
         if defect:
             what = outcome if outcome in (CRASHED, TOO_LONG) else defect.splitlines()[-1]
@@ -126,7 +123,6 @@ def as_text(tally: Tally) -> str:
         ]
     lines.append(f"- slowest input: {tally.slowest[0]:.2f} s, `{tally.slowest[1]}`")
     lines.append(f"- workers started: {tally.worker_starts}")
-    lines.append(f"- decoding processes that died where the next one did not: {tally.deaths}")
     if tenths := tally.tenths():
         lines += [_usage_line("second", tenths[0]), _usage_line("last", tenths[1])]
     lines.append(f"- findings: {len(tally.findings)}")

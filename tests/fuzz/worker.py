@@ -24,18 +24,19 @@ from typing import Any, BinaryIO
 from spark_keyframes.errors import KeyframesError, LimitError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video import Decoder, make_decoder
+from spark_keyframes.video.process.child import DiedError
+from spark_keyframes.video.process.decoder import ProcessVideo
 
 _FPS = 5.0
 
 _unseen: list[str] = []
 """Errors that Python only prints: in threads, and in __del__."""
+_deaths: list[str] = []
+"""Of decoding processes, of what they died."""
 
 
-def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) -> tuple[int, int]:
-    """What the engine does with a video, and whether its promises are kept.
-
-    How many candidates there were, and how many processes died meanwhile.
-    """
+def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) -> None:
+    """What the engine does with a video, and whether its promises are kept."""
     with decoder.open(file, format_hint=hint) as video:
         promised = video.candidate_count(_FPS)
         ids: list[int] = []
@@ -57,7 +58,6 @@ def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) ->
         wanted = sorted({ids[0], ids[len(ids) // 2], ids[-1]})
         again = [picture.frame_id for picture in video.pictures(wanted)]
         assert again == wanted, f"frames {again}, not {wanted}"
-        return len(ids), len(getattr(video, "_deaths", ()))
 
 
 def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
@@ -70,9 +70,7 @@ def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[st
                 file.write(data)
                 file.flush()
                 file.seek(0)
-            report["frames"], report["deaths"] = decode(
-                decoder, file, request["hint"], hold=request["hold"]
-            )
+            decode(decoder, file, request["hint"], hold=request["hold"])
     except Exception as error:  # noqa: BLE001 -- which ones there are is the question
         limit = re.search(r"\bmax_\w+", str(error)) if isinstance(error, LimitError) else None
         report["outcome"] = type(error).__name__ + (f": {limit[0]}" if limit else "")
@@ -81,6 +79,10 @@ def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[st
         if not isinstance(error, KeyframesError) or isinstance(error, ParameterError):
             report["defect"] = traceback.format_exc()
         traceback.clear_frames(error.__traceback__)
+    if _deaths and report["outcome"] != "DecoderCrashedError":
+        # The video was not to blame: the next process decoded it.
+        report["defect"] += f"a decoding process died: {_deaths[0]}"
+    _deaths.clear()
     if _unseen:
         report["defect"] += "\n".join(_unseen)
         _unseen.clear()
@@ -123,12 +125,24 @@ def _note_unseen(args: Any) -> None:
     _unseen.append("unseen: " + "".join(lines))
 
 
+def _note_deaths() -> None:
+    """Where the next process lives, the decoder keeps a death to itself."""
+    mourn = ProcessVideo._mourn
+
+    def noted(video: ProcessVideo, death: DiedError) -> None:
+        _deaths.append(str(death))
+        mourn(video, death)
+
+    ProcessVideo._mourn = noted  # type: ignore[method-assign]
+
+
 def main(decoder: Any, seconds: int, memory_bytes: int) -> None:
     """Serve inputs until the end of standard input, each within so many seconds of decoding."""
     sys.unraisablehook = threading.excepthook = _note_unseen
     if decoder == "thread":
         # Threads have no limit of their own: this one is for the sake of the machine.
         resource.setrlimit(resource.RLIMIT_AS, (4 * memory_bytes, 4 * memory_bytes))
+    _note_deaths()
     limits = Limits(max_decode_seconds=seconds, max_decode_bytes=memory_bytes)
     decoders = {threads: make_decoder(decoder, threads, limits=limits) for threads in (1, 2)}
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
