@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_keyframes.engine.budget import ByteBudget
+from spark_keyframes.engine.holding import Holding
 from spark_keyframes.engine.writer import ImageWriter, Upload
 from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import Pixels
@@ -78,7 +79,6 @@ class VideoTask:
         self.account = Account()
         self._module = module
         self._scorer = scorer
-        self._budget = budget
         self._decoder = decoder
         self._writer = writer
         self._row_bytes = row_bytes
@@ -89,12 +89,9 @@ class VideoTask:
         self._timestamps: list[float] = []
         self._scores: list[float] = []
         self._confirmed: list[float] = []
-        self._wants_images = writer is not None or module.parameters.return_keyframes
-        self._held: dict[int, int] = {}
-        """bytes of candidates that the decoder holds, since they can still be selected"""
-        self._held_pixels: dict[int, torch.Tensor] = {}
-        """of the same where no images are: CLIP's small pictures, for a second look"""
-        self._video: Video | None = None
+        self._holding = Holding(
+            budget, images=writer is not None or module.parameters.return_keyframes
+        )
         self._survivors: Survivors | None = None
         self._lock = threading.Lock()
         self._scored = threading.Event()
@@ -112,8 +109,7 @@ class VideoTask:
             self.outcome = Failure.of(error, self._stage, self._source_name, account=self.account)
             _forget_frames_of(error)
         finally:
-            for index in [*self._held, *self._held_pixels]:
-                self._forget(index)
+            self._holding.clear()
             self.decoded = self.done = True
             self._scorer.notify()
 
@@ -133,7 +129,7 @@ class VideoTask:
             self.account.frames_scored += 1
             if self._survivors is not None and index < self._survivors.count:
                 for out in self._survivors.add(index, score):
-                    self._forget(out)
+                    self._holding.forget(out)
             self._check_scored()
 
     def add_confirmed(self, scores: list[float]) -> None:
@@ -162,12 +158,11 @@ class VideoTask:
     @contextmanager
     def _counted(self, source: Source) -> Iterator[Video]:
         """The video, whose frames count when it is closed: only then does its decoder rest."""
-        video = self._video = self._decoder.open(source.file, format_hint=source.format_hint)
+        video = self._decoder.open(source.file, format_hint=source.format_hint)
         try:
             with video:
                 yield video
         finally:
-            self._video = None
             self.account.frames_decoded = video.frames_decoded
             self.account.frames_skipped = video.frames_skipped
             self.account.decoded_again = video.decoded_again
@@ -178,12 +173,12 @@ class VideoTask:
         if count is not None:
             self._survivors = self._module.survivors(count)
         self._enter("decode")
-        for index, picture in enumerate(video.candidates(fps, hold=self._wants_images)):
+        for index, picture in enumerate(video.candidates(fps, hold=self._holding.images)):
             self._enter("preprocess")
             pixels = self._module.preprocess(picture.rgb)
             self._frame_ids.append(picture.frame_id)
             self._timestamps.append(picture.timestamp)
-            self._hold(index, picture, pixels)
+            self._holding.hold(index, video, picture, pixels)
             with self._waiting():
                 self._scorer.submit(self, pixels)
             self._enter("decode")
@@ -200,27 +195,6 @@ class VideoTask:
         if self._cancelled:
             raise CancelledError
 
-    def _hold(self, index: int, picture: Picture, pixels: "torch.Tensor") -> None:
-        # What does not fit is decoded again if it is selected.
-        fits = self._budget.take(picture.nbytes if self._wants_images else pixels.nbytes)
-        with self._lock:
-            if fits and self._wants_images:
-                self._held[index] = picture.nbytes
-            elif fits:
-                self._held_pixels[index] = pixels
-            elif self._video is not None:
-                self._video.forget([picture.frame_id])
-
-    def _forget(self, index: int) -> None:
-        size = self._held.pop(index, None)
-        if size is not None:
-            self._budget.give_back(size)
-            if self._video is not None:
-                self._video.forget([self._frame_ids[index]])
-        pixels = self._held_pixels.pop(index, None)
-        if pixels is not None:
-            self._budget.give_back(pixels.nbytes)
-
     def _wait_for_scores(self) -> None:
         with self._lock:
             self.decoded = True
@@ -236,7 +210,7 @@ class VideoTask:
         if not doubtful:
             return
         self._enter("preprocess")
-        held = self._held_pixels
+        held = self._holding.pixels
         missing = [index for index in doubtful if index not in held]
         pictures = self._pictures(video, missing)
         pixels = [
@@ -290,7 +264,7 @@ class VideoTask:
         pictures = video.pictures([self._frame_ids[index] for index in chosen])
         stage = self._stage
         for index in chosen:
-            if index not in self._held:
+            if not self._holding.has_frame(index):
                 self._enter("decode")
             picture = next(pictures)
             self._enter(stage)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
+from spark_keyframes.engine.holding import Holding
 from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import ModelNotFoundError, ParameterError
@@ -244,18 +245,16 @@ def test_reads_only_a_few_requests_ahead(module, clips):
 @pytest.mark.parametrize("return_keyframes", [True, False])
 def test_holds_no_more_than_can_be_selected(module, clips, monkeypatch, return_keyframes):
     """Of 90 candidates, 2 of which are selected, AKS needs at most 2 * 2 at a time."""
-    from spark_keyframes.engine import task
-
     most = 0
-    hold = task.VideoTask._hold
+    hold = Holding.hold
 
-    def watch(self, index, frame, pixels):
+    def watch(self, *candidate):
         nonlocal most
-        hold(self, index, frame, pixels)
-        assert not (self._held_pixels if return_keyframes else self._held), "nobody wants images"
-        most = max(most, len(self._held) + len(self._held_pixels))
+        hold(self, *candidate)
+        assert not (self.pixels if return_keyframes else self._frames), "nobody wants images"
+        most = max(most, len(self._frames) + len(self.pixels))
 
-    monkeypatch.setattr(task.VideoTask, "_hold", watch)
+    monkeypatch.setattr(Holding, "hold", watch)
     parameters = {"fps": 25.0, "max_num_frames": 2, "return_keyframes": return_keyframes}
     run(module(**parameters, batch_size=4), clips[:1])
     assert 2 <= most <= 4 + 2 * 4 + 4 + 1, "survivors, queue, batch, and the frame at hand"
