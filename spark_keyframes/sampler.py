@@ -163,9 +163,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
 
             spark.udf.register("keyframes", sampler.udf())
             spark.sql("SELECT keyframes(video) FROM t")
+            spark.sql("SELECT keyframes(video, prompt) FROM t")  # a text per row, not `text`
 
-        A row that fails is null, and logged by its worker; `transform` with `error_col` keeps the
-        reason.
+        A null video or text gives null, and so does a row that fails: its worker logs why;
+        `transform` with `error_col` keeps the reason.
 
         Raises ParameterError with return_keyframes=True: a UDF gives one column.
         """

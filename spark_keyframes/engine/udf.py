@@ -10,6 +10,7 @@ from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.spark import assigned_gpus, cells, keyframes_cell
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
+from spark_keyframes.errors import ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def keyframes_udf(module: KeyframesModule, writer: ImageWriter | None) -> Callable[..., Any]:
-    """An Arrow UDF from videos to the documented struct.
+    """An Arrow UDF from videos, or videos and texts, to the documented struct.
 
     Arrow rather than pandas: a pandas UDF cannot return a null struct. Nondeterministic in Spark's
     eyes, since the optimiser otherwise runs it a second time for a filter on its result.
@@ -28,8 +29,9 @@ def keyframes_udf(module: KeyframesModule, writer: ImageWriter | None) -> Callab
 
     stage = _UdfStage(module, writer)
 
-    # The hints tell Spark what kind of UDF it is: it evaluates them.
-    def keyframes(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    # The hints tell Spark what kind of UDF it is: it evaluates them. They bind it to no number of
+    # columns: one comes as arrays whatever they say, and several come as tuples.
+    def keyframes(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
         return stage(batches)
 
     # Spark's stubs want an explicit kind for iterators; Spark itself warns of one.
@@ -43,7 +45,9 @@ class _UdfStage:
     module: KeyframesModule
     writer: ImageWriter | None
 
-    def __call__(self, batches: "Iterator[pa.Array]") -> "Iterator[pa.Array]":
+    def __call__(
+        self, batches: "Iterator[pa.Array | tuple[pa.Array, ...]]"
+    ) -> "Iterator[pa.Array]":
         import pyarrow as pa
 
         device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
@@ -53,9 +57,11 @@ class _UdfStage:
 
         def requests() -> Iterator[Request]:
             for batch in batches:
-                lengths.append(len(batch))
-                for video in cells(batch):
-                    yield Request(video=video, text=self.module.parameters.text)
+                videos, texts = _arguments(batch)
+                lengths.append(len(videos))
+                for index, video in enumerate(cells(videos)):
+                    text = self.module.parameters.text if texts is None else texts[index].as_py()
+                    yield Request(video=video, text=text)
 
         results: list[dict[str, Any] | None] = []
         with closing(pipeline.run(requests())) as outcomes:
@@ -70,3 +76,28 @@ class _UdfStage:
                     results = []
                     del lengths[0]
         yield from (pa.array([], kind) for _ in lengths)
+
+
+def _arguments(batch: "pa.Array | tuple[pa.Array, ...]") -> "tuple[pa.Array, pa.Array | None]":
+    """The videos, and the texts where there are any.
+
+    Only here, in the task, is it known what the UDF was called with: SQL calls it by name.
+    """
+    import pyarrow as pa
+
+    if not isinstance(batch, tuple):
+        return batch, None
+    if len(batch) != 2:
+        raise ParameterError(
+            f"the UDF takes a video, or a video and a text, got {len(batch)} columns; "
+            "use keyframes(video) or keyframes(video, text)"
+        )
+    videos, texts = batch
+    kind = texts.type
+    # What SQL's NULL comes as is of its own type.
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
+        raise ParameterError(
+            f"the UDF's second column is the text, a string, got {kind}; cast it, or give a "
+            "column of texts"
+        )
+    return videos, texts

@@ -160,37 +160,6 @@ def test_base64_and_binary_give_what_the_path_gives(spark, plain, clips, expecte
     assert kept["video"] == value
 
 
-def test_a_udf_in_sql(spark, plain, videos, expected):
-    spark.udf.register("keyframes", plain.udf())
-    videos.createOrReplaceTempView("videos")
-    rows = spark.sql("SELECT video, keyframes(video) AS keyframes FROM videos").collect()
-    assert len(rows) == 7
-    check(rows, expected)
-
-
-def test_a_udf_with_column_gives_null_for_what_fails(spark, plain, clips, expected):
-    frame = spark.createDataFrame([(str(clips[2]),), ("/none.mp4",), (None,)], "video string")
-    rows = frame.withColumn("keyframes", plain.udf()("video")).collect()
-    check(rows[:1], expected)
-    assert [row["keyframes"] for row in rows[1:]] == [None, None]
-
-
-def test_a_udf_is_not_run_again_for_a_filter(plain, videos):
-    filtered = videos.withColumn("k", plain.udf()("video")).where("size(k.frame_ids) > 0")
-    plan = filtered._jdf.queryExecution().executedPlan().toString()
-    assert plan.count("ArrowEvalPython") == 1
-
-
-def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
-    from spark_keyframes.engine.udf import _UdfStage
-
-    batches = [[], [str(clips[2])], [], [str(clips[2]), None], []]
-    stage = _UdfStage(KeyframesModule(plain), None)
-    arrays = list(stage(pa.array(batch, pa.string()) for batch in batches))
-    assert [len(array) for array in arrays] == [0, 1, 0, 2, 0]
-    assert arrays[3][1].as_py() is None
-
-
 def test_a_relative_output_folder_is_the_driver_s(plain, videos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (row,) = replace(plain, output_tos_dir="out").transform(videos.limit(1)).collect()
@@ -200,11 +169,6 @@ def test_a_relative_output_folder_is_the_driver_s(plain, videos, tmp_path, monke
 
 def test_sample_takes_a_path_and_gives_comparable_results(plain, clips):
     assert plain.sample(clips[2]) == plain.sample(str(clips[2]))
-
-
-def test_a_udf_cannot_return_images(sampler):
-    with pytest.raises(ParameterError, match="return_keyframes=True needs a second column"):
-        sampler.udf()
 
 
 @pytest.mark.parametrize(
