@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 
 from spark_keyframes.video import make_decoder
-from tests.fuzz.campaign import REPO, names, run
+from tests.fuzz.campaign import MEMORY_LIMIT, REPO, TIME_LIMIT, Worker, names, run
 from tests.fuzz.mutations import MUTATIONS, mutated
 from tests.fuzz.pairs import PAIRS, clip_of
 from tests.fuzz.structure import dissect
@@ -86,6 +86,21 @@ def test_as_many_broken_videos_as_fit_into_two_minutes() -> None:
     before, after = tenths
     assert after.memory <= before.memory * (1 + FLAT)
     assert (after.files, after.threads) == (before.files, before.threads)
+
+
+@pytest.mark.parametrize("decoder", ["process", "thread"])
+def test_the_same_broken_videos_again_take_no_more_memory(decoder: str) -> None:
+    """900 videos, so that one process decodes them all: from 1,000 on it would be another."""
+    inputs = [name for name in names(400, 7) if ":inflated:" not in name][:300]
+    worker = Worker(decoder, TIME_LIMIT, MEMORY_LIMIT)
+    held = []
+    for _ in range(3):
+        for name in inputs:
+            usage = worker.report_of(name, measure=name == inputs[-1]).get("usage")
+        held.append(usage["memory"] + usage["memory_below"])
+    worker.close()
+    assert max(held) <= min(held) * (1 + FLAT)
+    assert worker.starts == 1
 
 
 def until(end: float) -> Iterator[str]:
