@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "spark_keyframes"
 
 # From the top down: a part may import what stands below it, and its own folder.
 LAYERS = [
+    ["ml"],
     ["sampler"],
     ["engine"],
     ["module", "result"],
@@ -48,8 +49,8 @@ def test_imports_run_downward(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_engine_the_face_and_the_schema_know_spark(path):
-    if part_of(path) not in ("engine", "sampler", "schema"):
+def test_only_the_engine_the_faces_and_the_schema_know_spark(path):
+    if part_of(path) not in ("engine", "sampler", "ml", "schema"):
         assert not [name for name in imports(path) if name.split(".")[0] == "pyspark"]
 
 

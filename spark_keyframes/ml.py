@@ -1,0 +1,195 @@
+"""The face in pyspark.ml: the operator as a stage of a Pipeline.
+
+Params have Spark ML's camelCase, `maxNumFrames` for `max_num_frames`: they stand beside `inputCol`
+and those of other stages in calls, in `explainParams()` and in what is saved.
+"""
+
+import inspect
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from pyspark.ml import Transformer
+from pyspark.ml.param import Param, Params
+from pyspark.ml.param.shared import HasInputCol, HasOutputCol
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+
+from spark_keyframes.checks import check_type
+from spark_keyframes.engine.columns import check_on_error
+from spark_keyframes.engine.options import HELP
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class KeyframeSampler(
+    Transformer,
+    HasInputCol,
+    HasOutputCol,
+    DefaultParamsReadable["KeyframeSampler"],
+    DefaultParamsWritable,
+):
+    """Adds the keyframes of each video, as VideoAdaptiveKeyframesSampling.transform does.
+
+        sampler = KeyframeSampler(inputCol="video", text="spoon", maxNumFrames=4)
+        model = Pipeline(stages=[sampler, ...]).fit(videos)
+        model.write().overwrite().save(path)
+
+    Every parameter of VideoAdaptiveKeyframesSampling, every field of its Limits and Access, and
+    every option of its `transform` is a Param of that name in camelCase and with that default:
+    `fps`, `maxNumFrames`, `maxDownloadBytes`, `allowedSchemes`, `textCol`, `errorCol`, ….
+    `explainParams()` lists them. Each can be given here, to `setParams`, to its own setter
+    (`setMaxNumFrames(4)`), and to `transform(videos, {sampler.maxNumFrames: 4})`.
+
+    Raises ParameterError (a ValueError) for a value that cannot work, when it is set; and in
+    `transform`, before anything runs, for a column that is missing, of the wrong type, or there
+    already.
+    """
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self._setDefault(**{name: source.default for name, source in _SOURCES.items()})
+        self.setParams(**params)
+
+    if TYPE_CHECKING:
+        # Params and their setters and getters are added below, one for each parameter.
+        def __getattr__(self, name: str) -> Any: ...
+
+    def setParams(self, **params: Any) -> Self:  # noqa: N802 - as Spark ML calls it
+        """Set several Params at once, each by its name."""
+        for name, value in params.items():
+            if name not in _SOURCES:
+                raise ParameterError(
+                    f"{name!r} is no Param of KeyframeSampler; it has {', '.join(sorted(_SOURCES))}"
+                )
+            self.set(self.getParam(name), value)
+        return self
+
+    def set(self, param: "Param[Any]", value: Any) -> None:
+        """Set one Param."""
+        try:
+            super().set(param, value)
+        except ValueError as error:
+            # Spark makes a plain ValueError of it.
+            raise ParameterError(str(error)) from None
+
+    def _transform(self, dataset: "DataFrame") -> "DataFrame":
+        values: dict[str, dict[str, Any]] = {}
+        for name, source in _SOURCES.items():
+            values.setdefault(source.part, {})[source.name] = self.getOrDefault(name)
+        options, parameters = values.pop(_TRANSFORM), values.pop(_OPERATOR)
+        parts = {name: _PARTS[name](**of_part) for name, of_part in values.items()}
+        sampler = VideoAdaptiveKeyframesSampling(**parameters, **parts)
+        return sampler.transform(dataset, **options)
+
+
+# What a Param is of: the operator, its `limits`, its `access`, or its `transform`.
+_OPERATOR, _TRANSFORM = "", "transform"
+_PARTS: dict[str, type] = {
+    _OPERATOR: VideoAdaptiveKeyframesSampling,
+    **{
+        field.name: type(field.default)
+        for field in fields(VideoAdaptiveKeyframesSampling)
+        if is_dataclass(field.default)
+    },
+}
+
+_DOCS = HELP | {
+    "clip_model_name": "the model: a folder below modelPath, or a name on the Hub",
+    "video_src_type": "what inputCol holds: video_url (paths or URLs), video_base64, video_binary",
+    "return_keyframes": "add the images too, in a column <outputCol>_images",
+    "input_col": "column of videos: strings or binary, as videoSrcType says",
+    "output_col": "the result's column",
+    "text_col": "column with a text per row, instead of text",
+    "error_col": "column to add for why a row failed, null where it succeeded",
+    "account_col": "column to add for what each video took",
+    "on_error": "null: a row that fails has a null result; raise: the job fails",
+    "keep_video": "keep base64 and binary videos in the result; URLs always stay",
+}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a Param is made from: a field of a dataclass, or an option of `transform`."""
+
+    part: str
+    name: str
+    default: Any
+
+    @property
+    def param(self) -> str:
+        """The Param's name."""
+        first, *rest = self.name.split("_")
+        return first + "".join(word.capitalize() for word in rest)
+
+    @property
+    def doc(self) -> str:
+        """What explainParams() says of it."""
+        # A parameter without a text is a Param all the same; a test says that it lacks it.
+        text = _DOCS.get(self.name, "")
+        return f"limit, {text}" if self.part == "limits" else text
+
+    def convert(self, value: Any) -> Any:
+        """The value as the Param keeps it, or a ParameterError that names the Param."""
+        try:
+            return self._option(value) if self.part == _TRANSFORM else self._field(value)
+        except ParameterError as error:
+            raise ParameterError(str(error).replace(self.name, self.param)) from None
+
+    def _field(self, value: Any) -> Any:
+        # The dataclass checks each of its fields by itself.
+        kept = getattr(_PARTS[self.part](**{self.name: value}), self.name)
+        # Of a tuple, Spark's explainParams() makes the arguments of a format.
+        return list(kept) if isinstance(kept, tuple) else kept
+
+    def _option(self, value: Any) -> Any:
+        if self.name == "on_error":
+            check_on_error(value)
+        elif isinstance(self.default, bool):
+            check_type(self.name, value, bool, "True or False")
+        elif self.name.endswith("_col") and not (value is None and self.default is None):
+            check_type(self.name, value, str, "a column's name")
+        return value
+
+
+def _sources() -> dict[str, _Source]:
+    """By the Param's name."""
+    options = inspect.signature(VideoAdaptiveKeyframesSampling.transform).parameters.values()
+    sources = [
+        *(
+            _Source(part, field.name, field.default)
+            for part, owner in _PARTS.items()
+            for field in fields(owner)
+            if field.name not in _PARTS
+        ),
+        *(
+            _Source(_TRANSFORM, option.name, option.default)
+            for option in options
+            if option.kind is option.KEYWORD_ONLY
+        ),
+    ]
+    return {source.param: source for source in sources}
+
+
+def _add_param(name: str, source: _Source) -> None:
+    """Give KeyframeSampler the Param, its setter and its getter."""
+
+    def set_it(self: KeyframeSampler, value: Any) -> KeyframeSampler:
+        self.set(self.getParam(name), value)
+        return self
+
+    def get_it(self: KeyframeSampler) -> Any:
+        return self.getOrDefault(name)
+
+    setattr(KeyframeSampler, name, Param(Params._dummy(), name, source.doc, source.convert))
+    for verb, method in (("set", set_it), ("get", get_it)):
+        method.__name__ = verb + name[0].upper() + name[1:]
+        method.__qualname__ = f"{KeyframeSampler.__name__}.{method.__name__}"
+        method.__doc__ = f"{verb.capitalize()} {name}: {source.doc}."
+        setattr(KeyframeSampler, method.__name__, method)
+
+
+_SOURCES = _sources()
+for _name, _source in _SOURCES.items():
+    _add_param(_name, _source)

@@ -1,0 +1,227 @@
+"""The operator as a stage of an ML Pipeline: its Params, what is saved, and the same keyframes."""
+
+import inspect
+import math
+import pickle
+from dataclasses import fields, is_dataclass
+
+import pytest
+from pyspark.ml import Pipeline, PipelineModel
+from pyspark.ml.feature import SQLTransformer
+from pyspark.ml.tuning import ParamGridBuilder
+
+from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes.ml import KeyframeSampler
+
+# A value for each Param that is not its default.
+CHANGED = {
+    "text": "a “spoon”\nin a cup",
+    "modelPath": "",
+    "clipModelName": "small",
+    "dtype": "float32",
+    "videoSrcType": "video_binary",
+    "fps": 2.5,
+    "maxNumFrames": 4,
+    "t1": 0.2,
+    "t2": -1.5,
+    "allDepth": 3,
+    "imgType": ".png",
+    "outputTosDir": "tos://bucket/keyframes",
+    "returnKeyframes": False,
+    "batchSize": 64,
+    "rank": 1,
+    "videoFormat": "webm",
+    "selector": "top",
+    "decoder": "thread",
+    "maxDownloadBytes": 2**40,
+    "maxDownloadSeconds": math.inf,
+    "minDownloadRate": 0.0,
+    "maxPixels": 1920 * 1080,
+    "maxFrames": 1000,
+    "maxVideoSeconds": 60.0,
+    "maxDecodeSeconds": 10.0,
+    "maxDecodeBytes": 2**30,
+    "allowedSchemes": ["https", "tos"],
+    "allowedHosts": ["*.example.com"],
+    "allowedRoots": ["/data/videos"],
+    "privateAddresses": False,
+    "inputCol": "film",
+    "outputCol": "found",
+    "textCol": "prompt",
+    "errorCol": "why",
+    "accountCol": "took",
+    "onError": "raise",
+    "keepVideo": True,
+}
+
+
+def camel_case(name):
+    words = name.split("_")
+    return words[0] + "".join(word.capitalize() for word in words[1:])
+
+
+def values_of(stage):
+    return {param.name: stage.getOrDefault(param) for param in stage.params}
+
+
+@pytest.fixture
+def stage(models):
+    """What the fixture `plain` is, as a stage."""
+    return KeyframeSampler(
+        text="spoon",
+        modelPath=str(models),
+        clipModelName="small",
+        fps=5,
+        maxNumFrames=4,
+        dtype="float32",
+        returnKeyframes=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def videos(spark, clips):
+    rows = [(1, str(clips[2]), "spoon"), (2, "/none.mp4", "spoon"), (3, str(clips[1]), None)]
+    return spark.createDataFrame(rows, "id int, video string, prompt string")
+
+
+def test_every_parameter_is_a_param_with_its_default():
+    parameters = [
+        field
+        for part in (VideoAdaptiveKeyframesSampling, Limits, Access)
+        for field in fields(part)
+        if not is_dataclass(field.default)
+    ]
+    options = inspect.signature(VideoAdaptiveKeyframesSampling.transform).parameters.values()
+    parameters += [option for option in options if option.kind is option.KEYWORD_ONLY]
+    defaults = {camel_case(parameter.name): parameter.default for parameter in parameters}
+    assert len(defaults) == len(parameters), "two Params of one name"
+    lists = {name: list(v) if isinstance(v, tuple) else v for name, v in defaults.items()}
+    assert values_of(KeyframeSampler()) == lists
+
+
+def test_every_param_is_explained():
+    stage = KeyframeSampler(fps=2)
+    assert all(param.doc for param in stage.params)
+    lines = stage.explainParams().splitlines()
+    assert len(lines) == len(stage.params)
+    assert (
+        "fps: frames to look at per second of video; 0.5 is one every two seconds "
+        "(default: 1.0, current: 2.0)"
+    ) in lines
+
+
+def test_every_param_can_be_set_in_each_way():
+    assert set(CHANGED) == set(values_of(KeyframeSampler()))
+    assert values_of(KeyframeSampler(**CHANGED)) == CHANGED
+    assert values_of(KeyframeSampler().setParams(**CHANGED)) == CHANGED
+    stage = KeyframeSampler()
+    for name, value in CHANGED.items():
+        capital = name[0].upper() + name[1:]
+        assert getattr(stage, f"set{capital}")(value) is stage
+        assert getattr(stage, f"get{capital}")() == value
+    assert values_of(stage) == CHANGED
+    copied = KeyframeSampler().copy({stage.getParam(name): v for name, v in CHANGED.items()})
+    assert values_of(copied) != CHANGED, "the Params of one stage are not those of another"
+    assert values_of(stage.copy({stage.fps: 3})) == CHANGED | {"fps": 3.0}
+    assert stage.getFps() == 2.5
+    assert values_of(pickle.loads(pickle.dumps(stage))) == CHANGED
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"fps": 0}, r"fps must be greater than 0 and finite, got 0\.0; use e\.g\. 0\.5"),
+        ({"maxNumFrames": 0}, "maxNumFrames must be at least 1, got 0"),
+        ({"imgType": "jpg"}, r"imgType must be one of \.jpg, \.png, got 'jpg'"),
+        ({"allDepth": None}, "allDepth must be a whole number, got None"),
+        ({"maxDecodeSeconds": -1}, "maxDecodeSeconds must be greater than 0, got -1"),
+        ({"allowedHosts": "a.com"}, "allowedHosts must be a tuple, got the single 'a.com'"),
+        ({"inputCol": None}, r"inputCol must be a column's name, got None"),
+        ({"textCol": 5}, r"textCol must be a column's name, got 5 \(int\)"),
+        ({"onError": "skip"}, "onError must be one of null, raise, got 'skip'"),
+        ({"keepVideo": "no"}, r"keepVideo must be True or False, got 'no' \(str\)"),
+        ({"max_num_frames": 4}, "'max_num_frames' is no Param .*; it has .*maxNumFrames"),
+    ],
+)
+def test_a_wrong_value_is_an_error_when_it_is_set(params, message):
+    with pytest.raises(ParameterError, match=message):
+        KeyframeSampler(**params)
+
+
+def test_a_wrong_value_for_one_call_is_an_error_on_the_driver(stage, videos):
+    with pytest.raises(ParameterError, match="fps must be greater than 0"):
+        stage.transform(videos, {stage.fps: -1})
+    with pytest.raises(ParameterError, match="max_num_frames must be a whole number, got None"):
+        stage.transform(videos, {stage.maxNumFrames: None})
+
+
+def test_a_missing_column_is_an_error_before_anything_runs(stage, videos):
+    with pytest.raises(ParameterError, match="'film' is not a column .* it has id, video, prompt"):
+        Pipeline(stages=[stage.setInputCol("film")]).fit(videos).transform(videos)
+    with pytest.raises(ParameterError, match="two columns called 'prompt'"):
+        stage.setInputCol("video").setOutputCol("prompt").transform(videos)
+
+
+def test_it_gives_what_the_sampler_gives(stage, plain, videos):
+    expected = plain.transform(videos)
+    assert stage.transform(videos).schema == expected.schema
+    assert stage.transform(videos).collect() == expected.collect()
+
+
+def test_the_options_are_those_of_transform(stage, sampler, videos):
+    stage.setParams(outputCol="k", textCol="prompt", errorCol="why", returnKeyframes=True)
+    expected = sampler.transform(videos, output_col="k", text_col="prompt", error_col="why")
+    assert stage.transform(videos).collect() == expected.collect()
+    (took,) = (
+        stage.transform(videos.limit(1), {stage.accountCol: "took"}).select("took.*").collect()
+    )
+    assert took["frames_decoded"] > 0
+
+
+def test_limits_and_access_reach_the_rows(stage, videos):
+    stage.setErrorCol("why")
+    for params, error in (
+        ({stage.maxFrames: 10}, "LimitError"),
+        ({stage.allowedSchemes: ["https"]}, "AccessError"),
+    ):
+        first = stage.transform(videos, params).first()
+        assert first["why"]["error"] == error
+
+
+def test_on_error_raise_fails_the_job(stage, videos):
+    from pyspark.errors import PythonException
+
+    with pytest.raises(PythonException, match="SourceNotFoundError"):
+        stage.setOnError("raise").transform(videos).collect()
+
+
+def test_every_param_is_saved_and_loaded(spark, tmp_path):
+    stage = KeyframeSampler(**CHANGED)
+    stage.save(str(tmp_path / "stage"))
+    loaded = KeyframeSampler.load(str(tmp_path / "stage"))
+    assert values_of(loaded) == CHANGED
+    assert loaded.uid == stage.uid
+    KeyframeSampler(fps=3).write().overwrite().save(str(tmp_path / "stage"))
+    loaded = KeyframeSampler.load(str(tmp_path / "stage"))
+    assert values_of(loaded) == values_of(KeyframeSampler(fps=3))
+    assert [param.name for param in loaded.params if loaded.isSet(param)] == ["fps"]
+
+
+def test_a_pipeline_is_saved_and_loaded(spark, stage, videos, tmp_path):
+    statement = "SELECT id, size(keyframes.frame_ids) AS found FROM __THIS__"
+    count = SQLTransformer(statement=statement)
+    pipeline = Pipeline(stages=[stage.setAllowedSchemes(["file"]), count])
+    pipeline.save(str(tmp_path / "pipeline"))
+    model = Pipeline.load(str(tmp_path / "pipeline")).fit(videos)
+    model.save(str(tmp_path / "model"))
+    loaded = PipelineModel.load(str(tmp_path / "model"))
+    assert values_of(loaded.stages[0]) == values_of(stage)
+    rows = loaded.transform(videos).collect()
+    assert [tuple(row) for row in rows] == [(1, 4), (2, None), (3, 4)]
+
+
+def test_params_can_be_given_as_a_grid(stage, videos):
+    grid = ParamGridBuilder().addGrid(stage.maxNumFrames, [1, 2]).build()
+    found = [stage.transform(videos.limit(1), params).first()["keyframes"] for params in grid]
+    assert [len(keyframes["frame_ids"]) for keyframes in found] == [1, 2]
+    assert stage.getMaxNumFrames() == 4
