@@ -49,6 +49,8 @@ class Child:
         """That it was given so far."""
         self.owed = 0
         """Answers that are still to come."""
+        self._is_killed = False
+        """It may take a moment to die of it."""
         self._buffers: dict[int, NDArray[np.uint8]] = {}
         self._link, other = Link.pair()
         # Nobody ever writes to it: its end tells the process that this one is gone.
@@ -83,7 +85,8 @@ class Child:
     @property
     def is_usable(self) -> bool:
         """Whether it may be given another video."""
-        return self.owed == 0 and self.videos < _VIDEOS_PER_CHILD and self._process.poll() is None
+        is_worn = self._is_killed or self.owed > 0 or self.videos >= _VIDEOS_PER_CHILD
+        return not is_worn and self._process.poll() is None
 
     def send(self, command: str, *, descriptor: int | None = None, **arguments: Any) -> None:
         """Send a command, which has one answer; DiedError."""
@@ -115,6 +118,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
+        self._is_killed = True
         self._process.kill()
 
     def bury(self) -> None:
