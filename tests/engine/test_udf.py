@@ -114,6 +114,26 @@ def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
     assert arrays[3][1].as_py() is None
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_udf_answers_each_batch_of_videos_and_texts(plain, clips, kind):
+    video = str(clips[2])
+    batches = [([], []), ([video], ["spoon"]), ([], []), ([video, video], [None, "a red car"])]
+    stage = _UdfStage(KeyframesModule(plain), None)
+    arrays = list(stage(tuple(pa.array(column, kind) for column in batch) for batch in batches))
+    assert [len(array) for array in arrays] == [0, 1, 0, 2]
+    spoon, (nothing, car) = arrays[1][0].as_py(), arrays[3].to_pylist()
+    assert nothing is None
+    assert spoon["frame_ids"] == plain.sample(video, text="spoon").frame_ids
+    assert car["frame_ids"] == plain.sample(video, text="a red car").frame_ids
+    assert spoon["scores"] != car["scores"]
+
+
+def test_a_udf_logs_why_a_row_failed(plain, caplog):
+    (array,) = _UdfStage(KeyframesModule(plain), None)(iter([pa.array(["/none.mp4"])]))
+    assert array.to_pylist() == [None]
+    assert "no keyframes (open, SourceNotFoundError): no file /none.mp4" in caplog.text
+
+
 def test_a_udf_cannot_return_images(sampler):
     with pytest.raises(ParameterError, match="return_keyframes=True needs a second column"):
         sampler.udf()
