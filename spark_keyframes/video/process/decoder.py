@@ -20,6 +20,7 @@ from spark_keyframes.video.process.files import FileServer, descriptor_of
 
 # A process may be killed by mistake, or for the memory that others take: once more, then.
 _LIVES = 2
+_LONGEST = 10_000  # characters of what a process says was wrong
 _PATIENCE = 60.0  # seconds of one wait; of several, it does not matter
 
 
@@ -34,7 +35,7 @@ class ProcessDecoder(Closing):
         self.threads = threads
         self.limits = limits
         self.buffers = 2 if ahead else 1
-        """One more than that, and the next picture is decoded while one is looked at."""
+        """Of a process; with two, the next picture is decoded while one is looked at."""
         self._at_work: set[Child] = set()
         family().warm_up()
         self._is_closed = False
@@ -263,12 +264,12 @@ class ProcessVideo(Closing):
         return self._server.waited if self._server is not None else 0.0
 
     def _error(self, answer: dict[str, Any]) -> Exception:
-        name, message = str(answer["error"]), str(answer.get("message", ""))
+        name, message = str(answer["error"])[:100], str(answer.get("message", ""))[:_LONGEST]
         if name == "source" and self._server is not None and self._server.error is not None:
             return self._server.error
         kind = getattr(errors, name, None)
         if isinstance(kind, type) and issubclass(kind, KeyframesError):
             return kind(message, stage=str(answer.get("stage")) or None)
         unexpected = RuntimeError(f"{name}: {message}")
-        unexpected.add_note(str(answer.get("traceback", "")))
+        unexpected.add_note(str(answer.get("traceback", ""))[:_LONGEST])
         return unexpected
