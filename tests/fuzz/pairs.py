@@ -1,7 +1,4 @@
-"""What is mutated: one small clip for every pair of codec and container, 64×48, 8 to 25 frames.
-
-Every demuxer that is allowed is there, as far as FFmpeg can write for it.
-"""
+"""What is mutated: small clips of 35 pairs of codec and container, 64×48, 8 to 25 frames each."""
 
 from __future__ import annotations
 
