@@ -102,6 +102,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="with more failed videos than this, a number or a share such as 5%%, the job exits "
         "with 3 and writes no table; images that are stored by then stay (no limit)",
     )
+    resources = parser.add_argument_group("what each task has, on a cluster")
+    resources.add_argument(
+        "--cpus", type=int, metavar="N", help="CPUs that decode and score (spark.task.cpus)"
+    )
+    resources.add_argument(
+        "--gpus",
+        type=int,
+        metavar="N",
+        help="1: a GPU for each task, where executors announce theirs, see "
+        "conf/spark-defaults.conf (spark.task.resource.gpu.amount)",
+    )
     add_options(parser, VideoAdaptiveKeyframesSampling)
     options = parser.parse_args(arguments)
     if options.limit is not None and options.limit < 1:
@@ -147,6 +158,8 @@ def run(
         error_col=options.error_col,
         account_col=account_col,
         on_error=options.on_error,
+        cpus=options.cpus,
+        gpus=options.gpus,
     )
     counts = Observation("videos")
     observed = sampled.observe(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns, result_schema
+from spark_keyframes.engine.resources import task_resources
 from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.engine.udf import keyframes_udf
 from spark_keyframes.errors import CredentialsError, ParameterError
@@ -82,6 +83,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         account_col: str | None = None,
         on_error: OnError = "null",
         keep_video: bool = False,
+        cpus: int | None = None,
+        gpus: int | None = None,
     ) -> "DataFrame":
         """Add the keyframes of each video. Lazy, as all transformations are.
 
@@ -103,11 +106,17 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 for a null video. engine.account.account_metrics sums it up.
             on_error: "null": a row that fails has a null result. "raise": the job fails.
             keep_video: keep base64 and binary videos in the result; URLs always stay.
+            cpus: CPUs of each task of this stage, on a cluster; None: spark.task.cpus. A task
+                decodes and scores on all of them, with one model.
+            gpus: 1 for a GPU per task, on a cluster whose executors announce theirs
+                (spark.executor.resource.gpu.amount). None: spark.task.resource.gpu.amount; a task
+                without one uses GPU number `rank`, where there is one, or else its CPUs.
 
         Returns: the DataFrame with all other columns unchanged, and its rows in their order.
 
         Raises:
-            ParameterError: a column is missing, of the wrong type, or exists already.
+            ParameterError: a column is missing, of the wrong type, or exists already; or Spark
+                cannot give a task these CPUs and GPUs here.
             UnsupportedSchemeError: nothing can write to output_tos_dir.
         """
         check_on_error(on_error)
@@ -122,14 +131,17 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             images=self.return_keyframes,
             keep_video=keep_video,
         )
+        resources = task_resources(videos.sparkSession, cpus=cpus, gpus=gpus)
         self._check_output_for_workers()
         if not self.text and text_col is None and self.selector != "uniform":
             logger.warning(
                 'text is "": the frames are compared with nothing in particular; '
                 "set text, or text_col for a text per row"
             )
-        stage = ArrowStage(KeyframesModule(self), columns, self._writer_anywhere(), on_error)
-        return videos.mapInArrow(stage, result_schema(videos.schema, columns))
+        module, writer = KeyframesModule(self), self._writer_anywhere()
+        stage = ArrowStage(module, columns, writer, on_error, resources.tasks_at_once)
+        schema = result_schema(videos.schema, columns)
+        return videos.mapInArrow(stage, schema, profile=resources.profile)
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
         """The keyframes of one video, in this process and without Spark.

@@ -1,7 +1,9 @@
 """Which device a task computes on, and how many CPUs it may use: decided here and nowhere else."""
 
+import functools
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,18 +25,27 @@ def wait_passively() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def resolve_device(*, rank: int, assigned: Sequence[str] = ()) -> "torch.device":
+def resolve_device(
+    *, rank: int, assigned: Sequence[str] = (), tasks_at_once: int = 1
+) -> "torch.device":
     """The GPU that Spark assigned, else GPU number `rank`, else the CPU.
+
+    In a task of Spark, torch computes with as many threads as the task has CPUs from now on.
 
     Arguments:
         rank: used only where Spark assigned none.
         assigned: addresses of the task's "gpu" resource, as its discovery script printed them.
+        tasks_at_once: how many such tasks may run beside each other. Where Spark assigned no GPU,
+            all of them compute on number `rank`, which is worth a warning.
 
     Raises AcceleratorError where there are GPUs but not the one asked for.
     """
     wait_passively()
     import torch
 
+    if (cpus := _cpus_from_spark()) is not None:
+        # torch took OMP_NUM_THREADS when it was imported, maybe for a stage of other resources.
+        torch.set_num_threads(cpus)
     if not torch.cuda.is_available():
         if assigned:
             logger.warning(
@@ -51,6 +62,8 @@ def resolve_device(*, rank: int, assigned: Sequence[str] = ()) -> "torch.device"
             f"{asked} does not exist: this machine shows {count} GPU(s), numbered from 0; "
             "correct rank, the GPU discovery script or CUDA_VISIBLE_DEVICES"
         )
+    if not assigned and tasks_at_once > 1:
+        _warn_of_sharing(index, tasks_at_once)
     return torch.device("cuda", index)
 
 
@@ -67,10 +80,34 @@ def _cuda_index(address: str) -> int:
     return int(address)
 
 
+@functools.cache
+def _warn_of_sharing(index: int, tasks: int) -> None:
+    """Once in a process: it runs task after task."""
+    logger.warning(
+        "Spark assigned no GPU, so up to %d tasks of this executor compute on GPU %d at a time, "
+        "each with a model of its own; ask for a GPU per task on a cluster, transform(…, gpus=1), "
+        "or in local[n] for all CPUs per task, spark.task.cpus=n",
+        tasks,
+        index,
+    )
+
+
 def task_cpus() -> int:
     """CPUs that this process should keep busy: the task's on Spark, all of them elsewhere."""
-    # Spark sets OMP_NUM_THREADS to spark.task.cpus in its Python workers.
+    cpus = _cpus_from_spark()
+    if cpus is not None:
+        return cpus
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > 0:
         return int(threads)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpus_from_spark() -> int | None:
+    """CPUs of the task that this process runs; None outside of one.
+
+    Not by OMP_NUM_THREADS, which Spark sets to spark.task.cpus, whatever a stage's profile says.
+    """
+    pyspark = sys.modules.get("pyspark")  # a task has imported it
+    context = pyspark.TaskContext.get() if pyspark is not None else None
+    return context.cpus() or None if context is not None else None

@@ -44,10 +44,16 @@ class ArrowStage:
     columns: Columns
     writer: ImageWriter | None
     on_error: OnError
+    tasks_at_once: int = 1
+    """how many of its tasks may run beside each other in an executor"""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
-        device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
+        device = resolve_device(
+            rank=self.module.parameters.rank,
+            assigned=assigned_gpus(),
+            tasks_at_once=self.tasks_at_once,
+        )
         pipeline = Pipeline(
             self.module,
             device=device,

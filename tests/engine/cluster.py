@@ -20,8 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -29,6 +28,7 @@ from uuid import uuid4
 import pyspark
 
 from tests.conftest import REPO
+from tests.engine.processes import Process, all_processes
 
 SPARK_HOME = Path(pyspark.__file__).parent
 SCRIPTS = Path(sys.executable).parent
@@ -50,23 +50,15 @@ CONF = {
 }
 """Small and quick; settings of drivers and submitted jobs are put on top."""
 
-_DAEMONS = ("pyspark.daemon", "spark_keyframes.engine.daemon")
-
-
-@dataclass(frozen=True)
-class Process:
-    pid: int
-    parent: int
-    started: str
-    """with the pid, it tells a process from all others"""
-    command: str
-    kind: str
-    """master, worker, executor, daemon, python (one that runs tasks), decode, driver (its JVM),
-    program (that of Python beside it) or other"""
-
 
 class Cluster:
     """The cluster; a context manager that ends every process of it.
+
+    Arguments:
+        folder: for its files.
+        workers: their number.
+        gpus: the address of a GPU for each worker to announce, as if it had one.
+        environment: added to that of this process.
 
     Attributes:
         url: of its master.
@@ -77,7 +69,12 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        workers: int = 2,
+        gpus: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._mark = uuid4().hex
         self._workers = workers
@@ -88,6 +85,7 @@ class Cluster:
         self.temporary = folder / "tmp"
         for path in (self.logs, self.temporary, folder / "local", folder / "no_conf"):
             path.mkdir(parents=True)
+        self._gpus = [_discovery_script(folder / f"gpu-{name}", name) for name in gpus]
         self.environment = {
             **os.environ,
             "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
@@ -112,7 +110,9 @@ class Cluster:
                 host = f"127.0.0.{number}"
                 place = ["--host", host, "--port", "0", "--webui-port", "0"]
                 place += ["--cores", "2", "--memory", "1200m", "--work-dir", f"{self.logs}/work"]
-                logs.append(self._start("worker.Worker", host, [*place, self.url], host))
+                announced = self._gpus[number - 1] if self._gpus else {}
+                arguments = [*place, self.url]
+                logs.append(self._start("worker.Worker", host, arguments, host, announced))
             for log in logs:
                 _said(log, r"(Successfully registered) with master")
         except BaseException:
@@ -127,14 +127,21 @@ class Cluster:
         for started in self._started:
             started.wait(10)
 
-    def _start(self, name: str, log_name: str, arguments: list[str], host: str) -> Path:
+    def _start(
+        self,
+        name: str,
+        log_name: str,
+        arguments: list[str],
+        host: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> Path:
         log = self.logs / f"{log_name}.stderr"
         script = SPARK_HOME / "bin" / "spark-class"
         with log.open("wb") as file:
             self._started.append(
                 subprocess.Popen(
                     [str(script), f"org.apache.spark.deploy.{name}", *arguments],
-                    env={**self.environment, "SPARK_LOCAL_IP": host},
+                    env={**self.environment, "SPARK_LOCAL_IP": host, **(environment or {})},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=file,
@@ -147,7 +154,7 @@ class Cluster:
 
         Those whose parents are dead too: they are known by their environment, or from before.
         """
-        alive = _all_processes()
+        alive = all_processes()
         ours: dict[int, Process] = {}
         for process in alive.values():
             key = (process.pid, process.started)
@@ -259,6 +266,14 @@ def wait_for(what: Callable[[], Any], seconds: float, otherwise: str) -> float:
     return time.monotonic() - began
 
 
+def _discovery_script(script: Path, address: str) -> dict[str, str]:
+    """The environment of a worker that announces a GPU."""
+    script.write_text(f'#!/bin/sh\necho \'{{"name": "gpu", "addresses": ["{address}"]}}\'\n')
+    script.chmod(0o755)
+    gpu = "-Dspark.worker.resource.gpu"
+    return {"SPARK_WORKER_OPTS": f"{gpu}.amount=1 {gpu}.discoveryScript={script}"}
+
+
 def _said(log: Path, pattern: str) -> str:
     def match() -> re.Match[str] | None:
         return re.search(pattern, log.read_text(errors="replace"))
@@ -267,41 +282,3 @@ def _said(log: Path, pattern: str) -> str:
     found = match()
     assert found
     return found[1]
-
-
-def _all_processes() -> dict[int, Process]:
-    found: dict[int, tuple[int, str, str]] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            # A process may end while it is looked at.
-            with contextlib.suppress(OSError, IndexError):
-                state = (folder / "stat").read_text().rpartition(")")[2].split()
-                command = (
-                    (folder / "cmdline")
-                    .read_bytes()
-                    .replace(b"\0", b" ")
-                    .decode("utf-8", "replace")
-                )
-                if state[0] not in "ZX":
-                    found[int(folder.name)] = (int(state[1]), state[19], command)
-    return {
-        pid: Process(pid, parent, started, command, _kind(command, found.get(parent)))
-        for pid, (parent, started, command) in found.items()
-    }
-
-
-def _kind(command: str, parent: tuple[int, str, str] | None) -> str:
-    if any(f"-m {name}" in command for name in _DAEMONS):
-        # Python workers are forks of their daemon.
-        return "python" if parent is not None and parent[2] == command else "daemon"
-    for part, kind in (
-        ("-m spark_keyframes.video", "decode"),
-        ("CoarseGrainedExecutorBackend", "executor"),
-        ("org.apache.spark.deploy.master.Master", "master"),
-        ("org.apache.spark.deploy.worker.Worker", "worker"),
-        ("org.apache.spark.deploy.SparkSubmit", "driver"),
-        ("jobs/sample.py", "program"),
-    ):
-        if part in command:
-            return kind
-    return "other"

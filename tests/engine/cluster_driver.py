@@ -3,6 +3,10 @@
     {"command": "sample", "parameters": {…}, "videos": ["…"], "tasks": 20, "table": "…"}
         Write the keyframes of videos as a table. Answers {"done": 200}, as an
         observation counts them, or {"failed": "…"}.
+        "cpus" and "gpus" are of each task, see transform.
+    {"command": "look", "tasks": 8, "cpus": 2, "gpus": 1}
+        Answers {"tasks": [{"executor": 7, "cpus": 2, "threads": 2, "gpus": ["0"]}, …]}, what each
+        of so many tasks has, or {"failed": "…"}.
     {"command": "kill_tasks"}
         Kill every attempt that runs now, as Spark's UI does. Answers {"killed": 2}.
     {"command": "cancel"}
@@ -12,6 +16,7 @@ It ends with its stdin.
 """
 
 import json
+import os
 import sys
 import threading
 
@@ -20,23 +25,56 @@ from pyspark.sql import Observation, SparkSession
 from pyspark.sql import functions as sf
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine import resolve_device, task_cpus
+from spark_keyframes.engine.resources import task_resources
+from spark_keyframes.engine.spark import assigned_gpus
 
 
 def answer(**values):
     print("ANSWER", json.dumps(values), flush=True)
 
 
-def sample(spark, parameters, videos, tasks, table):
+def sample(spark, parameters, videos, tasks, table, cpus=None, gpus=None):
     try:
         # Of a list of Python's, Spark would make rows in Python workers of a second daemon.
         frame = spark.createDataFrame(pa.table({"video": videos})).repartition(tasks, "video")
-        result = VideoAdaptiveKeyframesSampling(**parameters).transform(frame, error_col="error")
+        sampler = VideoAdaptiveKeyframesSampling(**parameters)
+        result = sampler.transform(frame, error_col="error", cpus=cpus, gpus=gpus)
         seen = Observation()
         result = result.observe(seen, sf.count("keyframes").alias("done"))
         result.write.parquet(table)
         answer(**seen.get)
     except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to know
         answer(failed=f"{type(error).__name__}: {error}")
+
+
+def look(spark, tasks, cpus=None, gpus=None):
+    try:
+        # Twice in one stage, as two transforms in a row ask.
+        first, profile = (task_resources(spark, cpus=cpus, gpus=gpus).profile for _ in range(2))
+        schema = "executor long, cpus long, threads long, gpus array<string>"
+        frame = spark.range(tasks, numPartitions=tasks)
+        frame = frame.mapInArrow(pass_on, "id long", profile=first)
+        rows = frame.mapInArrow(what_a_task_has, schema, profile=profile).collect()
+        answer(tasks=[row.asDict() for row in rows])
+    except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to know
+        answer(failed=f"{type(error).__name__}: {error}")
+
+
+def pass_on(batches):
+    yield from batches
+
+
+def what_a_task_has(batches):
+    import torch
+
+    for _ in batches:
+        pass
+    gpus = assigned_gpus()
+    resolve_device(rank=0, assigned=gpus)
+    # Its parent is the Python daemon, of which an executor has one.
+    found = {"executor": os.getppid(), "cpus": task_cpus(), "threads": torch.get_num_threads()}
+    yield pa.RecordBatch.from_pylist([{**found, "gpus": gpus}])
 
 
 def kill_tasks(spark):
@@ -57,6 +95,8 @@ def main():
         command = arguments.pop("command")
         if command == "sample":
             threading.Thread(target=sample, args=(spark,), kwargs=arguments, daemon=True).start()
+        elif command == "look":
+            look(spark, **arguments)
         elif command == "kill_tasks":
             kill_tasks(spark)
         elif command == "cancel":

@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 
+from spark_keyframes.engine import accelerator
 from spark_keyframes.engine.accelerator import resolve_device, task_cpus
 from spark_keyframes.errors import AcceleratorError
 
@@ -66,3 +67,15 @@ def test_cpus_are_those_of_the_task(monkeypatch):
     assert task_cpus() == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "")
     assert task_cpus() >= 1
+
+
+def test_tasks_that_share_a_gpu_that_spark_did_not_assign_are_worth_one_warning(gpus, caplog):
+    gpus(2)
+    accelerator._warn_of_sharing.cache_clear()
+    resolve_device(rank=1, tasks_at_once=1)
+    resolve_device(rank=1, assigned=["0"], tasks_at_once=4)
+    assert not caplog.records
+    for _ in range(2):
+        assert resolve_device(rank=1, tasks_at_once=4) == torch.device("cuda", 1)
+    assert len(caplog.records) == 1
+    assert "up to 4 tasks of this executor compute on GPU 1 at a time" in caplog.text
