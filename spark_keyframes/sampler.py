@@ -107,7 +107,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             on_error: "null": a row that fails has a null result. "raise": the job fails.
             keep_video: keep base64 and binary videos in the result; URLs always stay.
             cpus: CPUs of each task of this stage, on a cluster; None: spark.task.cpus. A task
-                decodes and scores on all of them, with one model.
+                decodes and scores on all of them, with one model. Stages with other CPUs have other
+                Python workers, and so load it again.
             gpus: 1 for a GPU per task, on a cluster whose executors announce theirs
                 (spark.executor.resource.gpu.amount). None: spark.task.resource.gpu.amount; a task
                 without one uses GPU number `rank`, where there is one, or else its CPUs.

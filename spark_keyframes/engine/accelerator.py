@@ -3,7 +3,6 @@
 import functools
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,6 @@ def resolve_device(
 ) -> "torch.device":
     """The GPU that Spark assigned, else GPU number `rank`, else the CPU.
 
-    In a task of Spark, torch computes with as many threads as the task has CPUs from now on.
-
     Arguments:
         rank: used only where Spark assigned none.
         assigned: addresses of the task's "gpu" resource, as its discovery script printed them.
@@ -43,9 +40,6 @@ def resolve_device(
     wait_passively()
     import torch
 
-    if (cpus := _cpus_from_spark()) is not None:
-        # torch took OMP_NUM_THREADS when it was imported, maybe for a stage of other resources.
-        torch.set_num_threads(cpus)
     if not torch.cuda.is_available():
         if assigned:
             logger.warning(
@@ -94,20 +88,9 @@ def _warn_of_sharing(index: int, tasks: int) -> None:
 
 def task_cpus() -> int:
     """CPUs that this process should keep busy: the task's on Spark, all of them elsewhere."""
-    cpus = _cpus_from_spark()
-    if cpus is not None:
-        return cpus
+    # Spark sets OMP_NUM_THREADS to the task's CPUs, a profile's too, unless spark.executorEnv does.
+    # It keeps Python workers apart by it, so that torch, which reads it once, has as many threads.
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > 0:
         return int(threads)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _cpus_from_spark() -> int | None:
-    """CPUs of the task that this process runs; None outside of one.
-
-    Not by OMP_NUM_THREADS, which Spark sets to spark.task.cpus, whatever a stage's profile says.
-    """
-    pyspark = sys.modules.get("pyspark")  # a task has imported it
-    context = pyspark.TaskContext.get() if pyspark is not None else None
-    return context.cpus() or None if context is not None else None

@@ -9,7 +9,8 @@ What Spark 4.3 makes of it, as was tried:
   executor has cores, or a GPU where executors announce none, wait for ever without a word. What
   such a profile leaves out, the conf gives for CPUs but not for GPUs.
 - Dynamic allocation: executors come for each profile, of the kind that its executor requests say.
-- OMP_NUM_THREADS is `spark.task.cpus` of the conf whatever a profile says; see `task_cpus`.
+- The CPUs of a task, a profile's too, are its OMP_NUM_THREADS. Tasks with others run in Python
+  workers of their own, which have a daemon of their own in each executor.
 """
 
 import functools

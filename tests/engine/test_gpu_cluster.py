@@ -118,7 +118,6 @@ def test_a_stage_has_its_resources_and_others_keep_all_cores(driver):
     found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"]) for task in found] == [(2, 2)] * 4
     assert_one_gpu_per_executor(found)
-    # In the same Python workers as before.
     driver.send("look", tasks=4)
     found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"], task["gpus"]) for task in found] == [(1, 1, [])] * 4
