@@ -44,11 +44,12 @@ def videos(tmp_path_factory):
 
 def test_by_conf_each_task_has_the_gpu_and_the_cpus(cluster):
     conf = {**CONF, "spark.task.cpus": "2", "spark.task.resource.gpu.amount": "1"}
+    conf["spark.cores.max"] = "2"  # one executor
     with cluster.driver(conf) as driver:
         driver.send("look", tasks=4, cpus=2, gpus=1)
         found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"]) for task in found] == [(2, 2)] * 4
-    assert_one_gpu_per_executor(found)
+    assert [task["gpus"] for task in found] in ([["0"]] * 4, [["1"]] * 4)
 
 
 def test_the_job_asks_for_executors_too_where_they_come_and_go(cluster, models, videos):
@@ -58,6 +59,7 @@ def test_the_job_asks_for_executors_too_where_they_come_and_go(cluster, models, 
         conf={
             **CONF,
             "spark.dynamicAllocation.enabled": "true",
+            "spark.dynamicAllocation.maxExecutors": "1",  # of each profile
             "spark.dynamicAllocation.shuffleTracking.enabled": "true",
         },
     )
