@@ -13,7 +13,7 @@ from pyspark.ml.param import Param, Params
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 
-from spark_keyframes.checks import check_type
+from spark_keyframes.checks import check_type, whole
 from spark_keyframes.engine.columns import check_on_error
 from spark_keyframes.engine.options import HELP
 from spark_keyframes.errors import ParameterError
@@ -106,6 +106,8 @@ _DOCS = HELP | {
     "account_col": "column to add for what each video took",
     "on_error": "null: a row that fails has a null result; raise: the job fails",
     "keep_video": "keep base64 and binary videos in the result; URLs always stay",
+    "cpus": "CPUs of a task; without it, as Spark's conf says",
+    "gpus": "GPUs of a task, 1; without it, as Spark's conf says",
 }
 
 
@@ -150,6 +152,8 @@ class _Source:
             check_type(self.name, value, bool, "True or False")
         elif self.name.endswith("_col") and not (value is None and self.default is None):
             check_type(self.name, value, str, "a column's name")
+        elif self.name in ("cpus", "gpus") and value is not None:
+            return whole(self.name, value, 1, "leave it out for what Spark's conf says")
         return value
 
 

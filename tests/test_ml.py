@@ -52,6 +52,8 @@ CHANGED = {
     "accountCol": "took",
     "onError": "raise",
     "keepVideo": True,
+    "cpus": 8,
+    "gpus": 1,
 }
 
 
@@ -140,6 +142,8 @@ def test_every_param_can_be_set_in_each_way():
         ({"textCol": 5}, r"textCol must be a column's name, got 5 \(int\)"),
         ({"onError": "skip"}, "onError must be one of null, raise, got 'skip'"),
         ({"keepVideo": "no"}, r"keepVideo must be True or False, got 'no' \(str\)"),
+        ({"cpus": 0}, "cpus must be at least 1, got 0"),
+        ({"gpus": "one"}, "gpus must be a whole number, got 'one'"),
         ({"max_num_frames": 4}, "'max_num_frames' is no Param .*; it has .*maxNumFrames"),
     ],
 )
