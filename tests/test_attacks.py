@@ -293,7 +293,7 @@ def test_a_server_that_sends_a_byte_now_and_then(plain, web, where, monkeypatch)
     sampler = replace(plain, limits=Limits(max_download_seconds=1, min_download_rate=0))
     with pytest.raises(LimitError, match="longer than max_download_seconds=1;"):
         sampler.sample(f"{web.url}/a.mp4")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
     assert len(web.seen) == 2  # neither was tried again
 
 

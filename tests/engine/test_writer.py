@@ -65,7 +65,7 @@ def ends_soon():
     """Leaving takes no longer than a stalled attempt of the SDK, and no thread outlives it."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert uploads_alive() == []
 
 

@@ -129,7 +129,7 @@ def test_a_download_ends_with_its_time(web, head):
         LimitError, match=r"/a took longer than max_download_seconds=0\.3; raise"
     ) as caught:
         read(f"{web.url}/a", max_download_seconds=0.3)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 15
     assert caught.value.stage == "open"
     assert len(web.seen) == 1
 
@@ -139,7 +139,7 @@ def test_silence_too(web):
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
         read(f"{web.url}/a", max_download_seconds=0.3)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 15
 
 
 def test_the_time_is_that_of_all_attempts(web, monkeypatch):
@@ -148,7 +148,7 @@ def test_the_time_is_that_of_all_attempts(web, monkeypatch):
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
         read(f"{web.url}/a", max_download_seconds=0.5)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 15
     assert len(web.seen) == 1
 
 
@@ -162,7 +162,7 @@ def test_the_time_is_that_of_all_parts():
             for _ in range(2):
                 with pytest.raises(LimitError, match="max_download_seconds"):
                     file.read()
-            assert time.monotonic() - begin < 3
+            assert time.monotonic() - begin < 15
 
 
 @pytest.mark.usefixtures("small_parts")

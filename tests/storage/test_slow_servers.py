@@ -36,7 +36,7 @@ def test_a_server_that_trickles_is_given_up(web, head):
     begin = time.monotonic()
     with pytest.raises(LimitError, match=r"at \d+ bytes per second, and min_download_rate=1024"):
         read(f"{web.url}/a")
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 15
     assert len(web.seen) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
             begin = time.monotonic()
             with pytest.raises(LimitError, match="min_download_rate"):
                 file.read()
-            assert time.monotonic() - begin < 5
+            assert time.monotonic() - begin < 15
 
 
 # What a server asks for.

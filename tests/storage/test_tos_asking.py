@@ -107,7 +107,7 @@ def test_what_passes_is_left_to_the_uploads_and_asked_again(tos, monkeypatch, fa
     tos.faults.extend([fault] * (1 if fault == "garbage" else 2))
     began = time.monotonic()
     check_accepted("tos://bucket/a")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert not tos.faults
     check_accepted("tos://bucket/a")
     assert tos.answers[-1][3] == 404

@@ -156,7 +156,7 @@ def test_a_stalled_server_costs_bounded_time(tos, hasty, impatient):
     began = time.monotonic()
     with pytest.raises(StorageWriteError, match="TOS_ENDPOINT"):
         put("tos://bucket/a")
-    assert time.monotonic() - began < 3 * tos_client.SOCKET_TIMEOUT + 1
+    assert time.monotonic() - began < 3 * tos_client.SOCKET_TIMEOUT + 15
 
 
 def in_a_moment(seconds: float) -> str:
@@ -181,7 +181,7 @@ def test_the_sdk_does_not_sleep_for_an_hour_because_a_server_says_so(tos, monkey
     began = time.monotonic()
     with pytest.raises(StorageWriteError, match="status 429.*ExceedRateLimit.*request-3"):
         put("tos://bucket/a")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize(
