@@ -1,6 +1,5 @@
 """Opening what a server holds: whole where it is small, else readable while its parts arrive."""
 
-import io
 import time
 from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
@@ -10,6 +9,7 @@ from spark_keyframes.storage.base import download
 from spark_keyframes.storage.meter import Meter
 from spark_keyframes.storage.parts import Parts
 from spark_keyframes.storage.remote import FIRST, Answer, Remote, retried
+from spark_keyframes.storage.seekable import SeekableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -67,7 +67,7 @@ def fill(file: IO[bytes], blocks: Iterable[bytes], meter: Meter) -> None:
         file.write(block)
 
 
-class RangedFile(io.RawIOBase):
+class RangedFile(SeekableFile):
     """A read-only file over an object whose parts arrive while it is read.
 
     Reading waits for the bytes that are asked for. A jump far ahead, to the index at the end of
@@ -76,36 +76,18 @@ class RangedFile(io.RawIOBase):
     """
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.total)
         self._parts = parts
-        self._position = 0
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill the buffer, as far as the object goes; waits for what has not arrived."""
         self._checkClosed()
         target = memoryview(buffer).cast("B")
-        if not len(target) or self._position >= self._parts.total:
+        if not len(target) or self.position >= self.size:
             return 0
-        count = self._parts.read_into(self._position, target)
-        self._position += count
+        count = self._parts.read_into(self.position, target)
+        self.position += count
         return count
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to another position; beyond the end there is nothing to read."""
-        self._checkClosed()
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._parts.total}
-        position = base[whence] + offset
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
 
     def close(self) -> None:
         """Stop what is still arriving, and free the connections and the disk."""

@@ -19,6 +19,7 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access, open_url, redact_url
+from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.video.closing import Closing
 
 if TYPE_CHECKING:
@@ -124,33 +125,19 @@ def _as_view(value: object) -> memoryview:
     return memoryview(value).cast("B")
 
 
-class _MemoryFile(io.RawIOBase):
+class _MemoryFile(SeekableFile):
     """Reads bytes where they lie: `BytesIO` would copy all of a view, as Arrow gives it."""
 
     def __init__(self, data: bytes | memoryview) -> None:
+        super().__init__(len(data))
         self._data = memoryview(data)
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         target = memoryview(buffer).cast("B")
-        part = self._data[self._position : self._position + len(target)]
+        part = self._data[self.position : self.position + len(target)]
         target[: len(part)] = part
-        self._position += len(part)
+        self.position += len(part)
         return len(part)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._data)}
-        position = base[whence] + offset
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
 
 
 def _decode_base64(value: object) -> bytes:

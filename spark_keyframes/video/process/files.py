@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
+from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.video.closing import Closing
 
 if TYPE_CHECKING:
@@ -91,41 +92,23 @@ class FileServer(Closing):
             self._waited, self._began = self.waited, None
 
 
-class ServedFile(io.RawIOBase):
+class ServedFile(SeekableFile):
     """The other side: a read-only file whose bytes come from a FileServer."""
 
     def __init__(self, descriptor: int, size: int) -> None:
+        super().__init__(size)
         self._socket = socket.socket(fileno=descriptor)
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fill the buffer, as far as the file goes; SourceFailedError where it cannot be read."""
         target = memoryview(buffer).cast("B")
-        self._socket.sendall(_REQUEST.pack(self._position, min(len(target), _LARGEST)))
+        self._socket.sendall(_REQUEST.pack(self.position, min(len(target), _LARGEST)))
         (size,) = _ANSWER.unpack(_receive(self._socket, _ANSWER.size))
         if size == _FAILED:
             raise SourceFailedError("the file cannot be read")
         _receive_into(self._socket, target[:size])
-        self._position += size
+        self.position += size
         return int(size)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to another position; beyond the end there is nothing to read."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
-        position = base[whence] + offset
-        if position < 0:
-            raise ValueError(f"negative seek position {position}")
-        self._position = position
-        return position
 
     def close(self) -> None:
         """Close the connection."""
