@@ -28,27 +28,8 @@ from spark_keyframes.schema import (
     spark_type,
 )
 from tests.conftest import REPO
+from tests.engine.rows import check
 from tests.video.clips import number_in
-
-
-@pytest.fixture(scope="module")
-def videos(spark, clips):
-    rows = [(number, str(clips[number % 3])) for number in range(7)]
-    return spark.createDataFrame(rows, "id int, video string")
-
-
-@pytest.fixture(scope="module")
-def expected(plain, clips):
-    """What this process selects of each clip."""
-    return {str(path): plain.sample(str(path)) for path in clips}
-
-
-def check(rows, expected):
-    for row in rows:
-        wanted = expected[row["video"]]
-        assert row["keyframes"]["tos_paths"] == []
-        assert row["keyframes"]["frame_ids"] == wanted.frame_ids
-        assert row["keyframes"]["scores"] == pytest.approx(wanted.scores, abs=1e-6)
 
 
 def test_the_struct_is_exactly_the_documented_one(plain, videos):

@@ -7,27 +7,8 @@ from pyspark.errors import PythonException
 from spark_keyframes import ParameterError
 from spark_keyframes.engine.udf import _UdfStage
 from spark_keyframes.module import KeyframesModule
+from tests.engine.rows import check
 from tests.storage.web_server import WebServer, answer, without_proxies
-
-
-@pytest.fixture(scope="module")
-def videos(spark, clips):
-    rows = [(number, str(clips[number % 3])) for number in range(7)]
-    return spark.createDataFrame(rows, "id int, video string")
-
-
-@pytest.fixture(scope="module")
-def expected(plain, clips):
-    """What this process selects of each clip."""
-    return {str(path): plain.sample(str(path)) for path in clips}
-
-
-def check(rows, expected):
-    for row in rows:
-        wanted = expected[row["video"]]
-        assert row["keyframes"]["tos_paths"] == []
-        assert row["keyframes"]["frame_ids"] == wanted.frame_ids
-        assert row["keyframes"]["scores"] == pytest.approx(wanted.scores, abs=1e-6)
 
 
 def test_a_udf_in_sql(spark, plain, videos, expected):

@@ -1,0 +1,11 @@
+"""Rows of Spark beside what this process selects."""
+
+import pytest
+
+
+def check(rows, expected):
+    for row in rows:
+        wanted = expected[row["video"]]
+        assert row["keyframes"]["tos_paths"] == []
+        assert row["keyframes"]["frame_ids"] == wanted.frame_ids
+        assert row["keyframes"]["scores"] == pytest.approx(wanted.scores, abs=1e-6)
