@@ -16,17 +16,17 @@ from typing import Any
 from uuid import uuid4
 
 from pyspark.errors import AnalysisException, PythonException
-from pyspark.sql import Column, DataFrame, Observation, Row, SparkSession
+from pyspark.sql import DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as sf
 
-from spark_keyframes import KeyframesError, ParameterError, VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine.account import account_lines, account_metrics
-from spark_keyframes.engine.failures import (
-    MaxFailures,
-    TooManyFailuresError,
-    failure_lines,
-    failure_metrics,
+from spark_keyframes import (
+    KeyframesError,
+    ParameterError,
+    VideoAdaptiveKeyframesSampling,
+    metrics,
+    report_lines,
 )
+from spark_keyframes.engine.failures import MaxFailures, TooManyFailuresError
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
 from spark_keyframes.engine.options import add_options, values_of
 from spark_keyframes.engine.staging import staging_place
@@ -164,9 +164,9 @@ def run(
     counts = Observation("videos")
     observed = sampled.observe(
         counts,
-        *outcome_counts(options),
-        *failure_metrics(options.error_col),
-        *account_metrics(account_col),
+        *metrics(
+            output_col=options.output_col, error_col=options.error_col, account_col=account_col
+        ),
     )
     result = observed if options.account_col else observed.drop(account_col)
     shown = [sf.col(f"`{name}`") for name in columns if name in result.columns]
@@ -239,28 +239,13 @@ def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
     spark.createDataFrame(lines, schema).show(truncate=160)
 
 
-def outcome_counts(options: argparse.Namespace) -> list[Column]:
-    """How many videos, and how they ended, counted while the rows pass by."""
-    error = sf.col(f"`{options.error_col}`")
-    keyframes = sf.col(f"`{options.output_col}`")
-    return [
-        sf.count(sf.lit(1)).alias("videos"),
-        sf.count(keyframes).alias("done"),
-        sf.count(error).alias("failed"),
-        sf.sum(sf.size(keyframes["frame_ids"])).alias("frames"),
-    ]
-
-
 def report(counts: dict[str, Any], options: argparse.Namespace, table: str) -> int:
-    """Print what was done, where the images are, what failed and what it took; the exit code."""
-    done, failed = counts["done"], counts["failed"]
-    print(f"videos     {counts['videos']}: {done} with keyframes, {failed} failed")
-    print(f"keyframes  {counts['frames'] or 0}")
+    """Print what was done, what failed, what it took, and where the result is; the exit code."""
+    print(*report_lines(counts), sep="\n")
     images = redact_url(options.output_tos_dir) or "not stored: --output-tos-dir says where to"
     print(f"images     {images}")
     print(f"table      {redact_url(table)}")
-    print(*failure_lines(counts), *account_lines(counts), sep="\n")
-    return 1 if failed and not done else 0
+    return 1 if counts["failed"] and not counts["done"] else 0
 
 
 def worker_error(error: PythonException) -> str:

@@ -1,5 +1,6 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
+from spark_keyframes.engine.metrics import metrics, report_lines
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.result import Account, Candidates, Keyframes
@@ -15,4 +16,6 @@ __all__ = [
     "Limits",
     "ParameterError",
     "VideoAdaptiveKeyframesSampling",
+    "metrics",
+    "report_lines",
 ]

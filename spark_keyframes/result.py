@@ -44,6 +44,10 @@ class Account:
     """of these, those that were too close to call at first"""
     decoded_again: int = 0
     """frames that were decoded a second time, since there was no room to hold them"""
+    images_uploaded: int = 0
+    """images that the storage has acknowledged; of a video that failed later, they stay there"""
+    bytes_uploaded: int = 0
+    """of these, as they are stored"""
 
 
 @dataclass(frozen=True)

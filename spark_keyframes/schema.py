@@ -29,6 +29,8 @@ ACCOUNT_DDL = ", ".join(
         "frames_scored bigint",
         "scored_again bigint",
         "decoded_again bigint",
+        "images_uploaded bigint",
+        "bytes_uploaded bigint",
     ]
 )
 """What a row took: spark_keyframes.result.Account, flat; open_seconds, demux_seconds and so on."""

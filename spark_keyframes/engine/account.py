@@ -1,10 +1,10 @@
-"""What rows took: as a cell of the result, summed up while they pass by, and in two lines."""
+"""What rows took: as a cell of the result, summed up while they pass by, and in words."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine.pipeline import Outcome
 from spark_keyframes.errors import STAGES
+from spark_keyframes.result import Account
 from spark_keyframes.schema import ACCOUNT_DDL
 
 if TYPE_CHECKING:
@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 _FIELDS = [field.split(" ")[0] for field in ACCOUNT_DDL.split(", ")]
 
 
-def account_cell(outcome: Outcome) -> dict[str, float] | None:
-    """The account of a row as its struct; None for a null video."""
-    if outcome is None:
-        return None
-    account = outcome.account
+def account_cell(account: Account) -> dict[str, float]:
+    """The account of a row as its struct."""
     return {
         **{f"{stage}_seconds": account.seconds[stage] for stage in STAGES},
         "waited_seconds": account.waited,
@@ -26,20 +23,13 @@ def account_cell(outcome: Outcome) -> dict[str, float] | None:
         "frames_scored": account.frames_scored,
         "scored_again": account.scored_again,
         "decoded_again": account.decoded_again,
+        "images_uploaded": account.images_uploaded,
+        "bytes_uploaded": account.bytes_uploaded,
     }
 
 
 def account_metrics(account_col: str) -> "list[Column]":
-    """The sum of each field of an account column over all rows, under the field's name.
-
-    For DataFrame.observe, which sums while the rows pass by: to look at them a second time would
-    sample the videos again.
-
-        seen = Observation()
-        result = sampler.transform(videos, account_col="account")
-        result.observe(seen, *account_metrics("account")).write.parquet("out")
-        print(seen.get["decode_seconds"])
-    """
+    """The sum of each field of an account column over all rows, under the field's name."""
     from pyspark.sql import functions as sf
 
     account = sf.col(f"`{account_col}`")
@@ -47,10 +37,19 @@ def account_metrics(account_col: str) -> "list[Column]":
 
 
 def account_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """Two lines for people, of what `account_metrics` summed up: the stages and the frames.
+    """What `account_metrics` summed up, for people: the stages, the frames, and what was stored.
 
     Seconds of videos that run side by side add up to more than passed on the clock.
     """
+    lines = [f"seconds    {stage_words(metrics)}; summed over the videos"]
+    lines.append(f"frames     {frame_words(metrics)}")
+    if images := metrics["images_uploaded"]:
+        lines.append(f"uploaded   {images} images, {metrics['bytes_uploaded'] / 1e6:.1f} MB")
+    return lines
+
+
+def stage_words(metrics: Mapping[str, Any]) -> str:
+    """Seconds by stage, the longest first, and how long the model was waited for."""
     seconds = {stage: metrics[f"{stage}_seconds"] for stage in STAGES}
     total = sum(seconds.values())
     parts = [
@@ -58,13 +57,17 @@ def account_lines(metrics: Mapping[str, Any]) -> list[str]:
         for stage, spent in sorted(seconds.items(), key=lambda item: -item[1])
         if spent >= total / 100 > 0  # less than a percent is not worth a word
     ]
-    waited = f"waited {metrics['waited_seconds']:.1f} for the model"
+    return ", ".join([*parts, f"waited {metrics['waited_seconds']:.1f} for the model"])
+
+
+def frame_words(metrics: Mapping[str, Any]) -> str:
+    """Frames that were decoded, skipped and scored, with the rates of the two stages."""
     decoded, scored = metrics["frames_decoded"], metrics["frames_scored"]
-    return [
-        f"seconds    {', '.join([*parts, waited])}; summed over the videos",
-        f"frames     {decoded} decoded{_rate(decoded, seconds['decode'])}, "
-        f"{metrics['frames_skipped']} skipped, {scored} scored{_rate(scored, seconds['clip'])}",
-    ]
+    return (
+        f"{decoded} decoded{_rate(decoded, metrics['decode_seconds'])}, "
+        f"{metrics['frames_skipped']} skipped, "
+        f"{scored} scored{_rate(scored, metrics['clip_seconds'])}"
+    )
 
 
 def _rate(frames: int, seconds: float) -> str:

@@ -169,7 +169,7 @@ class _Rows:
             if isinstance(outcome, Failure)
             else None
         )
-        self._accounts.append(account_cell(outcome))
+        self._accounts.append(None if outcome is None else account_cell(outcome.account))
         self._images.append(
             spark_images(outcome)
             if self._columns.images and isinstance(outcome, Keyframes)

@@ -4,7 +4,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -233,8 +233,7 @@ class VideoTask:
         tos_paths: list[str] = []
         keep = self._module.parameters.return_keyframes
         self._enter("encode")
-        with self._writer.begin(source) if self._writer else nullcontext() as upload:
-            self._upload = upload
+        with self._uploading(source) as upload:
             if self._cancelled:
                 raise CancelledError
             for picture in self._pictures(video, chosen) if keep or upload else ():
@@ -258,6 +257,20 @@ class VideoTask:
             source=source.name,
             text=self.request.text or "",
         )
+
+    @contextmanager
+    def _uploading(self, source: Source) -> Iterator[Upload | None]:
+        """The upload, if there is one, whose images count when it is closed: only then it rests."""
+        if self._writer is None:
+            yield None
+            return
+        try:
+            with self._writer.begin(source) as self._upload:
+                yield self._upload
+        finally:
+            if self._upload is not None:
+                self.account.images_uploaded = self._upload.images
+                self.account.bytes_uploaded = self._upload.bytes
 
     def _pictures(self, video: Video, chosen: list[int]) -> Iterator[Picture]:
         """The candidates `chosen`, in order; to decode them once more counts as decoding."""

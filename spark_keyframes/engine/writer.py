@@ -52,6 +52,11 @@ class Upload:
         self._pending: deque[Future[None]] = deque()
         self._pool = pool
         self._cancelled = threading.Event()
+        self._counting = threading.Lock()
+        self.images = 0
+        """acknowledged so far; rests once `ImageWriter.begin` is left"""
+        self.bytes = 0
+        """of these"""
 
     def add(self, frame_id: int, rgb: Pixels) -> None:
         """Encode an H×W×3 uint8 RGB frame and send it off; waits while many are on their way.
@@ -66,13 +71,17 @@ class Upload:
             img_type=self._writer.img_type,
         )
         data = encode_image(rgb, self._writer.img_type)
-        kind = content_type(self._writer.img_type)
-        self._pending.append(
-            self._pool.submit(write_url, url, data, content_type=kind, cancelled=self._cancelled)
-        )
+        self._pending.append(self._pool.submit(self._store, url, data))
         self._urls.append(url)
         if len(self._pending) >= 2 * _UPLOADS_AT_ONCE:
             self._pending.popleft().result()
+
+    def _store(self, url: str, data: bytes) -> None:
+        kind = content_type(self._writer.img_type)
+        write_url(url, data, content_type=kind, cancelled=self._cancelled)
+        with self._counting:
+            self.images += 1
+            self.bytes += len(data)
 
     def finish(self) -> list[str]:
         """Wait until every image is acknowledged; return their URLs in order.

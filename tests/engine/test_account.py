@@ -1,15 +1,14 @@
-"""What a video took: in sample(), as a column, summed up by an observation, and in words."""
+"""What a video took: in sample(), as a column, and in words."""
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 import torch
-from pyspark.sql import Observation
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
-from spark_keyframes.engine.account import account_cell, account_lines, account_metrics
-from spark_keyframes.errors import STAGES
+from spark_keyframes.engine.account import account_lines
+from spark_keyframes.errors import STAGES, StorageWriteError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure
 from spark_keyframes.video import open_source
@@ -49,6 +48,8 @@ def test_each_stage_has_its_seconds(plain, clips, tmp_path):
     elapsed = time.perf_counter() - begin
     assert tuple(account.seconds) == STAGES
     assert all(seconds > 0 for seconds in account.seconds.values()), account.seconds
+    assert account.images_uploaded == 4
+    assert account.bytes_uploaded == sum(path.stat().st_size for path in tmp_path.rglob("*.jpg"))
     assert sum(account.seconds.values()) < elapsed + account.waited
 
 
@@ -92,7 +93,8 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, cli
         "preprocess_seconds:double,clip_seconds:double,select_seconds:double,"
         "encode_seconds:double,upload_seconds:double,waited_seconds:double,"
         "frames_decoded:bigint,frames_skipped:bigint,frames_scored:bigint,"
-        "scored_again:bigint,decoded_again:bigint>"
+        "scored_again:bigint,decoded_again:bigint,"
+        "images_uploaded:bigint,bytes_uploaded:bigint>"
     )
     assert field.nullable
     good, missing, null = (row["took"] for row in result.collect())
@@ -105,37 +107,41 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, cli
     assert null is None
 
 
-def test_an_observation_sums_it_up_though_the_column_is_dropped(spark, plain, clips):
-    frame = spark.createDataFrame([(str(path),) for path in (*clips, None)], "video string")
-    seen = Observation()
-    result = plain.transform(frame, account_col="took").observe(seen, *account_metrics("took"))
-    assert result.drop("took").select("video").count() == 4
-    assert seen.get["frames_decoded"] + seen.get["frames_skipped"] == 90 + 50 + 30
-    assert seen.get["frames_scored"] == 18 + 10 + 6
-    assert seen.get["decode_seconds"] > 0
-
-
-def test_nothing_observed_is_zero(spark, plain):
-    seen = Observation()
-    frame = spark.createDataFrame([(None,)], "video string")
-    plain.transform(frame, account_col="took").observe(seen, *account_metrics("took")).collect()
-    assert set(seen.get.values()) == {0}
-    assert account_lines(seen.get) == [
-        "seconds    waited 0.0 for the model; summed over the videos",
-        "frames     0 decoded, 0 skipped, 0 scored",
-    ]
-
-
 def test_two_lines_say_where_the_time_went():
     metrics = {f"{stage}_seconds": 0.0 for stage in STAGES}
     metrics |= {"decode_seconds": 12.0, "clip_seconds": 7.9, "open_seconds": 0.1}
     metrics |= {"waited_seconds": 1.5, "frames_decoded": 1200, "frames_skipped": 300}
-    assert account_lines(metrics | {"frames_scored": 79}) == [
+    metrics |= {"frames_scored": 79, "images_uploaded": 0}
+    assert account_lines(metrics) == [
         "seconds    decode 12.0 (60%), clip 7.9 (40%), waited 1.5 for the model; "
         "summed over the videos",
         "frames     1200 decoded (100/s), 300 skipped, 79 scored (10/s)",
     ]
+    metrics |= {"images_uploaded": 12, "bytes_uploaded": 3_456_000}
+    assert account_lines(metrics)[2:] == ["uploaded   12 images, 3.5 MB"]
 
 
-def test_a_null_video_has_no_account():
-    assert account_cell(None) is None
+def test_images_of_a_video_that_fails_later_count_as_they_are_stored(plain, clips, tmp_path):
+    first = plain.sample(clips[0]).frame_ids[0]
+    writer = ImageWriter(str(tmp_path), ".jpg")
+
+    class Full(ImageWriter):
+        @contextmanager
+        def begin(self, source):
+            with writer.begin(source) as upload:
+                add = upload.add
+
+                def refuse_later(frame_id, rgb):
+                    if frame_id != first:
+                        raise StorageWriteError("no room")
+                    add(frame_id, rgb)
+
+                upload.add = refuse_later
+                yield upload
+
+    full = Full(str(tmp_path), ".jpg")
+    failure = outcome_of(KeyframesModule(plain), clips[0], writer=full)
+    assert failure.error == "StorageWriteError"
+    (stored,) = tmp_path.rglob("*.jpg")
+    assert failure.account.images_uploaded == 1
+    assert failure.account.bytes_uploaded == stored.stat().st_size
