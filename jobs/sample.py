@@ -137,13 +137,12 @@ def run(
     spark: SparkSession, sampler: VideoAdaptiveKeyframesSampling, options: argparse.Namespace
 ) -> int:
     """Sample, store and report; the exit code."""
-    videos = (
-        read_table(spark, options.input, options.input_format)
-        if options.input_col
-        else read_videos(spark, options.input)
-    )
-    if options.limit:
-        videos = spread(videos.limit(options.limit), options.limit)  # limit() leaves one task
+    if options.input_col:
+        videos = read_table(spark, options.input, options.input_format)
+        if options.limit:
+            videos = spread(videos.limit(options.limit), options.limit)  # limit() leaves one task
+    else:
+        videos = read_videos(spark, options.input, limit=options.limit, cpus=options.cpus)
     if not options.output:
         sampler = replace(sampler, return_keyframes=False)  # nobody would see them
     video_col = options.input_col or "video"

@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from spark_keyframes.engine.sharing import VIDEOS_PER_TASK, shared_tasks
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 if TYPE_CHECKING:
@@ -18,20 +19,25 @@ VIDEO_SUFFIXES = frozenset(
 )
 _TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
-_VIDEOS_PER_TASK = 16
-
 # Schemes that no Hadoop file system lists, so that what is behind them is taken as one video.
 _SINGLE_OBJECTS = ("http", "https", "tos")
 
 
-def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
-    """One row per video, `video: string`, in the order of their names or of the list.
+def read_videos(
+    spark: "SparkSession", location: str, *, limit: int | None = None, cpus: int | None = None
+) -> "DataFrame":
+    """One row per video, `video: string`.
+
+    As many as run beside each other are in the order of their names or of the list. More are shared
+    out as `shared_tasks` says: files of a folder or glob the largest first, a list in its order.
 
     Arguments:
         location: a video, a folder of videos (with its subfolders), a glob, an http(s):// or
             tos:// URL, or a .txt file with one path or URL per line (blank lines and those that
             begin with # are skipped). Folders, globs and lists may be on any file system that
             this Spark reads.
+        limit: take only the first so many, by name or in the list.
+        cpus: of each task that they are for; None: spark.task.cpus.
 
     Raises:
         SourceNotFoundError: there is nothing there.
@@ -39,6 +45,7 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
     """
     import pyarrow as pa
 
+    sizes = None
     scheme = urlsplit(location).scheme.lower()
     suffix = PurePosixPath(urlsplit(location).path).suffix.lower()
     if scheme in _SINGLE_OBJECTS:
@@ -55,34 +62,61 @@ def read_videos(spark: "SparkSession", location: str) -> "DataFrame":
         lines = [row[0].strip() for row in _read(spark, "text", location).collect()]
         paths = [line for line in lines if line and not line.startswith("#")]
     else:
-        paths = _listed(spark, location)
+        files = _listed(spark, location)
+        paths, sizes = list(files), list(files.values())
     if not paths:
         raise ParameterError(
             f"no videos in {location!r}; looked for {', '.join(sorted(VIDEO_SUFFIXES))}"
             if suffix != ".txt"
             else f"no videos in {location!r}: every line is empty or a comment"
         )
-    # Of a list of tuples, Spark would make rows in Python workers of a second daemon of each
-    # executor, which imports all of torch too: 4 s of CPU.
-    videos = spark.createDataFrame(pa.table({"video": pa.array(paths, pa.string())}))
-    # Spark makes as many tasks of a local list as there are cores, in the list's order.
-    many = len(paths) > _VIDEOS_PER_TASK * _cores(spark)
-    return spread(videos, len(paths)) if many else videos
+    paths, sizes = paths[:limit], sizes and sizes[:limit]
+    cpus = cpus or int(spark.conf.get("spark.task.cpus", "1") or 1)
+    at_once = max(1, _cores(spark) // cpus)
+    if len(paths) > at_once:
+        return _in_tasks(spark, shared_tasks(paths, sizes, at_once=at_once, cpus=cpus))
+    # Spark makes as many tasks of a local list as there are cores, in the list's order. Of a list
+    # of tuples, it would make rows in Python workers of a second daemon of each executor, which
+    # imports all of torch too: 4 s of CPU.
+    return spark.createDataFrame(pa.table({"video": pa.array(paths, pa.string())}))
+
+
+def _in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
+    """One row per video, those of each list in a partition, which start in the lists' order."""
+    import pyarrow as pa
+    from pyspark.sql import functions as sf
+
+    number = pa.array(range(len(tasks)), pa.int32())
+    rows = spark.createDataFrame(
+        pa.table({"task": number, "videos": pa.array(tasks, pa.list_(pa.string()))})
+    )
+    # Of as many rows as ranges, each becomes one: no other way in all versions of Spark puts a row
+    # where it is to go.
+    rows = rows.repartitionByRange(len(tasks), "task")
+    return rows.select(sf.explode("videos").alias("video"))
 
 
 def spread(videos: "DataFrame", count: int) -> "DataFrame":
     """`count` videos over enough tasks: every core has one, and one that is lost loses little."""
-    tasks = max(_cores(videos.sparkSession), count // _VIDEOS_PER_TASK)
+    tasks = max(_cores(videos.sparkSession), count // VIDEOS_PER_TASK)
     return videos.repartition(max(1, min(count, tasks)))
 
 
 def _cores(spark: "SparkSession") -> int:
+    """Of all executors: those that are there, or that the conf says will be."""
     from pyspark.errors import PySparkException
 
     try:
-        return int(spark.sparkContext.defaultParallelism)
+        present = int(spark.sparkContext.defaultParallelism)
     except (PySparkException, AttributeError):
-        return 64  # Spark Connect does not say
+        present = 64  # Spark Connect does not say
+
+    def said(name: str) -> int:
+        return int(spark.conf.get(name, "0") or 0)
+
+    counts = ("spark.executor.instances", "spark.dynamicAllocation.maxExecutors")
+    executors = max(map(said, counts))
+    return max(present, said("spark.cores.max"), executors * said("spark.executor.cores"))
 
 
 def read_table(spark: "SparkSession", location: str, table_format: str | None) -> "DataFrame":
@@ -100,13 +134,18 @@ def read_table(spark: "SparkSession", location: str, table_format: str | None) -
     return _read(spark, table_format or _TABLE_FORMATS.get(suffix, "parquet"), location)
 
 
-def _listed(spark: "SparkSession", location: str) -> list[str]:
-    # Asked for the path alone, binaryFile reads no content.
-    rows = _read(spark, "binaryFile", location).select("path").collect()
-    paths = sorted(_plain(row["path"]) for row in rows)
-    if any(character in location for character in "*?[{") or len(paths) == 1:
-        return paths
-    return [path for path in paths if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES]
+def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
+    """The files there in the order of their names, and their bytes."""
+    # Not asked for the content, binaryFile reads none.
+    rows = _read(spark, "binaryFile", location).select("path", "length").collect()
+    files = dict(sorted((_plain(row["path"]), row["length"]) for row in rows))
+    if any(character in location for character in "*?[{") or len(files) == 1:
+        return files
+    return {
+        path: size
+        for path, size in files.items()
+        if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+    }
 
 
 def _plain(path: str) -> str:

@@ -1,8 +1,12 @@
 """What people type as an input."""
 
+from itertools import chain
+
 import pytest
+from pyspark.sql import functions as sf
 
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
+from spark_keyframes.engine.sharing import shared_tasks
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 
@@ -35,13 +39,80 @@ def test_brackets_in_the_name_of_a_file_are_no_glob(spark, tmp_path):
     assert names(read_videos(spark, str(tmp_path / "bikes [abc].mp4"))) == ["bikes [abc].mp4"]
 
 
-def test_many_videos_are_many_tasks_and_few_keep_their_order(spark, tmp_path):
+def flat(tasks):
+    return list(chain.from_iterable(tasks))
+
+
+def in_tasks(frame):
+    """The names in each task, in the order in which the tasks start."""
+    rows = frame.withColumn("task", sf.spark_partition_id()).collect()
+    tasks = [[] for _ in range(frame.rdd.getNumPartitions())]
+    for row in rows:
+        tasks[row["task"]].append(row["video"].rsplit("/", 1)[-1])
+    return tasks
+
+
+def test_the_largest_come_first_and_alone_and_the_last_tasks_are_small():
+    sizes = {"long": 300, **{f"short{n}": 2 for n in range(90)}, "longer": 500}
+    first, second, *others = shared_tasks(list(sizes), list(sizes.values()), at_once=2)
+    assert (first, second) == (["longer"], ["long"])
+    assert sorted(flat(others)) == sorted(sizes.keys() - {"long", "longer"})
+    # Half of a half of what is left, and no more than 16.
+    assert [len(task) for task in others] == [16, 16, 14, 11, 8, 6, 4, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_of_a_list_no_size_is_known_and_the_order_stays():
+    names = [f"{n:03}" for n in range(200)]
+    tasks = shared_tasks(names, at_once=4)
+    assert flat(tasks) == names
+    assert [len(task) for task in tasks][:8] == [16, 16, 16, 16, 16, 15, 13, 11]
+    assert len(shared_tasks(names, at_once=1, cpus=8)[0]) == 100, "enough for all CPUs of a task"
+
+
+def test_a_million_videos_are_shared_out_in_no_time():
+    tasks = shared_tasks([""] * 1_000_000, range(1_000_000), at_once=800)
+    assert 62_500 < len(tasks) < 75_000
+    assert max(map(len, tasks)) == 16
+
+
+def test_files_are_shared_out_by_their_sizes(spark, tmp_path):
+    for number in range(40):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 if number == 25 else 100))
+    frame = read_videos(spark, str(tmp_path))
+    names = [f"{number:02}.mp4" for number in range(40)]
+    sizes = [10_000 if number == 25 else 100 for number in range(40)]
+    expected = shared_tasks(names, sizes, at_once=2)
+    assert expected[0] == ["25.mp4"]
+    assert in_tasks(frame) == expected
+
+
+def test_few_videos_keep_their_order(spark, tmp_path):
+    for name, size in (("a.mp4", 1), ("b.mp4", 9), ("c.mp4", 99)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    assert names(read_videos(spark, str(tmp_path), limit=2)) == ["a.mp4", "b.mp4"]
+    assert names(read_videos(spark, str(tmp_path))) == ["c.mp4", "b.mp4", "a.mp4"]
+
+
+def test_a_limit_takes_the_first_by_name_and_not_the_largest(spark, tmp_path):
+    for number in range(9):
+        (tmp_path / f"{number}.mp4").write_bytes(b"x" * 10**number)
+    found = names(read_videos(spark, str(tmp_path), limit=4))
+    assert found == ["3.mp4", "2.mp4", "1.mp4", "0.mp4"]
+
+
+def test_a_list_is_many_tasks_in_its_order(spark, tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{n:04}.mp4\n" for n in range(400)))
-    many = read_videos(spark, str(listed))
-    assert many.rdd.getNumPartitions() == 400 // 16
-    assert sorted(names(many)) == [f"{n:04}.mp4" for n in range(400)]
-    assert spread(many.limit(6), 6).rdd.getNumPartitions() == 2
+    tasks = in_tasks(read_videos(spark, str(listed)))
+    assert flat(tasks) == [f"{n:04}.mp4" for n in range(400)]
+    assert len(tasks) > 400 // 16
+    # A task of all cores has work for all of them.
+    assert len(in_tasks(read_videos(spark, str(listed), cpus=2))[0]) == 32
+
+
+def test_a_table_is_spread_over_tasks(spark):
+    assert spread(spark.range(400).limit(6), 6).rdd.getNumPartitions() == 2
+    assert spread(spark.range(400), 400).rdd.getNumPartitions() == 25
 
 
 def test_one_video_is_itself(spark, folder):
