@@ -1,71 +1,87 @@
 """Failed rows, counted by stage and kind while they pass by, and how many of them are too many."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.errors import STAGES, KeyframesError, ParameterError
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-# Counts of kinds are exact up to three quarters of what is tracked; there are about 40.
-_TRACKED = 1000
-
-_OTHER = "other"
+FAILURES = "failure_kinds"
+"""The metric's name."""
 
 
 def failure_metrics(error_col: str) -> "list[Column]":
-    """Counts by stage and kind of an error column, with examples.
+    """Counts by stage and kind of an error column, with examples, as one column of JSON.
 
     For DataFrame.observe, which counts while the rows pass by: to look at them a second time would
-    sample the videos again. `failure_lines` puts the metrics into words.
+    sample the videos again. `failure_lines` puts the metric into words, `add_failures` adds two.
+
+    Kinds of this package are counted each for itself, at the stage that is theirs. All others that
+    fail at the same stage are counted together. JSON, since Spark 3.5 brings no arrays and structs
+    to where an observation is read.
     """
     from pyspark.sql import functions as sf
 
     error = sf.col(f"`{error_col}`")
-    name, message = error["error"], error["message"]
-    kind = sf.concat(error["stage"], sf.lit(" "), name)  # null where there is no error
-    tracked = sf.lit(_TRACKED)
-    metrics = [sf.call_function("approx_top_k", kind, tracked, tracked).alias("failure_kinds")]
-    known = sorted(_kinds())
-    for example in [*known, _OTHER]:
-        of_kind = ~name.isin(known) if example == _OTHER else name == example
-        what = sf.struct(
-            error["stage"].alias("stage"), name.alias("error"), message.alias("message")
+    stage = error["stage"]
+    known = sorted({f"{kind.stage} {kind.__name__}" for kind in _kinds()})
+    kind = sf.concat_ws(" ", stage, error["error"])
+    other = error.isNotNull() & ~kind.isin(known)
+    groups = [
+        *(kind == name for name in known),
+        *(other & (stage == name) for name in STAGES),
+        other & ~stage.isin(*STAGES),
+    ]
+    what = sf.struct(
+        stage.alias("stage"), error["error"].alias("error"), error["message"].alias("message")
+    )
+    counts = sf.array(
+        *(
+            sf.struct(
+                sf.count(sf.when(group, True)).alias("count"),
+                sf.min(sf.when(group, what)).alias("example"),
+            )
+            for group in groups
         )
-        found = sf.when(of_kind, what)
-        # Of up to two stages: credentials are needed to read and to write.
-        metrics += [
-            sf.min(found).alias(f"{example}_first"),
-            sf.max(found).alias(f"{example}_last"),
-        ]
-    return metrics
+    )
+    return [sf.to_json(sf.filter(counts, lambda group: group["count"] > 0)).alias(FAILURES)]
 
 
 def failure_lines(metrics: Mapping[str, Any]) -> list[str]:
     """A line for each stage and kind of what `failure_metrics` counted, the most frequent first."""
-    examples = {
-        (example["stage"], example["error"]): example["message"]
-        for kind in (*_kinds(), _OTHER)
-        for example in (metrics[f"{kind}_last"], metrics[f"{kind}_first"])
-        if example is not None
-    }
     lines = []
-    for item in metrics["failure_kinds"] or ():
-        if item["item"] is not None:
-            stage, _, error = item["item"].partition(" ")
-            message = examples.get((stage, error))
-            said = f"{error}: {message}" if message else error
-            lines.append(f"failed     {item['count']} at stage {stage}, e.g. {said}")
+    for group in sorted(json.loads(metrics[FAILURES]), key=lambda group: -int(group["count"])):
+        example = group["example"]
+        said = (
+            f"{example['error']}: {example['message']}"
+            if "message" in example
+            else example["error"]
+        )
+        lines.append(f"failed     {group['count']} at stage {example['stage']}, e.g. {said}")
     return lines
 
 
-def _kinds() -> set[str]:
-    def below(kind: type[KeyframesError]) -> Iterator[str]:
-        yield kind.__name__
+def add_failures(first: str, second: str) -> str:
+    """The metric of two observations together, with the first's examples."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    known = {kind.__name__: kind.stage for kind in _kinds()}
+    for group in [*json.loads(first), *json.loads(second)]:
+        stage, error = group["example"]["stage"], group["example"]["error"]
+        key = (stage, error if known.get(error) == stage else "")
+        count = group["count"] + groups.get(key, {"count": 0})["count"]
+        groups[key] = {**group, **groups.get(key, {}), "count": count}
+    return json.dumps(list(groups.values()))
+
+
+def _kinds() -> set[type[KeyframesError]]:
+    def below(kind: type[KeyframesError]) -> Iterator[type[KeyframesError]]:
+        yield kind
         for narrower in kind.__subclasses__():
             yield from below(narrower)
 

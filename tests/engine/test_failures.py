@@ -1,23 +1,31 @@
 """Failures by stage and kind, and how many are too many."""
 
+import functools
+
 import pytest
 from pyspark.sql import Observation
 
 from spark_keyframes import ParameterError
 from spark_keyframes.engine.failures import (
+    FAILURES,
     MaxFailures,
     TooManyFailuresError,
+    add_failures,
     failure_lines,
     failure_metrics,
 )
 from spark_keyframes.schema import ERROR_DDL
 
 
-def observed(spark, rows):
+def metrics(spark, rows):
     seen = Observation()
     frame = spark.createDataFrame([(row,) for row in rows], f"why struct<{ERROR_DDL}>")
     frame.repartition(3).observe(seen, *failure_metrics("why")).collect()
-    return failure_lines(seen.get)
+    return seen.get
+
+
+def observed(spark, rows):
+    return failure_lines(metrics(spark, rows))
 
 
 def test_a_line_for_each_stage_and_kind_with_its_number_and_an_example(spark):
@@ -32,12 +40,23 @@ def test_a_line_for_each_stage_and_kind_with_its_number_and_an_example(spark):
     ]
 
 
-def test_kinds_that_are_not_known_are_counted_by_their_names(spark):
-    rows = [("decode", f"Strange{n:02}Error", "odd") for n in range(60) for _ in range(n + 1)]
-    lines = observed(spark, rows)
-    assert len(lines) == 60
-    assert lines[0].startswith("failed     60 at stage decode, e.g. Strange59Error")
-    assert lines[-1].startswith("failed     1 at stage decode, e.g. Strange00Error")
+def test_kinds_that_are_not_known_are_counted_by_their_stage(spark):
+    rows = [("decode", f"Strange{n:02}Error", "odd") for n in range(60)]
+    rows += [("elsewhere", "StrangeError", None), ("decode", "LimitError", "too long")]
+    assert observed(spark, rows) == [
+        "failed     60 at stage decode, e.g. Strange00Error: odd",
+        "failed     1 at stage decode, e.g. LimitError: too long",
+        "failed     1 at stage elsewhere, e.g. StrangeError",
+    ]
+
+
+def test_two_observations_add_up_to_that_of_all_rows(spark):
+    rows = [("open", "CredentialsError", f"no key to read {n}") for n in range(3)]
+    rows += [("upload", "CredentialsError", "no key to write")] * 2
+    rows += [("upload", "StrangeError", "odd"), ("clip", "ModelError", "of no use")]
+    parts = [metrics(spark, part)[FAILURES] for part in ([], rows[:2], rows[2:4], [], rows[4:])]
+    added = functools.reduce(add_failures, parts)
+    assert failure_lines({FAILURES: added}) == observed(spark, rows)
 
 
 def test_no_failure_is_no_line(spark):
