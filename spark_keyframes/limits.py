@@ -33,6 +33,9 @@ class Limits:
     """on the clock, in which the decoder is waited for; to read the index is part of it"""
     max_decode_bytes: int = 4 * _GIB
     """memory that decoding one video may take, as address space of its process"""
+    slow_seconds: float = 60.0
+    """on the clock, for all of a video. One that takes longer does not fail: it is named in the log
+    of its worker, while it is at work and at its end."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -41,6 +41,7 @@ CHANGED = {
     "maxVideoSeconds": 60.0,
     "maxDecodeSeconds": 10.0,
     "maxDecodeBytes": 2**30,
+    "slowSeconds": 5.0,
     "allowedSchemes": ["https", "tos"],
     "allowedHosts": ["*.example.com"],
     "allowedRoots": ["/data/videos"],

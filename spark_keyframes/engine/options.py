@@ -33,6 +33,7 @@ HELP = {
     "max_video_seconds": "how long the video plays",
     "max_decode_seconds": "on the clock, in which the decoder is waited for",
     "max_decode_bytes": "memory that decoding one video may take",
+    "slow_seconds": "a video that takes longer does not fail, but is named in its worker's log",
     "allowed_schemes": "read only URLs of these, such as: https tos; plain paths are 'file'",
     "allowed_hosts": "read only from these hosts ('*.example.com' for all below one) or buckets",
     "allowed_roots": "read local files only in these folders",

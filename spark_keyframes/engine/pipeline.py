@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spark_keyframes.engine.accelerator import task_cpus
 from spark_keyframes.engine.budget import ByteBudget
-from spark_keyframes.engine.failure_log import FailureLog
 from spark_keyframes.engine.task import CancelledError, Request, VideoTask
+from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
@@ -105,16 +105,16 @@ class Pipeline:
         tasks: deque[VideoTask] = deque()
         source = iter(requests)
         exhausted = False
-        failures = FailureLog(logger)
-        taken = 0
+        log = VideoLog(logger, slow_seconds=self._module.parameters.limits.slow_seconds)
+        begun = 0
         with _video_threads(self._workers) as pool:
             try:
                 while True:
+                    log.look(tasks)
                     if stop_on_failure:
-                        _stop_on_failure(tasks, taken)
+                        _stop_on_failure(tasks, log)
                     if tasks and tasks[0].done:
-                        taken += 1
-                        yield _taken_from(tasks.popleft(), failures)
+                        yield _taken_from(tasks.popleft(), log)
                     elif not exhausted and self._has_room(tasks):
                         request = next(source, None)
                         if request is None:
@@ -126,10 +126,12 @@ class Pipeline:
                             scorer,
                             budget,
                             decoder,
+                            row=begun,
                             writer=self._writer,
                             row_bytes=self._row_bytes,
                         )
                         tasks.append(task)
+                        begun += 1
                         if request.video is None or request.text is None:
                             task.done = True
                         else:
@@ -145,7 +147,7 @@ class Pipeline:
                     task.cancel()
                 decoder.close()
                 pool.shutdown(wait=True)
-                failures.close()
+                log.close()
                 self._module.teardown()
 
     def _has_room(self, tasks: Iterable[VideoTask]) -> bool:
@@ -186,18 +188,18 @@ def _video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
             torch.set_num_threads(threads)
 
 
-def _taken_from(task: VideoTask, failures: FailureLog) -> Outcome:
+def _taken_from(task: VideoTask, log: VideoLog) -> Outcome:
+    log.ended(task)
     # A failure's traceback refers to its task: without this, neither would go.
     outcome, task.outcome = task.outcome, None
-    if isinstance(outcome, Failure):
-        failures.warn(outcome)
     return outcome
 
 
-def _stop_on_failure(tasks: Iterable[VideoTask], taken: int) -> None:
-    for number, task in enumerate(tasks, taken):
+def _stop_on_failure(tasks: Iterable[VideoTask], log: VideoLog) -> None:
+    for task in tasks:
         if task.done and isinstance(task.outcome, Failure):
-            raise VideoFailedError(number, task.outcome)
+            log.ended(task)
+            raise VideoFailedError(task.row, task.outcome)
 
 
 class _Candidate(NamedTuple):
@@ -253,8 +255,14 @@ class _BatchScorer:
         raise CancelledError
 
     def step(self) -> None:
-        """Wait for news of the tasks; score a batch if one is full, or if a video waits for it."""
-        item = self._queue.get()
+        """Wait for news of the tasks; score a batch if one is full, or if a video waits for it.
+
+        Returns after a second without news, too.
+        """
+        try:
+            item = self._queue.get(timeout=1.0)
+        except queue.Empty:
+            return
         if isinstance(item, _Candidate):
             self._batch.append(item)
         elif isinstance(item, _Doubt):

@@ -16,6 +16,7 @@ from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Account, Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
+from spark_keyframes.storage import redact_url
 from spark_keyframes.video import Decoder, Picture, Source, Video
 
 if TYPE_CHECKING:
@@ -68,10 +69,15 @@ class VideoTask:
         budget: ByteBudget,
         decoder: Decoder,
         *,
+        row: int = 0,
         writer: ImageWriter | None = None,
         row_bytes: int | None = None,
     ) -> None:
         self.request = request
+        self.row = row
+        """number of the request, from 0"""
+        self.stage = "open"
+        """where it is, or where it ended"""
         self.outcome: Keyframes | Failure | None = None
         self.done = False
         self.decoded = False
@@ -83,8 +89,9 @@ class VideoTask:
         self._writer = writer
         self._row_bytes = row_bytes
         self._source_name = ""
-        self._stage = "open"
         self._stage_began = 0.0
+        self._began: float | None = None
+        self._ended: float | None = None
         self._frame_ids: list[int] = []
         self._timestamps: list[float] = []
         self._scores: list[float] = []
@@ -101,17 +108,37 @@ class VideoTask:
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
-        self._stage_began = time.perf_counter()
+        self._began = self._stage_began = time.perf_counter()
         try:
             self.outcome = self._keyframes()
         except Exception as error:  # noqa: BLE001 - whatever a video does, it costs its own row only
-            self._enter(self._stage)  # its seconds up to here
-            self.outcome = Failure.of(error, self._stage, self._source_name, account=self.account)
+            self._enter(self.stage)  # its seconds up to here
+            self.outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
             _forget_frames_of(error)
         finally:
             self._holding.clear()
+            self._ended = time.perf_counter()
             self.decoded = self.done = True
             self._scorer.notify()
+
+    @property
+    def name(self) -> str:
+        """The video's name, without credentials; before it is opened, bytes have none."""
+        video, kind = self.request.video, self._module.parameters.video_src_type
+        of_url = redact_url(video) if kind == "video_url" and isinstance(video, str) else kind
+        return self._source_name or of_url
+
+    @property
+    def seconds(self) -> float:
+        """On the clock, from its beginning to now or to its end; 0 before."""
+        if self._began is None:
+            return 0.0
+        return (self._ended or time.perf_counter()) - self._began
+
+    @property
+    def video_seconds(self) -> float:
+        """How far into the video its candidates are, or went."""
+        return self._timestamps[-1] if self._timestamps else 0.0
 
     def cancel(self) -> None:
         """Make `run` end soon; from any thread."""
@@ -140,8 +167,8 @@ class VideoTask:
     def _enter(self, stage: str) -> None:
         """Begin a stage: what fails from now on fails in it, and its seconds count."""
         now = time.perf_counter()
-        self.account.seconds[self._stage] += now - self._stage_began
-        self._stage, self._stage_began = stage, now
+        self.account.seconds[self.stage] += now - self._stage_began
+        self.stage, self._stage_began = stage, now
 
     def _keyframes(self) -> Keyframes:
         with self._module.open_source(self.request.video) as source:
@@ -275,7 +302,7 @@ class VideoTask:
     def _pictures(self, video: Video, chosen: list[int]) -> Iterator[Picture]:
         """The candidates `chosen`, in order; to decode them once more counts as decoding."""
         pictures = video.pictures([self._frame_ids[index] for index in chosen])
-        stage = self._stage
+        stage = self.stage
         for index in chosen:
             if not self._holding.has_frame(index):
                 self._enter("decode")

@@ -1,0 +1,148 @@
+"""A failure or two are said each, a flood of one kind is counted; slow videos are named."""
+
+import logging
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spark_keyframes import Limits
+from spark_keyframes.engine import Pipeline, Request
+from spark_keyframes.engine.pipeline import VideoFailedError
+from spark_keyframes.engine.task import VideoTask
+from spark_keyframes.engine.video_log import VideoLog
+from spark_keyframes.errors import NotAVideoError, SourceNotFoundError
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.result import Failure
+
+logger = logging.getLogger("tests.video_log")
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.WARNING)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def failed(plain):
+    """A task that ended in an error."""
+
+    def make(error, row=0):
+        request = Request("http://host/a.mp4?X-Tos-Signature=abc", "spoon")
+        task = VideoTask(request, KeyframesModule(plain), None, None, None, row=row)
+        task.outcome = Failure.of(error, "open", "a.mp4")
+        return task
+
+    return make
+
+
+def test_the_first_of_each_kind_are_said_then_one_a_minute(said, failed):
+    now = [0.0]
+    log = VideoLog(logger, slow_seconds=60, clock=lambda: now[0])
+    for number in range(50):
+        log.ended(failed(SourceNotFoundError(f"no {number}")))
+    log.ended(failed(NotAVideoError("no container")))
+    assert said() == [
+        *(f"no keyframes (open, SourceNotFoundError): a.mp4: no {n}" for n in range(20)),
+        "no keyframes (demux, NotAVideoError): a.mp4: no container",
+    ]
+    now[0] = 61.0
+    for number in range(50, 60):
+        log.ended(failed(SourceNotFoundError(f"no {number}")))
+    assert said()[21:] == [
+        "no keyframes (open, SourceNotFoundError): a.mp4: no 50 "
+        "(and 30 more of this kind since the last)"
+    ]
+    log.close()
+    assert said()[22:] == ["no keyframes (open, SourceNotFoundError): 9 more of this kind"]
+    log.close()
+    assert len(said()) == 23, "said once"
+
+
+def test_an_error_that_is_not_known_shows_where_it_was_and_no_secret(said, caplog, failed):
+    def defect():
+        try:
+            raise OSError("http://me:pw@host/a.mp4?X-Tos-Signature=abc refused")
+        except OSError as error:
+            raise ZeroDivisionError("of url: /a.mp4?X-Tos-Signature=abc") from error
+
+    log = VideoLog(logger, slow_seconds=60)
+    try:
+        defect()
+    except ZeroDivisionError as error:
+        log.ended(failed(error, row=3))
+    log.close()
+    (text,) = said()
+    assert "in defect" in text
+    assert "http://host/a.mp4 refused" in text
+    (record,) = caplog.records
+    assert record.context.items() >= {
+        ("video", "http://host/a.mp4"),
+        ("row", "3"),
+        ("stage", "open"),
+        ("error", "ZeroDivisionError"),
+    }
+    for shown in (text, str(record.context)):
+        assert "abc" not in shown
+        assert "pw" not in shown
+
+
+class Held(KeyframesModule):
+    """Holds the first candidate of a video until it is let go."""
+
+    gate = threading.Event()
+
+    def preprocess(self, rgb):
+        self.gate.wait(60)
+        return super().preprocess(rgb)
+
+
+def run(module, *videos):
+    with closing(Pipeline(module, device=torch.device("cpu")).run(videos)) as outcomes:
+        return list(outcomes)
+
+
+def test_a_slow_video_is_named_while_it_is_at_work_and_at_its_end(plain, clips, said, caplog):
+    Held.gate.clear()
+    module = Held(replace(plain, limits=Limits(slow_seconds=0.5)))
+    requests = Request(None, "spoon"), Request(str(clips[2]), "spoon")
+    working = threading.Thread(target=run, args=(module, *requests))
+    working.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not said() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert working.is_alive(), "it is named before it ends"
+        (text,) = said()
+    finally:
+        Held.gate.set()
+        working.join()
+    assert text.startswith(f"slow video, at work: {clips[2]} (row 1): ")
+    assert text.endswith(" s, in preprocess, 0 frames scored, 0 s into it")
+    end = said()[-1]
+    assert end.startswith(f"slow video: {clips[2]} (row 1): ")
+    assert " s, 1 s of video: " in end
+    assert ", 12 skipped, 6 scored" in end
+    context = caplog.records[-1].context
+    assert context["video"] == str(clips[2])
+    assert (context["row"], context["video_seconds"]) == ("1", "1.0")
+    assert float(context["seconds"]) > float(context["preprocess_seconds"]) > 0
+    assert float(context["seconds"]) > 0.5
+    assert int(context["frames_decoded"]) + int(context["frames_skipped"]) == 30
+    assert len(said()) == 2
+
+
+def test_a_video_within_its_time_is_not_named(plain, clips, said):
+    run(KeyframesModule(plain), Request(str(clips[2]), "spoon"))
+    assert said() == []
+
+
+def test_a_failure_that_ends_the_run_is_said(plain, said):
+    pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"))
+    with pytest.raises(VideoFailedError):
+        list(pipeline.run([Request("/none.mp4", "")], stop_on_failure=True))
+    assert [text[:40] for text in said()] == ["no keyframes (open, SourceNotFoundError)"]
