@@ -1,0 +1,43 @@
+"""The wheel: what is in it, and that it is enough."""
+
+import subprocess
+from zipfile import ZipFile
+
+from tests.conftest import REPO
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    source = REPO / "spark_keyframes"
+    modules = {str(path.relative_to(REPO)) for path in source.rglob("*.py")}
+    names = set(ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == {
+        *modules,
+        "spark_keyframes/py.typed",
+    }
+    about = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
+    assert {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"} <= about
+
+
+def test_it_installs_and_finds_keyframes(installed, models, clips, plain, tmp_path):
+    program = """
+import sys
+import spark_keyframes
+
+sampler = spark_keyframes.VideoAdaptiveKeyframesSampling(text="spoon", model_path=sys.argv[1],
+    clip_model_name="small", fps=5, max_num_frames=4, dtype="float32", return_keyframes=False)
+print(*sampler.sample(sys.argv[2]).frame_ids)
+print(spark_keyframes.__file__)
+"""
+    done = subprocess.run(
+        [installed / "bin" / "python", "-c", program, models, clips[0]],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    frame_ids, place = done.stdout.splitlines()
+    assert frame_ids.split() == [str(number) for number in plain.sample(clips[0]).frame_ids]
+    assert place.startswith(str(installed)), "and not from the repository"
