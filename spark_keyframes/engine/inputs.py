@@ -74,14 +74,14 @@ def read_videos(
     cpus = cpus or int(spark.conf.get("spark.task.cpus", "1") or 1)
     at_once = max(1, _cores(spark) // cpus)
     if len(paths) > at_once:
-        return _in_tasks(spark, shared_tasks(paths, sizes, at_once=at_once, cpus=cpus))
+        return in_tasks(spark, shared_tasks(paths, sizes, at_once=at_once, cpus=cpus))
     # Spark makes as many tasks of a local list as there are cores, in the list's order. Of a list
     # of tuples, it would make rows in Python workers of a second daemon of each executor, which
     # imports all of torch too: 4 s of CPU.
     return spark.createDataFrame(pa.table({"video": pa.array(paths, pa.string())}))
 
 
-def _in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
+def in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
     """One row per video, those of each list in a partition, which start in the lists' order."""
     import pyarrow as pa
     from pyspark.sql import functions as sf

@@ -3,7 +3,8 @@
     {"command": "sample", "parameters": {…}, "videos": ["…"], "tasks": 20, "table": "…"}
         Write the keyframes of videos as a table. Answers {"done": 200}, as an
         observation counts them, or {"failed": "…"}.
-        "cpus" and "gpus" are of each task, see transform.
+        "cpus" and "gpus" are of each task, see transform. With "folder" instead of "videos" and
+        "tasks": as read_videos spreads it.
     {"command": "look", "tasks": 8, "cpus": 2, "gpus": 1}
         Answers {"tasks": [{"executor": 7, "cpus": 2, "threads": 2, "gpus": ["0"]}, …]}, what each
         of so many tasks has, or {"failed": "…"}.
@@ -26,6 +27,7 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import resolve_device, task_cpus
+from spark_keyframes.engine.inputs import read_videos
 from spark_keyframes.engine.resources import task_resources
 from spark_keyframes.engine.spark import assigned_gpus
 
@@ -34,10 +36,13 @@ def answer(**values):
     print("ANSWER", json.dumps(values), flush=True)
 
 
-def sample(spark, parameters, videos, tasks, table, cpus=None, gpus=None):
+def sample(spark, parameters, table, videos=None, tasks=None, folder=None, cpus=None, gpus=None):
     try:
-        # Of a list of Python's, Spark would make rows in Python workers of a second daemon.
-        frame = spark.createDataFrame(pa.table({"video": videos})).repartition(tasks, "video")
+        if folder:
+            frame = read_videos(spark, folder, cpus=cpus)
+        else:
+            # Of a list of Python's, Spark would make rows in Python workers of a second daemon.
+            frame = spark.createDataFrame(pa.table({"video": videos})).repartition(tasks, "video")
         sampler = VideoAdaptiveKeyframesSampling(**parameters)
         result = sampler.transform(frame, error_col="error", cpus=cpus, gpus=gpus)
         seen = Observation()
