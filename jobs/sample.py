@@ -7,34 +7,25 @@ wrong options, with 3 when more videos failed than --max-failures allows.
 """
 
 import argparse
-import os
 import sys
-import traceback
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
-from uuid import uuid4
+from dataclasses import replace
 
-from pyspark.errors import AnalysisException, PythonException
-from pyspark.sql import DataFrame, Observation, Row, SparkSession
-from pyspark.sql import functions as sf
+from pyspark.sql import DataFrame, SparkSession
 
-from spark_keyframes import (
-    KeyframesError,
-    ParameterError,
-    VideoAdaptiveKeyframesSampling,
-    metrics,
-    report_lines,
-)
-from spark_keyframes.engine.failures import MaxFailures, TooManyFailuresError
+from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine.failures import TooManyFailuresError
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
-from spark_keyframes.engine.options import add_options, values_of
-from spark_keyframes.engine.staging import staging_place
-from spark_keyframes.storage import redact_url
-from spark_keyframes.storage.redact import redact_text
+from spark_keyframes.engine.job import (
+    add_job_options,
+    check_job_options,
+    parameters_of,
+    run_job,
+    show,
+)
+from spark_keyframes.engine.storing import Sampling, Storing
 
 ROWS_SHOWN = 20
-TOO_MANY_FAILED = 3
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -46,7 +37,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog="example: spark-submit jobs/sample.py --input videos/ --text spoon "
         "--max-num-frames 4 --output-tos-dir out/keyframes --output out/table",
     )
-    data = parser.add_argument_group("videos in, table out")
+    data = parser.add_argument_group("videos in")
     data.add_argument(
         "--input",
         required=True,
@@ -67,27 +58,17 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     data.add_argument(
         "--text-col", metavar="NAME", help="column with a text per video, instead of --text"
     )
-    data.add_argument("--output", metavar="WHERE", help="write the result here, as a table")
-    data.add_argument(
-        "--output-col",
-        default="keyframes",
-        metavar="NAME",
-        help="column of the result (%(default)s)",
-    )
-    data.add_argument(
-        "--error-col", default="error", metavar="NAME", help="column of the reasons (%(default)s)"
-    )
-    data.add_argument(
-        "--account-col",
-        metavar="NAME",
-        help="with --output: store in this column what each video took, by stage",
-    )
-    data.add_argument("--format", default="parquet", help="of the output table (%(default)s)")
     data.add_argument(
         "--mode",
         default="error",
         choices=["error", "overwrite", "append"],
-        help="where --output exists already (%(default)s)",
+        help="where the table exists already (%(default)s)",
+    )
+    data.add_argument(
+        "--resume",
+        action="store_true",
+        help="where the table exists already, as after a job that was killed: add the videos that "
+        "it does not have",
     )
     data.add_argument(
         "--on-error",
@@ -96,184 +77,79 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="a video that fails: is null, with its reason in the column 'error', "
         "or ends the job (%(default)s)",
     )
-    data.add_argument(
-        "--max-failures",
-        metavar="N",
-        help="with more failed videos than this, a number or a share such as 5%%, the job exits "
-        "with 3 and writes no table; images that are stored by then stay (no limit)",
-    )
-    resources = parser.add_argument_group("what each task has, on a cluster")
-    resources.add_argument(
-        "--cpus", type=int, metavar="N", help="CPUs that decode and score (spark.task.cpus)"
-    )
-    resources.add_argument(
-        "--gpus",
-        type=int,
-        metavar="N",
-        help="1: a GPU for each task, where executors announce theirs, see "
-        "conf/spark-defaults.conf (spark.task.resource.gpu.amount)",
-    )
-    add_options(parser, VideoAdaptiveKeyframesSampling)
+    add_job_options(parser, VideoAdaptiveKeyframesSampling, stored=False)
     options = parser.parse_args(arguments)
+    check_job_options(parser, options, VideoAdaptiveKeyframesSampling)
     if options.limit is not None and options.limit < 1:
         parser.error(f"--limit must be at least 1, got {options.limit}")
-    try:
-        if options.max_failures is not None:
-            options.max_failures = MaxFailures.parse(options.max_failures)
-        vars(options).update(values_of(options, VideoAdaptiveKeyframesSampling))
-    except ParameterError as error:
-        parser.error(str(error))
+    if options.resume and options.mode != "error":
+        parser.error(f"--resume adds to the table; leave --mode {options.mode} out")
+    if options.limit and options.videos_per_batch:
+        parser.error(
+            "--limit may take others for each of --videos-per-batch; leave one of them out"
+        )
+    for name in ("resume", "videos_per_batch", "failed_output", "partition_by", "explode"):
+        if getattr(options, name) and not (options.output or options.output_table):
+            parser.error(f"--{name.replace('_', '-')} needs a table: --output or --output-table")
     return options
 
 
-def start_spark() -> SparkSession:
-    """The session of spark-submit, or a local one."""
-    # Without this a local job computes with whatever python3 comes first in PATH.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    return SparkSession.builder.appName("spark_keyframes").getOrCreate()
+def read(spark: SparkSession, options: argparse.Namespace) -> DataFrame:
+    """A row per video."""
+    if not options.input_col:
+        return read_videos(spark, options.input, limit=options.limit, cpus=options.cpus)
+    videos = read_table(spark, options.input, options.input_format)
+    if not options.limit:
+        return videos
+    return spread(videos.limit(options.limit), options.limit)  # limit() leaves one task
 
 
 def run(
     spark: SparkSession, sampler: VideoAdaptiveKeyframesSampling, options: argparse.Namespace
 ) -> int:
     """Sample, store and report; the exit code."""
-    if options.input_col:
-        videos = read_table(spark, options.input, options.input_format)
-        if options.limit:
-            videos = spread(videos.limit(options.limit), options.limit)  # limit() leaves one task
-    else:
-        videos = read_videos(spark, options.input, limit=options.limit, cpus=options.cpus)
-    if not options.output:
-        sampler = replace(sampler, return_keyframes=False)  # nobody would see them
-    video_col = options.input_col or "video"
-    columns = [video_col, options.output_col, options.error_col]
-    # The report needs it; the table has it only if it was asked for.
-    account_col = options.account_col or f"account_{uuid4().hex}"
-    sampled = sampler.transform(
-        videos,
-        input_col=video_col,
-        output_col=options.output_col,
-        text_col=options.text_col,
-        error_col=options.error_col,
-        account_col=account_col,
-        on_error=options.on_error,
-        cpus=options.cpus,
-        gpus=options.gpus,
-    )
-    counts = Observation("videos")
-    observed = sampled.observe(
-        counts,
-        *metrics(
-            output_col=options.output_col, error_col=options.error_col, account_col=account_col
-        ),
-    )
-    result = observed if options.account_col else observed.drop(account_col)
-    shown = [sf.col(f"`{name}`") for name in columns if name in result.columns]
-    result.printSchema()
+    videos, video_col = read(spark, options), options.input_col or "video"
+    sampling: Sampling
     try:
-        if options.output:
-            write(spark, result, counts, options)
-            # With the schema, since JSON leaves out a column that is null everywhere.
-            reader = spark.read.format(options.format).schema(result.schema)
-            rows = reader.load(options.output).select(shown).take(ROWS_SHOWN)
+        if options.output or options.output_table:
+            sampling = storing = Storing(sampler, options, video_col)
+            store(spark, storing, videos, options)
+            rows, place = storing.stored(spark, ROWS_SHOWN), str(storing.table)
         else:
-            rows = result.select(shown).collect()
-            check_failures(counts, options)
+            # Nobody would see the images.
+            sampling = Sampling(replace(sampler, return_keyframes=False), options, video_col)
+            rows, place = sampling.collect(videos), "not stored: --output says where to"
     except TooManyFailuresError as error:
-        report(counts.get, options, f"not written: {error}")
-        print(f"sample.py: {error}; the lines above say why", file=sys.stderr)
-        return TOO_MANY_FAILED
-    show(spark, rows[:ROWS_SHOWN], columns)
-    return report(counts.get, options, options.output or "not stored: --output says where to")
+        sampling.report(f"not written: {error}")
+        raise
+    show(spark, rows[:ROWS_SHOWN], video_col, options)
+    return sampling.report(place)
 
 
-def write(
-    spark: SparkSession, result: DataFrame, counts: Observation, options: argparse.Namespace
+def store(
+    spark: SparkSession, storing: Storing, videos: DataFrame, options: argparse.Namespace
 ) -> None:
-    """Write the table; with --max-failures, only after its failures are counted."""
-
-    def save(table: DataFrame, table_format: str, mode: str, place: str) -> None:
-        writer = table.write.format(table_format).mode(mode)
-        # Rows of 100 MB: by default Parquet looks at its memory only every 100 rows, too late.
-        for size_check in ("parquet.page.size.row.check.min", "parquet.block.size.row.check.min"):
-            writer = writer.option(size_check, 1)
-        writer.save(place)
-
-    if options.max_failures is None:
-        save(result, options.format, options.mode, options.output)
-        return
-    must_be_new = options.mode == "error"
-    with staging_place(spark, options.output, must_be_new=must_be_new) as place:
-        save(result, "parquet", "error", place)
-        check_failures(counts, options)
-        staged = spark.read.schema(result.schema).parquet(place)
-        save(staged, options.format, options.mode, options.output)
-
-
-def check_failures(counts: Observation, options: argparse.Namespace) -> None:
-    """Raise TooManyFailuresError where --max-failures is exceeded."""
-    if options.max_failures is not None:
-        options.max_failures.check(counts.get["failed"], counts.get["done"])
-
-
-def show(spark: SparkSession, rows: list[Row], columns: list[str]) -> None:
-    """Print rows as a table, their lists cut short so that a row stays a line."""
-
-    def short(values: list[Any], most: int) -> str:
-        return f"[{', '.join(map(str, values[:most]))}{', …' * (len(values) > most)}]"
-
-    video_col, output_col, error_col = columns
-    lines = []
-    for row in rows:
-        cell, error = row[output_col], row[error_col]
-        video = redact_url(row.asDict().get(video_col) or "")  # binary ones do not come back
-        text = None
-        if cell is not None:
-            names = short([path.rsplit("/", 1)[-1] for path in cell["tos_paths"]], 1)
-            scores = short([round(score, 3) for score in cell["scores"]], 4)
-            ids = short(cell["frame_ids"], 4)
-            text = f"{{tos_paths: {names}, frame_ids: {ids}, scores: {scores}}}"
-        lines.append((video[-40:], text, error["error"] if error else None))
-    schema = ", ".join(f"`{name}` string" for name in columns)
-    spark.createDataFrame(lines, schema).show(truncate=160)
-
-
-def report(counts: dict[str, Any], options: argparse.Namespace, table: str) -> int:
-    """Print what was done, what failed, what it took, and where the result is; the exit code."""
-    print(*report_lines(counts), sep="\n")
-    images = redact_url(options.output_tos_dir) or "not stored: --output-tos-dir says where to"
-    print(f"images     {images}")
-    print(f"table      {redact_url(table)}")
-    return 1 if counts["failed"] and not counts["done"] else 0
-
-
-def worker_error(error: PythonException) -> str:
-    """What a worker raised, without the traceback that Spark wraps it in."""
-    lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
-    return lines[-1].removeprefix("spark_keyframes.errors.") if lines else str(error)
+    """Write the table, in one part or several, all videos or those that it does not have."""
+    if options.mode == "error" and not options.resume and storing.exists(spark):
+        raise ParameterError(
+            f"{storing.table} already exists; choose another place, --resume to add the videos "
+            "that it does not have, or --mode overwrite or append"
+        )
+    if options.resume or options.videos_per_batch:
+        storing.put_new(videos, "overwrite" if options.mode == "overwrite" else "append")
+    else:
+        storing.put(videos, options.mode)
 
 
 def main() -> int:
     """Run the job; the exit code."""
     options = parse()
-    parameters = {
-        field.name: getattr(options, field.name) for field in fields(VideoAdaptiveKeyframesSampling)
-    }
-    try:
-        sampler = VideoAdaptiveKeyframesSampling(**parameters)
-        spark = start_spark()
-        try:
-            return run(spark, sampler, options)
-        finally:
-            spark.stop()
-    except (KeyframesError, AnalysisException) as error:
-        print(f"sample.py: {redact_text(str(error))}", file=sys.stderr)
-        return 2
-    except PythonException as error:
-        print(f"sample.py: the job failed: {redact_text(worker_error(error))}", file=sys.stderr)
-    except Exception:  # noqa: BLE001 - Python's own way to show it would show URLs whole
-        print(f"sample.py: the job failed\n{redact_text(traceback.format_exc())}", file=sys.stderr)
-    return 1
+
+    def sample(spark: SparkSession) -> int:
+        parameters = parameters_of(options, VideoAdaptiveKeyframesSampling)
+        return run(spark, VideoAdaptiveKeyframesSampling(**parameters), options)
+
+    return run_job("sample.py", sample)
 
 
 if __name__ == "__main__":
