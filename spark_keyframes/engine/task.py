@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_keyframes.engine.budget import ByteBudget
@@ -118,6 +118,9 @@ class VideoTask:
         finally:
             self._holding.clear()
             self._ended = time.perf_counter()
+            if self._module.parameters.video_src_type != "video_url":
+                # It may be 50 MB, and the outcome may wait long for a slower video before it.
+                self.request = replace(self.request, video=None)
             self.decoded = self.done = True
             self._scorer.notify()
 

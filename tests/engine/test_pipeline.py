@@ -300,6 +300,35 @@ def test_videos_that_are_done_do_not_hold_back_the_next(module, clips):
     assert [len(outcome.candidates.scores) for outcome in outcomes] == [18] + [6] * 8
 
 
+def test_the_bytes_of_a_video_that_is_done_do_not_wait_for_a_slower_one(module, clips):
+    class Video(bytearray):
+        """Bytes that a weak reference can watch."""
+
+    gate, alive, most = threading.Event(), [], []
+
+    class Slow(Watched):
+        def open_source(self, value):
+            if len(value) == len(slow):
+                assert gate.wait(60)
+            return super().open_source(value)
+
+    def requests():
+        yield Request(Video(slow), "spoon")
+        for _ in range(8):
+            video = Video(short)
+            alive.append(weakref.ref(video))
+            most.append(sum(ref() is not None for ref in alive))
+            yield Request(video, "spoon")
+            del video
+        gate.set()
+
+    slow, short = clips[0].read_bytes(), clips[2].read_bytes()
+    binary = Slow(module(video_src_type="video_binary").parameters)
+    outcomes = list(Pipeline(binary, device=CPU, workers=2).run(requests()))
+    assert [len(outcome.candidates.scores) for outcome in outcomes] == [18] + [6] * 8
+    assert max(most) <= 3
+
+
 def test_closing_does_not_wait_for_a_second_look(module, clips, monkeypatch):
     """A task that asks for exact scores just as the pipeline closes must not wait for ever."""
     at_confirm, cancelled = threading.Event(), threading.Event()
