@@ -13,6 +13,7 @@ from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns
 from spark_keyframes.engine.resources import task_resources
 from spark_keyframes.engine.spark import ArrowStage
 from spark_keyframes.engine.udf import keyframes_udf
+from spark_keyframes.engine.versions import active_session, has_profiles, warn_of_large_batches
 from spark_keyframes.errors import CredentialsError, ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
@@ -132,7 +133,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             images=self.return_keyframes,
             keep_video=keep_video,
         )
-        resources = task_resources(videos.sparkSession, cpus=cpus, gpus=gpus)
+        spark, profiles = videos.sparkSession, has_profiles(videos)
+        resources = task_resources(spark, cpus=cpus, gpus=gpus, profiles=profiles)
+        if self.video_src_type != "video_url":
+            warn_of_large_batches(spark)
         self._check_output_for_workers()
         if not self.text and text_col is None and self.selector != "uniform":
             logger.warning(
@@ -142,6 +146,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         module, writer = KeyframesModule(self), self._writer_anywhere()
         stage = ArrowStage(module, columns, writer, on_error, resources.tasks_at_once)
         schema = result_schema(videos.schema, columns)
+        if resources.profile is None:
+            return videos.mapInArrow(stage, schema)
         return videos.mapInArrow(stage, schema, profile=resources.profile)
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
@@ -179,15 +185,21 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             spark.sql("SELECT keyframes(video, prompt) FROM t")  # a text per row, not `text`
 
         A null video or text gives null, and so does a row that fails: its worker logs why;
-        `transform` with `error_col` keeps the reason.
+        `transform` with `error_col` keeps the reason. Before Spark 4.1, which has no UDFs of Arrow
+        arrays, it gives a struct of nulls instead: ask for `keyframes.frame_ids IS NULL`.
 
-        Raises ParameterError with return_keyframes=True: a UDF gives one column.
+        Raises ParameterError with return_keyframes=True: a UDF gives one column. And where the
+        session that there is by now cannot give a task the GPUs that its conf says.
         """
         if self.return_keyframes:
             raise ParameterError(
                 "return_keyframes=True needs a second column for the images, and a UDF gives one; "
                 "use return_keyframes=False, or transform()"
             )
+        if spark := active_session():
+            task_resources(spark)
+            if self.video_src_type != "video_url":
+                warn_of_large_batches(spark)
         self._check_output_for_workers()
         return keyframes_udf(KeyframesModule(self), self._writer_anywhere())
 

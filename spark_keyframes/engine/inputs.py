@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_keyframes.engine.sharing import VIDEOS_PER_TASK, shared_tasks
+from spark_keyframes.engine.versions import condition_of, default_parallelism, frame_of
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def read_videos(
     # Spark makes as many tasks of a local list as there are cores, in the list's order. Of a list
     # of tuples, it would make rows in Python workers of a second daemon of each executor, which
     # imports all of torch too: 4 s of CPU.
-    return spark.createDataFrame(pa.table({"video": pa.array(paths, pa.string())}))
+    return frame_of(spark, pa.table({"video": pa.array(paths, pa.string())}))
 
 
 def in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
@@ -87,9 +88,8 @@ def in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
     from pyspark.sql import functions as sf
 
     number = pa.array(range(len(tasks)), pa.int32())
-    rows = spark.createDataFrame(
-        pa.table({"task": number, "videos": pa.array(tasks, pa.list_(pa.string()))})
-    )
+    videos = pa.array(tasks, pa.list_(pa.string()))
+    rows = frame_of(spark, pa.table({"task": number, "videos": videos}))
     # Of as many rows as ranges, each becomes one: no other way in all versions of Spark puts a row
     # where it is to go.
     rows = rows.repartitionByRange(len(tasks), "task")
@@ -104,12 +104,7 @@ def spread(videos: "DataFrame", count: int) -> "DataFrame":
 
 def _cores(spark: "SparkSession") -> int:
     """Of all executors: those that are there, or that the conf says will be."""
-    from pyspark.errors import PySparkException
-
-    try:
-        present = int(spark.sparkContext.defaultParallelism)
-    except (PySparkException, AttributeError):
-        present = 64  # Spark Connect does not say
+    present = default_parallelism(spark)
 
     def said(name: str) -> int:
         return int(spark.conf.get(name, "0") or 0)
@@ -162,9 +157,11 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
     if table_format == "binaryFile":
         reader = reader.option("recursiveFileLookup", True)
     try:
-        return reader.load(location)
+        table = reader.load(location)
+        table.schema  # noqa: B018 - Connect looks at nothing before
+        return table
     except AnalysisException as error:
-        if error.getCondition() != "PATH_NOT_FOUND":
+        if condition_of(error) != "PATH_NOT_FOUND":
             raise
         raise SourceNotFoundError(
             f"nothing found at {location!r}; give a video, a folder, a glob in quotes, a URL, "

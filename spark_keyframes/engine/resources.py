@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from spark_keyframes.checks import whole
+from spark_keyframes.engine.versions import is_connect
 from spark_keyframes.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_NAMES = (
+    "spark.app.id",
+    "spark.master",
+    "spark.dynamicAllocation.enabled",
+    "spark.executor.cores",
+    "spark.executor.resource.gpu.amount",
+    "spark.executor.resource.gpu.discoveryScript",
+    "spark.executor.resource.gpu.vendor",
+    "spark.task.cpus",
+    "spark.task.resource.gpu.amount",
+)
 _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 
 
@@ -101,9 +113,19 @@ class TaskResources:
 
 
 def task_resources(
-    spark: "SparkSession", *, cpus: int | None = None, gpus: int | None = None
+    spark: "SparkSession",
+    *,
+    cpus: int | None = None,
+    gpus: int | None = None,
+    profiles: bool = True,
 ) -> TaskResources:
     """The resources of a stage whose tasks have `cpus` CPUs and `gpus` GPUs; None: as conf says.
+
+    Arguments:
+        spark: the session.
+        cpus: of each task.
+        gpus: of each task.
+        profiles: whether this Spark gives a stage of a DataFrame resources of its own.
 
     Raises ParameterError for what Spark cannot give, most of which it would wait for in silence.
     """
@@ -114,9 +136,23 @@ def task_resources(
     at_once = max(1, int(cores / each)) if cores else 1
     if request is None:
         return TaskResources(None, at_once)
+    if not profiles:
+        raise ParameterError(_no_profiles(request))
     if request.cpus and not cores and not settings.dynamic:
         _check_executors(spark, request.cpus)
     return TaskResources(_profile(request, settings), at_once)
+
+
+def _no_profiles(request: TaskRequest) -> str:
+    asked = {"cpus": request.cpus, "gpus": request.gpus}
+    names = {"cpus": "spark.task.cpus", "gpus": "spark.task.resource.gpu.amount"}
+    given = {name: value for name, value in asked.items() if value}
+    conf = " ".join(f"--conf {names[name]}={value:g}" for name, value in given.items())
+    return (
+        f"{', '.join(f'{name}={value:g}' for name, value in given.items())}, but before Spark 4.0 "
+        f"no stage of a DataFrame has resources of its own; start Spark with {conf}, and leave "
+        f"{' and '.join(given)} out"
+    )
 
 
 def request_for(
@@ -193,25 +229,19 @@ def _check_executors(spark: "SparkSession", cpus: int) -> None:
 
 def _most_cores(spark: "SparkSession") -> int | None:
     """Of the executors that have come by now; None: none, or on Connect."""
-    from pyspark.errors import PySparkException
-
-    try:
-        context: Any = spark.sparkContext
-    except (PySparkException, AttributeError):
+    if is_connect(spark):
         return None
+    context: Any = spark.sparkContext
     executors = context._jsc.sc().statusStore().executorList(True)
     found = [executors.apply(index) for index in range(executors.size())]
     return max((each.totalCores() for each in found if each.id() != "driver"), default=None)
 
 
 def _conf(spark: "SparkSession") -> Mapping[str, str]:
-    """The session's conf, which holds that of its context; empty where it may not be read."""
-    from pyspark.errors import PySparkException
-
-    try:
-        return spark.conf.getAll
-    except PySparkException:
-        return {}
+    """What `Settings` reads of the session's conf, which holds that of its context."""
+    # One by one: Spark 3.5 gives no list.
+    found = ((name, spark.conf.get(name, None)) for name in _NAMES)
+    return {name: value for name, value in found if value is not None}
 
 
 @functools.lru_cache(maxsize=16)

@@ -9,35 +9,66 @@ from spark_keyframes.engine.accelerator import resolve_device
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.spark import assigned_gpus, cells, keyframes_cell
 from spark_keyframes.engine.task import Request
+from spark_keyframes.engine.versions import has_arrow_udf, warn_once
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type
+from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def keyframes_udf(module: KeyframesModule, writer: ImageWriter | None) -> Callable[..., Any]:
-    """An Arrow UDF from videos, or videos and texts, to the documented struct.
+    """A UDF from videos, or videos and texts, to the documented struct.
 
-    Arrow rather than pandas: a pandas UDF cannot return a null struct. Nondeterministic in Spark's
-    eyes, since the optimiser otherwise runs it a second time for a filter on its result.
+    Of Arrow arrays where Spark has that, rather than of pandas': a pandas UDF cannot return a null
+    struct. Nondeterministic in Spark's eyes, since the optimiser otherwise runs it a second time
+    for a filter on its result.
     """
+    stage = _UdfStage(module, writer)
+    udf = _arrow_udf(stage) if has_arrow_udf() else _pandas_udf(stage)
+    asked_once: Callable[..., Any] = udf.asNondeterministic()
+    return asked_once
+
+
+# The hints tell Spark what kind of UDF it is: it evaluates them. They bind it to no number of
+# columns: one comes as arrays whatever they say, and several come as tuples.
+
+
+def _arrow_udf(stage: "_UdfStage") -> Any:
     import pyarrow as pa
     from pyspark.sql.pandas.functions import arrow_udf
 
-    stage = _UdfStage(module, writer)
-
-    # The hints tell Spark what kind of UDF it is: it evaluates them. They bind it to no number of
-    # columns: one comes as arrays whatever they say, and several come as tuples.
     def keyframes(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
         return stage(batches)
 
     # Spark's stubs want an explicit kind for iterators; Spark itself warns of one.
-    udf: Any = arrow_udf(keyframes, f"struct<{KEYFRAMES_DDL}>")  # type: ignore[call-overload]
-    asked_once: Callable[..., Any] = udf.asNondeterministic()
-    return asked_once
+    return arrow_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
+
+
+def _pandas_udf(stage: "_UdfStage") -> Any:
+    """For Spark before 4.1: what is null is a struct of nulls."""
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql.pandas.functions import pandas_udf
+
+    warn_once(
+        "this Spark has no UDFs of Arrow arrays: of a null video, or one that fails, the UDF gives "
+        "a struct of nulls and not null; ask for keyframes.frame_ids IS NULL"
+    )
+
+    def arrays(batch: "pd.Series[Any] | tuple[pd.Series[Any], ...]") -> Any:
+        if isinstance(batch, tuple):
+            return tuple(pa.array(column, from_pandas=True) for column in batch)
+        return pa.array(batch, from_pandas=True)
+
+    def keyframes(batches: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
+        for array in stage(arrays(batch) for batch in batches):
+            fields = zip(array.type, array.flatten(), strict=True)
+            yield pd.DataFrame({field.name: values.to_pandas() for field, values in fields})
+
+    return pandas_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

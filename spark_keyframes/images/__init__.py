@@ -5,6 +5,7 @@ from spark_keyframes.images.encode import (
     Pixels,
     content_type,
     encode_image,
+    rgb_array,
     spark_image,
 )
 from spark_keyframes.images.keys import image_url
@@ -18,5 +19,6 @@ __all__ = [
     "content_type",
     "encode_image",
     "image_url",
+    "rgb_array",
     "spark_image",
 ]

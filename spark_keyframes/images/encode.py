@@ -82,6 +82,25 @@ def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
     }
 
 
+def rgb_array(image: Any) -> Pixels:
+    """The pixels of an image in Spark's schema; `spark_image` backwards.
+
+    What `ImageSchema.toNDArray` does, but without a SparkContext, which Spark Connect has not, and
+    as RGB.
+
+    Args:
+        image: a row of the column `<output_col>_images`, or a dict of its fields.
+
+    Returns: uint8, shape (height, width, 3), RGB; a view of the row's bytes.
+    """
+    if image["mode"] != CV_8UC3:
+        raise EncodeError(
+            f"an image must have three channels of 8 bits, mode {CV_8UC3}, got {image['mode']}"
+        )
+    shape = (image["height"], image["width"], 3)
+    return np.frombuffer(image["data"], np.uint8).reshape(shape)[:, :, ::-1]
+
+
 def _check(rgb: Pixels) -> None:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise EncodeError(
