@@ -15,7 +15,6 @@ from spark_keyframes.storage import redact_url
 from spark_keyframes.storage.redact import redact_text
 
 if TYPE_CHECKING:
-    from pyspark.errors import PythonException
     from pyspark.sql import SparkSession
 
 TOO_MANY_FAILED = 3
@@ -166,7 +165,7 @@ def start_spark() -> "SparkSession":
 
 def run_job(name: str, run: "Callable[[SparkSession], int]") -> int:
     """Run a job with a Spark of its own, and put what went wrong into words; the exit code."""
-    from pyspark.errors import AnalysisException, PythonException
+    from pyspark.errors import AnalysisException
 
     try:
         spark = start_spark()
@@ -180,15 +179,20 @@ def run_job(name: str, run: "Callable[[SparkSession], int]") -> int:
     except TooManyFailuresError as error:
         print(f"{name}: {error}; the lines above say why", file=sys.stderr)
         return TOO_MANY_FAILED
-    except PythonException as error:
-        print(f"{name}: the job failed: {redact_text(_worker_error(error))}", file=sys.stderr)
-    except Exception:  # noqa: BLE001 - Python's own way to show it would show URLs whole
-        print(f"{name}: the job failed\n{redact_text(traceback.format_exc())}", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - Python's own way to show it would show URLs whole
+        print(f"{name}: the job failed: {redact_text(_in_words(error))}", file=sys.stderr)
     return _FAILED
 
 
-def _worker_error(error: "PythonException") -> str:
-    """What a worker raised, without the traceback that Spark wraps it in."""
+def _in_words(error: Exception) -> str:
+    """What a worker raised, without the traceback that Spark wraps it in; of others, all of it."""
+    from pyspark.errors import PythonException
+
+    whole = "".join(traceback.format_exception(error))
+    if (missing := f"No module named '{__name__.partition('.')[0]}'") in whole:
+        return f"{missing} in the Python of the executors; docs/shipping.md says how to bring it"
+    if not isinstance(error, PythonException):
+        return f"\n{whole}"
     lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
     return lines[-1].removeprefix("spark_keyframes.errors.") if lines else str(error)
 
