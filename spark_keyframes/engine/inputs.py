@@ -18,7 +18,7 @@ VIDEO_SUFFIXES = frozenset(
         *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "webm", "wmv"),
     )
 )
-_TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
+TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
 # Schemes that no Hadoop file system lists, so that what is behind them is taken as one video.
 _SINGLE_OBJECTS = ("http", "https", "tos")
@@ -44,8 +44,6 @@ def read_videos(
         SourceNotFoundError: there is nothing there.
         ParameterError: there is something, but no video.
     """
-    import pyarrow as pa
-
     sizes = None
     scheme = urlsplit(location).scheme.lower()
     suffix = PurePosixPath(urlsplit(location).path).suffix.lower()
@@ -71,7 +69,26 @@ def read_videos(
             if suffix != ".txt"
             else f"no videos in {location!r}: every line is empty or a comment"
         )
-    paths, sizes = paths[:limit], sizes and sizes[:limit]
+    return in_order(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
+
+
+def in_order(
+    spark: "SparkSession",
+    paths: list[str],
+    sizes: list[int] | None = None,
+    *,
+    cpus: int | None = None,
+) -> "DataFrame":
+    """One row per video, `video: string`, shared out between tasks as `shared_tasks` says.
+
+    Arguments:
+        spark: the session.
+        paths: at least one; as many as run beside each other stay in their order.
+        sizes: of each, in bytes, where they are known.
+        cpus: of each task that they are for; None: spark.task.cpus.
+    """
+    import pyarrow as pa
+
     cpus = cpus or int(spark.conf.get("spark.task.cpus", "1") or 1)
     at_once = max(1, _cores(spark) // cpus)
     if len(paths) > at_once:
@@ -126,7 +143,7 @@ def read_table(spark: "SparkSession", location: str, table_format: str | None) -
     if table_format == "table":
         return spark.table(location)
     suffix = PurePosixPath(location).suffix.lower()
-    return _read(spark, table_format or _TABLE_FORMATS.get(suffix, "parquet"), location)
+    return _read(spark, table_format or TABLE_FORMATS.get(suffix, "parquet"), location)
 
 
 def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
