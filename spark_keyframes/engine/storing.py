@@ -115,12 +115,17 @@ class Storing(Sampling):
         self._schema: StructType | None = None
 
     @property
+    def heavy(self) -> bool:
+        """Whether the rows hold the videos themselves."""
+        return bool(self.options.video_src_type != "video_url")
+
+    @property
     def keys(self) -> list[str]:
         """The columns that tell videos apart; ParameterError where there can be none."""
         options = self.options
         if options.id_col:
             return list(options.id_col)
-        if self._heavy:
+        if self.heavy:
             raise ParameterError(
                 f"the table does not keep a {options.video_src_type!r}, so that it cannot be told "
                 "which videos it has; give --id-col, a column that no two videos share a value of"
@@ -169,7 +174,7 @@ class Storing(Sampling):
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
         self.without += rows - count
         twice = any_twice(videos, keys)
-        if twice and self._heavy:
+        if twice and self.heavy:
             raise ParameterError(
                 f"several rows have {twice}, and which of them is in the table could not be told; "
                 "give columns with --id-col that no two videos share the values of"
@@ -209,10 +214,6 @@ class Storing(Sampling):
         if self.without:
             print(f"left out   {self.without} rows without a video")
         return super().report(table)
-
-    @property
-    def _heavy(self) -> bool:
-        return bool(self.options.video_src_type != "video_url")
 
     def _known(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
         tables = [self.table]

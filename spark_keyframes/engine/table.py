@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from spark_keyframes.engine.versions import condition_of
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.storage import redact_url
 
@@ -72,7 +73,7 @@ class Table:
                     f"this Spark does not know the format {self.format!r}; give it the package, "
                     "e.g. spark-submit --packages …, see docs/etl.md, or choose parquet"
                 ) from error
-            if any(condition in str(error).split("]")[0] for condition in _NO_TABLE):
+            if condition_of(error).startswith(_NO_TABLE):
                 return None
             raise
 
