@@ -1,6 +1,7 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
 from spark_keyframes.engine.metrics import metrics, report_lines
+from spark_keyframes.engine.progress import progress
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.result import Account, Candidates, Keyframes
@@ -17,5 +18,6 @@ __all__ = [
     "ParameterError",
     "VideoAdaptiveKeyframesSampling",
     "metrics",
+    "progress",
     "report_lines",
 ]

@@ -12,6 +12,7 @@ from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_devic
 from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns, result_schema
 from spark_keyframes.engine.resources import task_resources
 from spark_keyframes.engine.spark import ArrowStage
+from spark_keyframes.engine.tally import tally_of
 from spark_keyframes.engine.udf import keyframes_udf
 from spark_keyframes.engine.versions import active_session, has_profiles, warn_of_large_batches
 from spark_keyframes.errors import CredentialsError, ParameterError
@@ -144,7 +145,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 "set text, or text_col for a text per row"
             )
         module, writer = KeyframesModule(self), self._writer_anywhere()
-        stage = ArrowStage(module, columns, writer, on_error, resources.tasks_at_once)
+        tally = tally_of(spark)
+        stage = ArrowStage(module, columns, writer, on_error, resources.tasks_at_once, tally)
         schema = result_schema(videos.schema, columns)
         if resources.profile is None:
             return videos.mapInArrow(stage, schema)

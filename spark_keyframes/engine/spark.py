@@ -15,6 +15,7 @@ from spark_keyframes.engine.accelerator import resolve_device
 from spark_keyframes.engine.account import account_cell
 from spark_keyframes.engine.columns import Columns, OnError
 from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
+from spark_keyframes.engine.tally import Tally
 from spark_keyframes.engine.task import Request
 from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.errors import KeyframesError
@@ -46,6 +47,8 @@ class ArrowStage:
     on_error: OnError
     tasks_at_once: int = 1
     """how many of its tasks may run beside each other in an executor"""
+    tally: Tally | None = None
+    """counts how videos ended, for a bar on the driver"""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
@@ -69,6 +72,8 @@ class ArrowStage:
                 for outcome in outcomes:
                     rows = waiting[0]
                     rows.add(outcome)
+                    if self.tally is not None:
+                        self.tally.add(outcome)
                     if rows.complete or rows.are_due:
                         yield rows.flush()
                     if rows.complete:

@@ -1,14 +1,15 @@
 """What a result's rows say when they are counted by hand, beside what Spark counted.
 
-As a program: the same over Spark Connect, whose server it starts. Arguments: the master, the folder
-of models, videos; prints what `both` returns, as JSON.
+As a program: the same with a bar, in the session of spark-submit, or over Spark Connect, whose
+server it starts. Arguments: the master of that server, or "" for spark-submit; the folder of
+models; where images go, or ""; videos, "" for null. Prints what `both` returns, as JSON.
 """
 
 import json
 import sys
 from collections import Counter
 
-from spark_keyframes import VideoAdaptiveKeyframesSampling, metrics
+from spark_keyframes import VideoAdaptiveKeyframesSampling, metrics, progress
 from spark_keyframes.schema import ACCOUNT_DDL
 
 OPTIONS = {"text": "spoon", "clip_model_name": "small", "fps": 5, "max_num_frames": 4}
@@ -41,10 +42,13 @@ def both(sampler, videos):
 def main(master, models, output, *paths):
     from pyspark.sql import SparkSession
 
-    spark = SparkSession.builder.remote(master).getOrCreate()
+    builder = SparkSession.builder
+    spark = (builder.remote(master) if master else builder).getOrCreate()
     sampler = VideoAdaptiveKeyframesSampling(model_path=models, output_tos_dir=output, **OPTIONS)
     videos = spark.createDataFrame([(path or None,) for path in paths], "video string")
-    print("RESULT", json.dumps(both(sampler, videos)))
+    with progress(spark, total=len(paths)):
+        result = both(sampler, videos)
+    print("RESULT", json.dumps(result))
     spark.stop()
 
 

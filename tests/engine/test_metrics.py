@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from spark_keyframes import metrics, report_lines
 from spark_keyframes.errors import STAGES
 from tests.conftest import REPO
 from tests.engine.counting import NAMES, both, by_hand
+from tests.engine.screens import Screen
 
 # By the frames and candidates of the clips a, b and c, see tests/conftest.py.
 KNOWN = {"videos": 6, "done": 3, "failed": 2, "failed_open": 1, "failed_demux": 1, "keyframes": 12}
@@ -52,18 +54,24 @@ def test_connect(models, paths, tmp_path):
     pytest.importorskip("grpc")
     program = REPO / "tests" / "engine" / "counting.py"
     arguments = ["local[2]", models, tmp_path / "images", *(path or "" for path in paths)]
-    done = subprocess.run(
-        [sys.executable, program, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(REPO)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    with Screen() as screen:
+        done = subprocess.run(
+            [sys.executable, program, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(REPO)},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=screen.file,
+            text=True,
+            timeout=300,
+            check=False,
+        )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")] or [""]
-    assert line, done.stderr
+    assert line, screen.text
     check(*json.loads(line.removeprefix("RESULT")))
+    counts = [
+        (int(n), int(total)) for n, total in re.findall(r"tasks: .* (\d+)/(\d+)", screen.text)
+    ]
+    assert counts[-1][0] == counts[-1][1] > 0, "the bar counts tasks"
 
 
 def test_streaming_has_the_numbers_of_each_batch(spark, storing, paths, tmp_path):

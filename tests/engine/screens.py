@@ -1,0 +1,41 @@
+"""A terminal to look at: what is written to it, as text."""
+
+import os
+import threading
+
+
+class Screen:
+    """A pseudo terminal of 120 columns; `file` is its end for the program.
+
+    Use it as a context manager. `text` is what was drawn until then.
+    """
+
+    def __enter__(self):
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self._reading, self.file = pty.openpty()
+        fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+        self._parts = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.file)
+        self._thread.join(30)
+        os.close(self._reading)
+
+    def _read(self):
+        while True:
+            try:
+                part = os.read(self._reading, 65536)
+            except OSError:  # the other end is closed everywhere
+                return
+            self._parts.append(part)
+
+    @property
+    def text(self):
+        return b"".join(self._parts).decode(errors="replace")

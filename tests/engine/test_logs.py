@@ -1,0 +1,57 @@
+"""The log lines of workers as a table, where Spark collects them: 4.1 and later."""
+
+from dataclasses import replace
+
+import pytest
+
+from spark_keyframes import Limits
+
+pytestmark = pytest.mark.slow  # its workers are new ones: Spark tells them where their logs go
+
+COLLECTS = "spark.sql.pyspark.worker.logging.enabled"
+
+
+@pytest.fixture(scope="module")
+def logs(spark, plain, clips):
+    """What three videos left in the table: one that fails, one that is slow, one that is null."""
+    if not hasattr(spark, "tvf") or not hasattr(spark.tvf, "python_worker_logs"):
+        pytest.skip("this Spark does not collect the logs of workers")
+    slow = replace(plain, limits=Limits(slow_seconds=1e-3))
+    url = "http://me:pw@127.0.0.1:1/gone.mp4?X-Tos-Signature=abc"
+    frame = spark.createDataFrame([(url,), (str(clips[0]),), (None,)], "video string")
+    spark.conf.set(COLLECTS, True)
+    try:
+        slow.transform(frame.coalesce(1)).collect()
+        # Spark wants the setting to read them, too.
+        table = spark.tvf.python_worker_logs().where("logger LIKE 'spark_keyframes.%'")
+        return table.orderBy("ts").collect()
+    finally:
+        spark.conf.unset(COLLECTS)
+
+
+def test_a_failed_row_is_in_the_table_with_its_stage_and_error(logs):
+    (failed,) = [row for row in logs if row["msg"].startswith("no keyframes")]
+    assert failed["level"] == "WARNING"
+    assert failed["logger"] == "spark_keyframes.engine.pipeline"
+    context = failed["context"]
+    assert context.items() >= {
+        ("video", "http://127.0.0.1:1/gone.mp4"),
+        ("stage", "open"),
+        ("error", "SourceReadError"),
+        ("row", "0"),
+        ("partition", "0"),
+    }
+    assert float(context["seconds"]) > 0
+
+
+def test_a_slow_video_is_in_the_table_with_what_it_took(logs, clips):
+    ended = [row for row in logs if row["msg"].startswith("slow video:")]
+    (slow,) = [row["context"] for row in ended if row["context"]["video"] == str(clips[0])]
+    assert (slow["row"], slow["frames_scored"], slow["video_seconds"]) == ("1", "18", "3.4")
+    assert float(slow["seconds"]) > float(slow["decode_seconds"]) > 0
+
+
+def test_no_secret_is_in_the_table(logs):
+    assert logs
+    assert "abc" not in str(logs)
+    assert "pw@" not in str(logs)

@@ -1,0 +1,161 @@
+"""The bar on a terminal says what became of the videos; elsewhere there is none."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from spark_keyframes import progress
+from spark_keyframes.engine import progress as engine_progress
+from spark_keyframes.engine.screen import terminal as terminal_at
+from tests.conftest import REPO
+from tests.engine.screens import Screen
+
+SCRIPTS = Path(sys.executable).parent
+
+
+@contextlib.contextmanager
+def terminal():
+    """One that is this process's stderr."""
+    with (
+        Screen() as screen,
+        os.fdopen(os.dup(screen.file), "w") as file,
+        contextlib.redirect_stderr(file),
+    ):
+        yield screen
+
+
+@pytest.fixture
+def often(monkeypatch):
+    monkeypatch.setattr(engine_progress, "_SECONDS_BETWEEN", 0.1)
+
+
+def drawn(screen, what):
+    """The last drawing of the bar that has this."""
+    lines = [line for line in re.split(r"[\r\n]+", screen.text) if re.search(what, line)]
+    assert lines, screen.text
+    return lines[-1]
+
+
+def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
+    paths = [*map(str, clips), "/missing.mp4", None]
+    videos = spark.createDataFrame([(path,) for path in paths * 2], "video string").repartition(4)
+    with terminal() as screen, progress(spark, total=10):
+        result = plain.transform(videos, account_col="took")
+        began = time.monotonic()
+        took = [row["took"] for row in result.collect() if row["took"]]
+        elapsed = time.monotonic() - began
+    line = drawn(screen, "10/10")
+    assert line.startswith("videos: 100%")
+    left, said = re.search(r"<(\S+), (.*)\]", line).groups()
+    assert left == "00:00"
+    rate, done, failed, frames = said.split(", ")
+    assert re.fullmatch(r" *\d+\.\d+(video/s|s/video)", rate)
+    assert (done, failed) == ("6 done", "2 failed")
+    fastest = sum(account["frames_decoded"] for account in took) / elapsed
+    # The bar lives longer than the action: about as long as it takes to draw it.
+    assert fastest / 3 <= int(frames.removesuffix(" frames/s")) <= fastest + 1
+
+
+@pytest.mark.slow
+def test_under_spark_submit_rows_count_while_their_task_runs(models, clips):
+    """What its Python program writes to stderr is no terminal, though spark-submit's own is."""
+    program = REPO / "tests" / "engine" / "counting.py"
+    total = 90  # some come back before the last: Spark sends 64 at a time
+    command = [f"{SCRIPTS}/spark-submit", "--master", "local[1]"]
+    command += ["--conf", "spark.executor.heartbeatInterval=1s", "--conf", "spark.ui.enabled=false"]
+    with Screen() as screen:
+        done = subprocess.run(
+            [*command, str(program), "", str(models), "", *[str(clips[2])] * total],
+            env={**os.environ, "PYTHONPATH": str(REPO), "SPARK_CONF_DIR": str(REPO / "conf")},
+            stdout=subprocess.PIPE,
+            stderr=screen.file,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        drawn(screen, f"{total}/{total}")
+    assert done.stdout.startswith("RESULT "), (done.stdout, screen.text)
+    lines = [line for line in screen.text.split("\r") if line.startswith("videos:")]
+    at_work = [line for line in lines if "done" not in line]
+    counts = {int(re.search(r" (\d+)/", line)[1]) for line in at_work}
+    assert counts - {0, total}, "those of a task that runs"
+    assert f"{total} done, 0 failed, " in lines[-1]
+    assert lines[-1].split(", ")[-1].rstrip().endswith(" frames/s]")
+
+
+def test_a_stream_is_counted_over_its_batches(spark, plain, clips, often, tmp_path):
+    frame = spark.createDataFrame([(str(path),) for path in clips], "video string")
+    frame.repartition(3).write.parquet(str(tmp_path / "in"))
+    stream = spark.readStream.schema("video string").option("maxFilesPerTrigger", 1)
+    with terminal() as screen, progress(spark, total=3):
+        query = (
+            plain.transform(stream.parquet(str(tmp_path / "in")))
+            .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
+            .trigger(availableNow=True)
+            .format("noop")
+            .start()
+        )
+        query.awaitTermination()
+    assert ", 3 done, 0 failed, " in drawn(screen, "3/3")
+
+
+def test_other_actions_are_none_of_its_business(spark, often):
+    videos = spark.range(5).mapInArrow(lambda batches: batches, "id long")
+    with terminal() as screen, progress(spark):
+        assert videos.count() == 5
+    assert drawn(screen, "videos: ").startswith("videos: 0video")
+    assert "5" not in screen.text.split("[")[0]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_it_ends_with_an_error_of_the_job(spark, error):
+    with terminal() as screen, pytest.raises(error), progress(spark, total=5):
+        raise error
+    assert drawn(screen, "0/5")
+    assert "progress" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_an_error_of_its_own_is_no_error_of_the_job(caplog):
+    caplog.set_level("DEBUG", engine_progress.logger.name)
+    with terminal(), progress(object()):
+        pass
+    assert [record.getMessage() for record in caplog.records] == ["no progress bar any more"]
+
+
+def test_it_can_be_turned_off():
+    program = "import sys; from spark_keyframes import progress\nwith progress(object()): print(1)"
+    with Screen() as screen:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "TQDM_DISABLE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=screen.file,
+            text=True,
+            check=True,
+        )
+    assert done.stdout == "1\n"
+    assert screen.text == ""
+
+
+def test_without_a_terminal_there_is_none(spark, monkeypatch):
+    for nobody in (io.StringIO(), None):
+        monkeypatch.setattr(sys, "stderr", nobody)
+        with progress(spark, total=5):
+            assert "progress" not in [thread.name for thread in threading.enumerate()]
+        assert nobody is None or nobody.getvalue() == ""
+
+
+def test_what_is_no_terminal_is_left_as_it_is(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("kept")
+    for path in (log, tmp_path / "none", tmp_path, Path("/dev/null")):
+        assert terminal_at(path) is None
+    assert log.read_text() == "kept"
