@@ -1,0 +1,33 @@
+"""The commands of docs/shipping.md: what they give to the job, the job takes."""
+
+import re
+import shlex
+
+import pytest
+
+from jobs.sample import parse
+from tests.conftest import REPO
+
+JOB = "jobs/sample.py"
+DOC = (REPO / "docs" / "shipping.md").read_text()
+
+
+def commands():
+    for block in re.findall(r"```sh\n(.*?)```", DOC, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if any(word.endswith(JOB) for word in words):
+                yield words
+
+
+@pytest.mark.parametrize("words", commands(), ids=lambda words: words[words.index("--master") + 1])
+def test_the_job_takes_the_options(words):
+    (place,) = [number for number, word in enumerate(words) if word.endswith(JOB)]
+    options = parse(words[place + 1 :])
+    assert options.input
+    assert options.model_path
+
+
+def test_there_is_one_for_each_kind_of_cluster():
+    masters = {words[words.index("--master") + 1].partition(":")[0] for words in commands()}
+    assert masters == {"spark", "yarn", "k8s"}
