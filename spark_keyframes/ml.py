@@ -5,17 +5,19 @@ and those of other stages in calls, in `explainParams()` and in what is saved.
 """
 
 import inspect
+import os
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from pyspark.ml import Transformer
 from pyspark.ml.param import Param, Params
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
-from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, DefaultParamsWriter
 
 from spark_keyframes.checks import check_type, whole
 from spark_keyframes.engine.columns import check_on_error
 from spark_keyframes.engine.options import HELP
+from spark_keyframes.engine.versions import is_connect
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 
@@ -74,6 +76,10 @@ class KeyframeSampler(
             # Spark makes a plain ValueError of it.
             raise ParameterError(str(error)) from None
 
+    def write(self) -> "DefaultParamsWriter":
+        """The writer of its Params: `write().save(path)`, `write().overwrite().save(path)`."""
+        return _Writer(self)
+
     def _transform(self, dataset: "DataFrame") -> "DataFrame":
         values: dict[str, dict[str, Any]] = {}
         for name, source in _SOURCES.items():
@@ -82,6 +88,20 @@ class KeyframeSampler(
         parts = {name: _PARTS[name](**of_part) for name, of_part in values.items()}
         sampler = VideoAdaptiveKeyframesSampling(**parameters, **parts)
         return sampler.transform(dataset, **options)
+
+
+class _Writer(DefaultParamsWriter):
+    """Overwrites over Connect too, where Spark's own way asks for a JVM in this process."""
+
+    def save(self, path: str) -> None:
+        spark = self.sparkSession
+        if not (self.shouldOverwrite and is_connect(spark)):
+            super().save(path)
+            return
+        # All that is saved of a stage: a row of text.
+        text = self._get_metadata_to_save(self.instance, spark)
+        frame = spark.createDataFrame([(text,)], "value string").coalesce(1)
+        frame.write.mode("overwrite").text(os.path.join(path, "metadata"))  # noqa: PTH118 - a URL
 
 
 # What a Param is of: the operator, its `limits`, its `access`, or its `transform`.

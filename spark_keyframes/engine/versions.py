@@ -95,6 +95,7 @@ def default_parallelism(spark: "SparkSession") -> int:
         return int(spark.sparkContext.defaultParallelism)
     from pyspark.sql import functions as sf
 
-    # A range has as many partitions, and Connect tells neither number.
-    (last,) = spark.range(2**16).agg(sf.max(sf.spark_partition_id())).first() or (0,)
+    # A range has as many partitions, and of that Connect tells nothing else.
+    numbers = spark.range(2**16).select(sf.spark_partition_id().alias("number"))
+    (last,) = numbers.agg(sf.max("number")).first() or (0,)
     return int(last) + 1
