@@ -133,6 +133,11 @@ def check_job_options(
     options.option = dict(options.option)
     if options.videos_per_batch is not None and options.videos_per_batch < 1:
         parser.error(f"--videos-per-batch must be at least 1, got {options.videos_per_batch}")
+    if options.explode and "maxrecordsperfile" in map(str.lower, options.option):
+        parser.error(
+            "--option maxRecordsPerFile would divide the keyframes of a video between files; use "
+            "--max-file-bytes"
+        )
     if options.retry_failed and not options.failed_output:
         parser.error(
             "--retry-failed needs --failed-output: a failed video that is a row of the table would "

@@ -21,6 +21,9 @@ _FILE_FORMATS = ("avro", "csv", "json", "orc", "parquet")
 
 _NO_TABLE = ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA", "TABLE_OR_VIEW_NOT_FOUND", "DELTA_")
 
+# What a task can be divided into, before Spark joins what is small.
+_DIVISIONS = 200
+
 # Rows of 100 MB: by default Parquet looks at its memory only every 100 rows, too late.
 _LARGE_ROWS = {
     "parquet.page.size.row.check.min": "1",
@@ -100,7 +103,8 @@ class Table:
         """
         if not self.file_bytes:
             return rows
-        return rows.hint("rebalance", *(_col(name) for name in self.partition_by or (by,)))
+        columns = [_col(name) for name in self.partition_by or (by,)]
+        return rows.hint("rebalance", _DIVISIONS, *columns)
 
     def save(self, rows: "DataFrame", mode: str) -> None:
         """Write rows; `mode` is Spark's: "error", "overwrite" or "append"."""
