@@ -17,7 +17,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling, progress
 from spark_keyframes.engine.checkpoint import Checkpoint
 from spark_keyframes.engine.failures import TooManyFailuresError
 from spark_keyframes.engine.job import (
@@ -130,7 +130,8 @@ def run(
     with checkpoint.held():
         checkpoint.claim({name: getattr(options, name) for name in SAME})
         try:
-            take(videos, storing, options)
+            with progress(spark):
+                take(videos, storing, options)
         except TooManyFailuresError as error:
             storing.report(f"not written, of the last batch: {error}")
             raise

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling, progress
 from spark_keyframes.engine.failures import TooManyFailuresError
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
 from spark_keyframes.engine.job import (
@@ -110,15 +110,20 @@ def run(
     """Sample, store and report; the exit code."""
     videos, video_col = read(spark, options), options.input_col or "video"
     sampling: Sampling
+    # How many of them --resume leaves is not known.
+    bar = progress(spark, total=None if options.resume else videos.count)
     try:
         if options.output or options.output_table:
             sampling = storing = Storing(sampler, options, video_col)
-            store(spark, storing, videos, options)
+            with bar:
+                store(spark, storing, videos, options)
             rows, place = storing.stored(spark, ROWS_SHOWN), str(storing.table)
         else:
             # Nobody would see the images.
             sampling = Sampling(replace(sampler, return_keyframes=False), options, video_col)
-            rows, place = sampling.collect(videos), "not stored: --output says where to"
+            with bar:
+                rows = sampling.collect(videos)
+            place = "not stored: --output says where to"
     except TooManyFailuresError as error:
         sampling.report(f"not written: {error}")
         raise

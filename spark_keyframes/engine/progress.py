@@ -10,7 +10,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.screen import open_screen
@@ -29,11 +29,13 @@ _LATEST = 20
 
 
 @contextlib.contextmanager
-def progress(spark: "SparkSession", *, total: int | None = None) -> Iterator[None]:
+def progress(
+    spark: "SparkSession", *, total: int | Callable[[], int] | None = None
+) -> Iterator[None]:
     """Show a bar while an action runs: videos through, time left, videos done and failed, frames/s.
 
         result = sampler.transform(videos)
-        with progress(spark, total=videos.count()):
+        with progress(spark, total=videos.count):
             result.write.parquet("out")
 
     Videos through are those of all actions in between, streaming ones too, as executors report them
@@ -47,7 +49,8 @@ def progress(spark: "SparkSession", *, total: int | None = None) -> Iterator[Non
 
     Arguments:
         spark: the session of the action.
-        total: videos that there are; None: not known, so that no time is left.
+        total: videos that there are, or what tells it, which is called only where there is a bar;
+            None: not known, and neither is the time left.
     """
     shown = contextlib.ExitStack()
     with _harmless():
@@ -68,7 +71,11 @@ def _harmless() -> Iterator[None]:
         logger.debug("no progress bar any more", exc_info=True)
 
 
-def _show(spark: "SparkSession", total: int | None, shown: contextlib.ExitStack) -> None:
+def _show(
+    spark: "SparkSession",
+    total: int | Callable[[], int] | None,
+    shown: contextlib.ExitStack,
+) -> None:
     screen = open_screen()
     if screen is None:
         return
@@ -77,8 +84,12 @@ def _show(spark: "SparkSession", total: int | None, shown: contextlib.ExitStack)
     from tqdm.auto import tqdm
 
     connect = is_connect(spark)
+    if connect:
+        total = None  # of tasks
+    elif callable(total):
+        total = total()
     bar = tqdm(
-        total=None if connect else total,
+        total=total,
         desc="tasks" if connect else "videos",
         unit="task" if connect else "video",
         file=screen,
@@ -89,7 +100,7 @@ def _show(spark: "SparkSession", total: int | None, shown: contextlib.ExitStack)
     if bar.disable:
         return
     if connect:
-        handler = _ConnectHandler(bar)
+        handler: Any = _ConnectHandler(bar)
         spark.registerProgressHandler(handler)
         shown.callback(spark.removeProgressHandler, handler)
     else:

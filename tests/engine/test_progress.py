@@ -47,7 +47,7 @@ def drawn(screen, what):
 def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
     paths = [*map(str, clips), "/missing.mp4", None]
     videos = spark.createDataFrame([(path,) for path in paths * 2], "video string").repartition(4)
-    with terminal() as screen, progress(spark, total=10):
+    with terminal() as screen, progress(spark, total=lambda: 10):
         result = plain.transform(videos, account_col="took")
         began = time.monotonic()
         took = [row["took"] for row in result.collect() if row["took"]]
