@@ -15,12 +15,11 @@ DOC = (REPO / "docs" / "shipping.md").read_text()
 def commands():
     for block in re.findall(r"```sh\n(.*?)```", DOC, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if any(word.endswith(JOB) for word in words):
-                yield words
+            if JOB in line:
+                yield shlex.split(line)
 
 
-@pytest.mark.parametrize("words", commands(), ids=lambda words: words[words.index("--master") + 1])
+@pytest.mark.parametrize("words", list(commands()))
 def test_the_job_takes_the_options(words):
     (place,) = [number for number, word in enumerate(words) if word.endswith(JOB)]
     options = parse(words[place + 1 :])
