@@ -124,3 +124,29 @@ def test_a_gpu_amount_in_a_local_conf_ends_the_job_and_not_its_user(clips, model
     )
     assert done.returncode == 2, done.stderr
     assert "spark.task.resource.gpu.amount=1, but Spark assigns no GPU in 'local[2]'" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_gpu_amount_in_a_local_conf_is_refused_by_the_udf_too():
+    """In SQL it would take for ever."""
+    program = """
+from pyspark.sql import SparkSession
+from spark_keyframes import VideoAdaptiveKeyframesSampling
+
+builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+for name in ("spark.executor.resource.gpu.amount", "spark.task.resource.gpu.amount"):
+    builder = builder.config(name, "1")
+builder.getOrCreate()
+VideoAdaptiveKeyframesSampling(text="spoon", return_keyframes=False).udf()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPO,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "amount=1, but Spark assigns no GPU in 'local[2]'" in done.stderr
