@@ -68,7 +68,9 @@ class Table:
         if self.format.lower() in _FILE_FORMATS:
             reader = reader.schema(schema)
         try:
-            return reader.load(self.place)
+            table = reader.load(self.place)
+            table.schema  # noqa: B018 - Connect looks at nothing before
+            return table
         # Spark 4.3 has no class of errors for a missing format, and Connect another one.
         except Exception as error:
             if "DATA_SOURCE_NOT_FOUND" in str(error):
