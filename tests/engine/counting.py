@@ -1,8 +1,8 @@
 """What a result's rows say when they are counted by hand, beside what Spark counted.
 
-As a program: the same with a bar, in the session of spark-submit, or over Spark Connect, whose
-server it starts. Arguments: the master of that server, or "" for spark-submit; the folder of
-models; where images go, or ""; videos, "" for null. Prints what `both` returns, as JSON.
+As a program: the same over Spark Connect, whose server it starts, with a bar. Arguments: the master
+of that server; the folder of models; where images go; videos, "" for null. Prints what `both`
+returns, as JSON.
 """
 
 import json
@@ -42,8 +42,7 @@ def both(sampler, videos):
 def main(master, models, output, *paths):
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder
-    spark = (builder.remote(master) if master else builder).getOrCreate()
+    spark = SparkSession.builder.remote(master).getOrCreate()
     sampler = VideoAdaptiveKeyframesSampling(model_path=models, output_tos_dir=output, **OPTIONS)
     videos = spark.createDataFrame([(path or None,) for path in paths], "video string")
     with progress(spark, total=len(paths)):

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import progress
@@ -65,15 +67,19 @@ def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
 
 
 @pytest.mark.slow
-def test_under_spark_submit_rows_count_while_their_task_runs(models, clips):
-    """What its Python program writes to stderr is no terminal, though spark-submit's own is."""
-    program = REPO / "tests" / "engine" / "counting.py"
+def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_path):
+    """What a job writes to stderr is a pipe, though spark-submit's own is a terminal."""
     total = 90  # some come back before the last: Spark sends 64 at a time
-    command = [f"{SCRIPTS}/spark-submit", "--master", "local[1]"]
+    table = pa.table({"video": [str(clips[2])] * total})
+    pq.write_table(table, tmp_path / "in.parquet")
+    command = [SCRIPTS / "spark-submit", "--master", "local[1]"]
     command += ["--conf", "spark.executor.heartbeatInterval=1s", "--conf", "spark.ui.enabled=false"]
+    command += [REPO / "jobs" / "sample.py", "--input", tmp_path / "in.parquet"]
+    command += ["--input-col", "video", "--text", "spoon", "--fps", "5", "--max-num-frames", "4"]
+    command += ["--model-path", models, "--clip-model-name", "small"]
     with Screen() as screen:
         done = subprocess.run(
-            [*command, str(program), "", str(models), "", *[str(clips[2])] * total],
+            list(map(str, command)),
             env={**os.environ, "PYTHONPATH": str(REPO), "SPARK_CONF_DIR": str(REPO / "conf")},
             stdout=subprocess.PIPE,
             stderr=screen.file,
@@ -81,13 +87,14 @@ def test_under_spark_submit_rows_count_while_their_task_runs(models, clips):
             timeout=400,
             check=False,
         )
-        drawn(screen, f"{total}/{total}")
-    assert done.stdout.startswith("RESULT "), (done.stdout, screen.text)
+    assert f"videos     {total}: {total} with keyframes, 0 failed" in done.stdout, screen.text
+    assert "video/s" not in done.stdout
     lines = [line for line in screen.text.split("\r") if line.startswith("videos:")]
     at_work = [line for line in lines if "done" not in line]
-    counts = {int(re.search(r" (\d+)/", line)[1]) for line in at_work}
+    counts = {int(re.search(r" (\d+)/90 ", line)[1]) for line in at_work}
     assert counts - {0, total}, "those of a task that runs"
-    assert f"{total} done, 0 failed, " in lines[-1]
+    assert f" {total}/{total} " in lines[-1]
+    assert f", {total} done, 0 failed, " in lines[-1]
     assert lines[-1].split(", ")[-1].rstrip().endswith(" frames/s]")
 
 
