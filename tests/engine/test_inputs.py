@@ -158,3 +158,20 @@ def test_a_table_in_the_format_of_its_suffix(spark, tmp_path, table_format):
     assert read_table(spark, "films", "table").collect() == frame.collect()
     with pytest.raises(SourceNotFoundError):
         read_table(spark, str(tmp_path / "none"), None)
+
+
+def test_files_that_are_read_as_bytes_begin_with_the_largest(spark, tmp_path):
+    """Spark packs files into tasks by their sizes: there is nothing to order."""
+    for number in range(12):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 + 1000 * (number * 5 % 12)))
+    try:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", 16_000)
+        spark.conf.set("spark.sql.files.openCostInBytes", 0)
+        files = spark.read.format("binaryFile").load(str(tmp_path)).select("length", "content")
+        rows = files.withColumn("task", sf.spark_partition_id()).collect()
+    finally:
+        spark.conf.unset("spark.sql.files.maxPartitionBytes")
+        spark.conf.unset("spark.sql.files.openCostInBytes")
+    lengths = [row["length"] for row in sorted(rows, key=lambda row: row["task"])]
+    assert len({row["task"] for row in rows}) == 12
+    assert lengths == sorted(lengths, reverse=True)
