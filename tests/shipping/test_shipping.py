@@ -23,10 +23,14 @@ ONE_EXECUTOR = {"spark.cores.max": "1"}
 
 @pytest.fixture(scope="module")
 def cluster(node, tmp_path_factory):
-    # The driver's Python has the package: it is this one.
-    environment = {"PYTHONPATH": "", "PYSPARK_PYTHON": str(node)}
-    with Cluster(tmp_path_factory.mktemp("cluster"), environment=environment) as cluster:
-        cluster.environment["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    environment = {
+        "PYTHONPATH": "",
+        "PYSPARK_PYTHON": str(node),
+        "PYSPARK_DRIVER_PYTHON": sys.executable,  # it has the package
+    }
+    # The server of Connect keeps the worker to itself: the tests of jobs come first.
+    folder = tmp_path_factory.mktemp("cluster")
+    with Cluster(folder, workers=1, environment=environment) as cluster:
         yield cluster
 
 
