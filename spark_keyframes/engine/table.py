@@ -110,19 +110,29 @@ class Table:
 
     def save(self, rows: "DataFrame", mode: str) -> None:
         """Write rows; `mode` is Spark's: "error", "overwrite" or "append"."""
-        # The committer publishes all that it finds under the number of its attempt. That is 0 for
-        # every job, so it would publish what a job that was killed has left there, too.
-        attempt = random.randrange(1, 2**31)  # noqa: S311
-        writer = rows.write.format(self.format).mode(mode)
-        own = {**_LARGE_ROWS, "mapreduce.job.application.attempt.id": str(attempt)}
-        writer = writer.options(**{**own, **self.options})
+        writer = rows.write.format(self.format).mode(mode).options(**self.options)
         if self.partition_by:
             writer = writer.partitionBy(*self.partition_by)
-        with _sizes(rows.sparkSession, self.file_bytes):
+        # Not as options: a catalogue would keep them with the table.
+        with _set(rows.sparkSession, self._settings()):
             if self.named:
                 writer.saveAsTable(self.place)
             else:
                 writer.save(self.place)
+
+    def _settings(self) -> dict[str, str]:
+        # The committer publishes all that it finds under the number of its attempt. That is 0 for
+        # every job, so it would publish what a job that was killed has left there, too.
+        attempt = random.randrange(1, 2**31)  # noqa: S311
+        settings = {"mapreduce.job.application.attempt.id": str(attempt), **_LARGE_ROWS}
+        if self.file_bytes:
+            settings |= {
+                "spark.sql.adaptive.enabled": "true",
+                "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(self.file_bytes),
+                # Else there are as many files as cores, however small.
+                "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+            }
+        return settings
 
     def __str__(self) -> str:
         return redact_url(self.place)
@@ -181,16 +191,8 @@ def parts(videos: "DataFrame", keys: Sequence[str], count: int) -> "Iterator[Dat
 
 
 @contextlib.contextmanager
-def _sizes(spark: "SparkSession", file_bytes: int) -> Iterator[None]:
-    """Settings for `Table.even`, which Spark reads when it writes; the session's own afterwards."""
-    settings = {
-        "spark.sql.adaptive.enabled": "true",
-        "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(file_bytes),
-        # Else there are as many files as cores, however small.
-        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-    }
-    if not file_bytes:
-        settings = {}
+def _set(spark: "SparkSession", settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of the session, for Spark to read as it writes; afterwards they are as before."""
     before = {name: spark.conf.get(name, None) for name in settings}
     for name, value in settings.items():
         spark.conf.set(name, value)

@@ -33,7 +33,9 @@ def run(spark, models, tmp_path, capsys):
     """Run the job in this process, into tmp_path/table; its exit code and what it printed."""
 
     def run(source, *arguments):
-        given = ["--input", source, "--output", tmp_path / "table", "--text", "spoon"]
+        given = ["--input", source, "--text", "spoon"]
+        if "--output-table" not in arguments:
+            given += ["--output", tmp_path / "table"]
         given += ["--model-path", models, "--clip-model-name", "small", "--max-num-frames", "2"]
         options = SAMPLE.parse([str(value) for value in (*given, "--fps", "2", *arguments)])
         parameters = parameters_of(options, VideoAdaptiveKeyframesSampling)
@@ -76,6 +78,26 @@ def test_resume_adds_what_the_table_lacks(run, folder, clips, tmp_path):
     _, printed = run(folder, "--resume", "--no-return-keyframes")
     assert "videos     0: nothing new" in printed
     assert names(table) == ["b", "broken", "c", "d"]
+
+
+def test_a_table_of_the_catalogue(run, spark, folder, tmp_path):
+    spark.sql(f"CREATE DATABASE lake LOCATION '{tmp_path}/lake'")
+    try:
+        given = ["--output-table", "lake.keyframes", "--resume", "--no-return-keyframes"]
+        run(f"{folder}/b.mp4", *given)
+        stored = tmp_path / "lake" / "keyframes"
+        left = stored / "_temporary" / "0" / "task_202601010000_0000_m_000000"
+        left.mkdir(parents=True)
+        shutil.copy(next(stored.glob("*.parquet")), left / "part-00000-left.parquet")
+        _, printed = run(folder, *given)
+        assert "table      lake.keyframes" in printed
+        videos = spark.table("lake.keyframes").select("video").collect()
+        assert sorted(Path(row["video"]).stem for row in videos) == ["b", "broken", "c"]
+        kept = spark.sql("SHOW CREATE TABLE lake.keyframes").first()[0]
+        assert "attempt" not in kept
+        assert "row.check" not in kept
+    finally:
+        spark.sql("DROP DATABASE lake CASCADE")
 
 
 def test_columns_that_come_later_are_null_in_older_rows(run, spark, folder, tmp_path):
