@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(or $(shell command -v python3.11),python3)
 TEXT ?= spoon
+SPARKS ?= 3.5 4.0
 BIN := .venv/bin
 
 help: ## Show this help
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
@@ -19,6 +20,18 @@ sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, sho
 
 test: .venv/.stamp ## Run all tests
 	$(BIN)/pytest
+
+# The pins of constraints.txt, but for those that a version of Spark has its own of.
+.venv-spark-%/.stamp: pyproject.toml constraints.txt tests/matrix/spark-%.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	{ grep -vE "^($$(cut -d= -f1 tests/matrix/spark-$*.txt | paste -sd'|'))==" constraints.txt; \
+		cat tests/matrix/spark-$*.txt; } > $(@D)/constraints.txt
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt -e '.[test]'
+	@touch $@
+
+test-matrix: .venv/.stamp $(SPARKS:%=.venv-spark-%/.stamp) ## Run a small suite on each version of Spark, classic and Connect
+	@for bin in $(SPARKS:%=.venv-spark-%/bin) $(BIN); do \
+		$$bin/pytest tests/matrix -rs -p no:cacheprovider || exit 1; done
 
 lint: .venv/.stamp ## Check style and types
 	$(BIN)/ruff check .
@@ -38,6 +51,6 @@ bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whol
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## Remove the virtual environment and all outputs
-	rm -rf .venv .venv-bench out build dist *.egg-info
+	rm -rf .venv .venv-* out build dist *.egg-info
 
-.PHONY: help sample test lint bench clean
+.PHONY: help sample test test-matrix lint bench clean

@@ -1,0 +1,205 @@
+"""What holds in each version of Spark, classic and over Connect; test_matrix.py runs it."""
+
+import base64
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.errors import PythonException
+from pyspark.sql import Observation
+from pyspark.sql import functions as sf
+
+from spark_keyframes import ParameterError, metrics, report_lines
+from spark_keyframes.engine.inputs import read_videos, spread
+from spark_keyframes.engine.versions import has_arrow_udf
+from spark_keyframes.errors import SourceNotFoundError
+from spark_keyframes.images import rgb_array
+from tests.conftest import REPO
+from tests.engine.processes import all_processes
+from tests.engine.rows import check
+from tests.video.clips import number_in
+
+
+@pytest.fixture(scope="module")
+def expected(plain, clips):
+    return {str(path): plain.sample(str(path)) for path in clips}
+
+
+@pytest.fixture(scope="module")
+def videos(spark, clips):
+    rows = [(1, str(clips[2]), "spoon"), (2, "/none.mp4", "spoon"), (3, str(clips[1]), None)]
+    return spark.createDataFrame(rows, "id int, video string, prompt string")
+
+
+def test_all_columns(sampler, videos, expected):
+    result = sampler.transform(
+        videos, text_col="prompt", error_col="error", account_col="account", output_col="keyframes"
+    )
+    assert result.columns == [
+        *("id", "video", "prompt", "keyframes", "keyframes_images", "error", "account")
+    ]
+    good, missing, null = result.orderBy("id").collect()
+    check([good], expected)
+    for image, number in zip(good["keyframes_images"], good["keyframes"]["frame_ids"], strict=True):
+        assert number_in(rgb_array(image)) == number
+        assert image["origin"] == good["video"]
+    assert good["account"]["frames_scored"] > 0
+    assert missing["keyframes"] is missing["keyframes_images"] is None
+    assert (missing["error"]["stage"], missing["error"]["error"]) == ("open", "SourceNotFoundError")
+    assert [null[name] for name in ("keyframes", "keyframes_images", "error")] == [None] * 3
+
+
+def test_on_error_raise(plain, videos):
+    with pytest.raises(PythonException, match="SourceNotFoundError: row 1 of partition 0.*no file"):
+        plain.transform(videos.coalesce(1), on_error="raise").collect()
+
+
+@pytest.mark.parametrize("kind", ["video_binary", "video_base64"])
+def test_videos_in_rows(spark, plain, clips, expected, kind):
+    raw = [path.read_bytes() for path in clips]
+    cells = raw if kind == "video_binary" else [base64.b64encode(cell).decode() for cell in raw]
+    sort = "binary" if kind == "video_binary" else "string"
+    frame = spark.createDataFrame(
+        list(enumerate(map(type(cells[0]), cells))), f"id int, video {sort}"
+    )
+    result = replace(plain, video_src_type=kind).transform(frame)
+    assert result.columns == ["id", "keyframes"]
+    rows = [{**row.asDict(), "video": str(clips[row["id"]])} for row in result.collect()]
+    assert len(rows) == 3
+    check(rows, expected)
+
+
+def test_a_udf_of_one_column_and_of_two(spark, plain, videos, clips, expected):
+    udf = plain.udf()
+    spark.udf.register("keyframes", udf)
+    videos.createOrReplaceTempView("videos")
+    for frame in (
+        videos.withColumn("keyframes", udf("video")).withColumn("asked", udf("video", "prompt")),
+        spark.sql(
+            "SELECT *, keyframes(video) keyframes, keyframes(video, prompt) asked FROM videos"
+        ),
+    ):
+        good, missing, null = frame.orderBy("id").collect()
+        check([good, null], expected)
+        assert good["asked"] == good["keyframes"]
+        for nothing in (missing["keyframes"], missing["asked"], null["asked"]):
+            if has_arrow_udf():
+                assert nothing is None
+            else:
+                assert list(nothing) == [None, None, None]
+
+
+def test_metrics(plain, videos):
+    seen = Observation()
+    result = plain.transform(videos, error_col="error", account_col="account")
+    result = result.observe(seen, *metrics(error_col="error", account_col="account"))
+    assert len(result.drop("account").collect()) == 3
+    found = seen.get
+    assert (found["videos"], found["done"], found["failed"]) == (3, 2, 1)
+    assert found["frames_scored"] == 6 + 10
+    assert "failed     1 at stage open, e.g. SourceNotFoundError: no file /none.mp4" in "\n".join(
+        report_lines(found)
+    )
+
+
+def test_a_stage_of_a_pipeline(spark, models, videos, expected, connect, tmp_path):
+    from pyspark.ml import Pipeline, PipelineModel, util
+
+    if connect and not hasattr(util, "try_remote_write"):
+        pytest.skip("this Spark has no pyspark.ml over Connect")
+
+    from spark_keyframes.ml import KeyframeSampler
+
+    stage = KeyframeSampler(
+        text="spoon",
+        modelPath=str(models),
+        clipModelName="small",
+        fps=5,
+        maxNumFrames=4,
+        dtype="float32",
+        returnKeyframes=False,
+        errorCol="error",
+    )
+    KeyframeSampler(fps=2).save(str(tmp_path / "stage"))
+    stage.write().overwrite().save(str(tmp_path / "stage"))
+    loaded = KeyframeSampler.load(str(tmp_path / "stage"))
+    assert loaded.uid == stage.uid
+    assert loaded.getMaxNumFrames() == 4
+    model = Pipeline(stages=[loaded]).fit(videos)
+    model.write().overwrite().save(str(tmp_path / "model"))
+    rows = PipelineModel.load(str(tmp_path / "model")).transform(videos).orderBy("id").collect()
+    check([rows[0], rows[2]], expected)
+
+
+def test_what_people_type_as_an_input(spark, clips, tmp_path):
+    folder = clips[0].parent
+    names = [row["video"].rsplit("/", 1)[1] for row in read_videos(spark, str(folder)).collect()]
+    assert sorted(names) == ["a.mp4", "b.mp4", "c.mp4"]
+    assert spread(spark.range(100), 100).select(sf.spark_partition_id()).distinct().count() == 6
+    with pytest.raises(SourceNotFoundError, match="nothing found at"):
+        read_videos(spark, str(tmp_path / "none"))
+
+
+def test_resources(plain, videos):
+    with pytest.raises(ParameterError, match=r"gpus=1, but Spark assigns no GPU in 'local\[2\]'"):
+        plain.transform(videos, gpus=1)
+    with pytest.raises(ParameterError, match="start Spark with --conf spark.task.cpus=2"):
+        plain.transform(videos, cpus=2)
+
+
+def test_the_job(models, clips, connect, tmp_path):
+    """With --max-failures its rows are kept until they are counted, and sampled once."""
+    listed = tmp_path / "videos.txt"
+    listed.write_text("".join(f"{path}\n" for path in (*clips, "/none.mp4")))
+    arguments = [
+        *("--input", str(listed), "--text", "spoon", "--fps", "5", "--max-num-frames", "4"),
+        *("--model-path", str(models), "--clip-model-name", "small", "--dtype", "float32"),
+        *("--output", str(tmp_path / "table")),
+    ]
+    status, printed = run_job(connect, *arguments, "--max-failures", "0")
+    assert status == 3, printed
+    assert not (tmp_path / "table").exists()
+    status, printed = run_job(connect, *arguments, "--max-failures", "1")
+    assert status == 0, printed
+    assert "videos     4: 3 with keyframes, 1 failed" in printed
+    assert "failed     1 at stage open, e.g. SourceNotFoundError" in printed
+    rows = pq.read_table(tmp_path / "table").to_pylist()
+    assert {row["video"]: row["error"] is None for row in rows} == {
+        **{str(path): True for path in clips},
+        "/none.mp4": False,
+    }
+
+
+def run_job(connect, *arguments):
+    """(exit code, what it said)"""
+    job = str(REPO / "jobs" / "sample.py")
+    submit = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]"]
+    environment = dict(os.environ)
+    if connect:
+        submit = [sys.executable]
+        environment["SPARK_REMOTE"] = os.environ["SPARK_KEYFRAMES_REMOTE"]
+    done = subprocess.run(
+        [*submit, job, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_over_connect_no_jvm_is_started(connect, spark):
+    if not connect:
+        pytest.skip("of Connect alone")
+    below = {os.getpid()}
+    for process in sorted(all_processes().values(), key=lambda process: int(process.started)):
+        if process.parent in below:
+            below.add(process.pid)
+            assert "java" not in process.command.split(" ")[0], process.command
