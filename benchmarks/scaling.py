@@ -17,6 +17,7 @@ import argparse
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -100,6 +101,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
     options = parser.parse_args()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     options.cache.mkdir(parents=True, exist_ok=True)
     clips = inputs.real_clips(options.videos) or [inputs.prepare_warm_up(cache=options.cache)]
     with tempfile.TemporaryDirectory(dir=options.cache) as temporary:

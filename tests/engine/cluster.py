@@ -27,9 +27,9 @@ from uuid import uuid4
 
 import pyspark
 
-from tests.conftest import REPO
 from tests.engine.processes import Process, all_processes
 
+REPO = Path(__file__).parents[2]
 SPARK_HOME = Path(pyspark.__file__).parent
 SCRIPTS = Path(sys.executable).parent
 DRIVER = Path(__file__).parent / "cluster_driver.py"
