@@ -105,7 +105,10 @@ class Table:
         """
         if not self.file_bytes:
             return rows
-        columns = [_col(name) for name in self.partition_by or (by,)]
+        columns = [f"`{name}`" for name in self.partition_by or (by,)]
+        if rows.sparkSession.version.startswith("3."):
+            # Its hint takes no columns from Python: what is small is joined, no more.
+            return rows.repartition(*columns)
         return rows.hint("rebalance", _DIVISIONS, *columns)
 
     def save(self, rows: "DataFrame", mode: str) -> None:
