@@ -41,7 +41,7 @@ def metrics(
     from pyspark.sql import functions as sf
 
     keyframes = sf.col(f"`{output_col}`")
-    found = sf.sum(sf.size(keyframes["frame_ids"]))
+    found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # of null, size is -1 without ANSI
     columns = [
         sf.count(sf.lit(1)).alias("videos"),
         sf.count(keyframes).alias("done"),
