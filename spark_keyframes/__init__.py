@@ -1,5 +1,6 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
+from spark_keyframes.engine.explode import explode_keyframes
 from spark_keyframes.engine.metrics import metrics, report_lines
 from spark_keyframes.engine.progress import progress
 from spark_keyframes.errors import KeyframesError, ParameterError
@@ -17,6 +18,7 @@ __all__ = [
     "Limits",
     "ParameterError",
     "VideoAdaptiveKeyframesSampling",
+    "explode_keyframes",
     "metrics",
     "progress",
     "report_lines",
