@@ -100,6 +100,8 @@ def _show(
     if bar.disable:
         return
     if connect:
+        if not hasattr(spark, "registerProgressHandler"):
+            return  # before Spark 4.0
         handler: Any = _ConnectHandler(bar)
         spark.registerProgressHandler(handler)
         shown.callback(spark.removeProgressHandler, handler)
