@@ -5,7 +5,7 @@
 Two workers, each on a core of its own with all that it starts, as a machine of one core would be.
 One application has an executor on one of them, another has one on each; they take turns, and are
 idle in between. Each samples a folder of `--short` real clips, as read_videos spreads it, to a
-table: CLIP ViT-B/32 with random weights at 1 fps. They have done the same once before.
+table: CLIP ViT-B/32 with random weights at 1 fps. They have done a tenth of them before.
 
 Prints the seconds of each action, how many cores the machine had busy meanwhile (one and two, where
 nothing else runs), and the ratio of the medians.
@@ -55,7 +55,7 @@ def sample(driver: Driver, parameters: dict[str, object], folder: Path, table: P
 
 
 def measure(
-    cluster: Cluster, folder: Path, table: Path, options: argparse.Namespace
+    cluster: Cluster, folder: Path, few: Path, table: Path, options: argparse.Namespace
 ) -> dict[int, list[float]]:
     """The seconds of each action, by the number of workers."""
     model = inputs.prepare_clip(options.cache)
@@ -76,7 +76,7 @@ def measure(
     ):
         drivers = {1: one, 2: two}
         for driver in drivers.values():
-            sample(driver, parameters, folder, table)
+            sample(driver, parameters, few, table)
         executors = len(cluster.processes("executor"))
         if executors != 3:
             raise SystemExit(f"there were to be 3 executors, not {executors}")
@@ -107,12 +107,13 @@ def main() -> None:
     clips = inputs.real_clips(options.videos) or [inputs.prepare_warm_up(cache=options.cache)]
     with tempfile.TemporaryDirectory(dir=options.cache) as temporary:
         place = Path(temporary)
-        folder = place / "videos"
-        folder.mkdir()
-        for number, clip in enumerate(islice(cycle(clips), options.short)):
-            shutil.copy(clip, folder / f"{number:04}{clip.suffix}")
+        folder, few = place / "videos", place / "few"
+        for target, count in ((folder, options.short), (few, max(4, options.short // 10))):
+            target.mkdir()
+            for number, clip in enumerate(islice(cycle(clips), count)):
+                shutil.copy(clip, target / f"{number:04}{clip.suffix}")
         with Cluster(place / "cluster") as cluster:
-            seconds = measure(cluster, folder, place / "table", options)
+            seconds = measure(cluster, folder, few, place / "table", options)
     one, two = (statistics.median(seconds[workers]) for workers in (1, 2))
     print(f"\nmedians: {one:.2f} s with one worker, {two:.2f} s with two: {one / two:.2f} times")
 
