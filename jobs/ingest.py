@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -98,11 +99,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--video-src-type video_base64 needs --input-col, the column that holds it")
     if not options.input_col and options.video_src_type == "video_binary":
         options.id_col = options.id_col or ["path"]
-    for name in ("input", "output", "checkpoint", "failed_output"):
-        # The same from another folder; a relative place is one of the driver's.
-        if (place := getattr(options, name)) and "://" not in place and name != "output_table":
-            if name == "input" and options.input_format == "table":
-                continue
+    places = ["output", "checkpoint", "failed_output"]
+    for name in places if options.input_format == "table" else ["input", *places]:
+        place = getattr(options, name)
+        if place and not urlsplit(place).scheme:
+            # The same checkpoint from another folder is the same run.
             setattr(options, name, str(Path(place).absolute()))
     return options
 

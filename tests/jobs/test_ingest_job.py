@@ -16,6 +16,7 @@ import pytest
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine.checkpoint import Checkpoint
+from spark_keyframes.engine.failures import TooManyFailuresError
 from spark_keyframes.engine.job import parameters_of
 from tests.conftest import REPO
 from tests.engine.cluster import QUICK_JVM
@@ -287,3 +288,17 @@ def test_lists_of_videos_failures_apart_and_bytes(ingest, folder, video, tmp_pat
     found = rows(tmp_path / "whole")
     assert found[0].keys() == {"path", "keyframes", "error"}
     assert sorted(Path(row["path"]).stem for row in found) == ["a", "b", "later"]
+
+
+@pytest.mark.slow
+def test_a_batch_of_which_too_much_failed_comes_again(ingest, folder, video):
+    """As it was, but for a file that is gone: of that there is nothing to say."""
+    (folder / "a.mp4").write_bytes(video)
+    (folder / "b.mp4").write_bytes(video)
+    (folder / "broken.mp4").write_bytes(b"no video" * 99)
+    with pytest.raises(TooManyFailuresError, match="1 of 3 videos failed"):
+        ingest("--max-failures", "0")
+    assert not rows(folder.parent / "table")
+    (folder / "b.mp4").unlink()
+    assert "videos     2: 1 with keyframes, 1 failed" in ingest()[1]
+    assert names(folder) == ["a", "broken"]
