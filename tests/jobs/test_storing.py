@@ -258,6 +258,15 @@ def test_files_have_about_the_size_asked_for(spark, tmp_path, tasks):
     assert spark.conf.get("spark.sql.adaptive.advisoryPartitionSizeInBytes") == before
 
 
+def test_parquet_looks_at_its_memory_after_every_row(spark, tmp_path):
+    """By default after 100 rows, which of images are many gigabytes."""
+    frame = spark.range(0, 10, 1, 1).selectExpr("cast(randstr(1000000, 1) AS binary) data")
+    table = Table(place=str(tmp_path / "t"), options={"parquet.block.size": "1000000"})
+    table.save(frame, "error")
+    (path,) = (tmp_path / "t").glob("*.parquet")
+    assert pq.ParquetFile(path).num_row_groups >= 5
+
+
 def test_new_rows_by_two_columns_of_which_one_may_be_null(spark):
     """The same video with another text is another row."""
     schema = "video string, `a.text` string"
