@@ -105,7 +105,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             account_col: adds what each video took, failed ones too, as a struct: `decode_seconds
                 double` and so for each stage, `waited_seconds double` for the model,
                 `frames_decoded`, `frames_skipped` and `frames_scored bigint`, see Account. Null
-                for a null video. engine.account.account_metrics sums it up.
+                for a null video. spark_keyframes.metrics sums it up.
             on_error: "null": a row that fails has a null result. "raise": the job fails.
             keep_video: keep base64 and binary videos in the result; URLs always stay.
             cpus: CPUs of each task of this stage, on a cluster; None: spark.task.cpus. A task
