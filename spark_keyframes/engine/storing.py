@@ -12,6 +12,7 @@ from spark_keyframes.engine.failures import FAILURES, add_failures
 from spark_keyframes.engine.inputs import spread
 from spark_keyframes.engine.metrics import metrics, report_lines
 from spark_keyframes.engine.table import Table, any_twice, new_rows, parts
+from spark_keyframes.engine.versions import check_observations
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.storage import redact_url
 
@@ -47,6 +48,7 @@ class Sampling:
         """What `transform` gives, and the counts of it while its rows pass by."""
         from pyspark.sql import Observation
 
+        check_observations(videos.sparkSession)
         options = self.options
         # The report needs it; the table has it only if it was asked for.
         account_col = options.account_col or f"account_{uuid4().hex}"

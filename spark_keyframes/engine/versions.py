@@ -8,11 +8,14 @@ import functools
 import inspect
 import logging
 import re
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.errors import ParameterError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, Row, SparkSession
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,30 @@ def warn_of_large_batches(spark: "SparkSession") -> None:
             f"however large they are; set {_ROWS} so that as many fit the memory of a task: "
             "64 for 10 MB each, 8 for 100 MB. Spark 4 bounds their bytes too"
         )
+
+
+def check_observations(spark: "SparkSession") -> None:
+    """Raise ParameterError where this client of Connect cannot read an Observation; before 4.0.
+
+    It would say so only when the work is done.
+    """
+    if is_connect(spark) and find_spec("pyspark.sql.connect.observation") is None:
+        raise ParameterError(
+            "the job counts what passes by with an Observation, which this pyspark cannot read "
+            "over Connect; use pyspark 4.0 or newer in the client, or spark-submit"
+        )
+
+
+def streamed_metrics(row: "Row") -> dict[str, Any]:
+    """What a streaming query has observed, from `query.lastProgress["observedMetrics"][name]`.
+
+    By its names: over Connect, Spark 4 gives values and schema as two fields of the row.
+    """
+    values = row.asDict()
+    if set(values) == {"values", "schema"}:
+        names = [field["name"] for field in values["schema"]["fields"]]
+        return dict(zip(names, values["values"], strict=True))
+    return values
 
 
 def condition_of(error: Exception) -> str:

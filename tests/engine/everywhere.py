@@ -16,6 +16,7 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling, metrics
 from spark_keyframes.engine.spark import keyframes_cell
+from spark_keyframes.engine.versions import streamed_metrics
 from spark_keyframes.schema import KEYFRAMES_DDL
 
 SCHEMA = f"id int, video string, keyframes struct<{KEYFRAMES_DDL}>"
@@ -94,7 +95,7 @@ def write(result, place):
     )
     query.awaitTermination()
     seen = [progress["observedMetrics"].get("seen") for progress in query.recentProgress]
-    counts = [row if isinstance(row, dict) else row.asDict() for row in seen if row is not None]
+    counts = [streamed_metrics(row) for row in seen if row is not None]
     names = ("videos", "done", "failed", "frames_scored")
     return {name: sum(row[name] or 0 for row in counts) for name in names}
 

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import Row
 
 from spark_keyframes import ParameterError
 from spark_keyframes.engine import versions
@@ -81,3 +82,11 @@ def test_large_batches_are_warned_of_where_nothing_bounds_their_bytes(spark, mon
     versions.warn_of_large_batches(spark)
     (said,) = caplog.messages
     assert said.startswith("this Spark hands 10000 videos to Python at once")
+
+
+def test_what_a_stream_has_observed_by_its_names():
+    plain = Row(videos=3, done=2)
+    fields = [{"name": name, "type": "long"} for name in ("videos", "done")]
+    over_connect = Row(values=[3, 2], schema={"type": "struct", "fields": fields})
+    for row in (plain, over_connect):
+        assert versions.streamed_metrics(row) == {"videos": 3, "done": 2}
