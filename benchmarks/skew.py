@@ -14,8 +14,8 @@ ViT-B/32 with random weights at 1 fps; local[all cores], in a session for each o
 
 The medians of the rounds, from Spark's event log: `wall` from the first task's start to the last
 one's end, `busy` the CPU-seconds that tasks had, `idle` those that none had, `longest` the longest
-task: of the long video alone, no plan can be quicker. Wall clock says something only while the cores have nothing else
-to do.
+task: of the long video alone, no plan can be quicker. Wall clock says something only while the
+cores have nothing else to do.
 """
 
 from __future__ import annotations
