@@ -13,7 +13,7 @@ from spark_keyframes.storage import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType, StructType
 
 # Of these Spark is told the schema: it would infer a wrong one, or read everything to do so. Table
 # formats know their own, and refuse to be told.
@@ -117,17 +117,21 @@ class Table:
         if self.partition_by:
             writer = writer.partitionBy(*self.partition_by)
         # Not as options: a catalogue would keep them with the table.
-        with _set(rows.sparkSession, self._settings()):
+        with _set(rows.sparkSession, self._settings(rows.schema)):
             if self.named:
                 writer.saveAsTable(self.place)
             else:
                 writer.save(self.place)
 
-    def _settings(self) -> dict[str, str]:
+    def _settings(self, schema: "StructType") -> dict[str, str]:
         # The committer publishes all that it finds under the number of its attempt. That is 0 for
         # every job, so it would publish what a job that was killed has left there, too.
         attempt = random.randrange(1, 2**31)  # noqa: S311
         settings = {"mapreduce.job.application.attempt.id": str(attempt), **_LARGE_ROWS}
+        # Of the least and the largest image Parquet would keep copies, and look for equal ones.
+        for path in _binaries(schema, ""):
+            settings[f"parquet.column.statistics.enabled#{path}"] = "false"
+            settings[f"parquet.enable.dictionary#{path}"] = "false"
         if self.file_bytes:
             settings |= {
                 "spark.sql.adaptive.enabled": "true",
@@ -207,6 +211,19 @@ def _set(spark: "SparkSession", settings: Mapping[str, str]) -> Iterator[None]:
                 spark.conf.unset(name)
             else:
                 spark.conf.set(name, old)
+
+
+def _binaries(kind: "DataType", path: str) -> Iterator[str]:
+    """The paths of binary values in Parquet's own schema."""
+    from pyspark.sql.types import ArrayType, BinaryType, StructType
+
+    if isinstance(kind, BinaryType):
+        yield path
+    elif isinstance(kind, ArrayType):
+        yield from _binaries(kind.elementType, f"{path}.list.element")
+    elif isinstance(kind, StructType):
+        for field in kind.fields:
+            yield from _binaries(field.dataType, f"{path}.{field.name}".removeprefix("."))
 
 
 def _col(name: str) -> "Column":

@@ -258,13 +258,21 @@ def test_files_have_about_the_size_asked_for(spark, tmp_path, tasks):
     assert spark.conf.get("spark.sql.adaptive.advisoryPartitionSizeInBytes") == before
 
 
-def test_parquet_looks_at_its_memory_after_every_row(spark, tmp_path):
-    """By default after 100 rows, which of images are many gigabytes."""
-    frame = spark.range(0, 10, 1, 1).selectExpr("cast(randstr(1000000, 1) AS binary) data")
+def test_large_rows_take_no_more_of_parquets_memory_than_they_must(spark, tmp_path):
+    """By default it looks at its memory after 100 rows, and keeps the least and largest value."""
+    frame = spark.range(0, 10, 1, 1).selectExpr(
+        "id", "array(struct(cast(randstr(1000000, 1) AS binary) data)) images"
+    )
     table = Table(place=str(tmp_path / "t"), options={"parquet.block.size": "1000000"})
     table.save(frame, "error")
     (path,) = (tmp_path / "t").glob("*.parquet")
-    assert pq.ParquetFile(path).num_row_groups >= 5
+    written = pq.ParquetFile(path)
+    assert written.num_row_groups >= 5
+    number, image = (written.metadata.row_group(0).column(index) for index in (0, 1))
+    assert image.path_in_schema == "images.list.element.data"
+    assert number.statistics is not None
+    assert image.statistics is None
+    assert image.encodings == ("PLAIN", "RLE")
 
 
 def test_new_rows_by_two_columns_of_which_one_may_be_null(spark):
