@@ -1,11 +1,14 @@
 """Throughput of one worker and of two, on a standalone cluster on loopback.
 
-    python -m benchmarks.scaling [--short 80] [--rounds 3] [--cache FOLDER] [--videos FOLDER]
+    python -m benchmarks.scaling [--short 240] [--rounds 3] [--cache FOLDER] [--videos FOLDER]
 
 Two workers, each on a core of its own with all that it starts, as a machine of one core would be.
 One application has an executor on one of them, another has one on each; they take turns, and are
 idle in between. Each samples a folder of `--short` real clips, as read_videos spreads it, to a
-table: CLIP ViT-B/32 with random weights at 1 fps. They have done a tenth of them before.
+table: CLIP ViT-B/32 with random weights at 1 fps. Right before, they have done a tenth of them.
+
+What an action costs once, such as to list the folder and to commit the table, is the same for both:
+with few clips the ratio tells of that, too.
 
 Prints the seconds of each action, how many cores the machine had busy meanwhile (one and two, where
 nothing else runs), and the ratio of the medians.
@@ -76,12 +79,14 @@ def measure(
     ):
         drivers = {1: one, 2: two}
         for driver in drivers.values():
-            sample(driver, parameters, few, table)
+            sample(driver, parameters, few, table)  # so that each has its executors
         executors = len(cluster.processes("executor"))
         if executors != 3:
             raise SystemExit(f"there were to be 3 executors, not {executors}")
         for turn in range(options.rounds):
             for workers, driver in drivers.items():
+                # Spark has ended Python workers that had nothing to do for a minute.
+                sample(driver, parameters, few, table)
                 busy, began = machine_cpu(), time.perf_counter()
                 sample(driver, parameters, folder, table)
                 took = time.perf_counter() - began
@@ -96,7 +101,7 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--short", type=int, default=80)
+    parser.add_argument("--short", type=int, default=240)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
