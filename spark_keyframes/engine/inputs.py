@@ -1,15 +1,18 @@
 """Turns what people type as an input into a DataFrame with a column of videos."""
 
+import logging
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from spark_keyframes.engine.sharing import VIDEOS_PER_TASK, shared_tasks
+from spark_keyframes.engine.sharing import VIDEOS_PER_TASK, cpus_for_largest, shared_tasks
 from spark_keyframes.engine.versions import condition_of, default_parallelism, frame_of
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+logger = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
@@ -90,8 +93,16 @@ def in_order(
     import pyarrow as pa
 
     cpus = cpus or int(spark.conf.get("spark.task.cpus", "1") or 1)
-    at_once = max(1, _cores(spark) // cpus)
+    cores = _cores(spark)
+    at_once = max(1, cores // cpus)
     if len(paths) > at_once:
+        if sizes and (wanted := cpus_for_largest(sizes, cores=cores)) > 2 * cpus:
+            logger.warning(
+                "one video has %.0f%% of all bytes: a task has %d of %d CPUs, and the others will "
+                "wait for it at the end; more up to %d make the job shorter, with --cpus, or "
+                "spark.task.cpus where that is refused",
+                *(100 * max(sizes) / sum(sizes), cpus, cores, wanted),
+            )
         return in_tasks(spark, shared_tasks(paths, sizes, at_once=at_once, cpus=cpus))
     # Spark makes as many tasks of a local list as there are cores, in the list's order. Of a list
     # of tuples, it would make rows in Python workers of a second daemon of each executor, which

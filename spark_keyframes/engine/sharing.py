@@ -1,5 +1,6 @@
 """Which videos share a task, so that at the end no core waits long for another."""
 
+import math
 from collections.abc import Sequence
 
 VIDEOS_PER_TASK = 16
@@ -38,3 +39,16 @@ def shared_tasks(
         room -= weights[index]
         rest -= weights[index]
     return tasks
+
+
+def cpus_for_largest(sizes: Sequence[int], *, cores: int) -> int:
+    """The CPUs with which a task does the largest video while the others do all the rest.
+
+    With fewer, the job lasts as long as that video, and the other cores wait for it, whatever the
+    order: a video is not divided between tasks.
+
+    Arguments:
+        sizes: of all videos, in bytes.
+        cores: of all executors.
+    """
+    return max(1, math.ceil(cores * max(sizes) / max(1, sum(sizes))))

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import functions as sf
 
 from spark_keyframes.engine.inputs import read_table, read_videos, spread
-from spark_keyframes.engine.sharing import shared_tasks
+from spark_keyframes.engine.sharing import cpus_for_largest, shared_tasks
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 
 
@@ -84,6 +84,24 @@ def test_files_are_shared_out_by_their_sizes(spark, tmp_path):
     expected = shared_tasks(names, sizes, at_once=2)
     assert expected[0] == ["25.mp4"]
     assert in_tasks(frame) == expected
+
+
+def test_a_video_that_all_others_are_too_short_for_asks_for_cpus(
+    spark, tmp_path, monkeypatch, caplog
+):
+    assert cpus_for_largest([928, *[1] * 640], cores=64) == 38
+    assert cpus_for_largest([1] * 640, cores=64) == 1
+    for number in range(100):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (300 if number == 25 else 9))
+    read_videos(spark, str(tmp_path))
+    assert not caplog.records, "two cores have enough to do meanwhile"
+    monkeypatch.setattr("spark_keyframes.engine.inputs._cores", lambda spark: 64)
+    read_videos(spark, str(tmp_path))
+    assert "25% of all bytes: a task has 1 of 64 CPUs" in caplog.text
+    assert "more up to 17 make the job shorter, with --cpus" in caplog.text
+    caplog.clear()
+    read_videos(spark, str(tmp_path), cpus=16)
+    assert not caplog.records
 
 
 def test_few_videos_keep_their_order(spark, tmp_path):
