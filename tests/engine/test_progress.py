@@ -69,7 +69,7 @@ def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
 @pytest.mark.slow
 def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_path):
     """What a job writes to stderr is a pipe, though spark-submit's own is a terminal."""
-    total = 90  # some come back before the last: Spark sends 64 at a time
+    total = 320  # they come back 64 at a time, of which a second sees some but not all
     table = pa.table({"video": [str(clips[2])] * total})
     pq.write_table(table, tmp_path / "in.parquet")
     command = [SCRIPTS / "spark-submit", "--master", "local[1]"]
@@ -91,7 +91,7 @@ def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_
     assert "video/s" not in done.stdout
     lines = [line for line in screen.text.split("\r") if line.startswith("videos:")]
     at_work = [line for line in lines if "done" not in line]
-    counts = {int(re.search(r" (\d+)/90 ", line)[1]) for line in at_work}
+    counts = {int(re.search(rf" (\d+)/{total} ", line)[1]) for line in at_work}
     assert counts - {0, total}, "those of a task that runs"
     assert f" {total}/{total} " in lines[-1]
     assert f", {total} done, 0 failed, " in lines[-1]
