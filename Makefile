@@ -31,7 +31,7 @@ test: .venv/.stamp ## Run all tests
 
 test-matrix: .venv/.stamp $(SPARKS:%=.venv-spark-%/.stamp) ## Run a small suite on each version of Spark, classic and Connect
 	@for bin in $(SPARKS:%=.venv-spark-%/bin) $(BIN); do \
-		$$bin/pytest tests/matrix -rs -p no:cacheprovider || exit 1; done
+		SPARK_MATRIX=1 $$bin/pytest tests/matrix -rs -p no:cacheprovider || exit 1; done
 
 lint: .venv/.stamp ## Check style and types
 	$(BIN)/ruff check .

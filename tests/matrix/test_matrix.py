@@ -93,6 +93,10 @@ def listens(port):
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.skipif(
+    "SPARK_MATRIX" not in os.environ,
+    reason="what it does in a classic session, other tests do too; make test-matrix runs it",
+)
 def test_in_a_process_of_its_own():
     run_suite()
 
