@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spark_keyframes.engine.versions import is_connect
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.storage import redact_url
 
@@ -35,15 +36,14 @@ class Checkpoint:
 
     def __init__(self, spark: "SparkSession", place: str) -> None:
         self._shown = redact_url(place)
-        try:
-            # Typed by nothing: py4j makes these up from Java's names.
-            context: Any = spark.sparkContext
-            self._java: Any = context._jvm
-        except Exception as error:
+        if is_connect(spark):
             raise ParameterError(
                 "a checkpoint needs a session with a driver of its own, and this is Spark Connect; "
                 "use spark-submit"
-            ) from error
+            )
+        # Typed by nothing: py4j makes these up from Java's names.
+        context: Any = spark.sparkContext
+        self._java: Any = context._jvm
         self._folder = self._java.org.apache.hadoop.fs.Path(place)
         self._files = self._folder.getFileSystem(context._jsc.hadoopConfiguration())
 

@@ -7,7 +7,7 @@ from pyspark.errors import PythonException
 from spark_keyframes import ParameterError
 from spark_keyframes.engine.udf import _UdfStage
 from spark_keyframes.module import KeyframesModule
-from tests.engine.rows import check
+from tests.engine.rows import check, prompted
 from tests.storage.web_server import WebServer, answer, without_proxies
 
 
@@ -43,13 +43,7 @@ def test_the_same_udf_takes_a_text_per_row(spark, plain, clips, expected):
 
 
 def test_a_udf_with_column_takes_a_text_per_row(spark, plain, clips, expected):
-    rows = [
-        (str(clips[2]), "spoon"),
-        ("/none.mp4", "spoon"),
-        (None, "spoon"),
-        (str(clips[2]), None),
-    ]
-    frame = spark.createDataFrame(rows, "video string, prompt string")
+    frame = prompted(spark, clips[2])
     rows = frame.withColumn("keyframes", plain.udf()("video", "prompt")).collect()
     check(rows[:1], expected)
     assert [row["keyframes"] for row in rows[1:]] == [None, None, None]

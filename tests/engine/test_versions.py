@@ -10,7 +10,7 @@ from spark_keyframes.engine.resources import TaskRequest, _no_profiles, task_res
 from spark_keyframes.engine.udf import _pandas_udf, _UdfStage
 from spark_keyframes.engine.versions import condition_of, default_parallelism, warn_once
 from spark_keyframes.module import KeyframesModule
-from tests.engine.rows import check
+from tests.engine.rows import check, prompted
 
 
 def test_a_warning_is_given_once(caplog):
@@ -34,13 +34,7 @@ def test_without_profiles_what_the_conf_says_is_fine(spark):
 
 
 def test_the_udf_of_older_versions_gives_structs_of_nulls(spark, plain, clips, expected):
-    rows = [
-        (str(clips[2]), "spoon"),
-        ("/none.mp4", "spoon"),
-        (None, "spoon"),
-        (str(clips[2]), None),
-    ]
-    frame = spark.createDataFrame(rows, "video string, prompt string")
+    frame = prompted(spark, clips[2])
     udf = _pandas_udf(_UdfStage(KeyframesModule(plain), None))
     one = frame.withColumn("keyframes", udf("video")).collect()
     two = frame.withColumn("keyframes", udf("video", "prompt")).collect()
