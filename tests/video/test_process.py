@@ -143,6 +143,21 @@ def test_a_video_that_kills_two_processes_is_given_up(decoder: ProcessDecoder) -
         assert len(list(video.candidates(5.0, hold=True))) == 18
 
 
+def test_processes_that_are_killed_together_cost_no_video(decoder: ProcessDecoder) -> None:
+    file = io.BytesIO(clip_named("h264 mp4"))
+    with decoder.open(file) as video, decoder.open(file) as other:
+        idle = child_of(other)
+        other.close()
+        candidates = video.candidates(5.0, hold=False)
+        next(candidates)
+        # One that dies, but slowly: it looks alive, and never answers.
+        os.kill(idle.pid, signal.SIGSTOP)
+        kill(video, signal.SIGSEGV)
+        assert len(list(candidates)) == 17
+        assert idle.is_usable
+        os.kill(idle.pid, signal.SIGCONT)
+
+
 def test_an_idle_process_that_was_killed_is_replaced(decoder: ProcessDecoder) -> None:
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         pid = child_of(video).pid

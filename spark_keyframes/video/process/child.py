@@ -160,10 +160,10 @@ class Family:
         self._cells_in_use: set[int] = set()
         self.cells = Cells()
 
-    def take(self) -> Child:
+    def take(self, *, is_new: bool = False) -> Child:
         """A process that waits for work, or a new one; to be given back."""
         with self._lock:
-            while self._idle:
+            while self._idle and not is_new:
                 child = self._idle.pop()
                 if child.is_usable:
                     return child

@@ -45,12 +45,12 @@ class ProcessDecoder(Closing):
         """See `Decoder`."""
         return ProcessVideo(self, file, format_hint)
 
-    def take(self) -> Child:
-        """A process for a video."""
+    def take(self, *, is_new: bool) -> Child:
+        """A process for a video; a new one if asked for."""
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the decoder was closed")
-            child = family().take()
+            child = family().take(is_new=is_new)
             child.videos += 1
             self._at_work.add(child)
             return child
@@ -181,7 +181,9 @@ class ProcessVideo(Closing):
     def _begin(self) -> None:
         if self._is_closed:
             raise RuntimeError("the video was closed")
-        self._child = self._decoder.take()
+        # What killed one, a kernel short of memory for example, may have killed those that wait
+        # too, and dying takes a moment: they would count against a video that they never saw.
+        self._child = self._decoder.take(is_new=bool(self._deaths))
         descriptor, served_bytes = descriptor_of(self._file), None
         if descriptor is None:
             self._server = FileServer(self._file)
