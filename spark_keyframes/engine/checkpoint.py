@@ -7,7 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _BEAT_SECONDS = 20
 _DEAD_SECONDS = 120
+# What another job may take from its first look for locks until its own is there.
+_SECONDS_FOR_OTHERS = 1.0
 
 
 class Checkpoint:
@@ -44,8 +48,8 @@ class Checkpoint:
         # Typed by nothing: py4j makes these up from Java's names.
         context: Any = spark.sparkContext
         self._java: Any = context._jvm
-        self._folder = self._java.org.apache.hadoop.fs.Path(place)
-        self._files = self._folder.getFileSystem(context._jsc.hadoopConfiguration())
+        self._ours = self._java.org.apache.hadoop.fs.Path(place, "spark_keyframes")
+        self._files = self._ours.getFileSystem(context._jsc.hadoopConfiguration())
 
     @property
     def is_new(self) -> bool:
@@ -82,26 +86,29 @@ class Checkpoint:
         """Keep other jobs away; raises ParameterError where one is at work.
 
         A job that was killed is known by its process, on the same machine, or by its silence of
-        two minutes. Good against mistakes, not against two jobs that start in the same second.
+        two minutes. Of jobs that start together, one goes on.
         """
-        holder = self._holder()
-        if holder:
-            raise ParameterError(
-                f"another job uses the checkpoint {self._shown}: process {holder['pid']} on "
-                f"{holder['host']}; wait for its end. If it was killed there, it is known to be "
-                f"gone {_DEAD_SECONDS} seconds later"
-            )
+        self._refuse(self._locks())
+        mine = _Lock.of_this_process()
+        self._create(mine)
+        try:
+            # Who looked before this one was there has written its own by now.
+            time.sleep(_SECONDS_FOR_OTHERS)
+            self._refuse(other for other in self._locks() if other.job < mine.job)
+        except BaseException:
+            self._delete(mine)
+            raise
         ended = threading.Event()
 
         def beat() -> None:
-            while True:
-                me = {"host": socket.gethostname(), "pid": os.getpid(), "born": _born(os.getpid())}
+            nonlocal mine
+            while not ended.wait(_BEAT_SECONDS):
+                before, mine = mine, replace(mine, beat=int(time.time()))
                 try:
-                    self._write("lock.json", json.dumps({**me, "beat": time.time()}))
+                    self._create(mine)
+                    self._delete(before)
                 except Exception as error:  # noqa: BLE001 - it is tried again
-                    logger.warning("the checkpoint's lock could not be written: %s", error)
-                if ended.wait(_BEAT_SECONDS):
-                    return
+                    logger.warning("the checkpoint's lock could not be renewed: %s", error)
 
         thread = threading.Thread(target=beat, name="checkpoint-lock", daemon=True)
         thread.start()
@@ -110,21 +117,35 @@ class Checkpoint:
         finally:
             ended.set()
             thread.join()
-            self._files.delete(self._path("lock.json"), False)
+            self._delete(mine)
 
-    def _holder(self) -> dict[str, Any] | None:
-        if not self._exists("lock.json"):
-            return None
-        try:
-            holder: dict[str, Any] = json.loads(self._read("lock.json"))
-        except ValueError:
-            return None  # killed while it wrote
-        if holder["host"] == socket.gethostname():
-            return holder if holder["born"] == _born(holder["pid"]) else None
-        return holder if time.time() - holder["beat"] < _DEAD_SECONDS else None
+    def _refuse(self, others: Iterable["_Lock"]) -> None:
+        for other in others:
+            raise ParameterError(
+                f"another job uses the checkpoint {self._shown}: process {other.pid} on "
+                f"{other.host}; wait for its end. If it was killed there, it is known to be "
+                f"gone {_DEAD_SECONDS} seconds later"
+            )
+
+    def _locks(self) -> list["_Lock"]:
+        """Of jobs that live; what dead ones have left is removed."""
+        if not self._files.exists(self._ours):
+            return []
+        names = [file.getPath().getName() for file in self._files.listStatus(self._ours)]
+        locks = [lock for name in names if (lock := _Lock.named(name))]
+        for lock in locks:
+            if not lock.is_alive:
+                self._delete(lock)
+        return [lock for lock in locks if lock.is_alive]
+
+    def _create(self, lock: "_Lock") -> None:
+        self._files.create(self._path(lock.name), True).close()
+
+    def _delete(self, lock: "_Lock") -> None:
+        self._files.delete(self._path(lock.name), False)
 
     def _path(self, name: str) -> Any:
-        return self._java.org.apache.hadoop.fs.Path(self._folder, f"spark_keyframes/{name}")
+        return self._java.org.apache.hadoop.fs.Path(self._ours, name)
 
     def _exists(self, name: str) -> bool:
         return bool(self._files.exists(self._path(name)))
@@ -138,13 +159,52 @@ class Checkpoint:
         return str(text)
 
     def _write(self, name: str, text: str) -> None:
-        path, aside = self._path(name), self._path(f".{name}-{os.getpid()}")
+        aside = self._path(f".{name}-{uuid.uuid4().hex}")
         stream = self._files.create(aside, True)
         stream.write(bytearray(text.encode()))
         stream.close()
-        # So that it is there as a whole or not at all; a rename does not replace everywhere.
-        self._files.delete(path, False)
-        self._files.rename(aside, path)
+        self._files.rename(aside, self._path(name))  # there as a whole or not at all
+
+
+@dataclass(frozen=True)
+class _Lock:
+    """A job that uses a checkpoint: the name of an empty file.
+
+    No file system of Hadoop's has to know how to replace a file for it, or how to create one unless
+    it is there: to list a folder is enough.
+    """
+
+    job: str
+    pid: int
+    born: str
+    """Its process began; numbers of processes are given again."""
+    beat: int
+    """When it last said that it lives, in seconds since 1970."""
+    host: str
+
+    @staticmethod
+    def of_this_process() -> "_Lock":
+        pid = os.getpid()
+        return _Lock(uuid.uuid4().hex, pid, str(_born(pid)), int(time.time()), socket.gethostname())
+
+    @property
+    def name(self) -> str:
+        return f"lock_{self.job}_{self.pid}_{self.born}_{self.beat}_{self.host}"
+
+    @staticmethod
+    def named(name: str) -> "_Lock | None":
+        """None where it is no lock's name."""
+        kind, *parts = name.split("_", 5)
+        if kind != "lock" or len(parts) != 5:
+            return None
+        job, pid, born, beat, host = parts
+        return _Lock(job, int(pid), born, int(beat), host)
+
+    @property
+    def is_alive(self) -> bool:
+        if self.host == socket.gethostname():
+            return self.born == str(_born(self.pid))
+        return time.time() - self.beat < _DEAD_SECONDS
 
 
 def _born(pid: int) -> str | None:

@@ -59,7 +59,7 @@ def progress(
         yield
     finally:
         with _harmless():
-            shown.close()
+            shown.__exit__(*sys.exc_info())
 
 
 @contextlib.contextmanager
@@ -105,6 +105,7 @@ def _show(
         handler: Any = _ConnectHandler(bar)
         spark.registerProgressHandler(handler)
         shown.callback(spark.removeProgressHandler, handler)
+        shown.push(handler.end)
     else:
         shown.enter_context(_watched(_Actions(spark), tally_of(spark), bar))
 
@@ -214,6 +215,11 @@ class _ConnectHandler:
     def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._actions: dict[str | None, tuple[int, int]] = {}
+
+    def end(self, error: type[BaseException] | None, *_: object) -> None:
+        """Take all tasks for ended unless there is an error: the server does not tell the last."""
+        if error is None and self._bar.total:
+            self._bar.n = self._bar.total
 
     def __call__(
         self,

@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tqdm import tqdm
 
 from spark_keyframes import progress
 from spark_keyframes.engine import progress as engine_progress
@@ -128,6 +130,17 @@ def test_it_ends_with_an_error_of_the_job(spark, error):
         raise error
     assert drawn(screen, "0/5")
     assert "progress" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.parametrize(("error", "ended"), [(None, 2), (ValueError, 1)])
+def test_over_connect_the_last_tasks_are_not_told(error, ended):
+    """A server speaks every two seconds, and no more once an action is done."""
+    bar = tqdm(file=io.StringIO())
+    handler = engine_progress._ConnectHandler(bar)
+    handler([SimpleNamespace(num_completed_tasks=1, num_tasks=2)], 1, "action", False)
+    handler(None, 0, "action", True)
+    handler.end(error)
+    assert (bar.n, bar.total) == (ended, 2)
 
 
 def test_an_error_of_its_own_is_no_error_of_the_job(caplog):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -227,20 +228,28 @@ def test_takes_what_has_come_and_says_what_is_wrong(ingest, folder, video, clips
     assert "known      3 videos" in printed
     assert "videos     1: 1 with keyframes, 0 failed" in printed
 
-    lock = folder.parent / "another" / "spark_keyframes" / "lock.json"
+    ours = folder.parent / "another" / "spark_keyframes"
+
+    def locks():
+        return list(ours.glob("lock_*"))
+
     with Checkpoint(spark, str(folder.parent / "another")).held():
-        until(lock.exists)
+        assert len(locks()) == 1
         with pytest.raises(ParameterError, match=f"another job uses .*process {os.getpid()} on"):
             ingest(*another)
-    ended = {"host": socket.gethostname(), "pid": os.getpid(), "born": "0", "beat": 0}
-    lock.write_text(json.dumps(ended))
+        assert len(locks()) == 1
+    assert not locks()
+    now = int(time.time())
+    (ours / f"lock_a_{os.getpid()}_0_{now}_{socket.gethostname()}").touch()
     assert ingest(*another)[0] == 0, "its process is gone, and the number another one's"
-    elsewhere = {**ended, "host": "elsewhere", "beat": time.time() - 60}
-    lock.write_text(json.dumps(elsewhere))
-    with pytest.raises(ParameterError, match="another job uses .* on elsewhere"):
+    assert not locks()
+    (ours / f"lock_a_1_0_{now - 60}_else_where").touch()
+    with pytest.raises(ParameterError, match="another job uses .* on else_where"):
         ingest(*another)
-    lock.write_text(json.dumps({**elsewhere, "beat": time.time() - 180}))
+    (lock,) = locks()
+    lock.rename(ours / f"lock_a_1_0_{now - 180}_else_where")
     assert ingest(*another)[0] == 0, "nothing was heard of it for long"
+    assert not locks()
 
     # Another program's checkpoint.
     spark.readStream.text(str(folder)).writeStream.trigger(availableNow=True).option(
@@ -248,6 +257,34 @@ def test_takes_what_has_come_and_says_what_is_wrong(ingest, folder, video, clips
     ).format("noop").start().awaitTermination()
     with pytest.raises(ParameterError, match="is another program's"):
         ingest("--checkpoint", str(folder.parent / "foreign"), "--mode", "append")
+
+
+def test_of_jobs_that_start_together_one_goes_on(spark, tmp_path):
+    start, ended = threading.Barrier(4), threading.Event()
+    found = []
+
+    def hold():
+        checkpoint = Checkpoint(spark, str(tmp_path))
+        start.wait()
+        try:
+            with checkpoint.held():
+                found.append("held")
+                ended.wait(PATIENCE)
+        except Exception as error:  # noqa: BLE001 - the test shows it
+            found.append(str(error))
+
+    threads = [threading.Thread(target=hold) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: len(found) == 4)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert found.count("held") == 1
+    assert len([each for each in found if "another job uses" in each]) == 3
+    assert not list((tmp_path / "spark_keyframes").glob("lock_*"))
 
 
 @pytest.mark.slow
