@@ -10,8 +10,12 @@ table: CLIP ViT-B/32 with random weights at 1 fps. Right before, they have done 
 What an action costs once, such as to list the folder and to commit the table, is the same for both:
 with few clips the ratio tells of that, too.
 
+Beside them the same without Spark: one process with all of the clips, and two with half of them
+each, on a core each. What two cores do less than twice of then, for the memory that they share, is
+the machine's.
+
 Prints the seconds of each action, how many cores the machine had busy meanwhile (one and two, where
-nothing else runs), and the ratio of the medians.
+nothing else runs), and the ratios of the medians.
 """
 
 from __future__ import annotations
@@ -23,18 +27,22 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Self
 
 from benchmarks import inputs
-from benchmarks.process import machine_cpu
+from benchmarks.process import OURS, Process, Side, machine_cpu
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from tests.engine.cluster import Cluster, Driver
 
 _LIMIT = 1200
 """seconds that an action may take"""
+SPARK, BARE = "Spark", "without Spark"
 
 
 def pin_workers(cluster: Cluster) -> None:
@@ -57,10 +65,47 @@ def sample(driver: Driver, parameters: dict[str, object], folder: Path, table: P
     shutil.rmtree(table)
 
 
+class Bare:
+    """The same work in two processes without Spark, each on a core of its own, warm."""
+
+    def __init__(self, model: Path, cache: Path, folder: Path, few: Path) -> None:
+        # The same clip several times lies side by side then, and is shared evenly.
+        by_size = sorted(folder.iterdir(), key=lambda path: path.stat().st_size)
+        self._videos = [str(path) for path in by_size]
+        warm_up = [str(path) for path in sorted(few.iterdir())]
+        side = Side("without Spark", "ours", python=OURS, precision="bfloat16")
+        self._stack = ExitStack()
+        self._processes = [
+            self._stack.enter_context(Process(side, model=model, cache=cache, cores={core}))
+            for core in sorted(os.sched_getaffinity(0))[:2]
+        ]
+        for process in self._processes:
+            process.work(limit=_LIMIT, video="", fps=1.0, videos=warm_up)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, workers: int) -> None:
+        """All videos, by one process or by two at the same time."""
+        with ThreadPoolExecutor(workers) as threads:
+            shares = [self._videos[number::workers] for number in range(workers)]
+            list(threads.map(self._work, self._processes, shares))
+
+    @staticmethod
+    def _work(process: Process, videos: list[str]) -> None:
+        process.work(limit=_LIMIT, video="", fps=1.0, videos=videos)
+
+
+Seconds = dict[tuple[str, int], list[float]]
+
+
 def measure(
     cluster: Cluster, folder: Path, few: Path, table: Path, options: argparse.Namespace
-) -> dict[int, list[float]]:
-    """The seconds of each action, by the number of workers."""
+) -> Seconds:
+    """The seconds of each action, by the way and the number of workers."""
     model = inputs.prepare_clip(options.cache)
     sampler = VideoAdaptiveKeyframesSampling(
         text="spoon",
@@ -72,10 +117,11 @@ def measure(
     for nested in ("limits", "access"):
         del parameters[nested]
     pin_workers(cluster)
-    seconds: dict[int, list[float]] = {1: [], 2: []}
+    seconds: Seconds = {}
     with (
         cluster.driver({"spark.cores.max": "1"}) as one,
         cluster.driver({"spark.cores.max": "2"}) as two,
+        Bare(model, options.cache, folder, few) as bare,
     ):
         drivers = {1: one, 2: two}
         for driver in drivers.values():
@@ -87,15 +133,21 @@ def measure(
             for workers, driver in drivers.items():
                 # Spark has ended Python workers that had nothing to do for a minute.
                 sample(driver, parameters, few, table)
-                busy, began = machine_cpu(), time.perf_counter()
-                sample(driver, parameters, folder, table)
-                took = time.perf_counter() - began
-                cores = (machine_cpu() - busy) / took
-                seconds[workers].append(took)
-                print(
-                    f"{turn + 1}  {workers} worker(s) {took:7.2f} s, {cores:.2f} cores busy",
-                    flush=True,
-                )
+                ways = {
+                    SPARK: partial(sample, driver, parameters, folder, table),
+                    BARE: partial(bare.run, workers),
+                }
+                for way, action in ways.items():
+                    busy, began = machine_cpu(), time.perf_counter()
+                    action()
+                    took = time.perf_counter() - began
+                    cores = (machine_cpu() - busy) / took
+                    seconds.setdefault((way, workers), []).append(took)
+                    print(
+                        f"{turn + 1}  {way:13} {workers} worker(s) {took:7.2f} s, "
+                        f"{cores:.2f} cores busy",
+                        flush=True,
+                    )
     return seconds
 
 
@@ -119,8 +171,9 @@ def main() -> None:
                 shutil.copy(clip, target / f"{number:04}{clip.suffix}")
         with Cluster(place / "cluster") as cluster:
             seconds = measure(cluster, folder, few, place / "table", options)
-    one, two = (statistics.median(seconds[workers]) for workers in (1, 2))
-    print(f"\nmedians: {one:.2f} s with one worker, {two:.2f} s with two: {one / two:.2f} times")
+    for way in (SPARK, BARE):
+        one, two = (statistics.median(seconds[way, workers]) for workers in (1, 2))
+        print(f"{way}, medians: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times")
 
 
 if __name__ == "__main__":
