@@ -26,6 +26,7 @@ _BEAT_SECONDS = 20
 _DEAD_SECONDS = 120
 # What another job may take from its first look for locks until its own is there.
 _SECONDS_FOR_OTHERS = 1.0
+_PROCESSES = Path("/proc")  # not on macOS
 
 
 class Checkpoint:
@@ -88,25 +89,24 @@ class Checkpoint:
         A job that was killed is known by its process, on the same machine, or by its silence of
         two minutes. Of jobs that start together, one goes on.
         """
-        self._refuse(self._locks())
+        self._refuse(self._living())
         mine = _Lock.of_this_process()
         self._create(mine)
         try:
             # Who looked before this one was there has written its own by now.
             time.sleep(_SECONDS_FOR_OTHERS)
-            self._refuse(other for other in self._locks() if other.job < mine.job)
+            self._refuse(other for other in self._living() if other.job < mine.job)
         except BaseException:
-            self._delete(mine)
+            self._delete(self._locks_of(mine.job))
             raise
         ended = threading.Event()
 
         def beat() -> None:
-            nonlocal mine
             while not ended.wait(_BEAT_SECONDS):
-                before, mine = mine, replace(mine, beat=int(time.time()))
+                newer = replace(mine, beat=int(time.time()))
                 try:
-                    self._create(mine)
-                    self._delete(before)
+                    self._create(newer)
+                    self._delete(lock for lock in self._locks_of(mine.job) if lock != newer)
                 except Exception as error:  # noqa: BLE001 - it is tried again
                     logger.warning("the checkpoint's lock could not be renewed: %s", error)
 
@@ -117,7 +117,7 @@ class Checkpoint:
         finally:
             ended.set()
             thread.join()
-            self._delete(mine)
+            self._delete(self._locks_of(mine.job))
 
     def _refuse(self, others: Iterable["_Lock"]) -> None:
         for other in others:
@@ -127,22 +127,28 @@ class Checkpoint:
                 f"gone {_DEAD_SECONDS} seconds later"
             )
 
+    def _living(self) -> list["_Lock"]:
+        """The locks of jobs that live; what dead ones have left is removed."""
+        locks = self._locks()
+        self._delete(lock for lock in locks if not lock.is_alive)
+        return [lock for lock in locks if lock.is_alive]
+
     def _locks(self) -> list["_Lock"]:
-        """Of jobs that live; what dead ones have left is removed."""
+        """All of them; one that is just renewed is there twice."""
         if not self._files.exists(self._ours):
             return []
         names = [file.getPath().getName() for file in self._files.listStatus(self._ours)]
-        locks = [lock for name in names if (lock := _Lock.named(name))]
-        for lock in locks:
-            if not lock.is_alive:
-                self._delete(lock)
-        return [lock for lock in locks if lock.is_alive]
+        return [lock for name in names if (lock := _Lock.named(name))]
+
+    def _locks_of(self, job: str) -> list["_Lock"]:
+        return [lock for lock in self._locks() if lock.job == job]
 
     def _create(self, lock: "_Lock") -> None:
         self._files.create(self._path(lock.name), True).close()
 
-    def _delete(self, lock: "_Lock") -> None:
-        self._files.delete(self._path(lock.name), False)
+    def _delete(self, locks: Iterable["_Lock"]) -> None:
+        for lock in locks:
+            self._files.delete(self._path(lock.name), False)
 
     def _path(self, name: str) -> Any:
         return self._java.org.apache.hadoop.fs.Path(self._ours, name)
@@ -185,7 +191,7 @@ class _Lock:
     @staticmethod
     def of_this_process() -> "_Lock":
         pid = os.getpid()
-        return _Lock(uuid.uuid4().hex, pid, str(_born(pid)), int(time.time()), socket.gethostname())
+        return _Lock(uuid.uuid4().hex, pid, _born(pid), int(time.time()), socket.gethostname())
 
     @property
     def name(self) -> str:
@@ -202,15 +208,15 @@ class _Lock:
 
     @property
     def is_alive(self) -> bool:
-        if self.host == socket.gethostname():
-            return self.born == str(_born(self.pid))
+        if self.host == socket.gethostname() and _PROCESSES.exists():
+            return self.born == _born(self.pid)
         return time.time() - self.beat < _DEAD_SECONDS
 
 
-def _born(pid: int) -> str | None:
-    """When a process began, in ticks since the start of the system; None: there is none."""
+def _born(pid: int) -> str:
+    """When a process began, in ticks since the start of the system; "never": there is none."""
     try:
         # After the name, which may hold anything, in brackets.
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        return (_PROCESSES / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[19]
     except OSError:
-        return None if Path("/proc/self/stat").exists() else str(pid)
+        return "never"

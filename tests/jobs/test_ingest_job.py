@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine import checkpoint
 from spark_keyframes.engine.checkpoint import Checkpoint
 from spark_keyframes.engine.failures import TooManyFailuresError
 from spark_keyframes.engine.job import parameters_of
@@ -264,10 +265,10 @@ def test_of_jobs_that_start_together_one_goes_on(spark, tmp_path):
     found = []
 
     def hold():
-        checkpoint = Checkpoint(spark, str(tmp_path))
+        place = Checkpoint(spark, str(tmp_path))
         start.wait()
         try:
-            with checkpoint.held():
+            with place.held():
                 found.append("held")
                 ended.wait(PATIENCE)
         except Exception as error:  # noqa: BLE001 - the test shows it
@@ -285,6 +286,21 @@ def test_of_jobs_that_start_together_one_goes_on(spark, tmp_path):
     assert found.count("held") == 1
     assert len([each for each in found if "another job uses" in each]) == 3
     assert not list((tmp_path / "spark_keyframes").glob("lock_*"))
+
+
+def test_a_lock_is_there_while_it_is_renewed(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_BEAT_SECONDS", 0.01)
+    names = set()
+    with Checkpoint(spark, str(tmp_path)).held():
+
+        def is_renewed():
+            with pytest.raises(ParameterError, match="another job uses"):
+                Checkpoint(spark, str(tmp_path)).held().__enter__()
+            names.update(path.name for path in tmp_path.glob("spark_keyframes/lock_*"))
+            return len(names) > 2
+
+        until(is_renewed)
+    assert not list(tmp_path.glob("spark_keyframes/lock_*"))
 
 
 @pytest.mark.slow
