@@ -21,6 +21,7 @@ from spark_keyframes.engine import progress as engine_progress
 from spark_keyframes.engine.screen import terminal as terminal_at
 from tests.conftest import REPO
 from tests.engine.screens import Screen
+from tests.storage.web_server import WebServer, answer
 
 SCRIPTS = Path(sys.executable).parent
 
@@ -68,18 +69,33 @@ def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
     assert fastest / 3 <= int(frames.removesuffix(" frames/s")) <= fastest + 1
 
 
+def counts_at_work(screen, total):
+    """What the bar said was through before the first task had ended."""
+    lines = [line for line in screen.text.split("\r") if "done" not in line]
+    found = [re.search(rf"^videos: .* (\d+)/{total} ", line) for line in lines]
+    return {int(match[1]) for match in found if match}
+
+
 @pytest.mark.slow
 def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_path):
     """What a job writes to stderr is a pipe, though spark-submit's own is a terminal."""
-    total = 320  # they come back 64 at a time, of which a second sees some but not all
-    table = pa.table({"video": [str(clips[2])] * total})
-    pq.write_table(table, tmp_path / "in.parquet")
+    total = 160  # they come back 64 at a time
     command = [SCRIPTS / "spark-submit", "--master", "local[1]"]
     command += ["--conf", "spark.executor.heartbeatInterval=1s", "--conf", "spark.ui.enabled=false"]
     command += [REPO / "jobs" / "sample.py", "--input", tmp_path / "in.parquet"]
     command += ["--input-col", "video", "--text", "spoon", "--fps", "5", "--max-num-frames", "4"]
     command += ["--model-path", models, "--clip-model-name", "small"]
-    with Screen() as screen:
+    with Screen() as screen, WebServer() as web:
+
+        def after_some_are_through(request):
+            end = time.monotonic() + 120
+            while counts_at_work(screen, total) <= {0} and time.monotonic() < end:
+                time.sleep(0.1)
+            answer(body=clips[2].read_bytes())(request)
+
+        web.paths["/last.mp4"] = [after_some_are_through]
+        videos = [*[str(clips[2])] * (total - 1), f"{web.url}/last.mp4"]
+        pq.write_table(pa.table({"video": videos}), tmp_path / "in.parquet")
         done = subprocess.run(
             list(map(str, command)),
             env={**os.environ, "PYTHONPATH": str(REPO), "SPARK_CONF_DIR": str(REPO / "conf")},
@@ -91,10 +107,8 @@ def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_
         )
     assert f"videos     {total}: {total} with keyframes, 0 failed" in done.stdout, screen.text
     assert "video/s" not in done.stdout
+    assert counts_at_work(screen, total) - {0, total}, "those of a task that runs"
     lines = [line for line in screen.text.split("\r") if line.startswith("videos:")]
-    at_work = [line for line in lines if "done" not in line]
-    counts = {int(re.search(rf" (\d+)/{total} ", line)[1]) for line in at_work}
-    assert counts - {0, total}, "those of a task that runs"
     assert f" {total}/{total} " in lines[-1]
     assert f", {total} done, 0 failed, " in lines[-1]
     assert lines[-1].split(", ")[-1].rstrip().endswith(" frames/s]")

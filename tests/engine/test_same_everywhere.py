@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import REPO
 from tests.engine.cluster import CONF, QUICK_JVM, SPARK_HOME, Cluster
-from tests.matrix.test_matrix import connect_server
+from tests.engine.connect import connect_server
 
 pytestmark = pytest.mark.slow
 

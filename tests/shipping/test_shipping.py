@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import REPO
-from tests.engine.cluster import Cluster
+from tests.engine.cluster import CONF, Cluster
+from tests.engine.connect import connect_server
 from tests.engine.rows import check
-from tests.shipping.connect_server import connect_server
 
 pytestmark = pytest.mark.slow
 
@@ -110,8 +110,10 @@ def test_an_archive_brings_the_environment_and_another_the_models(
 def remote(cluster):
     pytest.importorskip("grpc", reason="needs pyspark[connect]")
     # The files of a session lie where Python's daemon does not look for them.
-    conf = {**ONE_EXECUTOR, "spark.python.daemon.module": "pyspark.daemon"}
-    with connect_server(cluster, conf) as url:
+    conf = {**CONF, **ONE_EXECUTOR, "spark.python.daemon.module": "pyspark.daemon"}
+    own = {"SPARK_CONF_DIR": str(REPO / "conf"), "SPARK_DAEMON_MEMORY": "512m"}
+    log, environment = cluster.logs / "connect.stderr", {**cluster.environment, **own}
+    with connect_server(log, master=cluster.url, conf=conf, environment=environment) as url:
         yield url
 
 

@@ -167,14 +167,14 @@ def test_an_idle_process_that_was_killed_is_replaced(decoder: ProcessDecoder) ->
 
 
 def test_a_process_that_hangs_is_ended_by_the_clock() -> None:
-    with ProcessDecoder(1, limits=Limits(max_decode_seconds=1.5)) as decoder:
+    with ProcessDecoder(1, limits=Limits(max_decode_seconds=3.0)) as decoder:
         video = decoder.open(io.BytesIO(clip_named("h264 mp4")))
         with video:
             candidates = video.candidates(5.0, hold=True)
             next(candidates)
             pid = child_of(video).pid
             kill(video, signal.SIGSTOP)
-            with pytest.raises(LimitError, match=r"longer than 1\.5 s, which is max_decode_secon"):
+            with pytest.raises(LimitError, match=r"longer than 3 s, which is max_decode_seconds"):
                 list(candidates)
         assert not is_running(pid)
 
@@ -311,7 +311,7 @@ while True:
     engine.kill()
     engine.wait()
     engine.stdout.close()
-    until(lambda: not is_running(pid), seconds=5)
+    until(lambda: not is_running(pid))
 
 
 def test_it_knows_no_secret_and_no_torch(
