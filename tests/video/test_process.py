@@ -143,9 +143,13 @@ def test_a_video_that_kills_two_processes_is_given_up(decoder: ProcessDecoder) -
         assert len(list(video.candidates(5.0, hold=True))) == 18
 
 
-def test_processes_that_are_killed_together_cost_no_video(decoder: ProcessDecoder) -> None:
+def test_processes_that_are_killed_together_cost_no_video() -> None:
     file = io.BytesIO(clip_named("h264 mp4"))
-    with decoder.open(file) as video, decoder.open(file) as other:
+    with (
+        ProcessDecoder(2, limits=Limits(max_decode_seconds=20)) as decoder,
+        decoder.open(file) as video,
+        decoder.open(file) as other,
+    ):
         idle = child_of(other)
         other.close()
         candidates = video.candidates(5.0, hold=False)
