@@ -59,7 +59,7 @@ def progress(
         yield
     finally:
         with _harmless():
-            shown.__exit__(*sys.exc_info())
+            shown.__exit__(*sys.exc_info())  # the bar ends otherwise where the action failed
 
 
 @contextlib.contextmanager
