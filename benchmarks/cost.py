@@ -15,7 +15,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from spark_keyframes.engine.sharing import VIDEOS_PER_TASK
+from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK
 
 
 @dataclass(frozen=True)

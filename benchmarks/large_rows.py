@@ -44,7 +44,7 @@ from pyspark.sql import functions as sf
 
 from benchmarks.inputs import CACHE, ROOT, prepare_warm_up
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from tests.engine.processes import all_processes
+from tests.spark.processes import all_processes
 
 _ROWS_PER_TASK = 16
 

@@ -31,8 +31,10 @@ import av
 import requests
 
 from benchmarks.inputs import CACHE, KINDS, prepare
-from spark_keyframes.storage import Access, http, open_url, parts
+from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.base import download
+from spark_keyframes.storage.download import parts
+from spark_keyframes.storage.http import http_storage
 from spark_keyframes.video import open_video
 
 _PIECE = 64 << 10
@@ -103,7 +105,7 @@ def server(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
 
 
 def open_whole(url: str) -> BinaryIO:
-    source = http._Object(url, Access())
+    source = http_storage._Object(url, Access())
     answer = source.get(0, None)
 
     def fill(file: IO[bytes]) -> None:

@@ -38,7 +38,7 @@ from typing import Self
 from benchmarks import inputs
 from benchmarks.process import OURS, Process, Side, machine_cpu
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from tests.engine.cluster import Cluster, Driver
+from tests.spark.cluster import Cluster, Driver
 
 _LIMIT = 1200
 """seconds that an action may take"""

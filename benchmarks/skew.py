@@ -39,8 +39,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import inputs
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine.inputs import in_tasks, read_videos
-from spark_keyframes.engine.sharing import VIDEOS_PER_TASK
+from spark_keyframes.jobs.inputs import in_tasks, read_videos
+from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK
 
 
 @dataclass(frozen=True)

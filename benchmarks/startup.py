@@ -35,7 +35,7 @@ from spark_keyframes import VideoAdaptiveKeyframesSampling
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DAEMON = "spark_keyframes.engine.daemon"
+DAEMON = "spark_keyframes.spark.daemon"
 PLAIN = "pyspark.daemon"
 
 

@@ -19,16 +19,16 @@ from urllib.parse import urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling, progress
-from spark_keyframes.engine.checkpoint import Checkpoint
-from spark_keyframes.engine.failures import TooManyFailuresError
-from spark_keyframes.engine.job import (
+from spark_keyframes.jobs.checkpoint import Checkpoint
+from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.results import Storing
+from spark_keyframes.jobs.run import (
     add_job_options,
     check_job_options,
     parameters_of,
     run_job,
 )
-from spark_keyframes.engine.storing import Storing
-from spark_keyframes.engine.streams import read_stream, share_videos
+from spark_keyframes.jobs.streams import read_stream, share_videos
 
 # What the rows of a table are made with: those of one checkpoint are made alike. Where the model
 # lies, how fast and how careful it is read may change from run to run.

@@ -14,16 +14,16 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling, progress
-from spark_keyframes.engine.failures import TooManyFailuresError
-from spark_keyframes.engine.inputs import read_table, read_videos, spread
-from spark_keyframes.engine.job import (
+from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.inputs import read_table, read_videos, spread
+from spark_keyframes.jobs.results import Sampling, Storing
+from spark_keyframes.jobs.run import (
     add_job_options,
     check_job_options,
     parameters_of,
     run_job,
     show,
 )
-from spark_keyframes.engine.storing import Sampling, Storing
 
 ROWS_SHOWN = 20
 

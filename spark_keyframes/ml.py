@@ -15,11 +15,11 @@ from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, DefaultParamsWriter
 
 from spark_keyframes.checks import check_type, whole
-from spark_keyframes.engine.columns import check_on_error
-from spark_keyframes.engine.options import HELP
-from spark_keyframes.engine.versions import is_connect
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.options import HELP
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.spark.columns import check_on_error
+from spark_keyframes.spark.versions import is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import STAGES, KeyframesError
-from spark_keyframes.storage.redact import redact_text
+from spark_keyframes.account import Account
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.urls import redact_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,31 +24,6 @@ class Candidates:
     """seconds from the start of the video"""
     scores: list[float]
     """raw cosine similarity to the text"""
-
-
-@dataclass
-class Account:
-    """What a video took, up to its result or its failure."""
-
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    """wall-clock seconds by stage; of a batch that videos share, each has its part"""
-    waited: float = 0.0
-    """seconds in which the video waited for the model, busy with other videos or with this"""
-    frames_decoded: int = 0
-    """frames that came out of the decoder; one that did so twice counts twice"""
-    frames_skipped: int = 0
-    """frames of the video that did not: no candidate needs them, or they are damaged; 0 where the
-    timestamps cannot be trusted, since then all is decoded"""
-    frames_scored: int = 0
-    """candidates, each counted once"""
-    scored_again: int = 0
-    """of these, those that were too close to call at first"""
-    decoded_again: int = 0
-    """frames that were decoded a second time, since there was no room to hold them"""
-    images_uploaded: int = 0
-    """images that the storage has acknowledged; of a video that failed later, they stay there"""
-    bytes_uploaded: int = 0
-    """of these, as they are stored"""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
-from spark_keyframes.engine.columns import OnError, check_on_error, plan_columns, result_schema
-from spark_keyframes.engine.resources import task_resources
-from spark_keyframes.engine.spark import ArrowStage
-from spark_keyframes.engine.tally import tally_of
-from spark_keyframes.engine.udf import keyframes_udf
-from spark_keyframes.engine.versions import active_session, has_profiles, warn_of_large_batches
 from spark_keyframes.errors import CredentialsError, ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.spark.arrow_stage import ArrowStage
+from spark_keyframes.spark.columns import OnError, check_on_error, plan_columns, result_schema
+from spark_keyframes.spark.monitoring.tally import tally_of
+from spark_keyframes.spark.resources import task_resources
+from spark_keyframes.spark.udf import keyframes_udf
+from spark_keyframes.spark.versions import active_session, has_profiles, warn_of_large_batches
 from spark_keyframes.storage import check_writable
 
 if TYPE_CHECKING:

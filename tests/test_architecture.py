@@ -13,17 +13,24 @@ PACKAGE = Path(__file__).parent.parent / "spark_keyframes"
 LAYERS = [
     ["ml"],
     ["sampler"],
+    ["jobs"],
+    ["spark"],
     ["engine"],
     ["module", "result"],
+    ["account"],
     ["parameters"],
     ["video", "clip", "selection", "images"],
     ["storage"],
-    ["limits"],
+    ["limits", "urls"],
     ["schema", "checks"],
     ["errors"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-MODULES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+MODULES = [
+    path
+    for path in PACKAGE.rglob("*.py")
+    if path not in (PACKAGE / "__init__.py", PACKAGE / "engine" / "daemon.py")
+]
 
 
 def part_of(path):

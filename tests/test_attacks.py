@@ -20,7 +20,7 @@ from spark_keyframes.errors import (
     NotAVideoError,
     SourceReadError,
 )
-from spark_keyframes.storage import meter
+from spark_keyframes.storage.download import meter
 from tests.attack_files import Watch, playlists, with_data_reference, with_linked_segment
 from tests.storage.web_server import WebServer, answer, slowly, without_proxies
 from tests.video.clips import clip

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import KeyframesError
-from tests.engine.cluster import Cluster
+from tests.spark.cluster import Cluster
 from tests.storage.tos_server import TosServer
 
 KEYS = {"access_key": "AKLT-abcdef", "secret_key": "c2VjcmV0a2V5", "security_token": "STS-ghijkl"}

@@ -27,7 +27,7 @@ class VisionTower(Protocol):
 
 def vision_tower(model: Any, preprocessor: Preprocessor, precision: Precision) -> VisionTower:
     """The vision tower of a transformers CLIPModel; the model may lose its own by that."""
-    from spark_keyframes.clip.packed import can_pack
+    from spark_keyframes.clip.packed_tower import can_pack
 
     if can_pack(model):
         return PackedTower(model, preprocessor, precision)
@@ -68,7 +68,7 @@ class PackedTower:
     def __init__(self, model: Any, preprocessor: Preprocessor, precision: Precision) -> None:
         import torch
 
-        from spark_keyframes.clip.packed import PackedVision, multiply_with_onednn
+        from spark_keyframes.clip.packed_tower import PackedVision, multiply_with_onednn
 
         multiply_with_onednn(model)
         with torch.inference_mode():

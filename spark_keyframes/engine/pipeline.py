@@ -16,11 +16,11 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from spark_keyframes.engine.accelerator import task_cpus
-from spark_keyframes.engine.budget import ByteBudget
+from spark_keyframes.engine.device import task_cpus
+from spark_keyframes.engine.frame_cache import ByteBudget
+from spark_keyframes.engine.image_writer import ImageWriter
 from spark_keyframes.engine.task import CancelledError, Request, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
-from spark_keyframes.engine.writer import ImageWriter
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spark_keyframes.engine.budget import ByteBudget
-from spark_keyframes.engine.holding import Holding
-from spark_keyframes.engine.writer import ImageWriter, Upload
+from spark_keyframes.account import Account
+from spark_keyframes.engine.frame_cache import ByteBudget, FrameCache
+from spark_keyframes.engine.image_writer import ImageWriter, Upload
 from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.result import Account, Candidates, Failure, Keyframes
+from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
-from spark_keyframes.storage import redact_url
+from spark_keyframes.urls import redact_url
 from spark_keyframes.video import Decoder, Picture, Source, Video
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class VideoTask:
         self._timestamps: list[float] = []
         self._scores: list[float] = []
         self._confirmed: list[float] = []
-        self._holding = Holding(
+        self._holding = FrameCache(
             budget, images=writer is not None or module.parameters.return_keyframes
         )
         self._survivors: Survivors | None = None

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from spark_keyframes.engine.account import account_cell, frame_words, stage_words
+from spark_keyframes.account import account_cell, frame_words, stage_words
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.result import Failure
-from spark_keyframes.storage.redact import redact_text
+from spark_keyframes.urls import redact_text
 
 _FIRST = 20
 _SECONDS_BETWEEN = 60.0

@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import redact_url, storage_of
-from spark_keyframes.storage.patience import stored
+from spark_keyframes.storage.base import storage_of
+from spark_keyframes.storage.download.retry import stored
 
-__all__ = ["Access", "check_accepted", "check_writable", "open_url", "redact_url", "write_url"]
+__all__ = ["Access", "check_accepted", "check_writable", "open_url", "write_url"]
 
 
 def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) -> BinaryIO:

@@ -10,7 +10,8 @@ from typing import Any
 from spark_keyframes.checks import check_type
 from spark_keyframes.errors import AccessError, ParameterError
 from spark_keyframes.storage.addresses import is_ipv6, is_metadata, is_public
-from spark_keyframes.storage.base import is_local, redact_url, scheme_of
+from spark_keyframes.storage.base import is_local
+from spark_keyframes.urls import redact_url, scheme_of
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")

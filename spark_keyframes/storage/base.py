@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import random
-import re
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from spark_keyframes.errors import SourceReadError
 from spark_keyframes.limits import Limits
+from spark_keyframes.urls import redact_url, scheme_of
 
 if TYPE_CHECKING:
     from spark_keyframes.storage.access import Access
@@ -24,14 +24,10 @@ _MODULES = {
     "": "local",  # a plain path
     "file": "local",
     "local": "local",  # fsspec's name for it
-    "http": "http",
-    "https": "http",
-    "tos": "tos",
+    "http": "http.http_storage",
+    "https": "http.http_storage",
+    "tos": "tos.tos_storage",
 }
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):/", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
-_LONGEST_SHOWN = 500  # characters: base64 passed where a URL was due should not fill a log
 
 
 class Storage(Protocol):
@@ -50,15 +46,6 @@ class Storage(Protocol):
         ...
 
 
-def scheme_of(url: str) -> str:
-    """Return the scheme in lower case; empty for a plain path.
-
-    Hadoop writes local files as `file:/path`, with one slash; both forms are known here.
-    """
-    match = _SCHEME.match(url)
-    return (match[1] or match[2]).lower() if match else ""
-
-
 def is_local(url: str) -> bool:
     """Tell whether this is a plain path or a URL of this machine's files."""
     return _MODULES.get(scheme_of(url)) == "local"
@@ -68,24 +55,6 @@ def storage_of(url: str) -> Storage:
     """Return the implementation that serves this URL."""
     module = _MODULES.get(scheme_of(url), "fsspec")
     return cast(Storage, import_module(f"{__package__}.{module}"))
-
-
-def redact_url(url: str) -> str:
-    """Return `url` without query, fragment and user info: for messages and logs.
-
-    These parts carry signatures and passwords. A plain path is returned as it is, since `?` and
-    `#` are ordinary characters in it. Very long values are cut.
-    """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme_of(url):
-        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-        authority, slash, path = rest.partition("/")
-        authority = authority.rpartition("@")[2]
-        if not _AUTHORITY.fullmatch(authority):
-            # A password with an unescaped "/" or "?" in it: nothing here can be told apart.
-            authority, slash, path = "***", "", ""
-        url = f"{scheme}://{authority}{slash}{path}"
-    return url if len(url) <= _LONGEST_SHOWN else f"{url[:_LONGEST_SHOWN]}…"
 
 
 def backoff(attempt: int) -> float:

@@ -19,10 +19,11 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import download, redact_url, scheme_of
-from spark_keyframes.storage.meter import Meter
-from spark_keyframes.storage.ranged import fill
-from spark_keyframes.storage.remote import Interrupted
+from spark_keyframes.storage.base import download
+from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.ranged import fill
+from spark_keyframes.storage.download.remote import Interrupted
+from spark_keyframes.urls import redact_url, scheme_of
 
 _BLOCK = 1 << 20
 

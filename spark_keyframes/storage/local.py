@@ -16,7 +16,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.atomic import advice_on, write_whole
-from spark_keyframes.storage.base import redact_url, scheme_of
+from spark_keyframes.urls import redact_url, scheme_of
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:

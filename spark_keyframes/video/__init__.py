@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.av_video import open_video
 from spark_keyframes.video.base import Decoder, Picture, Video
-from spark_keyframes.video.decoder import open_video
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.source import Source, open_source

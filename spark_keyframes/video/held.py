@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.closing import Closing
-from spark_keyframes.video.decoder import AvVideo
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.slots import Slots
+from spark_keyframes.video.thread_slots import Slots
 
 
 class HeldFrames(Closing):

@@ -30,7 +30,7 @@ from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import Run, decode_run, with_packets
 from spark_keyframes.video.packets import PacketTable
-from spark_keyframes.video.slots import Slots
+from spark_keyframes.video.thread_slots import Slots
 
 # 23 frames of 720p, 10 of 1080p, 2 of 4K: no more than what a decoder holds for reference.
 _AHEAD_BYTES = 32 * 1024 * 1024

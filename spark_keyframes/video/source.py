@@ -18,8 +18,9 @@ from spark_keyframes.errors import (
     SourceTypeError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import Access, open_url, redact_url
+from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.seekable import SeekableFile
+from spark_keyframes.urls import redact_url
 from spark_keyframes.video.closing import Closing
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.av_video import open_video
 from spark_keyframes.video.base import Picture
 from spark_keyframes.video.closing import Closing
-from spark_keyframes.video.decoder import open_video
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.held import HeldFrames
-from spark_keyframes.video.slots import Slots
+from spark_keyframes.video.thread_slots import Slots
 
 
 class ThreadDecoder(Closing):

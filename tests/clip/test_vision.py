@@ -8,7 +8,8 @@ import pytest
 import torch
 from transformers import CLIPConfig, CLIPModel
 
-from spark_keyframes.clip import Preprocessor, packed, vision
+from spark_keyframes.clip import Preprocessor, vision
+from spark_keyframes.clip import packed_tower as packed
 from spark_keyframes.clip.vision import PackedTower, TransformersTower, vision_tower
 
 PREPROCESSOR = Preprocessor(32, 32, (0.48, 0.45, 0.40), (0.26, 0.25, 0.27))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
-from spark_keyframes.engine.holding import Holding
+from spark_keyframes.engine.frame_cache import FrameCache
 from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import ModelNotFoundError, ParameterError
@@ -246,7 +246,7 @@ def test_reads_only_a_few_requests_ahead(module, clips):
 def test_holds_no_more_than_can_be_selected(module, clips, monkeypatch, return_keyframes):
     """Of 90 candidates, 2 of which are selected, AKS needs at most 2 * 2 at a time."""
     most = 0
-    hold = Holding.hold
+    hold = FrameCache.hold
 
     def watch(self, *candidate):
         nonlocal most
@@ -254,7 +254,7 @@ def test_holds_no_more_than_can_be_selected(module, clips, monkeypatch, return_k
         assert not (self.pixels if return_keyframes else self._frames), "nobody wants images"
         most = max(most, len(self._frames) + len(self.pixels))
 
-    monkeypatch.setattr(Holding, "hold", watch)
+    monkeypatch.setattr(FrameCache, "hold", watch)
     parameters = {"fps": 25.0, "max_num_frames": 2, "return_keyframes": return_keyframes}
     run(module(**parameters, batch_size=4), clips[:1])
     assert 2 <= most <= 4 + 2 * 4 + 4 + 1, "survivors, queue, batch, and the frame at hand"

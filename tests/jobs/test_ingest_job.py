@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine import checkpoint
-from spark_keyframes.engine.checkpoint import Checkpoint
-from spark_keyframes.engine.failures import TooManyFailuresError
-from spark_keyframes.engine.job import parameters_of
+from spark_keyframes.jobs import checkpoint
+from spark_keyframes.jobs.checkpoint import Checkpoint
+from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.run import parameters_of
 from tests.conftest import REPO
-from tests.engine.cluster import QUICK_JVM
-from tests.engine.processes import all_processes
 from tests.jobs.job import load_job
+from tests.spark.cluster import QUICK_JVM
+from tests.spark.processes import all_processes
 from tests.video.clips import clip
 
 SCRIPTS = Path(sys.executable).parent

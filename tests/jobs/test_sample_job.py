@@ -229,7 +229,7 @@ def test_every_parameter_is_an_option_with_its_default(job):
 
 def test_every_parameter_has_help():
     from spark_keyframes import Access, Limits, VideoAdaptiveKeyframesSampling
-    from spark_keyframes.engine.options import HELP, TITLES
+    from spark_keyframes.jobs.options import HELP, TITLES
 
     nested = {"limits", "access"}
     named = [VideoAdaptiveKeyframesSampling, Limits, Access]
@@ -263,7 +263,7 @@ def test_limits_and_access_are_options_too(job):
     [("8589934592", 8 * 2**30), ("8G", 8 * 2**30), ("512 MB", 512 * 2**20), ("1.5KiB", 1536)],
 )
 def test_sizes(text, number):
-    from spark_keyframes.engine.options import size
+    from spark_keyframes.jobs.options import size
 
     assert size(text) == number
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import ParameterError, VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine.failures import TooManyFailuresError
-from spark_keyframes.engine.job import parameters_of
-from spark_keyframes.engine.table import Table, new_rows
+from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.run import parameters_of
+from spark_keyframes.jobs.table import Table, new_rows
 from tests.jobs.job import load_job
 
 SAMPLE = load_job("sample")
@@ -236,7 +236,7 @@ def test_the_columns_suit_every_table_format(spark, sampler):
 
     videos = spark.createDataFrame([], "video string")
     result = sampler.transform(videos, error_col="error", account_col="account")
-    from spark_keyframes.engine.explode import explode_keyframes
+    from spark_keyframes.spark.explode import explode_keyframes
 
     check(result.schema)
     check(explode_keyframes(result).schema)

@@ -14,13 +14,13 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as sf
 
 from spark_keyframes import ParameterError, metrics, report_lines
-from spark_keyframes.engine.inputs import read_videos, spread
-from spark_keyframes.engine.versions import check_observations, has_arrow_udf
 from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.images import rgb_array
+from spark_keyframes.jobs.inputs import read_videos, spread
+from spark_keyframes.spark.versions import check_observations, has_arrow_udf
 from tests.conftest import REPO
-from tests.engine.processes import all_processes
-from tests.engine.rows import check
+from tests.spark.processes import all_processes
+from tests.spark.rows import check
 from tests.video.clips import number_in
 
 

@@ -9,8 +9,8 @@ import pyspark
 import pytest
 
 from tests.conftest import REPO
-from tests.engine.cluster import SPARK_HOME
-from tests.engine.connect import connect_server, environment_of
+from tests.spark.cluster import SPARK_HOME
+from tests.spark.connect import connect_server, environment_of
 
 SUITE = Path(__file__).parent / "suite.py"
 HAS_SERVER = any((SPARK_HOME / "jars").glob("spark-connect_*.jar"))

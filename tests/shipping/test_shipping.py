@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import REPO
-from tests.engine.cluster import CONF, Cluster
-from tests.engine.connect import connect_server
-from tests.engine.rows import check
+from tests.spark.cluster import CONF, Cluster
+from tests.spark.connect import connect_server
+from tests.spark.rows import check
 
 pytestmark = pytest.mark.slow
 

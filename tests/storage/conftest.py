@@ -1,6 +1,7 @@
 import pytest
 
-from spark_keyframes.storage import base, parts, ranged
+from spark_keyframes.storage import base
+from spark_keyframes.storage.download import parts, ranged
 from tests.storage.tos_server import TosServer
 from tests.storage.web_server import WebServer, without_proxies
 
@@ -32,5 +33,5 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(parts, "FIRST", 64 << 10)
     monkeypatch.setattr(parts, "BLOCK", 16 << 10)
     monkeypatch.setattr(parts, "_URGENT", 32 << 10)
-    monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", 16 << 10)
-    monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", 16 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", 16 << 10)
+    monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", 16 << 10)

@@ -12,7 +12,8 @@ from spark_keyframes.errors import (
     StorageWriteError,
     UnsupportedSchemeError,
 )
-from spark_keyframes.storage import check_writable, open_url, patience, write_url
+from spark_keyframes.storage import check_writable, open_url, write_url
+from spark_keyframes.storage.download import retry as patience
 
 fsspec = pytest.importorskip("fsspec")
 

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
-from spark_keyframes.storage import base, http, open_url, write_url
+from spark_keyframes.storage import base, open_url, write_url
+from spark_keyframes.storage.http import http_storage as http
 from tests.storage.web_server import VIDEO, answer, chunked, hang_up
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from spark_keyframes.errors import KeyframesError, LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import base, meter, open_url
+from spark_keyframes.storage import base, open_url
+from spark_keyframes.storage.download import meter
 from tests.storage.range_server import RangeServer
 from tests.storage.web_server import VIDEO, answer, chunked, slowly
 

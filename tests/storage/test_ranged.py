@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import HttpStatusError, NotAVideoError, SourceReadError
-from spark_keyframes.storage import open_url, parts, ranged
+from spark_keyframes.storage import open_url
+from spark_keyframes.storage.download import parts, ranged
 from spark_keyframes.video import candidate_frames
 from tests.storage.range_server import RangeServer
 
@@ -28,8 +29,8 @@ DATA = hashlib.shake_256(b"video").digest(50 * BLOCK + 123)
 def small_parts(monkeypatch):
     """All sizes divided by 64, so that 200 KB are many parts."""
     monkeypatch.setattr(parts, "BLOCK", BLOCK)
-    monkeypatch.setattr("spark_keyframes.storage.http.BLOCK", BLOCK)
-    monkeypatch.setattr("spark_keyframes.storage.tos.BLOCK", BLOCK)
+    monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", BLOCK)
+    monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", BLOCK)
     monkeypatch.setattr(ranged, "FIRST", 4 * BLOCK)
     monkeypatch.setattr(parts, "FIRST", 4 * BLOCK)
     monkeypatch.setattr(parts, "_URGENT", 2 * BLOCK)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_keyframes.storage.redact import redact_text
+from spark_keyframes.urls import redact_text
 
 
 @pytest.mark.parametrize(

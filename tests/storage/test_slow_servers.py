@@ -9,7 +9,8 @@ import pytest
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import meter, open_url, remote
+from spark_keyframes.storage import open_url
+from spark_keyframes.storage.download import meter, remote
 from tests.storage.range_server import RangeServer
 from tests.storage.web_server import VIDEO, answer, slowly
 

@@ -16,7 +16,8 @@ from spark_keyframes.errors import (
     SourceReadError,
     StorageWriteError,
 )
-from spark_keyframes.storage import open_url, tos_client, write_url
+from spark_keyframes.storage import open_url, write_url
+from spark_keyframes.storage.tos import client as tos_client
 from tests.storage.tos_server import TosServer
 from tests.storage.tos_signature import crc64
 

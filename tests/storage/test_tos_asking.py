@@ -10,8 +10,9 @@ import pytest
 
 from spark_keyframes.engine import ImageWriter
 from spark_keyframes.errors import CredentialsError, StorageWriteError
-from spark_keyframes.storage import check_accepted, tos_client, write_url
-from spark_keyframes.storage import tos as tos_storage
+from spark_keyframes.storage import check_accepted, write_url
+from spark_keyframes.storage.tos import client as tos_client
+from spark_keyframes.storage.tos import tos_storage
 from tests.storage.faults import Refusal
 from tests.storage.web_server import WebServer, without_proxies
 

@@ -4,7 +4,7 @@ import pytest
 
 from spark_keyframes.errors import CredentialsError, KeyframesError, ParameterError
 from spark_keyframes.storage import check_writable
-from spark_keyframes.storage.tos_environment import read_settings
+from spark_keyframes.storage.tos.environment import read_settings
 
 KEYS = {"ACCESS_KEY": "a", "SECRET_KEY": "s"}
 SDK_KEYS = {"TOS_ACCESS_KEY": "A", "TOS_SECRET_KEY": "S"}

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from spark_keyframes.errors import CredentialsError, SourceReadError, StorageWriteError
-from spark_keyframes.storage import base, open_url, patience, tos_client, write_url
+from spark_keyframes.storage import base, open_url, write_url
+from spark_keyframes.storage.download import retry as patience
+from spark_keyframes.storage.tos import client as tos_client
 from tests.storage.faults import Refusal
 
 IMAGE = hashlib.shake_256(b"image").digest(200_001)

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from spark_keyframes.storage import redact_url
-from spark_keyframes.storage.base import scheme_of
+from spark_keyframes.urls import redact_url, scheme_of
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from spark_keyframes.video.decoder import AvVideo
+from spark_keyframes.video.av_video import AvVideo
 
 from .clips import FAST, clip_named, damaged
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from spark_keyframes.errors import DecodeError, LimitError, ParameterError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.decoder import AvVideo
+from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.frame import Frame
 
 from .clips import FAST, H264, SURE, clip, clip_named, damaged, number_in

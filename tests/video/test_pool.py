@@ -17,7 +17,7 @@ import pytest
 
 from spark_keyframes.errors import ParameterError, SourceReadError
 from spark_keyframes.video import pool
-from spark_keyframes.video.decoder import AvVideo
+from spark_keyframes.video.av_video import AvVideo
 
 from .clips import H264, clip, clip_named, number_in
 from .reference import digest

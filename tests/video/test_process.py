@@ -20,8 +20,8 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video.base import Picture
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.process.child import Child, family
-from spark_keyframes.video.process.decoder import ProcessVideo
 from spark_keyframes.video.process.memory import map_memory, shared_memory
+from spark_keyframes.video.process.process_decoder import ProcessVideo
 from spark_keyframes.video.threads import ThreadDecoder
 
 from .clips import H264, clip, clip_named, number_in

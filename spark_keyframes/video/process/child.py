@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.memory import map_memory
-from spark_keyframes.video.process.slots import Cells
+from spark_keyframes.video.process.shared_slots import Cells
 
 # What one of the libraries may leak does not add up for ever.
 _VIDEOS_PER_CHILD = 1000

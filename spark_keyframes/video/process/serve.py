@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.decoder import AvVideo
+from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.held import HeldFrames
 from spark_keyframes.video.process.files import ServedFile, SourceFailedError
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.memory import limit_memory, map_memory, shared_memory
-from spark_keyframes.video.process.slots import Cells, SharedSlots
+from spark_keyframes.video.process.shared_slots import Cells, SharedSlots
 from spark_keyframes.video.shortage import check_memory, is_worn
 
 _GRAIN = 1 << 20  # shared memory comes in steps, so that it need not grow often

@@ -1,0 +1,1 @@
+"""The jobs for spark-submit: options, inputs, tables and reports."""

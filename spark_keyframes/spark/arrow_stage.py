@@ -1,0 +1,216 @@
+"""The engine on Spark: a stage of `DataFrame.mapInArrow`.
+
+mapInArrow rather than mapInPandas: columns that pass through are never converted, so that a null
+does not turn a bigint column into floats, and nested and decimal columns stay exact.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.account import account_cell
+from spark_keyframes.engine.device import resolve_device
+from spark_keyframes.engine.image_writer import ImageWriter
+from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
+from spark_keyframes.engine.task import Request
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.images import spark_image
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
+from spark_keyframes.spark.columns import Columns, OnError
+from spark_keyframes.spark.monitoring.tally import Tally
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# A row over 2 GB fails in every version of Spark, whatever its settings.
+_ROW_BYTES = 2**30
+_BATCH_BYTES = 64 * 2**20
+_BATCH_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class ArrowStage:
+    """The function that mapInArrow runs in each task. Pickled by name, it is a page of text.
+
+    It lives in an importable module and not in a closure: only then does Python's worker keep the
+    model between tasks.
+    """
+
+    module: KeyframesModule
+    columns: Columns
+    writer: ImageWriter | None
+    on_error: OnError
+    tasks_at_once: int = 1
+    """how many of its tasks may run beside each other in an executor"""
+    tally: Tally | None = None
+    """counts how videos ended, for a bar on the driver"""
+
+    def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        """Yield the result rows of a partition, in its order."""
+        device = resolve_device(
+            rank=self.module.parameters.rank,
+            assigned=assigned_gpus(),
+            tasks_at_once=self.tasks_at_once,
+        )
+        pipeline = Pipeline(
+            self.module,
+            device=device,
+            writer=self.writer,
+            row_bytes=_ROW_BYTES if self.columns.images else None,
+        )
+        waiting: deque[_Rows] = deque()
+        run = pipeline.run(
+            self._requests(batches, waiting), stop_on_failure=self.on_error == "raise"
+        )
+        with closing(run) as outcomes:
+            try:
+                for outcome in outcomes:
+                    rows = waiting[0]
+                    rows.add(outcome)
+                    if self.tally is not None:
+                        self.tally.add(outcome)
+                    if rows.complete or rows.are_due:
+                        yield rows.flush()
+                    if rows.complete:
+                        waiting.popleft()
+            except VideoFailedError as failed:
+                # From None: what others raised before may show a URL with its signature.
+                raise _error_of_row(failed.number, failed.failure) from None
+
+    def _requests(
+        self, batches: "Iterable[pa.RecordBatch]", waiting: "deque[_Rows]"
+    ) -> Iterator[Request]:
+        for batch in batches:
+            if batch.num_rows == 0:
+                continue
+            waiting.append(_Rows(batch, self.columns))
+            texts = batch.column(self.columns.text) if self.columns.text else None
+            for index, video in enumerate(cells(batch.column(self.columns.input))):
+                text = self.module.parameters.text if texts is None else texts[index].as_py()
+                yield Request(video=video, text=text)
+
+
+def cells(column: "pa.Array") -> Iterator[Any]:
+    """The values of a text or binary column; bytes as views, for a video is expensive to copy."""
+    import pyarrow as pa
+
+    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    for scalar in column:
+        yield memoryview(scalar.as_buffer()) if binary and scalar.is_valid else scalar.as_py()
+
+
+def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
+    """The documented struct, or None where there is no result."""
+    if not isinstance(outcome, Keyframes):
+        return None
+    return {
+        "tos_paths": outcome.tos_paths,
+        "frame_ids": outcome.frame_ids,
+        "scores": outcome.scores,
+    }
+
+
+def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
+    """The images in Spark's schema; their origin is the stored image, or else the video."""
+    origins = keyframes.tos_paths or [keyframes.source] * len(keyframes.images)
+    return [
+        spark_image(image, origin=origin)
+        for image, origin in zip(keyframes.images, origins, strict=True)
+    ]
+
+
+def assigned_gpus() -> list[str]:
+    """Addresses of the GPUs that Spark assigned to this task; empty outside of one."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    resources = context.resources() if context is not None else {}
+    return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+def _error_of_row(number: int, failure: Failure) -> KeyframesError:
+    """The failure as an exception for the driver, which says the row: bytes have no name."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    partition = context.partitionId() if context is not None else 0
+    row = f"row {number} of partition {partition}, counted from 0"
+    if isinstance(failure.cause, KeyframesError):
+        failure.cause.args = (f"{row}: {failure.message}",)
+        return failure.cause
+    # The worker's log has its traceback.
+    return KeyframesError(f"{row}: {failure.error}: {failure.message}", stage=failure.stage)
+
+
+class _Rows:
+    """An input batch whose results are coming in, and go out in parts if they are large."""
+
+    def __init__(self, batch: "pa.RecordBatch", columns: Columns) -> None:
+        self._passed = [batch.column(name) for name in columns.passed]
+        self._columns = columns
+        self._left: int = batch.num_rows
+        self._start = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._keyframes: list[dict[str, Any] | None] = []
+        self._images: list[list[dict[str, Any]] | None] = []
+        self._errors: list[dict[str, Any] | None] = []
+        self._accounts: list[dict[str, float] | None] = []
+        self._bytes: int = 0
+        self._since: float = time.monotonic()
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in the result of the next row."""
+        self._left -= 1
+        self._keyframes.append(keyframes_cell(outcome))
+        self._errors.append(
+            {"stage": outcome.stage, "error": outcome.error, "message": outcome.message}
+            if isinstance(outcome, Failure)
+            else None
+        )
+        self._accounts.append(None if outcome is None else account_cell(outcome.account))
+        self._images.append(
+            spark_images(outcome)
+            if self._columns.images and isinstance(outcome, Keyframes)
+            else None
+        )
+        if isinstance(outcome, Keyframes):
+            self._bytes += sum(image.nbytes for image in outcome.images)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row of the batch has its result."""
+        return self._left == 0
+
+    @property
+    def are_due(self) -> bool:
+        """Whether to pass on what there is: memory stays bounded, and progress is seen."""
+        old = time.monotonic() - self._since > _BATCH_SECONDS
+        return old or self._bytes >= _BATCH_BYTES
+
+    def flush(self) -> "pa.RecordBatch":
+        """The rows added since the last flush."""
+        import pyarrow as pa
+
+        count = len(self._keyframes)
+        arrays = [column.slice(self._start, count) for column in self._passed]
+        names = [*self._columns.passed, self._columns.output]
+        arrays.append(pa.array(self._keyframes, arrow_type(KEYFRAMES_DDL)))
+        if self._columns.images:
+            names.append(self._columns.images)
+            arrays.append(pa.array(self._images, pa.list_(arrow_type(IMAGE_DDL))))
+        if self._columns.error:
+            names.append(self._columns.error)
+            arrays.append(pa.array(self._errors, arrow_type(ERROR_DDL)))
+        if self._columns.account:
+            names.append(self._columns.account)
+            arrays.append(pa.array(self._accounts, arrow_type(ACCOUNT_DDL)))
+        self._start += count
+        self._reset()
+        return pa.RecordBatch.from_arrays(arrays, names)

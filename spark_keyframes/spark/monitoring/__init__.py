@@ -1,0 +1,1 @@
+"""What Spark reports about a run: metrics, accounts and progress."""

@@ -1,0 +1,112 @@
+"""What became of the videos, counted by Spark while the rows pass by, and in words.
+
+To look at the rows a second time would sample the videos again.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.account import frame_words, stage_words
+from spark_keyframes.errors import STAGES
+from spark_keyframes.schema import ACCOUNT_DDL
+from spark_keyframes.spark.monitoring.failures import failure_lines, failure_metrics
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+_OTHER = "other"
+
+_ACCOUNT_FIELDS = [field.split(" ")[0] for field in ACCOUNT_DDL.split(", ")]
+
+
+def metrics(
+    *, output_col: str = "keyframes", error_col: str | None = None, account_col: str | None = None
+) -> "list[Column]":
+    """Columns for DataFrame.observe over a result of `transform`: batch, streaming, and Connect.
+
+        seen = Observation()
+        result = sampler.transform(videos, error_col="error", account_col="account")
+        result.observe(seen, *metrics(error_col="error", account_col="account")).write.save("out")
+        print(seen.get["failed"], seen.get["decode_seconds"])
+
+    A streaming query takes a name instead of an Observation, and has the numbers of each batch in
+    `query.lastProgress["observedMetrics"]`. Whatever is dropped after `observe` still counts.
+
+    Arguments:
+        output_col: as in `transform`. Gives `videos`, `done` and `keyframes`.
+        error_col: as in `transform`; None: there is none. Gives `failed`, `failed_open` and so for
+            each stage, `failed_other`, and counts of each kind with examples, for `report_lines`.
+        account_col: as in `transform`; None: there is none. Gives the sum of each field: see
+            Account, `decode_seconds`, `frames_decoded`, `images_uploaded`, ….
+
+    Null videos and texts count as videos, neither as done nor as failed.
+    """
+    from pyspark.sql import functions as sf
+
+    keyframes = sf.col(f"`{output_col}`")
+    found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # of null, size is -1 without ANSI
+    columns = [
+        sf.count(sf.lit(1)).alias("videos"),
+        sf.count(keyframes).alias("done"),
+        sf.coalesce(found, sf.lit(0)).alias("keyframes"),
+    ]
+    if error_col is not None:
+        columns += [*_failed(error_col), *failure_metrics(error_col)]
+    if account_col is not None:
+        columns += _account_metrics(account_col)
+    return columns
+
+
+def _failed(error_col: str) -> "list[Column]":
+    from pyspark.sql import functions as sf
+
+    error = sf.col(f"`{error_col}`")
+    stage = error["stage"]
+    return [
+        sf.count(error).alias("failed"),
+        *(sf.count_if(stage == name).alias(f"failed_{name}") for name in STAGES),
+        sf.count_if(~stage.isin(*STAGES)).alias(f"failed_{_OTHER}"),
+    ]
+
+
+def report_lines(values: Mapping[str, Any]) -> list[str]:
+    """What `metrics` counted, for people, a line for each thing: of `Observation.get`, or a Row's
+    `asDict()` of a streaming query.
+
+        videos     3: 2 with keyframes, 1 failed
+        keyframes  8
+        failed     1 at stage demux, e.g. NotAVideoError: broken.mp4: …
+        seconds    decode 1.3 (64%), …, waited 0.2 for the model; summed over the videos
+        frames     1428 decoded (1137/s), 72 skipped, 120 scored (781/s)
+        uploaded   8 images, 0.9 MB
+    """
+    failed = f", {values['failed']} failed" if "failed" in values else ""
+    lines = [
+        f"videos     {values['videos']}: {values['done']} with keyframes{failed}",
+        f"keyframes  {values['keyframes']}",
+    ]
+    if "failed" in values:
+        lines += failure_lines(values)
+    if "frames_decoded" in values:
+        lines += _account_lines(values)
+    return lines
+
+
+def _account_metrics(account_col: str) -> "list[Column]":
+    """The sum of each field of an account column over all rows, under the field's name."""
+    from pyspark.sql import functions as sf
+
+    account = sf.col(f"`{account_col}`")
+    return [sf.coalesce(sf.sum(account[name]), sf.lit(0)).alias(name) for name in _ACCOUNT_FIELDS]
+
+
+def _account_lines(metrics: Mapping[str, Any]) -> list[str]:
+    """What `_account_metrics` summed up, for people: the stages, the frames, and what was stored.
+
+    Seconds of videos that run side by side add up to more than passed on the clock.
+    """
+    lines = [f"seconds    {stage_words(metrics)}; summed over the videos"]
+    lines.append(f"frames     {frame_words(metrics)}")
+    if images := metrics["images_uploaded"]:
+        lines.append(f"uploaded   {images} images, {metrics['bytes_uploaded'] / 1e6:.1f} MB")
+    return lines

@@ -1,0 +1,1 @@
+"""Downloads of remote objects: ranges, retries and limits."""

@@ -1,0 +1,1 @@
+"""Reads videos over HTTP and HTTPS."""

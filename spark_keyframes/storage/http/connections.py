@@ -1,0 +1,175 @@
+"""Connections that go only where they may, and whose wait another thread can end.
+
+What they receive is counted by the meter of the thread that sends the request, if it has one.
+"""
+
+import contextlib
+import http.client
+import io
+import socket
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.response import HTTPResponse
+from urllib3.util import parse_url
+
+from spark_keyframes.storage.access import Access
+from spark_keyframes.storage.addresses import resolve
+from spark_keyframes.storage.download import meter
+from spark_keyframes.storage.download.interrupt import adopt
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_SHORT = 5  # digits: a body below 100 KB that nobody needs is read, to keep its connection
+
+
+def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
+    """Make this session's requests interruptible and counted, with so many connections kept open.
+
+    `access` is checked for every request, redirects included: its URL, and before connecting all
+    addresses that the host resolves to. None: the operator's own addresses need no check.
+    """
+    adapter = _Adapter(connections, access)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+
+
+class _Counted(io.RawIOBase):
+    """What a connection receives, counted by a meter, whose end no wait goes beyond."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any, counter: meter.Meter) -> None:
+        self._raw, self._sock, self._meter = raw, sock, counter
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        self._meter.check_time()
+        left, timeout = self._meter.seconds_left(), self._sock.gettimeout()
+        if timeout is None or left < timeout:
+            self._sock.settimeout(max(left, 0.001))
+        try:
+            with self._meter.waiting():
+                count = self._raw.readinto(buffer)
+        except TimeoutError:
+            self._meter.check_time()
+            raise
+        self._meter.received(count or 0)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        counter = meter.current()
+        if counter is not None:
+            # From the status line on: headers too may come one byte at a time.
+            self.fp = io.BufferedReader(_Counted(self.fp.detach(), sock, counter))
+
+
+class _Http(HTTPConnection):
+    response_class = _Response
+
+    def __init__(self, *args: Any, access: Access | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._access = access
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3's own
+        adopt(self.sock)
+        return super().getresponse()
+
+    def _new_conn(self) -> socket.socket:
+        # The operator has chosen the proxy, and the adapter looked at where that is sent.
+        if self._access is None or self.proxy is not None:
+            return super()._new_conn()
+        name, failure = self._dns_host, None
+        try:
+            addresses = resolve(name, self.port)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        self._access.check_addresses(self.host, addresses)
+        for address in addresses:
+            if (counter := meter.current()) is not None:
+                counter.check_time()
+            # Not by name, which could resolve to others now. Put back for TLS, which compares the
+            # certificate with it.
+            self._dns_host = address
+            try:
+                return super()._new_conn()
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                failure = error
+            finally:
+                self._dns_host = name
+        raise failure or NewConnectionError(self, "the host has no address")
+
+
+class _Https(_Http, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, connections: int, access: Access | None) -> None:
+        self._access = access
+        self._pools = {
+            "http": partial(_HttpPool, access=access),
+            "https": partial(_HttpsPool, access=access),
+        }
+        self._proxied: set[str | None] = set()
+        """Hosts that were looked at before a proxy was asked for them."""
+        super().__init__(pool_connections=connections, pool_maxsize=connections)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        url = request.url or ""
+        if self._access is not None:
+            self._access.check_url(url)
+            if select_proxy(url, kwargs.get("proxies")):
+                self._check_proxied(self._access, parse_url(url).host or "")
+        response = super().send(request, *args, **kwargs)
+        if response.is_redirect and not _is_short(response):
+            # requests would read this body whole, and unpack it, however long it is.
+            response.raw.close()
+        return response
+
+    def _check_proxied(self, access: Access, host: str) -> None:
+        """Look where a proxy would connect to, as far as names mean the same here."""
+        if host not in self._proxied:
+            # A name that only the proxy can resolve cannot be checked here.
+            with contextlib.suppress(OSError, UnicodeError):
+                access.check_addresses(host, resolve(host, None))
+            self._proxied.add(host)
+
+
+def _is_short(response: requests.Response) -> bool:
+    length = response.headers.get("Content-Length", "")
+    packed = response.headers.get("Content-Encoding") or response.headers.get("Transfer-Encoding")
+    return not packed and length.isdecimal() and len(length) <= _SHORT

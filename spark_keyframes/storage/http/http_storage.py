@@ -1,0 +1,262 @@
+"""Downloads over http:// and https://."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NoReturn
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from spark_keyframes.errors import (
+    AccessError,
+    HttpStatusError,
+    SourceReadError,
+    UnsupportedSchemeError,
+)
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage.access import Access
+from spark_keyframes.storage.base import root_cause
+from spark_keyframes.storage.download.ranged import open_remote
+from spark_keyframes.storage.download.remote import BLOCK, Answer, Interrupted, Part, retry_after
+from spark_keyframes.storage.http.compression import unpacked
+from spark_keyframes.storage.http.connections import mount
+from spark_keyframes.urls import redact_url
+
+TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
+_CONNECTIONS = 8  # that may be kept open for one file; more than are used
+# Longer numbers are no sizes, and Python refuses to read them where they are very long.
+_SIZE = re.compile(r"[0-9]{1,19}")
+_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
+
+
+def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+    """Open for reading, see `open_remote`; a lost connection or a cut body is tried again."""
+    return open_remote(_Object(url, access), limits)
+
+
+def write_url(url: str, data: bytes, *, content_type: str) -> None:
+    """Raise: there is no common way to store over HTTP."""
+    _refuse(url)
+
+
+def check_writable(output_dir: str) -> None:
+    """Raise: there is no common way to store over HTTP."""
+    _refuse(output_dir)
+
+
+def _refuse(url: str) -> NoReturn:
+    raise UnsupportedSchemeError(
+        f"cannot write to {redact_url(url)}: http(s) is for reading only; use tos://bucket/folder "
+        "or a local folder",
+        stage="upload",
+    )
+
+
+class _CutShortError(Exception):
+    """The body ended before the length that the server had announced."""
+
+
+# What another attempt may mend. The ones of requests come first: some are also ValueErrors.
+_TRANSIENT = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.HTTPError,
+    _CutShortError,
+)
+
+
+class _Object:
+    """A file behind a URL; see `Remote`."""
+
+    def __init__(self, url: str, access: Access) -> None:
+        self.url = url
+        self._session = _Session()
+        mount(self._session, _CONNECTIONS, access)
+
+    def get(self, start: int, stop: int | None, version: str = "") -> Answer:
+        # Videos do not compress; without this the length of the body would say nothing.
+        headers = {"Accept-Encoding": "identity"}
+        if stop is not None:
+            headers["Range"] = f"bytes={start}-{stop - 1}"
+        if version:
+            headers["If-Range"] = version
+        with _translated(self.url):
+            response = self._session.get(
+                self.url, stream=True, timeout=TIMEOUT, auth=_auth(self.url), headers=headers
+            )
+        try:
+            return self._answer(response, start, stop, version)
+        except BaseException:
+            response.close()
+            raise
+
+    def verify(self, whole: Iterator[bytes]) -> None:
+        """HTTP has no checksum of a file."""
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _answer(
+        self, response: requests.Response, start: int, stop: int | None, version: str
+    ) -> Answer:
+        status = response.status_code
+        if status == requests.codes.too_many_requests or status >= 500:
+            raise Interrupted(
+                lambda attempts: _status_error(self.url, status, attempts=attempts),
+                wait=retry_after(response.headers),
+            )
+        part = None
+        if status == requests.codes.partial_content and stop is not None:
+            part = _part(response, start, stop)
+        if part is None and stop is not None and status in (206, 416):
+            # An empty file has no range. Or the server offers ranges that are none of ours.
+            if version:
+                raise self._changed()
+            response.close()
+            return self.get(0, None)
+        if part is None and status != requests.codes.ok:
+            raise _status_error(self.url, status, attempts=1)
+        if version and (part is None or part.version != version):
+            raise self._changed()
+        return Answer(
+            blocks=unpacked(_body(self.url, response), _encoding(response), self.url),
+            close=response.close,
+            part=part,
+            length=_length(response),
+        )
+
+    def _changed(self) -> SourceReadError:
+        return SourceReadError(
+            f"{redact_url(self.url)} changed while it was read; try again once its writer is done"
+        )
+
+
+def _part(response: requests.Response, start: int, stop: int) -> Part | None:
+    """Which part the answer says that it holds; None where that cannot be the one asked for."""
+    match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    if not match:
+        return None
+    first, last, total = map(int, match.groups())
+    if first != start or last + 1 != min(stop, total):
+        return None
+    if _length(response) not in (None, last + 1 - first):
+        return None
+    tag = response.headers.get("ETag", "").strip()
+    # A weak one, W/"…", may stay the same where bytes differ. What is compressed, though nobody
+    # asked for it, has to be unpacked from its beginning.
+    is_certain = tag.startswith('"') and not _encoding(response)
+    return Part(start, last + 1, total, tag if is_certain else "")
+
+
+def _encoding(response: requests.Response) -> str:
+    """How the body is compressed; empty where it is not."""
+    value = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if value == "identity" else value
+
+
+def _length(response: requests.Response) -> int | None:
+    """Bytes of the body as it comes over the line, where they are announced."""
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return None
+    value = response.headers.get("Content-Length", "").strip()
+    return int(value) if _SIZE.fullmatch(value) else None
+
+
+def _body(url: str, response: requests.Response) -> Iterator[bytes]:
+    with _translated(url):
+        expected = _length(response)
+        received = 0
+        while block := response.raw.read(BLOCK, decode_content=False):
+            yield block
+            received += len(block)
+        if expected not in (None, received):
+            raise _CutShortError(f"received {received} of {expected} bytes")
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Turn the errors of requests into `Interrupted` and this package's."""
+    try:
+        yield
+    except AccessError as error:
+        # It names where a redirect leads.
+        raise AccessError(f"{redact_url(url)} is not read: {error}") from None
+    except _TRANSIENT as error:
+        reason = _reason(error)
+
+        def give_up(attempts: int) -> SourceReadError:
+            return SourceReadError(
+                f"could not read {redact_url(url)} in {attempts} attempts: {reason}; "
+                "check that the executors reach this host, directly or through HTTPS_PROXY"
+            )
+
+        # `from None`: the exceptions of requests carry the URL with its query.
+        raise (Interrupted(give_up) if _worth_another(error) else give_up(1)) from None
+    except requests.TooManyRedirects:
+        raise SourceReadError(
+            f"{redact_url(url)} redirects in a circle; open it in a browser and use the "
+            "address that it ends at"
+        ) from None
+    except (requests.RequestException, ValueError) as error:
+        raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
+
+
+def _worth_another(error: Exception) -> bool:
+    # A certificate does not get better, nor does a proxy's address.
+    return not isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidProxyURL)
+
+
+def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
+    advice = {
+        401: "; it needs a login: use a signed URL",
+        403: "; access was refused: a signed URL may have expired",
+        404: "; there is no such file: check the address",
+        410: "; the file was removed for good",
+        429: "; it asks for fewer requests: run fewer tasks at once",
+    }.get(status, "")
+    tries = f" in {attempts} attempts" if attempts > 1 else ""
+    return HttpStatusError(
+        f"HTTP status {status} for {redact_url(url)}{tries}{advice}", status=status
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Say why without str() of requests' errors, which holds the URL with its query."""
+    if isinstance(error, _CutShortError):
+        return f"the body was cut short, {error}"
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return "it redirects to a scheme other than http and https, which is not followed"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the server's TLS certificate could not be verified"
+    return root_cause(error)
+
+
+class _NoNetrc(AuthBase):
+    """Adds nothing; with it in place requests leaves ~/.netrc alone."""
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        return r
+
+
+def _auth(url: str) -> AuthBase:
+    parts = urlsplit(url)
+    if parts.username is None:
+        return _NoNetrc()
+    return HTTPBasicAuth(unquote(parts.username), unquote(parts.password or ""))
+
+
+class _Session(requests.Session):
+    """A session that takes proxies from the environment, but never passwords from ~/.netrc."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        # requests' own version looks the redirect's host up in ~/.netrc.
+        headers, url = prepared_request.headers, prepared_request.url
+        strip = self.should_strip_auth(response.request.url, url)  # type: ignore[no-untyped-call]
+        if "Authorization" in headers and strip:
+            del headers["Authorization"]

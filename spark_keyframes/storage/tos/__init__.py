@@ -1,0 +1,1 @@
+"""Reads and writes objects in Volcengine TOS."""

@@ -1,0 +1,195 @@
+"""What people type as an input."""
+
+from itertools import chain
+
+import pytest
+from pyspark.sql import functions as sf
+
+from spark_keyframes.errors import ParameterError, SourceNotFoundError
+from spark_keyframes.jobs.inputs import read_table, read_videos, spread
+from spark_keyframes.jobs.partitioning import cpus_for_largest, shared_tasks
+
+
+def names(frame):
+    assert frame.columns == ["video"]
+    return [row["video"].rsplit("/", 1)[-1] for row in frame.collect()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    (folder / "b").mkdir()
+    for name in ("z.mp4", "a.MOV", "b/m.webm", "notes.md", "list.csv"):
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_a_folder_is_its_videos_with_those_below_in_order(spark, folder):
+    assert names(read_videos(spark, str(folder))) == ["a.MOV", "m.webm", "z.mp4"]
+    assert names(read_videos(spark, f"file://{folder}")) == ["a.MOV", "m.webm", "z.mp4"]
+
+
+def test_a_glob_is_what_it_matches(spark, folder):
+    assert names(read_videos(spark, f"{folder}/*.m*")) == ["notes.md", "z.mp4"]
+    assert names(read_videos(spark, f"{folder}/{{z,none}}.mp4")) == ["z.mp4"]
+
+
+def test_brackets_in_the_name_of_a_file_are_no_glob(spark, tmp_path):
+    (tmp_path / "bikes [abc].mp4").write_bytes(b"x")
+    assert names(read_videos(spark, str(tmp_path / "bikes [abc].mp4"))) == ["bikes [abc].mp4"]
+
+
+def flat(tasks):
+    return list(chain.from_iterable(tasks))
+
+
+def in_tasks(frame):
+    """The names in each task, in the order in which the tasks start."""
+    rows = frame.withColumn("task", sf.spark_partition_id()).collect()
+    tasks = [[] for _ in range(frame.rdd.getNumPartitions())]
+    for row in rows:
+        tasks[row["task"]].append(row["video"].rsplit("/", 1)[-1])
+    return tasks
+
+
+def test_the_largest_come_first_and_alone_and_the_last_tasks_are_small():
+    sizes = {"long": 300, **{f"short{n}": 2 for n in range(90)}, "longer": 500}
+    first, second, *others = shared_tasks(list(sizes), list(sizes.values()), at_once=2)
+    assert (first, second) == (["longer"], ["long"])
+    assert sorted(flat(others)) == sorted(sizes.keys() - {"long", "longer"})
+    # Half of a half of what is left, and no more than 16.
+    assert [len(task) for task in others] == [16, 16, 14, 11, 8, 6, 4, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_of_a_list_no_size_is_known_and_the_order_stays():
+    names = [f"{n:03}" for n in range(200)]
+    tasks = shared_tasks(names, at_once=4)
+    assert flat(tasks) == names
+    assert [len(task) for task in tasks][:8] == [16, 16, 16, 16, 16, 15, 13, 11]
+    assert len(shared_tasks(names, at_once=1, cpus=8)[0]) == 100, "enough for all CPUs of a task"
+
+
+def test_a_million_videos_are_shared_out_in_no_time():
+    tasks = shared_tasks([""] * 1_000_000, range(1_000_000), at_once=800)
+    assert 62_500 < len(tasks) < 75_000
+    assert max(map(len, tasks)) == 16
+
+
+def test_files_are_shared_out_by_their_sizes(spark, tmp_path):
+    for number in range(40):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 if number == 25 else 100))
+    frame = read_videos(spark, str(tmp_path))
+    names = [f"{number:02}.mp4" for number in range(40)]
+    sizes = [10_000 if number == 25 else 100 for number in range(40)]
+    expected = shared_tasks(names, sizes, at_once=2)
+    assert expected[0] == ["25.mp4"]
+    assert in_tasks(frame) == expected
+
+
+def test_a_video_that_all_others_are_too_short_for_asks_for_cpus(
+    spark, tmp_path, monkeypatch, caplog
+):
+    assert cpus_for_largest([928, *[1] * 640], cores=64) == 38
+    assert cpus_for_largest([1] * 640, cores=64) == 1
+    for number in range(100):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (300 if number == 25 else 9))
+    read_videos(spark, str(tmp_path))
+    assert not caplog.records, "two cores have enough to do meanwhile"
+    monkeypatch.setattr("spark_keyframes.jobs.inputs._cores", lambda spark: 64)
+    read_videos(spark, str(tmp_path))
+    assert "25% of all bytes: a task has 1 of 64 CPUs" in caplog.text
+    assert "more up to 17 make the job shorter, with --cpus" in caplog.text
+    caplog.clear()
+    read_videos(spark, str(tmp_path), cpus=16)
+    assert not caplog.records
+
+
+def test_few_videos_keep_their_order(spark, tmp_path):
+    for name, size in (("a.mp4", 1), ("b.mp4", 9), ("c.mp4", 99)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    assert names(read_videos(spark, str(tmp_path), limit=2)) == ["a.mp4", "b.mp4"]
+    assert names(read_videos(spark, str(tmp_path))) == ["c.mp4", "b.mp4", "a.mp4"]
+
+
+def test_a_limit_takes_the_first_by_name_and_not_the_largest(spark, tmp_path):
+    for number in range(9):
+        (tmp_path / f"{number}.mp4").write_bytes(b"x" * 10**number)
+    found = names(read_videos(spark, str(tmp_path), limit=4))
+    assert found == ["3.mp4", "2.mp4", "1.mp4", "0.mp4"]
+
+
+def test_a_list_is_many_tasks_in_its_order(spark, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text("".join(f"{n:04}.mp4\n" for n in range(400)))
+    tasks = in_tasks(read_videos(spark, str(listed)))
+    assert flat(tasks) == [f"{n:04}.mp4" for n in range(400)]
+    assert len(tasks) > 400 // 16
+    # A task of all cores has work for all of them.
+    assert len(in_tasks(read_videos(spark, str(listed), cpus=2))[0]) == 32
+
+
+def test_a_table_is_spread_over_tasks(spark):
+    assert spread(spark.range(400).limit(6), 6).rdd.getNumPartitions() == 2
+    assert spread(spark.range(400), 400).rdd.getNumPartitions() == 25
+
+
+def test_one_video_is_itself(spark, folder):
+    (row,) = read_videos(spark, str(folder / "z.mp4")).collect()
+    assert row["video"] == str(folder / "z.mp4")
+
+
+@pytest.mark.parametrize("url", ["https://example.com/a.mp4?x=1", "tos://bucket/a/b.mp4"])
+def test_a_url_is_one_video(spark, url):
+    (row,) = read_videos(spark, url).collect()
+    assert row["video"] == url
+
+
+def test_a_list_keeps_its_order(spark, tmp_path):
+    (tmp_path / "list.txt").write_text("# films\n\nhttps://x/2.mp4\n  tos://b/1.mp4  \n")
+    (tmp_path / "empty.txt").write_text("# none\n")
+    assert names(read_videos(spark, str(tmp_path / "list.txt"))) == ["2.mp4", "1.mp4"]
+    with pytest.raises(ParameterError, match="every line is empty or a comment"):
+        read_videos(spark, str(tmp_path / "empty.txt"))
+    with pytest.raises(ParameterError, match="copy it to a local file first"):
+        read_videos(spark, "https://example.com/list.txt")
+
+
+def test_nothing_there_is_an_error_that_says_what_can_be_given(spark, folder, tmp_path):
+    with pytest.raises(SourceNotFoundError, match="nothing found at .*; give a video, a folder"):
+        read_videos(spark, str(tmp_path / "none"))
+    with pytest.raises(SourceNotFoundError, match="nothing found at"):
+        read_videos(spark, f"{folder}/*.avi")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.md").write_text("x")
+    (tmp_path / "empty" / "y.md").write_text("y")
+    with pytest.raises(ParameterError, match=r"no videos in .*; looked for \.3gp"):
+        read_videos(spark, str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("table_format", ["parquet", "json", "csv", "orc"])
+def test_a_table_in_the_format_of_its_suffix(spark, tmp_path, table_format):
+    frame = spark.createDataFrame([("x.mp4", "spoon")], "film string, prompt string")
+    path = str(tmp_path / f"films.{table_format}")
+    frame.write.option("header", True).format(table_format).save(path)
+    assert read_table(spark, path, None).collect() == frame.collect()
+    frame.createOrReplaceTempView("films")
+    assert read_table(spark, "films", "table").collect() == frame.collect()
+    with pytest.raises(SourceNotFoundError):
+        read_table(spark, str(tmp_path / "none"), None)
+
+
+def test_files_that_are_read_as_bytes_begin_with_the_largest(spark, tmp_path):
+    """Spark packs files into tasks by their sizes: there is nothing to order."""
+    for number in range(12):
+        (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 + 1000 * (number * 5 % 12)))
+    try:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", 16_000)
+        spark.conf.set("spark.sql.files.openCostInBytes", 0)
+        files = spark.read.format("binaryFile").load(str(tmp_path)).select("length", "content")
+        rows = files.withColumn("task", sf.spark_partition_id()).collect()
+    finally:
+        spark.conf.unset("spark.sql.files.maxPartitionBytes")
+        spark.conf.unset("spark.sql.files.openCostInBytes")
+    lengths = [row["length"] for row in sorted(rows, key=lambda row: row["task"])]
+    assert len({row["task"] for row in rows}) == 12
+    assert lengths == sorted(lengths, reverse=True)

@@ -1,0 +1,123 @@
+"""Samples the same videos in one way or another; test_same_everywhere.py compares the tables.
+
+    python everywhere.py '{"master": "local[2]", "ways": ["transform"], "conf": {}, …}'
+
+Each way writes `<folder>/<master>-<way>` as a table of id, video, keyframes, error and account, the
+last two where the way has them.
+"""
+
+import json
+import sys
+from dataclasses import replace
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as sf
+
+from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling, metrics
+from spark_keyframes.schema import KEYFRAMES_DDL
+from spark_keyframes.spark.arrow_stage import keyframes_cell
+from spark_keyframes.spark.versions import streamed_metrics
+
+SCHEMA = f"id int, video string, keyframes struct<{KEYFRAMES_DDL}>"
+COLUMNS = {"error_col": "error", "account_col": "account"}
+
+
+def transform(spark, sampler, videos, folder):
+    return sampler.transform(videos, **COLUMNS)
+
+
+def udf(spark, sampler, videos, folder):
+    return videos.withColumn("keyframes", sampler.udf()("video"))
+
+
+def sql(spark, sampler, videos, folder):
+    spark.udf.register("keyframes", sampler.udf())
+    videos.createOrReplaceTempView("videos")
+    return spark.sql("SELECT *, keyframes(video) AS keyframes FROM videos")
+
+
+def map_in_pandas(spark, sampler, videos, folder):
+    """A user's own function around `sample`."""
+
+    def keyframes_of(frames):
+        for frame in frames:
+            frame["keyframes"] = [found(sampler, video) for video in frame["video"]]
+            yield frame
+
+    return videos.mapInPandas(keyframes_of, SCHEMA)
+
+
+def found(sampler, video):
+    if video is None:
+        return None
+    try:
+        return keyframes_cell(sampler.sample(video))
+    except KeyframesError:
+        return None
+
+
+def stream(spark, sampler, videos, folder):
+    """A folder of tables of URLs."""
+    videos.repartition(2).write.parquet(f"{folder}/urls")
+    rows = spark.readStream.schema(videos.schema).parquet(f"{folder}/urls")
+    return sampler.transform(rows, **COLUMNS)
+
+
+def stream_files(spark, sampler, videos, folder):
+    """A folder of videos: those that there are. They have no ids."""
+    (first,) = videos.where("id = 0").collect()
+    schema = "path string, modificationTime timestamp, length long, content binary"
+    rows = spark.readStream.format("binaryFile").schema(schema)
+    rows = rows.load(first["video"].rpartition("/")[0]).select("path", "content")
+    binary = replace(sampler, video_src_type="video_binary")
+    result = binary.transform(rows, input_col="content", **COLUMNS)
+    video = sf.regexp_replace("path", "^file:(//)?", "").alias("video")
+    return result.select(
+        sf.lit(None).cast("int").alias("id"), video, *("keyframes", *COLUMNS.values())
+    )
+
+
+WAYS = [transform, udf, sql, map_in_pandas, stream, stream_files]
+
+
+def write(result, place):
+    """Write a table; what was observed on the way, of a stream."""
+    if not result.isStreaming:
+        result.write.parquet(place)
+        return None
+    query = (
+        result.observe("seen", *metrics(**COLUMNS))
+        .writeStream.format("parquet")
+        .option("checkpointLocation", f"{place}-checkpoint")
+        .trigger(availableNow=True)
+        .start(place)
+    )
+    query.awaitTermination()
+    seen = [progress["observedMetrics"].get("seen") for progress in query.recentProgress]
+    counts = [streamed_metrics(row) for row in seen if row is not None]
+    names = ("videos", "done", "failed", "frames_scored")
+    return {name: sum(row[name] or 0 for row in counts) for name in names}
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    master, folder = options["master"], options["folder"]
+    builder = SparkSession.builder
+    builder = builder.remote(master) if master.startswith("sc:") else builder.master(master)
+    for name, value in options["conf"].items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    sampler = VideoAdaptiveKeyframesSampling(**options["parameters"])
+    rows = pa.table(options["videos"])
+    ways = {way.__name__: way for way in WAYS}
+    for name in options["ways"]:
+        videos = spark.createDataFrame(rows).select(sf.col("id").cast("int"), "video")
+        own = f"{folder}/{name}"
+        seen = write(ways[name](spark, sampler, videos, own), own)
+        print("WROTE", json.dumps({"way": name, "seen": seen}), flush=True)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""One row per keyframe, by expressions alone."""
+
+import pytest
+
+from spark_keyframes import ParameterError
+from spark_keyframes.spark.explode import explode_keyframes
+
+SCHEMA = (
+    "video string, found struct<tos_paths: array<string>, frame_ids: array<bigint>, "
+    "scores: array<float>>, found_images array<struct<origin: string>>, error string"
+)
+ROWS = [
+    ("a", (["x/1.jpg", "x/7.jpg"], [1, 7], [0.5, 0.25]), [("one",), ("seven",)], None),
+    ("b", ([], [4], [0.75]), [("four",)], None),
+    ("c", None, None, "broken"),
+]
+EXPECTED = [
+    ("a", None, 0, 1, 0.5, "x/1.jpg", ("one",)),
+    ("a", None, 1, 7, 0.25, "x/7.jpg", ("seven",)),
+    ("b", None, 0, 4, 0.75, None, ("four",)),
+    ("c", "broken", None, None, None, None, None),
+]
+
+
+def test_a_row_per_keyframe_and_one_for_a_video_that_failed(spark):
+    exploded = explode_keyframes(spark.createDataFrame(ROWS, SCHEMA), output_col="FOUND")
+    assert exploded.columns == [
+        *("video", "error", "frame_index", "frame_id", "score", "tos_path", "image")
+    ]
+    assert sorted(exploded.collect()) == EXPECTED
+    without = explode_keyframes(
+        spark.createDataFrame(ROWS, SCHEMA).drop("found_images"), output_col="found"
+    )
+    assert sorted(without.collect()) == [row[:-1] for row in EXPECTED]
+
+
+def test_of_a_stream_too(spark, tmp_path):
+    spark.createDataFrame(ROWS, SCHEMA).write.parquet(str(tmp_path / "in"))
+    stream = spark.readStream.schema(SCHEMA).parquet(str(tmp_path / "in"))
+    query = explode_keyframes(stream, output_col="found").writeStream.format("memory")
+    query.queryName("exploded").trigger(availableNow=True).start().awaitTermination()
+    assert sorted(spark.table("exploded").collect()) == EXPECTED
+
+
+def test_names_that_cannot_be(spark):
+    rows = spark.createDataFrame(ROWS, SCHEMA)
+    with pytest.raises(
+        ParameterError, match="output_col 'keyframes' is not a column.*it has video"
+    ):
+        explode_keyframes(rows)
+    taken = rows.withColumnRenamed("error", "Score")
+    with pytest.raises(ParameterError, match="has a column called 'score'.*rename or drop"):
+        explode_keyframes(taken, output_col="found")
