@@ -1,4 +1,4 @@
-"""Checks of parameters: what was wrong, the value, and what to do."""
+"""Checks of parameter values; the errors name the parameter, the value and the remedy."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ from spark_keyframes.errors import ParameterError
 
 
 def check_type(name: str, value: Any, expected: type, what: str) -> None:
-    """Raise ParameterError unless `value` is of a type, called `what` in the message."""
+    """Raise ParameterError unless `value` is an `expected`; `what` names the type."""
     if not isinstance(value, expected):
         raise ParameterError(f"{name} must be {what}, got {value!r} ({type(value).__name__})")
 
@@ -21,15 +21,23 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
         raise ParameterError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
-def number(name: str, value: Any, hint: str) -> float:
-    """A number of Python or numpy as a float, or ParameterError; `hint` says what to do."""
+def check_number(name: str, value: Any, hint: str) -> float:
+    """Return a Python or numpy number as a float.
+
+    Raises:
+        ParameterError: it is no number, or NaN; the message ends with `hint`.
+    """
     if isinstance(value, bool) or not isinstance(value, Real) or math.isnan(value):
         raise ParameterError(f"{name} must be a number, got {value!r}; {hint}")
     return float(value)
 
 
-def whole(name: str, value: Any, least: int, hint: str) -> int:
-    """A whole number of Python or numpy as an int, or ParameterError; `hint` says what to do."""
+def check_integer(name: str, value: Any, least: int, hint: str) -> int:
+    """Return a Python or numpy integer as an int.
+
+    Raises:
+        ParameterError: it is no integer, or below `least`; the message ends with `hint`.
+    """
     try:
         result = operator.index(value)
     except TypeError:

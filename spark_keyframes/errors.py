@@ -1,20 +1,20 @@
-"""One exception per kind of failure; each knows the stage that it belongs to.
+"""One exception class per kind of failure, each with the stage that it belongs to.
 
-A row that fails in Spark becomes a value, `struct<stage, error, message>`: the stage below, the
-class name and the message. The names are therefore part of the public surface.
+In Spark the error of a row is a value, `struct<stage, error, message>`, where `error` is the name
+of the class. So these names and stages are part of the public interface.
 """
 
+from collections.abc import Iterator
+
 STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
-"""What a video passes through, in order."""
+"""The stages of a video, in order."""
 
 
 class KeyframesError(Exception):
-    """Base of all errors of this package.
-
-    `stage` is where it happened: one of STAGES, or "parameters" where no video is to blame.
-    """
+    """Base class of all errors of this package."""
 
     stage: str = "unknown"
+    """One of STAGES, or "parameters" for an error that belongs to no video."""
 
     def __init__(self, message: str, *, stage: str | None = None) -> None:
         super().__init__(message)
@@ -23,12 +23,12 @@ class KeyframesError(Exception):
 
 
 class ParameterError(KeyframesError, ValueError):
-    """A parameter has a value that cannot work; raised on the driver, before anything runs."""
+    """A parameter has an invalid value. Raised on the driver, before any task runs."""
 
     stage = "parameters"
 
 
-# open: from the value of a row to readable bytes
+# open: read the bytes of a video
 
 
 class SourceNotFoundError(KeyframesError):
@@ -38,13 +38,13 @@ class SourceNotFoundError(KeyframesError):
 
 
 class SourceReadError(KeyframesError):
-    """The source exists but could not be read: no permission, connection lost, cut short."""
+    """The source could not be read: no permission, a lost connection, or too few bytes."""
 
     stage = "open"
 
 
 class HttpStatusError(KeyframesError):
-    """An HTTP server answered with a status other than success."""
+    """An HTTP server answered with a status that is not success."""
 
     stage = "open"
 
@@ -54,19 +54,19 @@ class HttpStatusError(KeyframesError):
 
 
 class UnsupportedSchemeError(KeyframesError):
-    """The URL's scheme is unknown, or the package that serves it is not installed."""
+    """The URL's scheme is unknown, or the package for it is not installed."""
 
     stage = "open"
 
 
 class InvalidBase64Error(KeyframesError):
-    """The value is not base64."""
+    """The value is not valid base64."""
 
     stage = "open"
 
 
 class SourceTypeError(KeyframesError):
-    """The row's value is of another type than `video_src_type` says, or empty."""
+    """The row's value is empty, or not of the type that `video_src_type` says."""
 
     stage = "open"
 
@@ -78,88 +78,88 @@ class CredentialsError(KeyframesError):
 
 
 class AccessError(KeyframesError):
-    """The URL leads to where `access` does not allow: scheme, host, address or folder."""
+    """The URL has a scheme, host, address or folder that `access` does not allow."""
 
     stage = "open"
 
 
 class LimitError(KeyframesError):
-    """The video exceeds one of `limits`; the message names it."""
+    """The video exceeds one of `limits`. The message names the limit."""
 
     stage = "decode"
 
 
-# demux and decode: from bytes to frames
+# demux and decode: read the container and decode the frames
 
 
 class NotAVideoError(KeyframesError):
-    """The bytes are in no container format that is allowed here."""
+    """The bytes are not in an allowed container format."""
 
     stage = "demux"
 
 
 class NoVideoStreamError(KeyframesError):
-    """The container holds no video stream, sound only for example."""
+    """The container holds no video stream, for example only sound."""
 
     stage = "demux"
 
 
 class NoFramesError(KeyframesError):
-    """The video stream holds no frame that can be shown."""
+    """The video stream holds no frame that can be presented."""
 
     stage = "demux"
 
 
 class DecodeError(KeyframesError):
-    """The codec is unknown here, or the video is too large or too broken to decode."""
+    """The codec is not supported, or the video is too large or too damaged to decode."""
 
     stage = "decode"
 
 
 class DecoderCrashedError(KeyframesError):
-    """The process that decoded the video died of it, and so did the next one."""
+    """The video crashed its decoder process, and then a second one."""
 
     stage = "decode"
 
 
-# clip: model and scores
+# clip and select: score the frames and select keyframes
 
 
 class ModelNotFoundError(KeyframesError):
-    """No CLIP model where `model_path` and `clip_model_name` point."""
+    """There is no CLIP model at `model_path` and `clip_model_name`."""
 
     stage = "clip"
 
 
 class ModelError(KeyframesError):
-    """What was found is not a usable CLIP model."""
+    """The model that was found is not a usable CLIP model."""
 
     stage = "clip"
 
 
 class AcceleratorError(KeyframesError):
-    """The GPU that was asked for is not there."""
+    """The requested GPU does not exist."""
 
     stage = "clip"
 
 
 class SelectionError(KeyframesError, ValueError):
-    """The scores cannot be selected from: there are none, or they hold NaN."""
+    """No keyframes can be selected: there are no scores, or some are NaN."""
 
     stage = "select"
 
 
-# encode and upload: from selected frames to stored images
+# encode and upload: make the images and store them
 
 
 class EncodeError(KeyframesError):
-    """A frame cannot be made into an image of this format."""
+    """A frame could not be encoded in the image format."""
 
     stage = "encode"
 
 
 class RowTooLargeError(KeyframesError):
-    """The images of one row exceed what Spark can carry in one row."""
+    """The images of one row exceed the size that a row may have in Spark."""
 
     stage = "encode"
 
@@ -168,3 +168,38 @@ class StorageWriteError(KeyframesError):
     """An image could not be stored."""
 
     stage = "upload"
+
+
+# Errors of other packages
+
+
+def error_chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and all errors that led to it, nearest first, each once.
+
+    Packages record the cause as `__cause__` or `__context__`, as an attribute (urllib3 as `reason`,
+    TOS as `cause`), or as an argument of the error (requests).
+    """
+    found = [error]
+    for current in found:  # the list grows during the loop
+        yield current
+        # vars(), not getattr(): a property of an unknown class could raise.
+        behind = [vars(current).get("reason"), vars(current).get("cause")]
+        behind += [current.__cause__, current.__context__, *current.args]
+        for each in behind:
+            if isinstance(each, BaseException) and not any(each is known for known in found):
+                found.append(each)
+
+
+def root_cause(error: BaseException) -> str:
+    """Return a short reason for an error of requests or of the TOS SDK.
+
+    The text of such an error holds the URL with its query, so it is never returned. The operating
+    system's message, such as "Connection refused", is safe. Without one, the reason is the name of
+    the last class in the chain.
+    """
+    name = ""
+    for current in error_chain(error):
+        if isinstance(current, OSError) and current.strerror:
+            return current.strerror
+        name = type(current).__name__
+    return name

@@ -1,9 +1,9 @@
-"""How much one video may take before it is given up: it may come from a stranger, or be broken."""
+"""Limits on the size, time and memory of one video, which may be broken or hostile."""
 
 import math
 from dataclasses import dataclass, fields
 
-from spark_keyframes.checks import number, whole
+from spark_keyframes.checks import check_integer, check_number
 from spark_keyframes.errors import ParameterError
 
 _GIB = 2**30
@@ -11,9 +11,10 @@ _GIB = 2**30
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """A video that exceeds one of these fails with LimitError, which names the limit.
+    """Limits on one video. A video that exceeds one fails with LimitError, which names the limit.
 
-    Raises ParameterError (a ValueError) for a value that cannot work.
+    Raises:
+        ParameterError: a value is invalid. It is a ValueError too.
     """
 
     max_download_bytes: int = 8 * _GIB
@@ -41,9 +42,9 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type is int:
-                checked: float = whole(field.name, value, 1, "raise it, or leave it out")
+                checked: float = check_integer(field.name, value, 1, "raise it, or leave it out")
             else:
-                checked = number(field.name, value, "it may be infinite: math.inf")
+                checked = check_number(field.name, value, "it may be infinite: math.inf")
                 if checked < 0 or (checked == 0 and field.name != "min_download_rate"):
                     raise ParameterError(f"{field.name} must be greater than 0, got {value}")
                 if math.isinf(checked) and field.name == "min_download_rate":

@@ -14,7 +14,7 @@ from pyspark.ml.param import Param, Params
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, DefaultParamsWriter
 
-from spark_keyframes.checks import check_type, whole
+from spark_keyframes.checks import check_integer, check_type
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.options import HELP
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -173,7 +173,7 @@ class _Source:
         elif self.name.endswith("_col") and not (value is None and self.default is None):
             check_type(self.name, value, str, "a column's name")
         elif self.name in ("cpus", "gpus") and value is not None:
-            return whole(self.name, value, 1, "leave it out for what Spark's conf says")
+            return check_integer(self.name, value, 1, "leave it out for what Spark's conf says")
         return value
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import get_args
 
-from spark_keyframes.checks import check_choice, check_type, number, whole
+from spark_keyframes.checks import check_choice, check_integer, check_number, check_type
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images import ImgType
@@ -59,9 +59,9 @@ class Parameters:
             check_choice(name, getattr(self, name), get_args(choices))
         # numpy's numbers are taken, and made Python's: they go to Spark and into messages.
         for name, hint in _NUMBERS.items():
-            object.__setattr__(self, name, number(name, getattr(self, name), hint))
+            object.__setattr__(self, name, check_number(name, getattr(self, name), hint))
         for name, (least, hint) in _WHOLE_NUMBERS.items():
-            object.__setattr__(self, name, whole(name, getattr(self, name), least, hint))
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), least, hint))
         object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(

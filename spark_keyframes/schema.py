@@ -1,6 +1,6 @@
-"""The result's types, for Spark and for Arrow.
+"""The types of the result columns, for Spark and for Arrow.
 
-pyspark and pyarrow are imported when a type is asked for, so that `sample()` works without Spark.
+pyspark and pyarrow are imported inside the functions, so that `sample()` works without Spark.
 """
 
 from typing import TYPE_CHECKING
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 KEYFRAMES_DDL = "tos_paths array<string>, frame_ids array<bigint>, scores array<float>"
-"""Exactly the documented result; the three lists are aligned and ordered by frame id."""
+"""The documented result. The three lists are aligned and ordered by frame id."""
 
 IMAGE_DDL = "origin string, height int, width int, nChannels int, mode int, data binary"
-"""Spark's own image schema, pyspark.ml.image.ImageSchema.columnSchema; data is BGR, row-wise."""
+"""Spark's image schema, `pyspark.ml.image.ImageSchema.columnSchema`. `data` is BGR, row-wise."""
 
 ERROR_DDL = "stage string, error string, message string"
-"""Why a row has no keyframes; see spark_keyframes.errors."""
+"""Why a row has no keyframes. See `spark_keyframes.errors`."""
 
 ACCOUNT_DDL = ", ".join(
     [
@@ -33,11 +33,11 @@ ACCOUNT_DDL = ", ".join(
         "bytes_uploaded bigint",
     ]
 )
-"""What a row took: spark_keyframes.result.Account, flat; open_seconds, demux_seconds and so on."""
+"""The cost of a row: the fields of `spark_keyframes.account.Account`, one column each."""
 
 
 def spark_type(ddl: str) -> "StructType":
-    """The struct of Spark that one of the texts above describes."""
+    """Return the Spark type of one of the DDL strings above."""
     from pyspark.sql.types import (
         ArrayType,
         BinaryType,
@@ -50,7 +50,7 @@ def spark_type(ddl: str) -> "StructType":
         StructType,
     )
 
-    # StructType.fromDDL needs a running Spark, which a worker does not have.
+    # StructType.fromDDL needs a running Spark session, which a worker does not have.
     types: dict[str, DataType] = {
         "string": StringType(),
         "int": IntegerType(),
@@ -69,7 +69,7 @@ def spark_type(ddl: str) -> "StructType":
 
 
 def arrow_type(ddl: str) -> "pa.StructType":
-    """The struct of Arrow that one of the texts above describes."""
+    """Return the Arrow type of one of the DDL strings above."""
     import pyarrow as pa
 
     types = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spark_keyframes.account import Account
 from spark_keyframes.engine.frame_cache import ByteBudget, FrameCache
 from spark_keyframes.engine.image_writer import ImageWriter, Upload
-from spark_keyframes.errors import RowTooLargeError
+from spark_keyframes.errors import RowTooLargeError, error_chain
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Candidates, Failure, Keyframes
@@ -326,11 +326,5 @@ class VideoTask:
 
 def _forget_frames_of(error: BaseException) -> None:
     """Free what the stack frames of a kept error refer to: a video in memory, decoded frames."""
-    seen: set[int] = set()
-    pending: list[BaseException | None] = [error]
-    while pending:
-        current = pending.pop()
-        if current is not None and id(current) not in seen:
-            seen.add(id(current))
-            traceback.clear_frames(current.__traceback__)
-            pending += [current.__cause__, current.__context__]
+    for current in error_chain(error):
+        traceback.clear_frames(current.__traceback__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.checks import number, whole
+from spark_keyframes.checks import check_integer, check_number
 from spark_keyframes.errors import SelectionError
 from spark_keyframes.selection.base import (
     Bracket,
@@ -68,9 +68,9 @@ class AKS:
 
     def __post_init__(self) -> None:
         check_max_num_frames(self.max_num_frames)
-        whole("all_depth", self.all_depth, 0, "0 means no split at all")
-        number("t1", self.t1, "use e.g. 0.8")
-        number("t2", self.t2, "use e.g. -100")
+        check_integer("all_depth", self.all_depth, 0, "0 means no split at all")
+        check_number("t1", self.t1, "use e.g. 0.8")
+        check_number("t2", self.t2, "use e.g. -100")
 
     def select(self, scores: Scores) -> list[int]:
         """See Selector.select."""

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.checks import whole
+from spark_keyframes.checks import check_integer
 from spark_keyframes.errors import SelectionError
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
@@ -69,7 +69,7 @@ def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:
 
 def check_max_num_frames(max_num_frames: int) -> None:
     """Raise ParameterError unless `max_num_frames` is a whole number of at least 1."""
-    whole("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
+    check_integer("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
 
 
 def best(values: npt.NDArray[np.float64], start: int, stop: int, places: int) -> list[int]:

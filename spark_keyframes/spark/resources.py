@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from spark_keyframes.checks import whole
+from spark_keyframes.checks import check_integer
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.spark.versions import is_connect
 
@@ -160,9 +160,9 @@ def request_for(
 ) -> TaskRequest | None:
     """What to ask of Spark beyond its conf; None: nothing. Raises as `task_resources` does."""
     if cpus is not None:
-        cpus = whole("cpus", cpus, 1, "give the CPUs of a task, e.g. cpus=8")
+        cpus = check_integer("cpus", cpus, 1, "give the CPUs of a task, e.g. cpus=8")
     if gpus is not None:
-        gpus = whole("gpus", gpus, 1, "use gpus=1, or leave it out where there is no GPU")
+        gpus = check_integer("gpus", gpus, 1, "use gpus=1, or leave it out where there is no GPU")
     wanted_gpus = settings.task_gpus if gpus is None else gpus
     _check_gpus(settings, gpus, wanted_gpus)
     _check_cpus(settings, cpus)

@@ -92,24 +92,3 @@ def disk_error(url: str, error: OSError) -> SourceReadError:
         f"no room for {redact_url(url)} in {tempfile.gettempdir()} ({error.strerror}); "
         "free space there, or point TMPDIR of the executors to a larger disk"
     )
-
-
-def root_cause(error: BaseException) -> str:
-    """Say in a few words what was behind an error of `requests` or of an SDK on top of it.
-
-    Never by its text, which holds the URL with its query. The operating system's own words, such
-    as "Connection refused", are at the bottom of the chain, and harmless.
-    """
-    names: list[str] = []
-    queue: list[BaseException] = [error]
-    for current in queue:  # grows while it is walked
-        if isinstance(current, OSError) and current.strerror:
-            return current.strerror
-        names.append(type(current).__name__)
-        inner = [getattr(current, name, None) for name in ("reason", "cause", "__cause__")]
-        queue += [
-            found
-            for found in (*inner, current.__context__, *current.args)
-            if isinstance(found, BaseException) and found not in queue
-        ]
-    return names[-1]

@@ -15,10 +15,10 @@ from spark_keyframes.errors import (
     HttpStatusError,
     SourceReadError,
     UnsupportedSchemeError,
+    root_cause,
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import root_cause
 from spark_keyframes.storage.download.ranged import open_remote
 from spark_keyframes.storage.download.remote import BLOCK, Answer, Interrupted, Part, retry_after
 from spark_keyframes.storage.http.compression import unpacked

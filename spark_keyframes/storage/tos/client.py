@@ -23,8 +23,9 @@ from spark_keyframes.errors import (
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
+    error_chain,
+    root_cause,
 )
-from spark_keyframes.storage.base import root_cause
 from spark_keyframes.storage.download.remote import Interrupted, retry_after
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
@@ -123,19 +124,12 @@ def is_unauthenticated(error: Any) -> bool:
 
 
 def is_wrong_address(error: BaseException) -> bool:
-    """Whether there is no host of the endpoint's name, or it is another's: nothing that passes."""
-    chain: list[BaseException] = [error]
-    for current in chain:  # grows while it is walked
+    """Return whether the endpoint's host does not exist, or has the certificate of another host."""
+    for current in error_chain(error):
         if isinstance(current, ssl.SSLCertVerificationError):
             return True
         if isinstance(current, socket.gaierror):
             return current.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
-        inner = [getattr(current, name, None) for name in ("reason", "cause", "__context__")]
-        chain += [
-            found
-            for found in (*inner, *current.args)
-            if isinstance(found, BaseException) and found not in chain
-        ]
     return False
 
 

@@ -17,10 +17,10 @@ from spark_keyframes.errors import (
     ParameterError,
     SourceReadError,
     StorageWriteError,
+    root_cause,
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import root_cause
 from spark_keyframes.storage.download import interrupt
 from spark_keyframes.storage.download.ranged import open_remote
 from spark_keyframes.storage.download.remote import BLOCK, Answer, Interrupted, Part
