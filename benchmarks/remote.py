@@ -25,15 +25,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import av
 import requests
 
 from benchmarks.inputs import CACHE, KINDS, prepare
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access, open_url
-from spark_keyframes.storage.base import download
 from spark_keyframes.storage.download import parts
+from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.temporary import save
 from spark_keyframes.storage.http import http_storage
 from spark_keyframes.video import open_video
 
@@ -105,14 +107,8 @@ def server(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
 
 
 def open_whole(url: str) -> BinaryIO:
-    source = http_storage._Object(url, Access())
-    answer = source.get(0, None)
-
-    def fill(file: IO[bytes]) -> None:
-        file.writelines(answer.blocks)
-
-    with contextlib.closing(source):
-        return download(url, fill)
+    with contextlib.closing(http_storage.HttpFile(url, Access())) as source:
+        return save(url, source.get(0, None).blocks, Meter(url, Limits()))
 
 
 def candidates(

@@ -181,7 +181,7 @@ def original_of(attack, original):
 def test_the_metadata_service_is_not_asked(plain, web, url):
     web.paths["/a.mp4"] = [answer(302, b"", Location=url)]
     for video in (url, f"{web.url}/a.mp4"):
-        with pytest.raises(AccessError, match="such as a cloud's metadata: never read"):
+        with pytest.raises(AccessError, match="such addresses are never read"):
             plain.sample(video)
 
 
@@ -288,7 +288,7 @@ def test_a_server_that_sends_a_byte_now_and_then(plain, web, where, monkeypatch)
     }[where]
     web.paths["/a.mp4"] = [slowly(head, b"x", every=0.1)]
     begin = time.monotonic()
-    with pytest.raises(LimitError, match="bytes per second, and min_download_rate=1024"):
+    with pytest.raises(LimitError, match="bytes per second, below min_download_rate=1024"):
         plain.sample(f"{web.url}/a.mp4")
     sampler = replace(plain, limits=Limits(max_download_seconds=1, min_download_rate=0))
     with pytest.raises(LimitError, match="longer than max_download_seconds=1;"):

@@ -1,96 +1,128 @@
-"""Reading videos and writing images, by the scheme of their URL."""
+"""Reads videos and writes images by URL: local files, http(s), tos, and the schemes of fsspec."""
 
 import threading
-from typing import BinaryIO
+from importlib import import_module
+from typing import BinaryIO, Protocol, cast
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import storage_of
-from spark_keyframes.storage.download.retry import stored
+from spark_keyframes.storage.retry import retry_upload
+from spark_keyframes.urls import is_local, scheme_of
 
 __all__ = ["Access", "check_accepted", "check_writable", "open_url", "write_url"]
+
+# The module of each scheme, imported when first needed. Other schemes go to fsspec.
+_MODULES = {
+    "http": "http.http_storage",
+    "https": "http.http_storage",
+    "tos": "tos.tos_storage",
+}
+
+
+class Storage(Protocol):
+    """Access to bytes by URL. A module with these three functions is a storage."""
+
+    def open_url(self, url: str, *, access: Access, limits: Limits) -> BinaryIO:
+        """Open for reading, as `open_url` below; scheme and host have been checked."""
+        ...
+
+    def write_url(self, url: str, data: bytes, *, content_type: str) -> None:
+        """Store `data`, as `write_url` below, in one attempt.
+
+        Raises TransientError where another attempt may succeed.
+        """
+        ...
+
+    def check_writable(self, output_dir: str) -> None:
+        """Check without network, as `check_writable` below."""
+        ...
 
 
 def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) -> BinaryIO:
     """Open a video for reading.
 
     Args:
-        url: a plain local path, file://, http(s)://, tos://bucket/key, or any other scheme that
-            fsspec serves where it is installed.
-        access: where it may lead, by redirects and symbolic links too.
-        limits: how much a download may take: bytes, seconds, and how slow it may be.
+        url: a plain local path, file://, http(s)://, tos://bucket/key, or another scheme if fsspec
+            and the package for the scheme are installed.
+        access: the addresses and folders that may be read, after redirects and symbolic links too.
+        limits: limits on the bytes, the seconds and the rate of a download.
 
     Returns:
-        A seekable, read-only binary file at position 0. What is not local is downloaded to a
-        temporary file, which `close()` removes. Over http(s) and tos, what is longer than 4 MB may
-        still be arriving: reading waits for it, and raises the same errors as opening.
+        A seekable, read-only binary file at position 0. A remote file is downloaded to a temporary
+        file, which `close()` removes. Over http(s) and tos, a file of more than 4 MB may still be
+        downloading: reading waits for it, and raises the same errors as opening.
 
     Raises:
-        SourceNotFoundError: there is no such file or object.
-        HttpStatusError: a web server answered with another status than success.
+        SourceNotFoundError: the file or object does not exist.
+        HttpStatusError: a web server answered with a status that is not success.
         CredentialsError: credentials for the storage are missing or were refused.
-        UnsupportedSchemeError: nothing here serves this scheme.
-        AccessError: it leads to where `access` does not allow.
+        UnsupportedSchemeError: the scheme is unknown, or its package is not installed.
+        AccessError: `access` does not allow the address or folder.
         LimitError: the download exceeds one of `limits`.
-        SourceReadError: anything else that kept the bytes from being read whole.
+        SourceReadError: the file could not be read completely, for any other reason.
     """
     access.check_url(url)
-    return storage_of(url).open_url(url, access=access, limits=limits)
+    return _storage_of(url).open_url(url, access=access, limits=limits)
 
 
 def write_url(
     url: str, data: bytes, *, content_type: str, cancelled: threading.Event | None = None
 ) -> None:
-    """Store an object, whole or not at all; what was there before is replaced.
+    """Store an object completely or not at all, and replace an existing one.
 
-    Returns once the storage has acknowledged it. Trouble that may pass is waited for, see
-    `patience.stored`.
+    Returns when the storage has acknowledged the object. Transient errors are retried, see
+    `retry_upload`.
 
     Args:
-        url: where to, see `open_url`; http(s) cannot be written to.
+        url: the target, see `open_url`; http(s) is read-only.
         data: the object's bytes.
         content_type: its media type, such as "image/jpeg", for storages that keep one.
-        cancelled: ends the waiting when it is set, from another thread: a last error is raised.
+        cancelled: ends the retries when another thread sets it; the last error is raised.
 
     Raises:
         CredentialsError: credentials for the storage are missing or were refused.
-        UnsupportedSchemeError: nothing here can write to this scheme.
-        StorageWriteError: anything else that kept the object from being stored.
+        UnsupportedSchemeError: the scheme is unknown or read-only.
+        StorageWriteError: the object could not be stored, for any other reason.
     """
-    storage = storage_of(url)
-    stored(
+    storage = _storage_of(url)
+    retry_upload(
         lambda: storage.write_url(url, data, content_type=content_type),
         cancelled or threading.Event(),
     )
 
 
 def check_writable(output_dir: str) -> None:
-    """Check what can be known before any task runs, without network: for the driver.
+    """Check an output folder without network. For the driver, before any task runs.
 
     Args:
-        output_dir: the folder that images will go to, as a URL or a plain path.
+        output_dir: the folder for the images, as a URL or a plain path.
 
     Raises:
-        ParameterError: the URL cannot work: no bucket, a bad endpoint, a file where a folder is
-            due.
-        CredentialsError: environment variables are missing; the message names them.
-        UnsupportedSchemeError: nothing here can write to this scheme.
+        ParameterError: the URL cannot work: no bucket, an invalid endpoint, a file in place of a
+            folder.
+        CredentialsError: environment variables are missing. The message names them.
+        UnsupportedSchemeError: the scheme is unknown or read-only.
     """
-    storage_of(output_dir).check_writable(output_dir)
+    _storage_of(output_dir).check_writable(output_dir)
 
 
 def check_accepted(output_dir: str) -> None:
-    """Ask the storage whether it would let this process write: for the start of a task.
+    """Check that the storage knows the credentials and the bucket. For the start of a task.
 
-    Only some storages have something to ask; what may pass is no error here.
+    Only TOS is asked. A transient failure is no error here: the uploads retry it.
 
     Args:
-        output_dir: the folder that images will go to, as a URL or a plain path.
+        output_dir: the folder for the images, as a URL or a plain path.
 
     Raises:
-        CredentialsError: missing, or not those of anyone whom the storage knows.
-        StorageWriteError: there is no such server or bucket.
+        CredentialsError: credentials are missing, or unknown to the storage.
+        StorageWriteError: the server or the bucket does not exist.
     """
-    ask = getattr(storage_of(output_dir), "check_accepted", None)
-    if ask is not None:
-        ask(output_dir)
+    check = getattr(_storage_of(output_dir), "check_accepted", None)
+    if check is not None:
+        check(output_dir)
+
+
+def _storage_of(url: str) -> Storage:
+    module = "local" if is_local(url) else _MODULES.get(scheme_of(url), "fsspec")
+    return cast(Storage, import_module(f"{__package__}.{module}"))

@@ -1,4 +1,4 @@
-"""Which addresses may be read: for lists of videos that strangers have a hand in."""
+"""The rules on which addresses may be read, for lists of videos that strangers can change."""
 
 import os
 import re
@@ -9,21 +9,18 @@ from typing import Any
 
 from spark_keyframes.checks import check_type
 from spark_keyframes.errors import AccessError, ParameterError
-from spark_keyframes.storage.addresses import is_ipv6, is_metadata, is_public
-from spark_keyframes.storage.base import is_local
-from spark_keyframes.urls import redact_url, scheme_of
+from spark_keyframes.storage.addresses import is_metadata, is_public
+from spark_keyframes.urls import host_of, is_host, is_local, redact_url, scheme_of
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
-_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-# What stands between the slashes: user info, then a name or an address in brackets, then a port.
-_AUTHORITY = re.compile(r"(?:[^\\]*@)?(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::[0-9]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What a video's URL may lead to; anything else fails with AccessError, which says why.
+    """The addresses and folders that may be read. Any other fails with AccessError.
 
-    Raises ParameterError (a ValueError) for a value that cannot work.
+    Raises:
+        ParameterError: a value is invalid. It is a ValueError too.
     """
 
     allowed_schemes: tuple[str, ...] = ()
@@ -39,13 +36,13 @@ class Access:
     always refused. Not of tos: its endpoint is the operator's own choice."""
 
     def __post_init__(self) -> None:
-        for name, normalised, example in (
+        for name, normalise, example in (
             ("allowed_schemes", _scheme, '("https", "tos")'),
             ("allowed_hosts", _host, '("videos.example.com", "*.example.org")'),
             ("allowed_roots", _root, '("/data/videos",)'),
         ):
             values = _strings(name, getattr(self, name), example)
-            object.__setattr__(self, name, tuple(normalised(name, value) for value in values))
+            object.__setattr__(self, name, tuple(normalise(name, value) for value in values))
         check_type("private_addresses", self.private_addresses, bool, "True or False")
 
     def check_url(self, url: str) -> None:
@@ -57,7 +54,7 @@ class Access:
                 f"{', '.join(self.allowed_schemes)}; add it there, or leave the video out"
             )
         if self.allowed_hosts and scheme != "file":
-            host = _host_of(url)
+            host = host_of(url)
             if not any(_matches(host, pattern) for pattern in self.allowed_hosts):
                 raise AccessError(
                     f"{redact_url(url)} has host {host!r}, and allowed_hosts are "
@@ -65,30 +62,32 @@ class Access:
                 )
 
     def check_path(self, url: str, path: str) -> None:
-        """Raise AccessError unless `path`, its symbolic links resolved, lies in a root.
+        """Raise AccessError unless `path` lies in one of the allowed folders.
 
-        `url` is what led to it, for the message.
+        Args:
+            url: the URL as it was given, for the message.
+            path: its path, with symbolic links resolved.
         """
         roots = [os.path.realpath(root) for root in self.allowed_roots]
         if roots and not any(Path(path).is_relative_to(root) for root in roots):
-            # Not the resolved path: how the folders of this machine are linked is nobody's matter.
+            # Do not reveal where symbolic links point.
             raise AccessError(
-                f"{redact_url(url)} lies, with symbolic links resolved, in none of allowed_roots: "
+                f"{redact_url(url)}, with symbolic links resolved, is in none of allowed_roots: "
                 f"{', '.join(self.allowed_roots)}; add its folder there, or leave the video out"
             )
 
     def check_addresses(self, host: str, addresses: Iterable[str]) -> None:
-        """Raise AccessError unless all addresses that `host` resolves to may be connected to."""
+        """Raise AccessError unless all `addresses`, to which `host` resolves, are allowed."""
         for address in addresses:
             if is_metadata(address):
                 raise AccessError(
-                    f"host {host!r} leads to {address}, where a network keeps services for its own "
-                    "machines, such as a cloud's metadata: never read; give a video's address"
+                    f"host {host!r} resolves to {address}, a link-local or cloud metadata address; "
+                    "such addresses are never read; use the address of a video"
                 )
             if not self.private_addresses and not is_public(address):
                 raise AccessError(
-                    f"host {host!r} leads to {address}, which is not a public address; with "
-                    "private_addresses=False only public ones are read"
+                    f"host {host!r} resolves to {address}, which is not a public address; with "
+                    "private_addresses=False only public addresses are read"
                 )
 
 
@@ -116,10 +115,10 @@ def _host(name: str, value: str) -> str:
     host = value.lower().removesuffix(".")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    if not _is_host(host.removeprefix("*.")):
+    if not is_host(host.removeprefix("*.")):
         raise ParameterError(
             f"{name} must hold names of hosts or buckets in ASCII, without scheme, port and path, "
-            f'got {value!r}; use e.g. "videos.example.com", or "*.example.com" for all below it'
+            f'got {value!r}; use e.g. "videos.example.com", or "*.example.com" for its subdomains'
         )
     return host
 
@@ -127,21 +126,10 @@ def _host(name: str, value: str) -> str:
 def _root(name: str, value: str) -> str:
     if not Path(value).is_absolute() or "\0" in value:
         raise ParameterError(
-            f"{name} must hold absolute paths of folders, got {value!r}; the workers' current "
-            "folder is not the driver's: use e.g. /data/videos"
+            f"{name} must hold absolute paths of folders, got {value!r}; the working "
+            "directory of the workers is not the driver's, use e.g. /data/videos"
         )
     return value
-
-
-def _host_of(url: str) -> str:
-    """The host or bucket; empty where it cannot be told for sure, which matches nothing."""
-    match = _AUTHORITY.fullmatch(re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0])
-    host = (match[1] or match[2]).lower().removesuffix(".") if match else ""
-    return host if _is_host(host) else ""
-
-
-def _is_host(host: str) -> bool:
-    return bool(_NAME.fullmatch(host)) or is_ipv6(host)
 
 
 def _matches(host: str, pattern: str) -> bool:

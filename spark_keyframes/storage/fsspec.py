@@ -1,9 +1,9 @@
-"""Any other scheme (s3, gs, hdfs, …) through fsspec, where the package that serves it is installed.
+"""Other schemes (s3, gs, hdfs, …) through fsspec and the package of the scheme.
 
-Credentials and addresses are those that the scheme's own package reads from the environment.
+The package reads its credentials and addresses from the environment.
 
-A URL is one file of one file system. fsspec itself would also open chains of them, such as
-`zip://a.mp4::file:///b.zip`, and so get around whatever is said about schemes and folders.
+A URL must name one file in one file system. Chains of fsspec, such as `zip://a.mp4::file:///b.zip`,
+are refused: they would bypass the rules on schemes and folders.
 """
 
 from collections.abc import Iterator
@@ -19,15 +19,14 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.base import download
 from spark_keyframes.storage.download.meter import Meter
-from spark_keyframes.storage.download.ranged import fill
-from spark_keyframes.storage.download.remote import Interrupted
+from spark_keyframes.storage.download.temporary import save
+from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.urls import redact_url, scheme_of
 
 _BLOCK = 1 << 20
 
-# File systems inside of others, or of this machine, whatever the rest of the URL says.
+# File systems that open other file systems, or local files, from the rest of the URL.
 _NESTED = {
     "async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "dvc",
     "filecache", "generic", "git", "libarchive", "reference", "simplecache", "tar", "zip",
@@ -35,18 +34,17 @@ _NESTED = {
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
-    """Download the whole file; a wait for it ends with the wait that its package allows."""
+    """Download the whole file. Only the scheme's package can end a wait for the network."""
     _check_installed(url, stage="open")
     meter = Meter(url, limits)
-    return download(url, lambda file: fill(file, _blocks(url, meter), meter))
+    return save(url, _blocks(url, meter), meter)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Store the object with one call, which object storages do whole or not at all.
+    """Store the object with one call, which is atomic in object storages.
 
-    On file systems without such a call (hdfs, sftp, …) a task that is killed in the middle leaves
-    a part of the file, and the task that takes its place writes it anew. What a package has not
-    mended by itself is `Interrupted` where the connection is to blame.
+    On other file systems (hdfs, sftp, …) a killed task can leave part of a file. The task that
+    replaces it writes the file again. Errors of the connection are a TransientError.
     """
     _check_installed(url, stage="upload")
     try:
@@ -54,20 +52,20 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
         try:
             filesystem.pipe_file(path, data)
         except FileNotFoundError:
-            # Only where folders exist is one missing; object storages should not be asked first.
+            # The folder is missing. Object storages have no folders, so do not create it first.
             filesystem.makedirs(filesystem._parent(path), exist_ok=True)
             filesystem.pipe_file(path, data)
-    except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own
+    except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
         failed = StorageWriteError(_message(error, url, "store"))
         if isinstance(error, ConnectionError | TimeoutError):
-            raise Interrupted(lambda attempts: failed) from None
+            raise TransientError(lambda attempts: failed) from None
         raise failed from None
 
 
 def check_writable(output_dir: str) -> None:
     """Check that the package that serves the scheme is installed."""
     _check_installed(output_dir, stage="parameters")
-    # hdfs:///path is good: the host is in Hadoop's configuration.
+    # hdfs:///path is valid: the host is in Hadoop's configuration.
     if not output_dir.partition("://")[2].strip("/"):
         raise ParameterError(
             f"output_tos_dir must name a bucket or folder, got {redact_url(output_dir)!r}; write "
@@ -76,7 +74,7 @@ def check_writable(output_dir: str) -> None:
 
 
 def _file_system(url: str) -> tuple[Any, str]:
-    """The one that the scheme names, and the path in it."""
+    """Return the file system of the scheme, and the path in it."""
     import fsspec
 
     kind = fsspec.get_filesystem_class(scheme_of(url))
@@ -100,13 +98,13 @@ def _blocks(url: str, meter: Meter) -> Iterator[bytes]:
         raise
     except FileNotFoundError:
         raise SourceNotFoundError(f"no object {redact_url(url)}; check the address") from None
-    except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own
+    except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
         raise SourceReadError(_message(error, url, "read")) from None
 
 
 def _message(error: Exception, url: str, doing: str) -> str:
     reason = type(error).__name__
-    # What a file system says may repeat the URL: not where that could hold a secret.
+    # The error's text may repeat the URL, so it is shown only if the URL holds no secret.
     if redact_url(url) == url and str(error):
         reason = f"{reason}: {error}"
     advice = "; check its credentials" if isinstance(error, PermissionError) else ""
@@ -117,7 +115,7 @@ def _check_installed(url: str, *, stage: str) -> None:
     scheme = scheme_of(url)
     if scheme in _NESTED:
         raise UnsupportedSchemeError(
-            f"{scheme}:// is a file system inside of another, got {redact_url(url)}; give the URL "
+            f"{scheme}:// is a file system inside another, got {redact_url(url)}; give the URL "
             "of the file itself",
             stage=stage,
         )
@@ -126,16 +124,15 @@ def _check_installed(url: str, *, stage: str) -> None:
     except ImportError:
         raise UnsupportedSchemeError(
             f"{scheme}:// needs fsspec, got {redact_url(url)}; run "
-            "pip install 'spark_keyframes[fsspec]', and the package that serves the scheme",
+            "pip install 'spark_keyframes[fsspec]', and install the package for the scheme",
             stage=stage,
         ) from None
     try:
         fsspec.get_filesystem_class(scheme)
     except ImportError as error:
-        # fsspec's own words name the package: "Install s3fs to access S3".
+        # fsspec's message names the package: "Install s3fs to access S3".
         raise UnsupportedSchemeError(
-            f"{scheme}:// is served by a package that is not installed, got {redact_url(url)}; "
-            f"{error}",
+            f"the package for {scheme}:// is not installed, got {redact_url(url)}; {error}",
             stage=stage,
         ) from None
     except ValueError:

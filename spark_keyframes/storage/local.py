@@ -1,4 +1,4 @@
-"""Files of this machine: plain paths and file:// URLs."""
+"""Local files: plain paths and file:// URLs."""
 
 import os
 import stat
@@ -15,21 +15,21 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.atomic import advice_on, write_whole
+from spark_keyframes.storage.atomic import advice_on, write_atomically
 from spark_keyframes.urls import redact_url, scheme_of
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
-    """Open a regular file in one of the allowed folders; nothing is downloaded."""
+    """Open a regular file in one of the allowed folders."""
     path = _path(url, SourceReadError)
     try:
         if access.allowed_roots:
-            # Before anything else, so that nobody learns which files there are elsewhere.
+            # First, so that errors do not show which files exist in other folders.
             access.check_path(url, os.path.realpath(path))
-        # Opening a named pipe would wait for its writer for ever, so look before.
+        # Before opening: to open a named pipe would wait for a writer.
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
-            return _opened(path, url, access)
+            return _open(path, url, access)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SourceNotFoundError(
             f"no file {redact_url(url)}; the path must exist on every machine that runs tasks, "
@@ -43,8 +43,8 @@ def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     )
 
 
-def _opened(path: Path, url: str, access: Access) -> BinaryIO:
-    # Whatever the path leads to by now: a pipe is not waited for, and what was opened is checked.
+def _open(path: Path, url: str, access: Access) -> BinaryIO:
+    # The path may have changed since: do not wait for a pipe, and check the file that was opened.
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     try:
         if access.allowed_roots:
@@ -56,11 +56,11 @@ def _opened(path: Path, url: str, access: Access) -> BinaryIO:
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Write a file, see `write_whole`, and the folders that it lies in."""
+    """Write a file, see `write_atomically`, and create its folders."""
     path = _path(url, StorageWriteError)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
+        write_atomically(path, data)
     except OSError as error:
         raise StorageWriteError(
             f"could not store {redact_url(url)}: {_reason(error)}{advice_on(error)}"
@@ -70,7 +70,7 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
 
 
 def check_writable(output_dir: str) -> None:
-    """Check that the folder, or the nearest one above it that exists, may be written to."""
+    """Check that the folder, or its nearest existing parent, is writable."""
     folder = _path(output_dir, ParameterError).absolute()
     existing = folder
     try:
@@ -83,12 +83,12 @@ def check_writable(output_dir: str) -> None:
         ) from error
     if not is_folder:
         raise ParameterError(
-            f"output_tos_dir must be a folder, got {redact_url(output_dir)!r}, and {existing} is "
-            "a file"
+            f"output_tos_dir must be a folder, got {redact_url(output_dir)!r}, but {existing} is a "
+            "file"
         )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ParameterError(
-            f"output_tos_dir must be writable, got {redact_url(output_dir)!r}, and there is no "
+            f"output_tos_dir must be writable, got {redact_url(output_dir)!r}, but there is no "
             f"permission to write in {existing}"
         )
 
@@ -102,12 +102,12 @@ def _path(url: str, error: type[KeyframesError]) -> Path:
         raise error(f"not a valid file URL: {redact_url(url)} ({reason})") from reason
     if parts.netloc.lower() not in ("", "localhost"):
         raise error(
-            f"a file:// URL must name a file of this machine, got host {parts.netloc!r} in "
+            f"a file:// URL must name a local file, got host {parts.netloc!r} in "
             f"{redact_url(url)}; write file:///path, with three slashes"
         )
     return Path(unquote(parts.path))
 
 
 def _reason(error: Exception) -> str:
-    # strerror alone: the full text repeats the path, which may be very long.
+    # Only strerror: the full text repeats the path, which may be very long.
     return getattr(error, "strerror", None) or str(error)

@@ -1,25 +1,25 @@
-"""What read-only files that are not the operating system's have in common: a size and a place."""
+"""Base class of read-only files that Python provides: a size and a position."""
 
 import io
 
 
 class SeekableFile(io.RawIOBase):
-    """A read-only file of `size` bytes; `readinto` is its subclass's, and moves `position`."""
+    """A read-only file of `size` bytes. Subclasses define `readinto`, which moves `position`."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.position = 0
 
     def readable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to another position; beyond the end there is nothing to read."""
+        """Move to another position, which may lie beyond the end, and return it."""
         self._checkClosed()
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}
         position = base[whence] + offset

@@ -14,8 +14,7 @@ from spark_keyframes.errors import CredentialsError, StorageWriteError
 from spark_keyframes.images import encode_image
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
-from spark_keyframes.storage import base
-from spark_keyframes.storage.download import retry as patience
+from spark_keyframes.storage import retry
 from spark_keyframes.storage.tos import client as tos_client
 from spark_keyframes.storage.tos import tos_storage
 from spark_keyframes.video import Source
@@ -29,7 +28,7 @@ SOURCE = Source("a film", "film", "0123456789abcdef", io.BytesIO(), None)
 @pytest.fixture(autouse=True)
 def waits(monkeypatch):
     """Tries again at once, and takes half a second of silence for a stall."""
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.0)
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(tos_client, "SOCKET_TIMEOUT", 0.5)
     monkeypatch.setattr(tos_client, "_built", None)
@@ -118,8 +117,8 @@ def test_memory_is_bounded_while_storage_is_slow(tos):
 
 
 def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
-    monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon():
         with WRITER.begin(SOURCE) as upload:
@@ -133,8 +132,8 @@ def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
 
 
 def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
-    monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon(), WRITER.begin(SOURCE) as upload:
         upload.add(0, picture(0))
@@ -144,7 +143,7 @@ def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
 
 
 def test_a_stalled_storage_ends_too(tos, monkeypatch):
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
     tos.faults.chances["PUT"] = {"stall": 1.0}
     with ends_soon(), pytest.raises(StorageWriteError, match="TOS_ENDPOINT"):
         store(1)
@@ -190,8 +189,8 @@ def test_a_row_has_all_its_images_or_none(tos, plain, clips):
 def test_closing_the_engine_in_an_outage_takes_no_longer_than_a_moment(
     tos, plain, clips, monkeypatch
 ):
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
-    monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
     pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"), writer=WRITER)
     # The short video is at its upload when the long one, refused, comes out.

@@ -41,12 +41,12 @@ MAY_NOT_WRITE = {0, 42, 300, 301}
 # Makes the workers hurry: they wait a tenth as long, and a second of silence is a stall.
 SITECUSTOMIZE = """
 import tos.clientv2
-from spark_keyframes.storage.download import retry as patience
+from spark_keyframes.storage import retry
 from spark_keyframes.storage.download import remote
 from spark_keyframes.storage.tos import client as tos_client
 tos.clientv2.SLEEP_BASE_TIME = 0.01
 tos_client.SOCKET_TIMEOUT = 1.0
-patience.backoff = remote.backoff = lambda number: 0.05 * 2**number
+retry.backoff = remote.backoff = lambda number: 0.05 * 2**number
 """
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from spark_keyframes.storage import base
+from spark_keyframes.storage import retry
 from spark_keyframes.storage.download import parts, ranged
 from tests.storage.tos_server import TosServer
 from tests.storage.web_server import WebServer, without_proxies
@@ -9,7 +9,7 @@ from tests.storage.web_server import WebServer, without_proxies
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
     """Tries again at once."""
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.0)
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def web(monkeypatch):
 @pytest.fixture
 def small_parts(monkeypatch):
     """Sizes divided by 16 and more, so that 1 MB is many parts."""
-    monkeypatch.setattr(ranged, "FIRST", 64 << 10)
-    monkeypatch.setattr(parts, "FIRST", 64 << 10)
+    monkeypatch.setattr(ranged, "FIRST_PART", 64 << 10)
+    monkeypatch.setattr(parts, "FIRST_PART", 64 << 10)
     monkeypatch.setattr(parts, "BLOCK", 16 << 10)
-    monkeypatch.setattr(parts, "_URGENT", 32 << 10)
+    monkeypatch.setattr(parts, "_READER_PART", 32 << 10)
     monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", 16 << 10)
     monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", 16 << 10)

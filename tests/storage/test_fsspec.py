@@ -12,8 +12,7 @@ from spark_keyframes.errors import (
     StorageWriteError,
     UnsupportedSchemeError,
 )
-from spark_keyframes.storage import check_writable, open_url, write_url
-from spark_keyframes.storage.download import retry as patience
+from spark_keyframes.storage import check_writable, open_url, retry, write_url
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -61,7 +60,7 @@ def test_a_lost_connection_is_tried_again(shaky):
 
 @pytest.mark.parametrize("error", [PermissionError("no"), ValueError("no"), ConnectionError("no")])
 def test_what_is_not_mended_is_an_error_of_ours(shaky, monkeypatch, error):
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
     shaky.errors = [error, error]
     with pytest.raises(StorageWriteError, match="could not store shaky://bucket/a.jpg: .*no"):
         write_url("shaky://bucket/a.jpg", b"image", content_type="image/jpeg")

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from spark_keyframes.errors import HttpStatusError, SourceReadError, UnsupportedSchemeError
-from spark_keyframes.storage import base, open_url, write_url
+from spark_keyframes.storage import open_url, write_url
+from spark_keyframes.storage.download import remote
 from spark_keyframes.storage.http import http_storage as http
 from tests.storage.web_server import VIDEO, answer, chunked, hang_up
 
@@ -90,7 +91,7 @@ def test_chunks_without_a_length_come_whole(web):
 
 def test_a_server_that_falls_silent_is_given_up(web, monkeypatch):
     monkeypatch.setattr(http, "TIMEOUT", (1.0, 0.05))
-    monkeypatch.setattr(base, "ATTEMPTS", 2)
+    monkeypatch.setattr(remote, "ATTEMPTS", 2)
     done = threading.Event()
     web.paths["/a.mp4"] = [lambda handler: done.wait(5)]
     with pytest.raises(SourceReadError, match="in 2 attempts"):
@@ -123,7 +124,7 @@ def test_a_plain_body_labelled_as_compressed_is_taken_as_it_is(web):
 def test_a_broken_compressed_body_is_an_error(web):
     body = gzip.compress(VIDEO)[:-100]
     web.paths["/a.mp4"] = [answer(body=body, Content_Encoding="gzip")]
-    with pytest.raises(SourceReadError, match="gzip-compressed and broken"):
+    with pytest.raises(SourceReadError, match="damaged gzip data"):
         open_url(f"{web.url}/a.mp4")
 
 
@@ -175,5 +176,5 @@ def test_netrc_is_left_alone(web, monkeypatch, tmp_path):
 
 
 def test_writing_is_refused():
-    with pytest.raises(UnsupportedSchemeError, match="for reading only"):
+    with pytest.raises(UnsupportedSchemeError, match="read-only"):
         write_url("https://host/a.jpg", b"", content_type="image/jpeg")

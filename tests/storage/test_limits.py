@@ -12,7 +12,7 @@ import pytest
 
 from spark_keyframes.errors import KeyframesError, LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import base, open_url
+from spark_keyframes.storage import open_url, retry
 from spark_keyframes.storage.download import meter
 from tests.storage.range_server import RangeServer
 from tests.storage.web_server import VIDEO, answer, chunked, slowly
@@ -144,7 +144,7 @@ def test_silence_too(web):
 
 
 def test_the_time_is_that_of_all_attempts(web, monkeypatch):
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.5)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.5)
     web.paths["/a"] = [answer(503, b"", Retry_After="20")]
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
@@ -171,7 +171,7 @@ def test_an_object_has_its_time_too(tos, monkeypatch):
     tos.objects["bucket", "a"] = bytes(MB)
     tos.faults.extend([503] * 100)
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 0.5)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.5)
     with pytest.raises(LimitError, match="tos://bucket/a took longer than max_download_seconds"):
         read("tos://bucket/a", max_download_seconds=0.2)
 

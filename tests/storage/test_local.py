@@ -1,6 +1,7 @@
 """Real files."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from spark_keyframes.errors import (
     SourceNotFoundError,
     SourceReadError,
 )
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import check_writable, open_url
+from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.temporary import save
 
 
 def read(url: str) -> bytes:
@@ -96,9 +100,8 @@ def test_an_output_folder_must_be_writable(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
 def test_a_full_disk_says_where_and_how_to_use_another(tmp_path, monkeypatch):
-    from spark_keyframes.storage import base
-
     full = Path("/dev/full")
-    monkeypatch.setattr(base.tempfile, "TemporaryFile", lambda: full.open("r+b", buffering=0))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("r+b", buffering=0))
+    url = "http://host/a?secret"
     with pytest.raises(SourceReadError, match=r"no room for http://host/a in .*TMPDIR"):
-        base.download("http://host/a?secret", lambda file: file.write(b"x" * 100_000))
+        save(url, [b"x" * 100_000], Meter(url, Limits()))

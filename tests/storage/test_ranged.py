@@ -31,9 +31,9 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(parts, "BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", BLOCK)
-    monkeypatch.setattr(ranged, "FIRST", 4 * BLOCK)
-    monkeypatch.setattr(parts, "FIRST", 4 * BLOCK)
-    monkeypatch.setattr(parts, "_URGENT", 2 * BLOCK)
+    monkeypatch.setattr(ranged, "FIRST_PART", 4 * BLOCK)
+    monkeypatch.setattr(parts, "FIRST_PART", 4 * BLOCK)
+    monkeypatch.setattr(parts, "_READER_PART", 2 * BLOCK)
 
 
 @pytest.fixture
@@ -255,7 +255,7 @@ def test_parts_that_do_not_add_up_are_an_error(tos):
     tos.faults.extend(["none", "none", "corrupt"])
     with (
         open_url("tos://bucket/a") as file,
-        pytest.raises(SourceReadError, match="tos://bucket/a do not add up to its checksum"),
+        pytest.raises(SourceReadError, match="the checksum of tos://bucket/a differs"),
     ):
         file.read()
 

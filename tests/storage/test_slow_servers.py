@@ -9,7 +9,7 @@ import pytest
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import open_url
+from spark_keyframes.storage import open_url, retry
 from spark_keyframes.storage.download import meter, remote
 from tests.storage.range_server import RangeServer
 from tests.storage.web_server import VIDEO, answer, slowly
@@ -35,7 +35,7 @@ def short_window(monkeypatch):
 def test_a_server_that_trickles_is_given_up(web, head):
     web.paths["/a"] = [slowly(head, b"x", every=0.02)]
     begin = time.monotonic()
-    with pytest.raises(LimitError, match=r"at \d+ bytes per second, and min_download_rate=1024"):
+    with pytest.raises(LimitError, match=r"at \d+ bytes per second, below min_download_rate=1024"):
         read(f"{web.url}/a")
     assert time.monotonic() - begin < 15
     assert len(web.seen) == 1
@@ -107,14 +107,14 @@ def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
 
 def test_retry_after_as_a_date(monkeypatch):
     now = time.time()
-    monkeypatch.setattr(remote, "time", SimpleNamespace(time=lambda: now))
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: now))
     later = email.utils.formatdate(now + 10, usegmt=True)
-    assert 8.9 <= remote.retry_after({"Retry-After": later}) <= 10
+    assert 8.9 <= retry.retry_after({"Retry-After": later}) <= 10
     past = email.utils.formatdate(now - 10, usegmt=True)
     nonsense = "soon", "-1", "²", "Fri, 99 Foo 2026", "Mon, 01 Jan 0001 00:00:00 -2359"
     for value in (past, "", *nonsense):
-        assert remote.retry_after({"Retry-After": value}) == 0
-    assert remote.retry_after({}) == 0
+        assert retry.retry_after({"Retry-After": value}) == 0
+    assert retry.retry_after({}) == 0
 
 
 @pytest.mark.parametrize("asked", [7, 1000, math.inf])
@@ -122,10 +122,10 @@ def test_no_server_makes_a_task_wait_for_long(asked):
     waits = []
 
     def attempt():
-        raise remote.Interrupted(lambda attempts: LimitError(str(attempts)), wait=asked)
+        raise retry.TransientError(lambda attempts: LimitError(str(attempts)), wait=asked)
 
     with pytest.raises(LimitError, match="4"):
-        remote.retried(attempt, waits.append, meter.Meter("http://host/a", Limits()))
+        remote.retry_download(attempt, waits.append, meter.Meter("http://host/a", Limits()))
     assert waits == [min(asked, 30)] * 3
 
 

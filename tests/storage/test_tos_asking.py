@@ -104,7 +104,7 @@ def test_a_key_that_may_only_write_is_good_enough(tos, status):
 @pytest.mark.parametrize("fault", [503, 429, "reset", "garbage", "stall"])
 def test_what_passes_is_left_to_the_uploads_and_asked_again(tos, monkeypatch, fault):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
-    monkeypatch.setattr(tos_storage, "ASKING_TIMEOUT", 0.3)
+    monkeypatch.setattr(tos_storage, "CHECK_TIMEOUT", 0.3)
     tos.faults.extend([fault] * (1 if fault == "garbage" else 2))
     began = time.monotonic()
     check_accepted("tos://bucket/a")

@@ -8,8 +8,7 @@ import time
 import pytest
 
 from spark_keyframes.errors import CredentialsError, SourceReadError, StorageWriteError
-from spark_keyframes.storage import base, open_url, write_url
-from spark_keyframes.storage.download import retry as patience
+from spark_keyframes.storage import open_url, retry, write_url
 from spark_keyframes.storage.tos import client as tos_client
 from tests.storage.faults import Refusal
 
@@ -29,7 +28,7 @@ def put(url: str, data: bytes = b"data", **options) -> None:
 def impatient(monkeypatch):
     """Gives up after the SDK's own attempts, which are three."""
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
-    monkeypatch.setattr(patience, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_other_refusals_are_final_and_name_the_request(tos, status, code):
         ("InvalidAccessKeyId", "check ACCESS_KEY .*needs TOS_SECURITY_TOKEN too"),
         ("SignatureDoesNotMatch", "check ACCESS_KEY, SECRET_KEY, TOS_REGION in the environment"),
         ("ExpiredToken", "TOS_SECURITY_TOKEN is not set: temporary keys need"),
-        ("AccessDenied", "the owner of ACCESS_KEY lacks the permission"),
+        ("AccessDenied", "the owner of ACCESS_KEY has no permission"),
         ("RequestTimeTooSkewed", "set this machine's clock"),
     ],
 )
@@ -145,9 +144,9 @@ def test_damage_on_the_way_is_mended_even_without_its_checksum(tos, without_chec
 
 
 def test_a_message_tells_how_often_it_was_tried(tos, monkeypatch):
-    waits = [0.0, 0.0, patience.PATIENCE]
+    waits = [0.0, 0.0, retry.UPLOAD_SECONDS]
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
-    monkeypatch.setattr(patience, "backoff", lambda number: waits[number])
+    monkeypatch.setattr(retry, "backoff", lambda number: waits[number])
     tos.faults.extend([503] * 20)
     with pytest.raises(StorageWriteError, match="in 3 attempts: status 503.*request-9"):
         put("tos://bucket/a")
@@ -199,13 +198,13 @@ def test_the_sdk_does_not_sleep_for_an_hour_because_a_server_says_so(tos, monkey
 )
 def test_retry_after_in_all_its_forms(value, low, high):
     header = value if isinstance(value, str) else value(100)
-    assert low <= tos_client.retry_after({"Retry-After": header}) <= high
+    assert low <= retry.retry_after({"Retry-After": header}) <= high
 
 
 def test_the_waits_have_jitter_and_come_on_top_of_what_the_server_asked_for(tos, monkeypatch):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(tos_client, "_SDK_WAIT", 0.0)
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
 
     class Clock(threading.Event):
         waits = []
@@ -217,12 +216,12 @@ def test_the_waits_have_jitter_and_come_on_top_of_what_the_server_asked_for(tos,
     tos.faults.extend([503] * 6 + [Refusal(503, "SlowDown", {"Retry-After": "9"})] * 3)
     put("tos://bucket/a", cancelled=Clock())
     assert Clock.waits == [0.75, 1.5, 9 + 3]
-    assert patience.backoff(0) < patience.PATIENCE
+    assert retry.backoff(0) < retry.UPLOAD_SECONDS
 
 
 def test_waiting_ends_when_it_is_cancelled(tos, monkeypatch):
-    monkeypatch.setattr(base.random, "uniform", lambda low, high: 1000.0)
-    monkeypatch.setattr(patience, "PATIENCE", 10_000.0)
+    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.extend([503] * 20)
     cancelled = threading.Event()
     threading.Timer(1.0, cancelled.set).start()
@@ -247,7 +246,7 @@ def test_a_download_survives_a_stall(tos, hasty):
 def test_a_download_that_is_always_cut_is_an_error(tos):
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.extend(["truncate"] * 20)
-    with pytest.raises(SourceReadError, match=r"tos://bucket/a whole in 4 attempts"):
+    with pytest.raises(SourceReadError, match=r"tos://bucket/a in 4 attempts"):
         open_url("tos://bucket/a")
 
 

@@ -1,1 +1,1 @@
-"""Downloads of remote objects: ranges, retries and limits."""
+"""Downloads objects from servers: in parts, with retries, within the limits."""

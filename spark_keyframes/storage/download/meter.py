@@ -1,4 +1,4 @@
-"""What one download has taken so far, against the limits of downloads."""
+"""Measures one download against the limits of downloads."""
 
 import threading
 import time
@@ -9,14 +9,14 @@ from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
 from spark_keyframes.urls import redact_url
 
-WINDOW = 60.0  # seconds of waiting, over each of which the rate is looked at
+WINDOW = 60.0  # seconds of waiting for the server over which the rate is measured
 
 
 class Meter:
-    """Counts for one video, over all of its connections and attempts; any thread may call it.
+    """Counts the bytes and seconds of one video, over all its connections and attempts.
 
-    All checks raise LimitError. Once one has, `check_time` raises it again, so that what goes on
-    in other threads, or was made another error of on the way, ends with it too.
+    Any thread may call it. Each check raises LimitError. After one has, `check_time` raises the
+    same error again, so that other threads end too, even if a package replaced the error.
     """
 
     def __init__(self, url: str, limits: Limits) -> None:
@@ -25,18 +25,18 @@ class Meter:
         self._end = time.monotonic() + limits.max_download_seconds
         self._error: LimitError | None = None
         self._lock = threading.Lock()
-        """Guards all that follows."""
+        """Guards the fields below."""
         self._waiting = 0
-        """How many threads wait for the server."""
+        """Number of threads that wait for the server."""
         self._since = 0.0
-        """From when on at least one does."""
+        """Time up to which waiting has been counted, if a thread waits."""
         self._waited = 0.0
-        """Seconds of this window in which one did, up to `_since`."""
+        """Seconds of this window in which at least one thread waited."""
         self._received = 0
         """Bytes of this window."""
 
     def check_size(self, size: int | None) -> None:
-        """Look at the size that a server announces, None for none, or that has arrived."""
+        """Check a size: the announced one, None if there is none, or the bytes received."""
         limit = self._limits.max_download_bytes
         if size is not None and size > limit:
             raise self._exceeded(
@@ -45,24 +45,24 @@ class Meter:
             )
 
     def check_time(self) -> None:
-        """Look at the clock."""
+        """Check the seconds since the download began."""
         if self._error is not None:
             raise self._error
         if self.seconds_left() <= 0:
             raise self._exceeded(
                 f"took longer than max_download_seconds={self._limits.max_download_seconds:g}; "
-                "raise the limit, or bring the video to where the network is faster"
+                "raise the limit, or copy the video to faster storage"
             )
 
     def seconds_left(self) -> float:
-        """Until the download has to be done; negative after it."""
+        """Return the seconds until the download must be complete; negative after that."""
         return self._end - time.monotonic()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Around every wait for data: only these seconds count for the rate.
+        """Count the seconds of this block as a wait for the server.
 
-        So a slow reader, or a machine that is busy, makes no slow server.
+        Only these seconds count for the rate, so a slow reader or a busy machine does not lower it.
         """
         with self._lock:
             self._waiting += 1
@@ -76,7 +76,7 @@ class Meter:
                 self._waiting -= 1
 
     def received(self, count: int) -> None:
-        """Count bytes that came, of whatever kind, and look at the rate once a window is over."""
+        """Count received bytes of any kind, and check the rate at the end of a window."""
         with self._lock:
             self._received += count
             self._count_wait()
@@ -86,26 +86,26 @@ class Meter:
             self._received, self._waited = 0, 0.0
         if received < self._limits.min_download_rate * waited:
             raise self._exceeded(
-                f"comes at {received / waited:.0f} bytes per second, and "
-                f"min_download_rate={self._limits.min_download_rate:g}; lower the limit, or bring "
-                "the video to where the network is faster"
+                f"arrives at {received / waited:.0f} bytes per second, below "
+                f"min_download_rate={self._limits.min_download_rate:g}; lower the limit, or copy "
+                "the video to faster storage"
             )
 
-    def restart(self) -> None:
-        """Begin a window anew: the connection broke, and silence before that has its own limit."""
+    def restart_window(self) -> None:
+        """Start a new window after a lost connection. Silence before that has its own timeout."""
         with self._lock:
             self._count_wait()
             self._received, self._waited = 0, 0.0
 
     @contextmanager
     def requesting(self) -> Iterator[None]:
-        """Around a request, whose answer is counted from then on; see `current`."""
+        """Make this the meter of the calling thread during a request; see `current`."""
         self.check_time()
         before, _thread.meter = current(), self
         try:
             yield
         except BaseException:
-            # An SDK may have made another error of ours, which would be tried again.
+            # An SDK may have replaced the LimitError by an error that would be retried.
             if self._error is not None:
                 raise self._error from None
             raise
@@ -127,5 +127,5 @@ _thread = threading.local()
 
 
 def current() -> Meter | None:
-    """The meter that this thread's request is counted by, if it is one for a video."""
+    """Return the meter of the calling thread's request, or None."""
     return getattr(_thread, "meter", None)

@@ -1,27 +1,29 @@
-"""Opening what a server holds: whole where it is small, else readable while its parts arrive."""
+"""Opens a file on a server. A small file is downloaded first, a large one while it is read."""
 
 import time
-from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage.base import download
 from spark_keyframes.storage.download.meter import Meter
-from spark_keyframes.storage.download.parts import Parts
-from spark_keyframes.storage.download.remote import FIRST, Answer, Remote, retried
+from spark_keyframes.storage.download.parts import PartFetcher
+from spark_keyframes.storage.download.remote import FIRST_PART, Answer, RemoteFile, retry_download
+from spark_keyframes.storage.download.temporary import save
 from spark_keyframes.storage.seekable import SeekableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-def open_remote(remote: Remote, limits: Limits) -> BinaryIO:
-    """Open an object for reading: a seekable file in a temporary file without a name.
+def open_remote(remote: RemoteFile, limits: Limits) -> BinaryIO:
+    """Open a remote file for reading, and close `remote` with it.
 
-    The first request asks for a part. What is no longer, and what a server only gives whole, is
-    downloaded before this returns. Anything longer can be read while its parts arrive; see
-    `RangedFile`. Raises what is wrong with the first answer, and reading what comes later; so for
-    `limits`, where the size that is announced comes with the first answer.
+    The first request asks for one part. The whole file is downloaded before this returns if it is
+    no longer than that, or if the server gives no parts. A longer file is a `RangedFile`, which
+    downloads while it is read.
+
+    Raises:
+        LimitError: the announced size exceeds a limit. Other limits are checked during reads too.
+        KeyframesError: the first request failed.
     """
     meter = Meter(remote.url, limits)
 
@@ -36,51 +38,41 @@ def open_remote(remote: Remote, limits: Limits) -> BinaryIO:
         return answer
 
     def attempt() -> BinaryIO:
-        answer = get(FIRST)
+        answer = get(FIRST_PART)
         part = answer.part
         if part is not None and part.stop < part.total:
             if part.version:
-                return cast("BinaryIO", RangedFile(Parts(remote, answer, meter)))
-            # Parts of two states of the object could not be told apart.
+                return cast("BinaryIO", RangedFile(PartFetcher(remote, answer, meter)))
+            # Without a version, parts of two states of the file could be mixed.
             answer.close()
             answer = get(None)
         try:
-            return download(remote.url, lambda file: fill(file, answer.blocks, meter))
+            return save(remote.url, answer.blocks, meter)
         finally:
             answer.close()
             remote.close()
 
     try:
-        return retried(attempt, time.sleep, meter)
+        return retry_download(attempt, time.sleep, meter)
     except BaseException:
         remote.close()
         raise
 
 
-def fill(file: IO[bytes], blocks: Iterable[bytes], meter: Meter) -> None:
-    """Write the blocks of a whole object, as they come: what was announced may be wrong."""
-    size = 0
-    for block in blocks:
-        size += len(block)
-        meter.check_size(size)
-        meter.check_time()
-        file.write(block)
-
-
 class RangedFile(SeekableFile):
-    """A read-only file over an object whose parts arrive while it is read.
+    """A read-only file whose parts are downloaded while it is read.
 
-    Reading waits for the bytes that are asked for. A jump far ahead, to the index at the end of
-    an MP4 for example, is fetched at once, and what follows it next. What fails for good is raised
-    by every read from there on. For one thread at a time; `close()` may be called by any.
+    A read waits for its bytes. After a jump far ahead, for example to the index at the end of an
+    MP4, the bytes there are fetched first. After a final failure every read raises it. One thread
+    at a time may read; any thread may call `close()`.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: PartFetcher) -> None:
         super().__init__(parts.total)
         self._parts = parts
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fill the buffer, as far as the object goes; waits for what has not arrived."""
+        """Fill the buffer up to the end of the file; wait for missing bytes."""
         self._checkClosed()
         target = memoryview(buffer).cast("B")
         if not len(target) or self.position >= self.size:
@@ -90,7 +82,7 @@ class RangedFile(SeekableFile):
         return count
 
     def close(self) -> None:
-        """Stop what is still arriving, and free the connections and the disk."""
+        """Stop the download, and release its connections and disk space."""
         if not self.closed:
             self._parts.close()
         super().close()

@@ -1,1 +1,1 @@
-"""Reads videos over HTTP and HTTPS."""
+"""Downloads over http:// and https://."""

@@ -1,4 +1,4 @@
-"""Undoing a compression of HTTP that nobody asked for."""
+"""Decompresses HTTP bodies that a server compressed without being asked."""
 
 import gzip
 import io
@@ -15,38 +15,42 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-def unpacked(blocks: Iterator[bytes], encoding: str, url: str) -> Iterator[bytes]:
-    """The body in blocks, as it was before `encoding`, "" for none; `url` is for messages.
+def decompress(blocks: Iterator[bytes], encoding: str, url: str) -> Iterator[bytes]:
+    """Yield a body's blocks without its compression.
 
-    Raises SourceReadError where it is broken, or where this encoding is none that can be undone.
+    Args:
+        blocks: the body as it was sent.
+        encoding: its Content-Encoding; "" for none.
+        url: for messages.
+
+    Raises:
+        SourceReadError: the data are damaged, or the encoding is not supported.
     """
     if not encoding:
         yield from blocks
         return
     if encoding not in ("gzip", "x-gzip"):
         raise SourceReadError(
-            f"{redact_url(url)} came with Content-Encoding {encoding[:100]!r} though none was "
-            "asked for; serve the video uncompressed"
+            f"{redact_url(url)} came with Content-Encoding {encoding[:100]!r}, which was not "
+            "requested; serve the video uncompressed"
         )
     first = next(blocks, b"")
     blocks = chain([first], blocks)
     if not first.startswith(b"\x1f\x8b"):
-        # Labelled so and not compressed: a common mistake of object storages' metadata.
+        # Not compressed in spite of the header: a common mistake in the metadata of objects.
         yield from blocks
         return
     try:
-        with gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(_Blocks(blocks)))) as packed:
-            # In blocks: what is unpacked is counted as it comes, and may be without end.
-            while block := packed.read1(BLOCK):
+        with gzip.GzipFile(fileobj=cast("BinaryIO", io.BufferedReader(_Blocks(blocks)))) as body:
+            # In blocks, because the caller counts them: a small body may expand without end.
+            while block := body.read1(BLOCK):
                 yield block
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise SourceReadError(
-            f"{redact_url(url)} came gzip-compressed and broken: {error}"
-        ) from None
+        raise SourceReadError(f"{redact_url(url)} came with damaged gzip data: {error}") from None
 
 
 class _Blocks(io.RawIOBase):
-    """A body as a file."""
+    """A file that reads from blocks."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks

@@ -1,6 +1,6 @@
-"""Connections that go only where they may, and whose wait another thread can end.
+"""HTTP connections that check addresses, can be interrupted, and count the bytes they receive.
 
-What they receive is counted by the meter of the thread that sends the request, if it has one.
+The meter is that of the thread that sends the request, if it has one.
 """
 
 import contextlib
@@ -22,27 +22,30 @@ from urllib3.util import parse_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.addresses import resolve
 from spark_keyframes.storage.download import meter
-from spark_keyframes.storage.download.interrupt import adopt
+from spark_keyframes.storage.download.interrupt import register
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_SHORT = 5  # digits: a body below 100 KB that nobody needs is read, to keep its connection
+_SHORT = 5  # digits: a redirect's body below 100 KB is read, so that its connection is kept
 
 
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
-    """Make this session's requests interruptible and counted, with so many connections kept open.
+    """Make a session use the connections of this module.
 
-    `access` is checked for every request, redirects included: its URL, and before connecting all
-    addresses that the host resolves to. None: the operator's own addresses need no check.
+    Args:
+        session: the session to change.
+        connections: the number of connections that are kept open.
+        access: checked for each request and redirect: the URL, and before connecting all addresses
+            to which the host resolves. None for addresses that the operator has configured.
     """
     adapter = _Adapter(connections, access)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
 
 
-class _Counted(io.RawIOBase):
-    """What a connection receives, counted by a meter, whose end no wait goes beyond."""
+class _CountedReader(io.RawIOBase):
+    """The data of a connection, counted by a meter. No wait goes beyond the meter's deadline."""
 
     def __init__(self, raw: io.RawIOBase, sock: Any, counter: meter.Meter) -> None:
         self._raw, self._sock, self._meter = raw, sock, counter
@@ -74,8 +77,8 @@ class _Response(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         counter = meter.current()
         if counter is not None:
-            # From the status line on: headers too may come one byte at a time.
-            self.fp = io.BufferedReader(_Counted(self.fp.detach(), sock, counter))
+            # From the status line on, because headers too may arrive one byte at a time.
+            self.fp = io.BufferedReader(_CountedReader(self.fp.detach(), sock, counter))
 
 
 class _Http(HTTPConnection):
@@ -85,12 +88,12 @@ class _Http(HTTPConnection):
         super().__init__(*args, **kwargs)
         self._access = access
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3's own
-        adopt(self.sock)
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3
+        register(self.sock)
         return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
-        # The operator has chosen the proxy, and the adapter looked at where that is sent.
+        # The operator has configured the proxy. The adapter has checked the target.
         if self._access is None or self.proxy is not None:
             return super()._new_conn()
         name, failure = self._dns_host, None
@@ -102,8 +105,8 @@ class _Http(HTTPConnection):
         for address in addresses:
             if (counter := meter.current()) is not None:
                 counter.check_time()
-            # Not by name, which could resolve to others now. Put back for TLS, which compares the
-            # certificate with it.
+            # Connect to the checked address: the name could resolve to another one now. The name is
+            # restored for TLS, which compares it with the certificate.
             self._dns_host = address
             try:
                 return super()._new_conn()
@@ -134,7 +137,7 @@ class _Adapter(HTTPAdapter):
             "https": partial(_HttpsPool, access=access),
         }
         self._proxied: set[str | None] = set()
-        """Hosts that were looked at before a proxy was asked for them."""
+        """Hosts that were checked before a request through a proxy."""
         super().__init__(pool_connections=connections, pool_maxsize=connections)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -156,14 +159,14 @@ class _Adapter(HTTPAdapter):
                 self._check_proxied(self._access, parse_url(url).host or "")
         response = super().send(request, *args, **kwargs)
         if response.is_redirect and not _is_short(response):
-            # requests would read this body whole, and unpack it, however long it is.
+            # requests would read and decompress this body, however long it is.
             response.raw.close()
         return response
 
     def _check_proxied(self, access: Access, host: str) -> None:
-        """Look where a proxy would connect to, as far as names mean the same here."""
+        """Check the addresses to which a proxy connects, if the name resolves the same here."""
         if host not in self._proxied:
-            # A name that only the proxy can resolve cannot be checked here.
+            # A name that only the proxy resolves cannot be checked.
             with contextlib.suppress(OSError, UnicodeError):
                 access.check_addresses(host, resolve(host, None))
             self._proxied.add(host)
@@ -171,5 +174,5 @@ class _Adapter(HTTPAdapter):
 
 def _is_short(response: requests.Response) -> bool:
     length = response.headers.get("Content-Length", "")
-    packed = response.headers.get("Content-Encoding") or response.headers.get("Transfer-Encoding")
-    return not packed and length.isdecimal() and len(length) <= _SHORT
+    coded = response.headers.get("Content-Encoding") or response.headers.get("Transfer-Encoding")
+    return not coded and length.isdecimal() and len(length) <= _SHORT

@@ -1,4 +1,4 @@
-"""Downloads over http:// and https://."""
+"""Opens http:// and https:// URLs."""
 
 import re
 from collections.abc import Iterator
@@ -20,57 +20,58 @@ from spark_keyframes.errors import (
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.ranged import open_remote
-from spark_keyframes.storage.download.remote import BLOCK, Answer, Interrupted, Part, retry_after
-from spark_keyframes.storage.http.compression import unpacked
+from spark_keyframes.storage.download.remote import BLOCK, Answer, Part
+from spark_keyframes.storage.http.compression import decompress
 from spark_keyframes.storage.http.connections import mount
+from spark_keyframes.storage.retry import TransientError, retry_after
 from spark_keyframes.urls import redact_url
 
-TIMEOUT = (10.0, 60.0)  # seconds: to connect, and between two pieces of the body
-_CONNECTIONS = 8  # that may be kept open for one file; more than are used
-# Longer numbers are no sizes, and Python refuses to read them where they are very long.
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for more of the body
+_CONNECTIONS = 8  # kept open for one file; more than are used
+# At most 19 digits: int() raises for very long numbers.
 _SIZE = re.compile(r"[0-9]{1,19}")
 _RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
-    """Open for reading, see `open_remote`; a lost connection or a cut body is tried again."""
-    return open_remote(_Object(url, access), limits)
+    """Open for reading, see `open_remote`; lost connections and incomplete bodies are retried."""
+    return open_remote(HttpFile(url, access), limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Raise: there is no common way to store over HTTP."""
+    """Raise UnsupportedSchemeError: HTTP has no standard way to store files."""
     _refuse(url)
 
 
 def check_writable(output_dir: str) -> None:
-    """Raise: there is no common way to store over HTTP."""
+    """Raise UnsupportedSchemeError: HTTP has no standard way to store files."""
     _refuse(output_dir)
 
 
 def _refuse(url: str) -> NoReturn:
     raise UnsupportedSchemeError(
-        f"cannot write to {redact_url(url)}: http(s) is for reading only; use tos://bucket/folder "
+        f"cannot write to {redact_url(url)}: http(s) is read-only; use tos://bucket/folder "
         "or a local folder",
         stage="upload",
     )
 
 
-class _CutShortError(Exception):
-    """The body ended before the length that the server had announced."""
+class _IncompleteError(Exception):
+    """The body is shorter than the server announced."""
 
 
-# What another attempt may mend. The ones of requests come first: some are also ValueErrors.
+# Another attempt may succeed. Catch these before ValueError, which some of them are too.
 _TRANSIENT = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     urllib3.exceptions.HTTPError,
-    _CutShortError,
+    _IncompleteError,
 )
 
 
-class _Object:
-    """A file behind a URL; see `Remote`."""
+class HttpFile:
+    """A file on a web server; see `RemoteFile`."""
 
     def __init__(self, url: str, access: Access) -> None:
         self.url = url
@@ -78,13 +79,14 @@ class _Object:
         mount(self._session, _CONNECTIONS, access)
 
     def get(self, start: int, stop: int | None, version: str = "") -> Answer:
-        # Videos do not compress; without this the length of the body would say nothing.
+        """Request a range or the whole file."""
+        # Videos do not compress, and the announced length of a compressed body is not the file's.
         headers = {"Accept-Encoding": "identity"}
         if stop is not None:
             headers["Range"] = f"bytes={start}-{stop - 1}"
         if version:
             headers["If-Range"] = version
-        with _translated(self.url):
+        with _translate_errors(self.url):
             response = self._session.get(
                 self.url, stream=True, timeout=TIMEOUT, auth=_auth(self.url), headers=headers
             )
@@ -94,10 +96,11 @@ class _Object:
             response.close()
             raise
 
-    def verify(self, whole: Iterator[bytes]) -> None:
-        """HTTP has no checksum of a file."""
+    def verify(self, content: Iterator[bytes]) -> None:
+        """Do nothing: HTTP has no checksum of a file."""
 
     def close(self) -> None:
+        """Close all connections."""
         self._session.close()
 
     def _answer(
@@ -105,7 +108,7 @@ class _Object:
     ) -> Answer:
         status = response.status_code
         if status == requests.codes.too_many_requests or status >= 500:
-            raise Interrupted(
+            raise TransientError(
                 lambda attempts: _status_error(self.url, status, attempts=attempts),
                 wait=retry_after(response.headers),
             )
@@ -113,7 +116,7 @@ class _Object:
         if status == requests.codes.partial_content and stop is not None:
             part = _part(response, start, stop)
         if part is None and stop is not None and status in (206, 416):
-            # An empty file has no range. Or the server offers ranges that are none of ours.
+            # An empty file has no ranges. Or the server answered with another range.
             if version:
                 raise self._changed()
             response.close()
@@ -123,7 +126,7 @@ class _Object:
         if version and (part is None or part.version != version):
             raise self._changed()
         return Answer(
-            blocks=unpacked(_body(self.url, response), _encoding(response), self.url),
+            blocks=decompress(_body(self.url, response), _encoding(response), self.url),
             close=response.close,
             part=part,
             length=_length(response),
@@ -131,12 +134,12 @@ class _Object:
 
     def _changed(self) -> SourceReadError:
         return SourceReadError(
-            f"{redact_url(self.url)} changed while it was read; try again once its writer is done"
+            f"{redact_url(self.url)} changed while it was read; try again when it is complete"
         )
 
 
 def _part(response: requests.Response, start: int, stop: int) -> Part | None:
-    """Which part the answer says that it holds; None where that cannot be the one asked for."""
+    """Return the part that the answer holds, or None if it is not the requested one."""
     match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
     if not match:
         return None
@@ -146,20 +149,20 @@ def _part(response: requests.Response, start: int, stop: int) -> Part | None:
     if _length(response) not in (None, last + 1 - first):
         return None
     tag = response.headers.get("ETag", "").strip()
-    # A weak one, W/"…", may stay the same where bytes differ. What is compressed, though nobody
-    # asked for it, has to be unpacked from its beginning.
-    is_certain = tag.startswith('"') and not _encoding(response)
-    return Part(start, last + 1, total, tag if is_certain else "")
+    # A weak tag, W/"…", may stay the same when bytes change. A compressed body can be decompressed
+    # only from its start.
+    is_reliable = tag.startswith('"') and not _encoding(response)
+    return Part(start, last + 1, total, tag if is_reliable else "")
 
 
 def _encoding(response: requests.Response) -> str:
-    """How the body is compressed; empty where it is not."""
+    """Return the compression of the body, or "" for none."""
     value = response.headers.get("Content-Encoding", "").strip().lower()
     return "" if value == "identity" else value
 
 
 def _length(response: requests.Response) -> int | None:
-    """Bytes of the body as it comes over the line, where they are announced."""
+    """Return the announced bytes of the body, as transmitted, or None."""
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         return None
     value = response.headers.get("Content-Length", "").strip()
@@ -167,23 +170,23 @@ def _length(response: requests.Response) -> int | None:
 
 
 def _body(url: str, response: requests.Response) -> Iterator[bytes]:
-    with _translated(url):
+    with _translate_errors(url):
         expected = _length(response)
         received = 0
         while block := response.raw.read(BLOCK, decode_content=False):
             yield block
             received += len(block)
         if expected not in (None, received):
-            raise _CutShortError(f"received {received} of {expected} bytes")
+            raise _IncompleteError(f"received {received} of {expected} bytes")
 
 
 @contextmanager
-def _translated(url: str) -> Iterator[None]:
-    """Turn the errors of requests into `Interrupted` and this package's."""
+def _translate_errors(url: str) -> Iterator[None]:
+    """Turn the errors of requests into TransientError or this package's errors."""
     try:
         yield
     except AccessError as error:
-        # It names where a redirect leads.
+        # The error names the target of the redirect; add the URL as it was given.
         raise AccessError(f"{redact_url(url)} is not read: {error}") from None
     except _TRANSIENT as error:
         reason = _reason(error)
@@ -195,18 +198,18 @@ def _translated(url: str) -> Iterator[None]:
             )
 
         # `from None`: the exceptions of requests carry the URL with its query.
-        raise (Interrupted(give_up) if _worth_another(error) else give_up(1)) from None
+        raise (TransientError(give_up) if _is_transient(error) else give_up(1)) from None
     except requests.TooManyRedirects:
         raise SourceReadError(
             f"{redact_url(url)} redirects in a circle; open it in a browser and use the "
-            "address that it ends at"
+            "final address"
         ) from None
     except (requests.RequestException, ValueError) as error:
         raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
 
 
-def _worth_another(error: Exception) -> bool:
-    # A certificate does not get better, nor does a proxy's address.
+def _is_transient(error: Exception) -> bool:
+    # Another attempt meets the same certificate and the same proxy address.
     return not isinstance(error, requests.exceptions.SSLError | requests.exceptions.InvalidProxyURL)
 
 
@@ -215,7 +218,7 @@ def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
         401: "; it needs a login: use a signed URL",
         403: "; access was refused: a signed URL may have expired",
         404: "; there is no such file: check the address",
-        410: "; the file was removed for good",
+        410: "; the file was removed permanently",
         429: "; it asks for fewer requests: run fewer tasks at once",
     }.get(status, "")
     tries = f" in {attempts} attempts" if attempts > 1 else ""
@@ -225,9 +228,9 @@ def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
 
 
 def _reason(error: BaseException) -> str:
-    """Say why without str() of requests' errors, which holds the URL with its query."""
-    if isinstance(error, _CutShortError):
-        return f"the body was cut short, {error}"
+    """Return the reason, without str() of requests' errors, which holds the URL with its query."""
+    if isinstance(error, _IncompleteError):
+        return f"the body is incomplete, {error}"
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it redirects to a scheme other than http and https, which is not followed"
     if isinstance(error, requests.exceptions.SSLError):
@@ -236,7 +239,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _NoNetrc(AuthBase):
-    """Adds nothing; with it in place requests leaves ~/.netrc alone."""
+    """Adds nothing. Without an auth object requests reads ~/.netrc."""
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         return r
@@ -250,12 +253,12 @@ def _auth(url: str) -> AuthBase:
 
 
 class _Session(requests.Session):
-    """A session that takes proxies from the environment, but never passwords from ~/.netrc."""
+    """A session that reads proxies from the environment, but never passwords from ~/.netrc."""
 
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
     ) -> None:
-        # requests' own version looks the redirect's host up in ~/.netrc.
+        # The method of requests looks up the redirect's host in ~/.netrc.
         headers, url = prepared_request.headers, prepared_request.url
         strip = self.should_strip_auth(response.request.url, url)  # type: ignore[no-untyped-call]
         if "Authorization" in headers and strip:

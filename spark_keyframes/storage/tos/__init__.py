@@ -1,1 +1,1 @@
-"""Reads and writes objects in Volcengine TOS."""
+"""Reads and writes tos:// objects in Volcano Engine TOS."""

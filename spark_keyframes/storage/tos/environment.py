@@ -1,15 +1,15 @@
-"""Where TOS is and with which keys: read from environment variables, and nowhere else.
+"""The settings of TOS, read from environment variables.
 
 | variable | meaning |
 |---|---|
 | `TOS_ACCESS_KEY`, `TOS_SECRET_KEY` | the keys, under the names of the TOS SDK |
 | `ACCESS_KEY`, `SECRET_KEY` | the keys, under the names of the documented operator |
-| `TOS_SECURITY_TOKEN` | only with temporary keys: the token that came with them |
-| `TOS_ENDPOINT` | such as `https://tos-cn-beijing.volces.com`; without it, made from the region |
-| `TOS_REGION` | such as `cn-beijing`; without it, read from the endpoint's name |
+| `TOS_SECURITY_TOKEN` | the token of temporary keys; not set for permanent keys |
+| `TOS_ENDPOINT` | for example `https://tos-cn-beijing.volces.com`; default: from the region |
+| `TOS_REGION` | for example `cn-beijing`; default: from the endpoint |
 
-The keys are taken as a pair, never one of each: the SDK's names first, since they can mean nothing
-but TOS; then the operator's. A pair that is not complete is passed over for one that is.
+Both keys come from the same pair of names. The first complete pair is used, in the order above: the
+SDK's names belong to TOS alone.
 """
 
 import os
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from spark_keyframes.errors import CredentialsError, ParameterError
 
-# A name and its region; `ivolces.com` is the network inside the cloud. `tos-accelerate.volces.com`
-# names no region.
+# An endpoint and its region. `ivolces.com` is the network inside the cloud. An endpoint such as
+# `tos-accelerate.volces.com` names no region.
 _PUBLIC_HOST = re.compile(r"tos-([a-z]{2}-[a-z0-9-]+)\.(?:i?volces|bytepluses)\.com")
 _REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _PAIRS = (("TOS_ACCESS_KEY", "TOS_SECRET_KEY"), ("ACCESS_KEY", "SECRET_KEY"))
@@ -29,33 +29,34 @@ _PAIRS = (("TOS_ACCESS_KEY", "TOS_SECRET_KEY"), ("ACCESS_KEY", "SECRET_KEY"))
 
 @dataclass(frozen=True)
 class TosSettings:
-    """What a TOS client is built from; its repr shows no keys."""
+    """The settings of a TOS client. The repr shows no keys."""
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str = field(repr=False)
     """Empty for permanent keys."""
     endpoint: str
-    """Scheme and host, without a slash at the end."""
+    """Scheme and host, without a trailing slash."""
     region: str
     key_names: tuple[str, str]
-    """The variables that the keys came from, for messages."""
+    """The variables that hold the keys, for messages."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) -> TosSettings:
     """Read the settings.
 
     Args:
-        environment: where from.
-        stage: the stage of the job, for errors: "open", "upload" or "parameters".
+        environment: the environment variables.
+        stage: the stage of errors: "open", "upload" or "parameters".
 
     Raises:
-        CredentialsError: keys, or both endpoint and region, are missing; names the variables.
-        ParameterError: the endpoint or the region cannot be one.
+        CredentialsError: the keys, or both endpoint and region, are missing. The message names the
+            variables.
+        ParameterError: the endpoint or the region is invalid.
     """
 
     def value(name: str) -> str:
-        # Keys that come from files often end in a newline, which would break the signature.
+        # Keys from files often end in a newline, which would break the signature.
         return environment.get(name, "").strip()
 
     def complaint(name: str) -> str:
@@ -81,14 +82,15 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) ->
         )
     if region and not _REGION.fullmatch(region):
         raise ParameterError(
-            f"TOS_REGION must be a region's name, such as cn-beijing, got {region!r}", stage=stage
+            f"TOS_REGION must be the name of a region, such as cn-beijing, got {region!r}",
+            stage=stage,
         )
     endpoint = _endpoint(endpoint or f"tos-{region}.volces.com", stage)
     if not region:
         match = _PUBLIC_HOST.fullmatch(urlsplit(endpoint).hostname or "")
         if not match:
             raise CredentialsError(
-                f"{complaint('TOS_REGION')}, and TOS_ENDPOINT {endpoint} does not tell the region; "
+                f"{complaint('TOS_REGION')}, and TOS_ENDPOINT {endpoint} does not name the region; "
                 "set TOS_REGION, such as cn-beijing",
                 stage=stage,
             )
@@ -104,7 +106,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) ->
 
 
 def _endpoint(value: str, stage: str) -> str:
-    """Return the endpoint as the SDK needs it: a slash at its end would break the signature."""
+    """Return the endpoint without a trailing slash, which would break the SDK's signature."""
     given = value if "://" in value else f"https://{value}"
     try:
         parts = urlsplit(given.rstrip("/"))
@@ -120,7 +122,7 @@ def _endpoint(value: str, stage: str) -> str:
         or parts.fragment
         or parts.username is not None
     ):
-        shown = re.sub(r"//.*@", "//***@", value)
+        shown = re.sub(r"^(.*//)?.*@", r"\1***@", value)
         raise ParameterError(
             "TOS_ENDPOINT must be the host of the TOS service, such as "
             f"https://tos-cn-beijing.volces.com, got {shown!r}",

@@ -1,8 +1,7 @@
-"""Objects in Volcano Engine TOS, `tos://bucket/key`, through its official SDK.
+"""Reads and writes objects in Volcano Engine TOS, `tos://bucket/key`, through its official SDK.
 
-A key is everything after the bucket, taken as it is: no percent-decoding, no query. The settings
-come from the environment, see `tos_environment`; they are read anew for every object, in the
-process that needs them, so they never travel in a plan.
+The key is everything after the bucket, without percent-decoding and without a query. Each process
+reads the settings from its environment, for every object, so that a Spark plan never holds them.
 """
 
 import base64
@@ -23,9 +22,10 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download import interrupt
 from spark_keyframes.storage.download.ranged import open_remote
-from spark_keyframes.storage.download.remote import BLOCK, Answer, Interrupted, Part
+from spark_keyframes.storage.download.remote import BLOCK, Answer, Part
+from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.storage.tos.client import (
-    build,
+    build_client,
     call,
     client_for,
     is_unauthenticated,
@@ -37,27 +37,27 @@ from spark_keyframes.urls import redact_url
 
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
-ASKING_TIMEOUT = 5.0  # seconds: of a question whose answer is only good to have
+CHECK_TIMEOUT = 5.0  # seconds of `check_accepted`, which is optional
 _accepted: set[tuple[TosSettings, str]] = set()
-"""Settings and buckets that TOS has accepted; see `check_accepted`."""
+"""The settings and buckets that TOS has accepted; see `check_accepted`."""
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
-    """Open for reading, see `open_remote`; a body cut short is tried again."""
+    """Open for reading, see `open_remote`; incomplete bodies are retried."""
     bucket, key = _bucket_and_key(url, SourceReadError)
-    return open_remote(_Object(url, bucket, key), limits)
+    return open_remote(TosObject(url, bucket, key), limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
-    """Upload one object, whole or not at all; `Interrupted` for what another attempt may mend."""
+    """Upload one object, completely or not at all."""
     bucket, key = _bucket_and_key(url, StorageWriteError)
     client, settings = client_for("upload")
-    # As `bytes`: the SDK never tries again what it reads from a file or a generator.
+    # As `bytes`, because the SDK never retries a file or a generator.
     content = bytes(data)
-    # TOS stores nothing that has another MD5 on arrival. The SDK's own checksum, computed only
-    # where it is compiled, is of what was stored: by then a good object may have been replaced.
+    # TOS refuses an object with another MD5. The SDK's own checksum is compared after the object is
+    # stored, when a damaged one may have replaced a good one.
     md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-    # Never with forbid_overwrite: a retried or speculative task stores the same object once more.
+    # Never with forbid_overwrite, because a retried or speculative task stores the object again.
     try:
         stored = call(
             lambda: client.put_object(
@@ -68,36 +68,36 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
             stage="upload",
         )
     except CredentialsError:
-        _accepted.clear()  # a token that has expired, for example: the next task finds out first
+        _accepted.clear()  # the token may have expired: the next task checks before its videos
         raise
     finally:
-        interrupt.forget()
+        interrupt.unregister()
     if not stored.request_id:
-        raise Interrupted(
+        raise TransientError(
             lambda attempts: StorageWriteError(
-                f"could not store {redact_url(url)}: what answers at {settings.endpoint} is not "
+                f"could not store {redact_url(url)}: the server at {settings.endpoint} is not "
                 "TOS; check TOS_ENDPOINT, and the proxies on the way there"
             )
         )
 
 
 def check_writable(output_dir: str) -> None:
-    """Check the bucket's name and the environment; asks no server."""
+    """Check the bucket's name and the environment, without network."""
     bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/frame", ParameterError)
     settings = read_settings(stage="parameters")
     if settings.endpoint.split("://")[1].startswith(f"{bucket}."):
         raise ParameterError(
-            f"TOS_ENDPOINT must not hold the bucket's name, got {settings.endpoint}; remove "
+            f"TOS_ENDPOINT must not contain the bucket's name, got {settings.endpoint}; remove "
             f"{bucket!r} and the dot after it"
         )
 
 
 def check_accepted(output_dir: str) -> None:
-    """Ask TOS, once in each process, whether it knows the credentials and has the bucket.
+    """Check, once per process, that TOS knows the credentials and the bucket.
 
-    Asked for is an object that is not there. A key that may only write is answered AccessDenied,
-    which is as good: TOS knew whose it is. By GET, since an answer to HEAD has no body, and so no
-    code to tell these cases apart. Trouble that may pass is left to the uploads, which wait for it.
+    It requests an object that does not exist. AccessDenied is a success too: the key may have the
+    permission to write only. The request is a GET, since the answer to a HEAD has no error code.
+    A transient failure is ignored, because the uploads retry it.
     """
     import tos
 
@@ -105,7 +105,7 @@ def check_accepted(output_dir: str) -> None:
     settings = read_settings(stage="upload")
     if (settings, bucket) in _accepted:
         return
-    with contextlib.closing(build(settings, retries=1, timeout=ASKING_TIMEOUT)) as client:
+    with contextlib.closing(build_client(settings, retries=1, timeout=CHECK_TIMEOUT)) as client:
         try:
             client.get_object(bucket, key, range_start=0, range_end=0)
         except tos.exceptions.TosServerError as error:
@@ -117,7 +117,7 @@ def check_accepted(output_dir: str) -> None:
                 raise refusal(error, output_dir, settings, stage="upload") from None
             if error.status_code in (408, 429) or error.status_code >= 500:
                 return
-        except Exception as error:  # noqa: BLE001 - the SDK lets through whatever it meets
+        except Exception as error:  # noqa: BLE001 - the SDK raises errors of any class
             if is_wrong_address(error):
                 raise StorageWriteError(
                     f"could not store {redact_url(output_dir)}: {root_cause(error)} at "
@@ -134,7 +134,7 @@ def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
             "a TOS address is tos://bucket/key, with a bucket of 3 to 63 lower-case letters, "
             f"digits and hyphens, got {redact_url(url)!r}"
         )
-    # An HTTP client drops these parts from the path, and the signature no longer fits it.
+    # An HTTP client removes these parts from the path, and the signature becomes wrong.
     if not key or {".", ".."} & set(key.split("/")):
         raise error(
             f"a TOS key must not be empty or have a part '.' or '..', got {redact_url(url)!r}"
@@ -142,19 +142,20 @@ def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
     return bucket, key
 
 
-class _Object:
-    """An object in a bucket; see `Remote`."""
+class TosObject:
+    """An object in a bucket; see `RemoteFile`."""
 
     def __init__(self, url: str, bucket: str, key: str) -> None:
         self.url = url
         self._bucket, self._key = bucket, key
         self._client, self._settings = client_for("open")
         self._checksum: int | None = None
-        """Of the whole object, where TOS gives one and it can be computed here."""
+        """Checksum of the whole object, or None if it is unknown or cannot be computed here."""
         self._pieces: dict[int, tuple[int, int]] = {}
-        """Of all that came, by its start: length and checksum."""
+        """Start of each received piece → its length and checksum."""
 
     def get(self, start: int, stop: int | None, version: str = "") -> Answer:
+        """Request a range or the whole object."""
         import tos
 
         def request() -> Any:
@@ -164,7 +165,7 @@ class _Object:
                     self._bucket, self._key, if_match=version or None, **span
                 )
             except tos.exceptions.TosServerError as error:
-                if error.status_code == 416 and not version:  # an empty object has no range
+                if error.status_code == 416 and not version:  # an empty object has no ranges
                     return self._client.get_object(self._bucket, self._key)
                 raise
 
@@ -179,7 +180,8 @@ class _Object:
             self._body(found, part), lambda: _close(found), part, length=found.content_length
         )
 
-    def verify(self, whole: Iterator[bytes]) -> None:
+    def verify(self, content: Iterator[bytes]) -> None:
+        """Compare the checksum of the received pieces with that of the object."""
         import tos
 
         if self._checksum is None:
@@ -188,8 +190,8 @@ class _Object:
         found = end = 0
         for start, (length, piece) in sorted(self._pieces.items()):
             if start != end:
-                # A piece came twice, after a connection was given up in the middle of it.
-                for block in whole:
+                # Pieces overlap, after a transfer that broke in the middle of one.
+                for block in content:
                     checksum.update(block)
                 found = checksum.crc
                 break
@@ -197,12 +199,12 @@ class _Object:
             end += length
         if found != self._checksum:
             raise SourceReadError(
-                f"the parts of {redact_url(self.url)} do not add up to its checksum: damaged on "
-                "the way, or where they are kept; try again"
+                f"the checksum of {redact_url(self.url)} differs from that of its parts, which "
+                "were damaged in transit or in storage; try again"
             )
 
     def close(self) -> None:
-        """The connections are the client's, and serve other objects."""
+        """Do nothing: the connections belong to the client, which serves other objects too."""
 
     def _body(self, found: Any, part: Part | None) -> Iterator[bytes]:
         import requests
@@ -211,36 +213,36 @@ class _Object:
 
         received = 0
         try:
-            # In blocks: a single read() would not compare the checksum, the empty one at the end
-            # does. The SDK tries requests again, but not bodies.
+            # The SDK compares the checksum in the last read(), which returns nothing. So a single
+            # read() would not compare it. The SDK retries requests, but not bodies.
             while block := found.read(BLOCK):
                 received += len(block)
                 if part is not None:
                     self._pieces[part.start] = received, found.client_crc
                 yield block
             if found.content_length not in (None, received):
-                raise self._broken(f"received {received} of {found.content_length} bytes")
+                raise self._incomplete(f"received {received} of {found.content_length} bytes")
             is_whole = part is not None and (part.start, part.stop) == (0, part.total)
-            # The SDK compares it only where no range was asked for.
+            # The SDK compares the checksum only for requests without a range.
             if is_whole and self._checksum not in (None, found.client_crc):
-                raise self._broken("the checksum differs")
+                raise self._incomplete("the checksum differs")
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
             tos.exceptions.TosClientError,
         ) as error:
-            raise self._broken(f"{root_cause(error)} after {received} bytes") from None
+            raise self._incomplete(f"{root_cause(error)} after {received} bytes") from None
 
-    def _broken(self, reason: str) -> Interrupted:
-        return Interrupted(
+    def _incomplete(self, reason: str) -> TransientError:
+        return TransientError(
             lambda attempts: SourceReadError(
-                f"could not read {redact_url(self.url)} whole in {attempts} attempts: {reason}; "
+                f"could not read all of {redact_url(self.url)} in {attempts} attempts: {reason}; "
                 f"check the network between the executors and {self._settings.endpoint}"
             )
         )
 
 
 def _close(found: Any) -> None:
-    # The SDK has no way to let go of a body that was not read to its end.
+    # The SDK cannot close a body that was not read to its end.
     content = getattr(found.content, "data", found.content)
     content.resp.close()
