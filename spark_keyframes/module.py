@@ -67,10 +67,12 @@ class KeyframesModule:
             limits=self.parameters.limits,
         )
 
-    def make_decoder(self, threads: int, *, ahead: bool = True) -> Decoder:
+    def make_decoder(self, threads: int, *, prefetch: bool = True) -> Decoder:
         """What opens and decodes the videos, with so many threads for all of them."""
         parameters = self.parameters
-        return make_decoder(parameters.decoder, threads, limits=parameters.limits, ahead=ahead)
+        return make_decoder(
+            parameters.decoder, threads, limits=parameters.limits, prefetch=prefetch
+        )
 
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
         """The 3×S×S uint8 picture that CLIP sees of an H×W×3 frame. Any thread may call it."""

@@ -11,8 +11,7 @@ from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.selection import SelectorName
 from spark_keyframes.storage import Access
-from spark_keyframes.video import DecoderName
-from spark_keyframes.video.source import VideoSrcType
+from spark_keyframes.video import DecoderName, VideoSrcType
 
 
 @dataclass(frozen=True, kw_only=True)

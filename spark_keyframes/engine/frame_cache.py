@@ -3,7 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
-from spark_keyframes.video import Picture, Video
+from spark_keyframes.video import RgbFrame, Video
 
 if TYPE_CHECKING:
     import torch
@@ -46,11 +46,11 @@ class FrameCache:
         self._frames: dict[int, tuple[Video, int, int]] = {}
         """what the decoder holds, by the candidate's index: its video, frame id and bytes"""
 
-    def hold(self, index: int, video: Video, picture: Picture, pixels: "torch.Tensor") -> None:
+    def hold(self, index: int, video: Video, picture: RgbFrame, pixels: "torch.Tensor") -> None:
         """Keep a candidate if there is room."""
         fits = self._budget.take(picture.nbytes if self.images else pixels.nbytes)
         if not fits:
-            video.forget([picture.frame_id])
+            video.release([picture.frame_id])
         elif self.images:
             self._frames[index] = video, picture.frame_id, picture.nbytes
         else:
@@ -64,7 +64,7 @@ class FrameCache:
         """Let go of a candidate, if it is held."""
         if (held := self._frames.pop(index, None)) is not None:
             video, frame_id, size = held
-            video.forget([frame_id])
+            video.release([frame_id])
             self._budget.give_back(size)
         if (pixels := self.pixels.pop(index, None)) is not None:
             self._budget.give_back(pixels.nbytes)

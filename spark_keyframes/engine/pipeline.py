@@ -98,7 +98,7 @@ class Pipeline:
         only_cpu = self._threads == 1 and self._device.type == "cpu"
         # Before the model is loaded, since a process takes its time to start, too. On one CPU, to
         # decode ahead would only push the batch's data out of its caches.
-        decoder = self._module.make_decoder(self._threads, ahead=not only_cpu)
+        decoder = self._module.make_decoder(self._threads, prefetch=not only_cpu)
         self._module.setup(self._device)
         scorer = _BatchScorer(self._module, by_turns=only_cpu)
         budget = ByteBudget(self._held_bytes)

@@ -17,7 +17,7 @@ from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.selection import Survivors
 from spark_keyframes.urls import redact_url
-from spark_keyframes.video import Decoder, Picture, Source, Video
+from spark_keyframes.video import Decoder, RgbFrame, Source, Video
 
 if TYPE_CHECKING:
     import torch
@@ -302,9 +302,9 @@ class VideoTask:
                 self.account.images_uploaded = self._upload.images
                 self.account.bytes_uploaded = self._upload.bytes
 
-    def _pictures(self, video: Video, chosen: list[int]) -> Iterator[Picture]:
+    def _pictures(self, video: Video, chosen: list[int]) -> Iterator[RgbFrame]:
         """The candidates `chosen`, in order; to decode them once more counts as decoding."""
-        pictures = video.pictures([self._frame_ids[index] for index in chosen])
+        pictures = video.frames_by_id([self._frame_ids[index] for index in chosen])
         stage = self.stage
         for index in chosen:
             if not self._holding.has_frame(index):

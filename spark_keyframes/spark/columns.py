@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
-from spark_keyframes.video.source import VideoSrcType
+from spark_keyframes.video import VideoSrcType
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType

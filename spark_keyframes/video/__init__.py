@@ -1,4 +1,8 @@
-"""From the value of a row to exact frames: sources, timelines, decoding."""
+"""Video decoding: opens a row's value and yields exact frames.
+
+`open_source` opens the value of a row as a file. `make_decoder` returns the decoder that the engine
+uses. `candidate_frames` and `open_video` decode in the calling process, without an engine.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,21 @@ from typing import Literal
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import open_video
-from spark_keyframes.video.base import Decoder, Picture, Video
 from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.interface import Decoder, RgbFrame, Video
 from spark_keyframes.video.process import ProcessDecoder
-from spark_keyframes.video.source import Source, open_source
-from spark_keyframes.video.threads import ThreadDecoder
-from spark_keyframes.video.timeline import Timeline, exact_fps
+from spark_keyframes.video.source import Source, VideoSrcType, open_source
+from spark_keyframes.video.thread_decoder import ThreadDecoder
+from spark_keyframes.video.timeline import exact_fps
 
 __all__ = [
     "Decoder",
     "DecoderName",
     "Frame",
-    "Picture",
+    "RgbFrame",
     "Source",
-    "Timeline",
     "Video",
+    "VideoSrcType",
     "candidate_frames",
     "make_decoder",
     "open_source",
@@ -34,31 +38,43 @@ DecoderName = Literal["process", "thread"]
 
 
 def make_decoder(
-    name: DecoderName, threads: int, *, limits: Limits = Limits(), ahead: bool = True
+    name: DecoderName, threads: int, *, limits: Limits = Limits(), prefetch: bool = True
 ) -> Decoder:
-    """A decoder with so many threads for all its videos.
+    """Return a decoder whose videos share `threads` decode threads.
 
-    Without `ahead`, no picture is decoded by a process while the one before it is looked at.
+    Args:
+        name: "process" decodes each video in a process of its own, so that a codec crash fails only
+            that video. "thread" decodes in this process.
+        threads: decode threads for all videos together, at least 1.
+        limits: bounds on the size, length, time and memory of each video.
+        prefetch: decode the next frame while the caller uses the current one. Only for "process".
     """
     if name == "thread":
         return ThreadDecoder(threads, limits=limits)
-    return ProcessDecoder(threads, limits=limits, ahead=ahead)
+    return ProcessDecoder(threads, limits=limits, prefetch=prefetch)
 
 
 def candidate_frames(
     source: str | bytes | os.PathLike[str], *, fps: float = 1.0
 ) -> Iterator[Frame]:
-    """The candidate frames of a video: those on screen at k/fps seconds, k = 0, 1, …
-
-    `source` is a URL, a path, or the bytes of a video. Frames come in presentation order, each
-    once; above the video's own rate, `fps` gives every frame.
+    """Yield the candidate frames of a video: those on screen at k/fps seconds, k = 0, 1, …
 
     >>> for frame in candidate_frames("cooking.mp4", fps=0.5):
     ...     print(frame.frame_id, frame.timestamp, frame.to_rgb().shape)
 
-    Raises `ParameterError` unless fps > 0, at once; while iterating the errors of opening and
-    decoding: `SourceNotFoundError`, `NotAVideoError`, `NoVideoStreamError`, `NoFramesError`,
-    `DecodeError` and others of `spark_keyframes.errors`.
+    Args:
+        source: URL, local path, or the bytes of a video.
+        fps: candidates per second, greater than 0. Above the video's own frame rate, every frame
+            is a candidate.
+
+    Yields:
+        Frames in presentation order, none twice. `Frame.to_rgb` gives H×W×3 uint8.
+
+    Raises:
+        ParameterError: fps is not greater than 0; raised by the call itself.
+        KeyframesError: the video cannot be opened or decoded; raised while iterating. One of
+            `SourceNotFoundError`, `NotAVideoError`, `NoVideoStreamError`, `NoFramesError`,
+            `DecodeError` and others of `spark_keyframes.errors`.
     """
     exact_fps(fps)
     return _candidate_frames(source, fps)

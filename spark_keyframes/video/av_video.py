@@ -1,4 +1,4 @@
-"""Opening a video and taking frames from it: the fast path where it is safe, else the sure one."""
+"""Decodes a video with PyAV: only the needed GOPs, or everything if timestamps are unreliable."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.container import (
-    Opened,
+    VideoContainer,
     new_codec,
     open_container,
     prepare_codec,
 )
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.gops import Run, RunFailed, decode_run, plan_runs, with_packets
+from spark_keyframes.video.gops import (
+    PacketRun,
+    RunFailedError,
+    decode_run,
+    plan_runs,
+    with_packets,
+)
+from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.packets import read_packets
-from spark_keyframes.video.pool import THREAD_BYTES, RunPool
-from spark_keyframes.video.sequential import Clock, decode_all
-from spark_keyframes.video.thread_slots import Slots
+from spark_keyframes.video.run_pool import THREAD_BYTES, RunPool
+from spark_keyframes.video.sequential import MonotonicTimes, decode_all
+from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("spark_keyframes")
 
-# What a codec holds at most: 16 frames for reference, and those that it is at work on.
+# Frames that a codec holds at most: 16 reference frames, and those in progress.
 _FRAMES_PER_THREAD = 20
 
 
@@ -42,26 +48,33 @@ def open_video(
     *,
     format_hint: str | None = None,
     threads: int = 1,
-    slots: Slots | None = None,
+    slots: ThreadSlots | None = None,
     limits: Limits = Limits(),
 ) -> AvVideo:
-    """Open a video from a seekable file of bytes and read its timeline; decodes nothing yet.
+    """Open a video and read its timestamps, without decoding anything yet.
 
-    `format_hint` ("mp4") is tried where the content alone does not tell the format.
+    Args:
+        file: seekable binary file, read from its start; must stay open until the video is closed.
+        format_hint: container to try if the content does not tell, e.g. "mp4".
+        threads: GOPs to decode at the same time, each in a thread of its own that reads the file.
+            Frames and their order do not depend on it. Each thread holds up to 64 MB of packets
+            and frames, besides its codec. Close the iterator to stop the threads early.
+        slots: limit on the threads of all videos together; the first thread ignores it.
+        limits: bounds on the size and length of the video.
 
-    With `threads` above 1, as many GOPs are decoded at the same time, in threads that read the
-    file; frames are the same and come in the same order. Each thread holds up to 64 MB of packets
-    and frames, besides what its decoder holds. Close the iterator to stop them early. With `slots`,
-    the threads but the first are only as many as these have room for.
-
-    Raises `ParameterError` unless threads ≥ 1, `NotAVideoError`, `NoVideoStreamError`,
-    `NoFramesError`, `DecodeError` or `LimitError`.
+    Raises:
+        ParameterError: threads is less than 1.
+        NotAVideoError: the file is no video in a supported format.
+        NoVideoStreamError: the container holds no video stream.
+        NoFramesError: the video stream is empty.
+        DecodeError: the codec is unknown.
+        LimitError: the video exceeds one of the limits.
     """
     return AvVideo(file, format_hint=format_hint, threads=threads, slots=slots, limits=limits)
 
 
-class AvVideo(Closing):
-    """A video decoded with PyAV in this process."""
+class AvVideo(Closeable):
+    """A video decoded with PyAV in this process; see `open_video` for the arguments."""
 
     def __init__(
         self,
@@ -69,7 +82,7 @@ class AvVideo(Closing):
         *,
         format_hint: str | None = None,
         threads: int = 1,
-        slots: Slots | None = None,
+        slots: ThreadSlots | None = None,
         limits: Limits = Limits(),
     ) -> None:
         if threads < 1:
@@ -81,69 +94,76 @@ class AvVideo(Closing):
         self._limits = limits
         self._pool: RunPool | None = None
         self._resources = ExitStack()
-        self._turn = 0
+        self._iterators = 0
+        """Iterators begun so far; only the latest may be used."""
         try:
             self._opened = self._open()
             self._table = read_packets(self._opened, limits)
             self.counters = Counters(self._table.timeline)
-            """What decoding took so far."""
+            """Packets and frames decoded so far."""
         except BaseException:
             self.close()
             raise
         if not len(self._table):
             self.close()
             raise NoFramesError("the video stream is empty: it holds no packet")
-        if self._table.distrust:
-            _log.debug("decoding in sequence: %s", self._table.distrust)
+        if self._table.sequential_reason:
+            _log.debug("decoding in sequence: %s", self._table.sequential_reason)
 
     @property
-    def distrust(self) -> str:
-        """Why the video is decoded in sequence; empty where the fast path is taken."""
-        return self._table.distrust
+    def sequential_reason(self) -> str:
+        """Why the video is decoded in sequence; empty if single GOPs can be decoded."""
+        return self._table.sequential_reason
 
     @property
     def timeline(self) -> Timeline | None:
-        """When each frame is on screen; None where only decoding can tell."""
+        """Timestamps of all frames; None if only decoding can tell."""
         return self._table.timeline
 
     @property
     def frames_decoded(self) -> int:
-        """Frames that came out of the decoder so far; one that did so twice counts twice."""
+        """Frames that the decoder returned so far. A frame decoded twice counts twice."""
         return self.counters.frames
 
     @property
     def frames_skipped(self) -> int:
-        """Frames of the video that did not: not needed, damaged, or not reached so far.
+        """Frames that the decoder never returned so far: not needed, damaged, or not reached.
 
-        0 where only decoding tells which frames there are: then all packets are decoded.
+        0 where the number of frames is unknown before decoding: then all packets are decoded.
         """
         return self.counters.skipped
 
     def candidate_count(self, fps: float) -> int | None:
-        """How many candidates there are; None where only decoding can tell.
+        """Return the number of candidates; None if only decoding can tell.
 
-        Frames that turn out to be damaged may leave fewer.
+        Damaged frames may leave fewer.
         """
         exact_fps(fps)
         return len(self.timeline.candidate_ids(fps)) if self.timeline else None
 
     def candidates(self, fps: float) -> Iterator[Frame]:
-        """The frames on screen at k/fps seconds, k = 0, 1, …, each once, in presentation order.
+        """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
 
-        Where such a frame cannot be decoded, the frame before it stays on screen. Raises
-        `ParameterError`, `NoFramesError` or `DecodeError`.
+        No frame is yielded twice. A frame that cannot be decoded is replaced by the one before it.
+
+        Raises:
+            ParameterError: fps is not greater than 0.
+            NoFramesError: the video has no frame.
+            DecodeError: no frame can be decoded.
         """
         exact_fps(fps)
         if self.timeline is not None:
-            frames = self._fast(self.timeline, self.timeline.candidate_ids(fps))
+            frames = self._decode_needed_gops(self.timeline, self.timeline.candidate_ids(fps))
         else:
             frames = self._candidates_in_sequence(fps)
         return self._exclusive(frames)
 
     def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
-        """The frames with these ids (of `Frame.frame_id`), sorted, each once.
+        """Yield the frames with these ids, sorted, none twice.
 
-        Raises `ParameterError` for an id that the video does not have, or `DecodeError`.
+        Raises:
+            ParameterError: the video has no frame with this id.
+            DecodeError: a frame is damaged.
         """
         wanted = sorted({int(frame_id) for frame_id in frame_ids})
         count = len(self.timeline) if self.timeline is not None else None
@@ -151,27 +171,27 @@ class AvVideo(Closing):
             bad = wanted[0] if wanted[0] < 0 else wanted[-1]
             raise _no_such_frame(bad, count)
         if self.timeline is not None:
-            frames = self._fast(self.timeline, wanted, exactly=True)
+            frames = self._decode_needed_gops(self.timeline, wanted, exactly=True)
         else:
             frames = self._frames_in_sequence(wanted)
         return self._exclusive(frames)
 
     def close(self) -> None:
-        """Free what is held; the file stays open. Frames stay usable."""
-        self._begin_turn()
+        """Stop decoding and free the decoder; the file stays open, and frames stay usable."""
+        self._begin_iterator()
         self._resources.close()
 
-    def _open(self) -> Opened:
+    def _open(self) -> VideoContainer:
         self._resources.close()
         opening = open_container(self._file, self._format_hint, limits=self._limits)
         return self._resources.enter_context(opening)
 
     def _begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
-        """A codec context and all packets from the first; strict: damage is an error."""
+        """Return a codec context and all packets; with `strict`, damage is an error."""
         codec = self._opened.stream.codec_context
         kept = self._table.kept
-        # A context that is open keeps its options, and what it learnt about the order of frames.
-        # The fast path does not mind; decoding in sequence shall be as if for the first time.
+        # An open context keeps its options, and its estimate of the frame order. That does not
+        # matter for single GOPs, but decoding in sequence needs a fresh context.
         if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
             self._opened = self._open()
             codec = self._opened.stream.codec_context
@@ -179,21 +199,21 @@ class AvVideo(Closing):
             prepare_codec(codec, strict=strict, limits=self._limits)
         return codec, self._opened.packets() if kept is None else kept
 
-    def _begin_turn(self) -> int:
-        self._turn += 1
+    def _begin_iterator(self) -> int:
+        self._iterators += 1
         if self._pool is not None:
             self._pool.close()
             self._pool = None
-        return self._turn
+        return self._iterators
 
     def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        turn = self._begin_turn()
+        number = self._begin_iterator()
         for frame in frames:
             yield frame
-            if turn != self._turn:
+            if number != self._iterators:
                 raise RuntimeError("the video was closed, or another iterator was begun")
 
-    def _fast(
+    def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
     ) -> Iterator[Frame]:
         done = 0
@@ -203,11 +223,11 @@ class AvVideo(Closing):
                 for frame_id, picture in pictures:
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
-        except RunFailed as error:
+        except RunFailedError as error:
             _log.info("decoding in sequence from here: %s", error)
-            yield from self._recover(timeline, frame_ids, done, exactly=exactly)
+            yield from self._decode_rest_in_sequence(timeline, frame_ids, done, exactly=exactly)
 
-    def _decode_runs(self, runs: Sequence[Run]) -> Generator[tuple[int, av.VideoFrame]]:
+    def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:
         codec, packets = self._begin(strict=True)
         threads = min(self._threads, len(runs), self._affordable_threads())
         codecs = self._codecs()
@@ -226,24 +246,27 @@ class AvVideo(Closing):
             slots=self._slots,
         )
         with self._pool as pool:
-            yield from pool.pictures()
+            yield from pool.frames()
 
     def _affordable_threads(self) -> int:
-        """How many threads keep within the memory that the video may take."""
+        """Return how many threads fit into the memory limit of the video."""
         codec = self._opened.stream.codec_context
         each = _FRAMES_PER_THREAD * codec.width * codec.height * 3 // 2 + THREAD_BYTES
         return max(1, self._limits.max_decode_bytes * 3 // 4 // each)
 
     def _codecs(self) -> Iterator[VideoCodecContext]:
-        """Codec contexts of this stream, without end; none where more than one cannot be had."""
+        """Yield codec contexts of this stream without end; none if PyAV cannot copy its context."""
         while (codec := new_codec(self._opened.stream)) is not None:
             prepare_codec(codec, strict=True, limits=self._limits)
             yield codec
 
-    def _recover(
+    def _decode_rest_in_sequence(
         self, timeline: Timeline, frame_ids: Sequence[int], done: int, *, exactly: bool
     ) -> Iterator[Frame]:
-        """The frames from frame_ids[done] on; for one that is damaged, the one before it."""
+        """Yield frame_ids[done:], decoded in sequence; a damaged one is replaced by the one before.
+
+        With `exactly`, a damaged frame is an error instead.
+        """
         last_id = frame_ids[done - 1] if done else -1
         on_screen: Frame | None = None
         for picture in self._decode_all():
@@ -264,7 +287,7 @@ class AvVideo(Closing):
                 done += 1
             if done == len(frame_ids):
                 if last_id < 0:
-                    # All candidates are damaged: the first frame that is not stands for them.
+                    # All candidates are damaged: yield the first undamaged frame instead.
                     yield on_screen
                 return
         if exactly:
@@ -279,32 +302,32 @@ class AvVideo(Closing):
         return decode_all(codec, packets, self.counters)
 
     def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
-        clock = self._clock()
-        step = candidate_step(fps, clock.time_base)
+        times = self._times()
+        step = candidate_step(fps, times.time_base)
         last = start = gap = picture = None
         for frame_id, following in enumerate(self._decode_all()):
-            time = clock.time_of(following)
+            time = times.time_of(following)
             if picture is not None and start is not None:
                 gap = time - start
                 if is_candidate(start, time, step):
-                    yield Frame(frame_id - 1, float(start * clock.time_base), picture)
+                    yield Frame(frame_id - 1, float(start * times.time_base), picture)
             last, start, picture = frame_id, time, following
         if picture is None or start is None or last is None:
             raise self._nothing_decoded()
-        if is_candidate(start, clock.end_after(picture, gap), step):
-            yield Frame(last, float(start * clock.time_base), picture)
+        if is_candidate(start, times.end_after(picture, gap), step):
+            yield Frame(last, float(start * times.time_base), picture)
 
     def _frames_in_sequence(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         if not frame_ids:
             return
-        clock = self._clock()
+        times = self._times()
         wanted = set(frame_ids)
         count = 0
         for frame_id, picture in enumerate(self._decode_all()):
-            time = clock.time_of(picture)
+            time = times.time_of(picture)
             count = frame_id + 1
             if frame_id in wanted:
-                yield Frame(frame_id, float(time * clock.time_base), picture)
+                yield Frame(frame_id, float(time * times.time_base), picture)
                 if frame_id == frame_ids[-1]:
                     return
         raise _no_such_frame(frame_ids[-1], count)
@@ -312,14 +335,14 @@ class AvVideo(Closing):
     def _nothing_decoded(self) -> NoFramesError | DecodeError:
         count = len(self._table)
         if not self.counters.failed:
-            return NoFramesError(f"none of the video's {count} packets gave a frame to show")
+            return NoFramesError(f"none of the video's {count} packets holds a frame to show")
         return DecodeError(
             f"none of the video's {count} packets could be decoded: they are damaged, or the "
             f"picture is larger than the {self._limits.max_pixels} of max_pixels in limits"
         )
 
-    def _clock(self) -> Clock:
-        return Clock(self._opened.stream, trust_pts=self._table.has_pts)
+    def _times(self) -> MonotonicTimes:
+        return MonotonicTimes(self._opened.stream, trust_pts=self._table.has_pts)
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:

@@ -1,9 +1,10 @@
-"""What only the coded bytes tell: where decoding may start, what is shown, what may be skipped.
+"""Reads from coded packets where decoding may start, what is shown, and what may be skipped.
 
-Containers flag keyframes too freely (H.264 with intra refresh, broadcasts) and never say which
-VP8 and VP9 packets are hidden reference frames. References: H.264 (ITU-T H.264 7.3, D.1), HEVC
-(ITU-T H.265 7.3.1, 7.4.2.2), MPEG-2 (ITU-T H.262 6.2.3.1), VP8 (RFC 6386 9.1), VP9 (bitstream
-specification 6.2, Annex B).
+Containers flag too many packets as keyframes (H.264 with intra refresh, broadcasts). They never
+tell which VP8 and VP9 packets are hidden reference frames.
+
+References: H.264 (ITU-T H.264 7.3, D.1), HEVC (ITU-T H.265 7.3.1, 7.4.2.2), MPEG-2 (ITU-T H.262
+6.2.3.1), VP8 (RFC 6386 9.1), VP9 (bitstream specification 6.2, Annex B).
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from dataclasses import dataclass
 
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
-_HEAD = 512  # bytes of a packet or NAL unit that are looked at
+_HEAD = 512  # bytes of a packet or NAL unit that are read
 
 
 @dataclass(frozen=True, slots=True)
 class PacketFacts:
-    """What the bytes of a packet say."""
+    """Properties of a packet, read from its bytes."""
 
     is_random_access: bool = False
-    """Decoding may start here, and every later frame in presentation order is exact."""
+    """Whether decoding may start here, with every later frame in presentation order exact."""
     is_shown: bool = True
-    """The packet yields a frame that is presented."""
+    """Whether the packet yields a frame that is presented."""
     temporal_layer: int = 0
     """HEVC's TemporalId: frames may only refer to the same or lower layers."""
     has_fields: bool = False
-    """H.264 and MPEG-2: fields may be pictures of their own, two packets for a frame."""
+    """H.264 and MPEG-2: whether fields may be coded separately, as two packets for a frame."""
 
 
 def length_size_of(codec: str, extradata: bytes | None) -> int:
-    """Bytes of a NAL unit's length prefix; 0: start codes (Annex B)."""
+    """Return the bytes of a NAL unit's length prefix; 0 if there are start codes (Annex B)."""
     if not extradata or extradata[0] != 1:
         return 0
     if codec == "h264" and len(extradata) > 6:
@@ -42,7 +43,7 @@ def length_size_of(codec: str, extradata: bytes | None) -> int:
 
 
 def h264_may_have_fields(extradata: bytes | None) -> bool:
-    """Whether the sequence parameters in the container's header allow field pictures."""
+    """Return whether the sequence parameters in the container's header allow field coding."""
     if not extradata:
         return False
     if extradata[0] != 1:
@@ -57,7 +58,7 @@ def h264_may_have_fields(extradata: bytes | None) -> bool:
 
 
 def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFacts:
-    """Facts about a packet of `codec`; `length_size` as `length_size_of` gives it."""
+    """Return the properties of a packet of `codec`; `length_size` comes from `length_size_of`."""
     if codec == "h264":
         return _inspect_h264(data, length_size)
     if codec == "hevc":
@@ -70,7 +71,7 @@ def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFac
 
 
 def nal_units(data: memoryview | bytes, length_size: int) -> Iterator[memoryview]:
-    """The NAL units of a packet; those before the first slice are cheap to reach."""
+    """Yield the NAL units of a packet, lazily: those before the first slice cost little."""
     view = memoryview(data)
     if length_size:
         position = 0
@@ -123,7 +124,7 @@ def _mpeg2_is_field(data: memoryview | bytes) -> bool:
 
 
 def _vp9_is_shown(data: memoryview | bytes) -> bool:
-    if data[-1] & 0b11100000 == 0b11000000:  # superframe: hidden frames travel with a shown one
+    if data[-1] & 0b11100000 == 0b11000000:  # superframe: hidden frames and a shown one
         return True
     profile = (data[0] >> 5 & 1) | (data[0] >> 4 & 1) << 1
     bits = data[0] << (1 if profile == 3 else 0)
@@ -132,7 +133,11 @@ def _vp9_is_shown(data: memoryview | bytes) -> bool:
 
 
 class _Bits:
-    """Reads the payload of a NAL unit, from after its one-byte header, bit by bit."""
+    """Reads the payload of a NAL unit, after its one-byte header, bit by bit.
+
+    The methods have the names of the H.264 specification: `u` reads an unsigned integer of fixed
+    length, `ue` and `se` read unsigned and signed Exp-Golomb codes.
+    """
 
     def __init__(self, unit: memoryview | bytes) -> None:
         payload = bytes(unit[1:_HEAD]).replace(b"\0\0\3", b"\0\0")
@@ -157,7 +162,7 @@ class _Bits:
 
 
 def _is_exact_recovery_point(unit: memoryview) -> bool:
-    """Whether an SEI says that decoding may start here and is exact from this very frame on."""
+    """Return whether an SEI message says that decoding from this frame on is exact."""
     bits = _Bits(unit)
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Opening bytes as a video: only allowed containers, never a URL or a file name for FFmpeg."""
+"""Opens bytes as a video container. FFmpeg gets no URL, no file name, and only allowed formats."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError, NoVideoStreamError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.shortage import check_memory
+from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("spark_keyframes")
 
-# Demuxers which read one file and open nothing else. Playlists (hls, dash, concat), session
-# descriptions (sdp, rtsp) and numbered images (image2) would open what the "video" names.
+# Demuxers that read one file and open nothing else. Playlists (hls, dash, concat), session
+# descriptions (sdp, rtsp) and numbered images (image2) would open other files and URLs.
 _VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,ivf,"
     "mjpeg,h264,hevc,m4v,vc1,obu,av1,gif,mxf,dv,h263,rm,nut,yuv4mpegpipe"
 )
-# Sound only, but some hold a cover picture: named here so that the error can say so.
+# Audio formats, some with a cover picture: allowed so that the error can name them.
 _AUDIO_FORMATS = "mp3,wav,flac,aac"
 _ALLOWED = f"{_VIDEO_FORMATS},{_AUDIO_FORMATS}"
 
@@ -45,7 +45,7 @@ _FORMAT_OF_EXTENSION = {
     "y4m": "yuv4mpegpipe",
 }
 
-# One read from Python costs about 10 µs; 256 KB is also what ranged reads over HTTP like.
+# One read from Python costs about 10 µs, and ranged HTTP reads must not be small.
 _BUFFER_SIZE = 256 * 1024
 
 _MAGIC = (
@@ -66,10 +66,10 @@ _MAGIC = (
 
 
 class _Reader:
-    """What FFmpeg sees of a file: no `name`, which it would guess from, and no exceptions.
+    """The file object that FFmpeg reads. It has no `name`, from which FFmpeg would guess a format.
 
-    Libav drops an exception in many places, and takes the file to end there. So this does the
-    same everywhere, and keeps the exception for whoever asks.
+    In many places, FFmpeg takes an exception for the end of the file. So a failed read always looks
+    like the end of the file here, and `error` keeps the exception.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -83,8 +83,8 @@ class _Reader:
         try:
             data = self._file.read(size)
             if len(data) > size:
-                raise ValueError(f"the file gave {len(data)} bytes where {size} were asked for")
-        except Exception as error:  # noqa: BLE001 -- raised again by Opened
+                raise ValueError(f"the file returned {len(data)} bytes, but {size} were requested")
+        except Exception as error:  # noqa: BLE001 -- raised again by packets()
             self.error = error
             return b""
         return bytes(data)
@@ -94,8 +94,8 @@ class _Reader:
             base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}
             position = base[whence] + offset
             if not 0 <= position <= self._size:
-                # Only a damaged header knows such a place: that is no failure of the file, and what
-                # files make of it differs. FFmpeg takes a negative number for an error.
+                # A damaged header names such a position, so this is no failure of the file. FFmpeg
+                # expects a negative error number.
                 return -errno.EINVAL
             return self._file.seek(position)
         except Exception as error:
@@ -103,8 +103,8 @@ class _Reader:
             raise
 
 
-class Opened:
-    """An opened container and the video stream in it."""
+class VideoContainer:
+    """An open container and its video stream."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, reader: _Reader) -> None:
         self.container = container
@@ -112,16 +112,16 @@ class Opened:
         self._reader = reader
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
-        """The stream's packets, up to where the container is damaged; raises the file's errors."""
+        """Yield the stream's packets up to the end or to damage; raise the file's own errors."""
         try:
-            # An empty packet in the middle would tell the decoder that the video ends.
+            # Decoders take an empty packet for the end of the video.
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.FFmpegError as error:
-            check_memory(error)
+            raise_if_out_of_memory(error)
             _log.info("the container is damaged: %s", error)
         except IndexError:
-            # PyAV stumbles at the end, after all packets, where a stream turned up on the way.
-            _log.debug("the container has streams that its start does not name")
+            # PyAV raises this after the last packet if a stream appeared while demuxing.
+            _log.debug("the container has streams that its header does not list")
         if self._reader.error is not None:
             raise self._reader.error
 
@@ -129,12 +129,19 @@ class Opened:
 @contextmanager
 def open_container(
     file: BinaryIO, format_hint: str | None = None, *, limits: Limits = Limits()
-) -> Iterator[Opened]:
-    """Open a video from the start of `file`.
+) -> Iterator[VideoContainer]:
+    """Open a video from the start of `file`; errors of reading the file are raised as they are.
 
-    The format is detected from the content; `format_hint` ("mp4", "mkv", …) is tried only where
-    the content does not tell. Raises `NotAVideoError`, `NoVideoStreamError`, `DecodeError`,
-    `LimitError`, and what reading the file raises.
+    Args:
+        file: seekable binary file.
+        format_hint: container to try if the content does not tell, e.g. "mp4" or "mkv".
+        limits: bounds on the size of the frames.
+
+    Raises:
+        NotAVideoError: the file is no video in an allowed format.
+        NoVideoStreamError: the container holds no video stream.
+        DecodeError: the codec is unknown.
+        LimitError: the frames are too large.
     """
     container, reader = _open(file, format_hint, limits)
     with container:
@@ -144,36 +151,33 @@ def open_container(
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        yield Opened(container, stream, reader)
+        yield VideoContainer(container, stream, reader)
 
 
 def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> None:
-    """Set up a codec context before its first use; strict: damage is an error, not concealed."""
-    # The limit must also be here: the option given when opening only reaches the probing.
+    """Set up a codec context before its first use; with `strict`, damage is an error."""
+    # The options given when opening the container only apply to probing.
     codec.options = _options(limits) | ({"err_detect": "explode"} if strict else {})
     codec.thread_count = 1
 
 
 def new_codec(stream: VideoStream) -> VideoCodecContext | None:
-    """One more codec context for the stream, so that two threads may decode of it at a time.
-
-    None where PyAV cannot make one that is the same.
-    """
+    """Return another codec context for the stream, for another thread; None if PyAV cannot."""
     try:
         tag = stream.codec_context.codec_tag
     except UnicodeDecodeError:
         return None
-    # CodecContext.create() would know nothing of what only the container says, such as the
-    # rotation, and has no way to be told. A stream "to be copied", of a file that is never
-    # written, takes over all of it but the tag, which tells some decoders the pixel format.
-    with av.open(io.BytesIO(), "w", format="null") as nowhere:
-        codec = nowhere.add_stream_from_template(stream, opaque=True).codec_context
+    # CodecContext.create() would lose what only the container knows, such as the rotation. A stream
+    # to copy, in a file that is never written, keeps all of it except the codec tag, from which
+    # some decoders know the pixel format.
+    with av.open(io.BytesIO(), "w", format="null") as output:
+        codec = output.add_stream_from_template(stream, opaque=True).codec_context
     codec.codec_tag = tag
     return codec
 
 
 def _options(limits: Limits) -> dict[str, str]:
-    # FFmpeg's option is an int32, and larger pictures are refused in any case.
+    # FFmpeg's option is an int32, and FFmpeg refuses larger frames anyway.
     return {"max_pixels": str(min(limits.max_pixels, 2**31 - 1))}
 
 
@@ -183,17 +187,17 @@ def _open(
     try:
         return _try_open(file, None, limits)
     except av.error.FFmpegError as error:
-        check_memory(error)
+        raise_if_out_of_memory(error)
         first_error = error
     hint = format_hint.lower().lstrip(".") if format_hint else ""
     hint = _FORMAT_OF_EXTENSION.get(hint, hint)
-    # Only where detection found nothing: what was detected as a forbidden format stays forbidden.
+    # The hint only applies if no format was detected: a detected, forbidden format stays forbidden.
     if isinstance(first_error, av.error.InvalidDataError) and hint in _VIDEO_FORMATS.split(","):
         try:
             return _try_open(file, hint, limits)
         except av.error.FFmpegError:
             pass
-    raise NotAVideoError(_what_it_is(file)) from first_error
+    raise NotAVideoError(_describe(file)) from first_error
 
 
 def _try_open(
@@ -225,7 +229,7 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
         cover = " (a cover picture is not a video)" if container.streams.video else ""
         raise NoVideoStreamError(
             f"the {container.format.name} container holds no video stream, "
-            + (f"only {found}{cover}" if found else "nor any other")
+            + (f"only {found}{cover}" if found else "and no other stream")
         )
     stream = streams[0]
     codec = stream.codec_context
@@ -242,23 +246,23 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
     return stream
 
 
-def _what_it_is(file: BinaryIO) -> str:
+def _describe(file: BinaryIO) -> str:
     file.seek(0)
     head = file.read(512)
     if not head:
         return "the video is empty: 0 bytes"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for magic, what in _MAGIC:
+    for magic, description in _MAGIC:
         if text[: len(magic)].lower() == magic.lower():
-            return f"not a video but {what}"
+            return f"not a video but {description}"
     if head[4:8] == b"ftyp":
         return (
             "an MP4 without a usable index (moov): cut short while it was recorded or copied; "
             "get a complete copy"
         )
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-        return f"not a video but text, it begins with {head[:40].decode('ascii')!r}"
+        return f"not a video but text; it begins with {head[:40].decode('ascii')!r}"
     return (
-        f"in no video format that is allowed here, it begins with {head[:16].hex(' ')}; "
+        f"not in an allowed video format; it begins with {head[:16].hex(' ')}; "
         "use e.g. MP4, Matroska, WebM, AVI or MPEG-TS"
     )

@@ -1,4 +1,4 @@
-"""What decoding took, counted where packets go in and frames come out."""
+"""Counts of the packets given to a decoder and of the frames that it returned."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from spark_keyframes.video.timeline import Timeline
 
 @dataclass
 class Counters:
-    """What decoding took so far; for one thread, unless it is a `part` of a whole."""
+    """Counts of one video so far. Not thread-safe: each thread needs its own, see `for_thread`."""
 
     timeline: Timeline | None = None
-    """Of the video; None where only decoding tells which frames there are."""
+    """Timeline of the video; None if only decoding tells which frames there are."""
     decoded: int = 0
-    """Packets given to the decoder, however often."""
+    """Packets given to the decoder, counted each time."""
     failed: int = 0
-    """Packets that it refused while decoding in sequence, which goes on after them."""
+    """Packets that the decoder refused while decoding in sequence, which then continues."""
     frames: int = 0
-    """Frames that came out of it, however often."""
-    came_out: bytearray = field(default_factory=bytearray, repr=False)
-    """Of each frame of the timeline, whether it came out at least once."""
+    """Frames that the decoder returned, counted each time."""
+    was_returned: bytearray = field(default_factory=bytearray, repr=False)
+    """For each frame of the timeline, 1 if the decoder returned it at least once."""
 
     def __post_init__(self) -> None:
-        if self.timeline is not None and not self.came_out:
-            self.came_out = bytearray(len(self.timeline))
+        if self.timeline is not None and not self.was_returned:
+            self.was_returned = bytearray(len(self.timeline))
 
     @property
     def skipped(self) -> int:
-        """Frames of the timeline that never came out: not needed, damaged, or not reached."""
-        return self.came_out.count(0)
+        """Frames of the timeline never returned: not needed, damaged, or not reached."""
+        return self.was_returned.count(0)
 
-    def take(self, pictures: Sequence[av.VideoFrame]) -> None:
-        """Count what came out."""
+    def count_frames(self, pictures: Sequence[av.VideoFrame]) -> None:
+        """Count frames that the decoder returned."""
         self.frames += len(pictures)
         for picture in pictures:
             if self.timeline is not None and picture.pts is not None:
                 frame_id = self.timeline.id_at(picture.pts)
                 if frame_id is not None:
-                    self.came_out[frame_id] = 1
+                    self.was_returned[frame_id] = 1
 
-    def part(self) -> Counters:
-        """Counters for a thread of its own, to be added when it is done."""
-        return Counters(self.timeline, came_out=self.came_out)
+    def for_thread(self) -> Counters:
+        """Return counters for one thread; pass them to `add` when it is done."""
+        return Counters(self.timeline, was_returned=self.was_returned)
 
     def add(self, part: Counters) -> None:
-        """Count in what a part counted; `came_out` they share."""
+        """Add the counts of one thread; `was_returned` is shared already."""
         self.decoded += part.decoded
         self.failed += part.failed
         self.frames += part.frames

@@ -1,4 +1,4 @@
-"""A decoded frame, kept as the codec left it and turned into RGB only when that is asked for."""
+"""A decoded frame in the codec's pixel format, converted to RGB on request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from spark_keyframes.errors import DecodeError
-from spark_keyframes.video.shortage import check_memory
+from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 
 _HD_LINES = 720
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 class Frame:
-    """One frame of a video."""
+    """One decoded frame of a video. It stays usable after the video is closed."""
 
     __slots__ = ("_matrix", "_picture", "frame_id", "timestamp")
 
@@ -27,23 +27,23 @@ class Frame:
         self.frame_id = frame_id
         """Number of the frame in presentation order, from 0."""
         self.timestamp = timestamp
-        """When it appears, in seconds from the start of the video."""
+        """Start of the frame, in seconds from the start of the video."""
         self._picture = picture
         self._matrix = _display_matrix(picture)
 
     @property
     def height(self) -> int:
-        """Height of the upright picture, in pixels."""
+        """Height of the upright frame, in pixels."""
         return self._picture.width if self._is_turned else self._picture.height
 
     @property
     def width(self) -> int:
-        """Width of the upright picture, in pixels."""
+        """Width of the upright frame, in pixels."""
         return self._picture.height if self._is_turned else self._picture.width
 
     @property
     def nbytes(self) -> int:
-        """Bytes that holding this frame costs: 1.5 per pixel for usual video, half of RGB."""
+        """Bytes of memory that the frame takes: 1.5 per pixel for 4:2:0 video, half of RGB."""
         return sum(plane.buffer_size for plane in self._picture.planes)
 
     @property
@@ -51,22 +51,31 @@ class Frame:
         return self._matrix is not None and self._matrix[0] == 0
 
     def to_rgb(self, *, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """The upright picture at full size: H×W×3, uint8, RGB, C-contiguous; in `out` if given.
+        """Convert the frame to RGB, upright and at full size.
 
-        Matrix and range are the video's own; untagged video is BT.709 from 720 lines, BT.601
-        below. Pixels are not made square. Raises `DecodeError`.
+        The colour matrix and range are those of the video. Untagged video is BT.709 from 720 lines
+        on, BT.601 below. Non-square pixels stay as they are.
+
+        Args:
+            out: array to write into, H×W×3, uint8.
+
+        Returns:
+            H×W×3, uint8, RGB. `out` if given, otherwise a new C-contiguous array.
+
+        Raises:
+            DecodeError: the pixel format cannot be converted.
         """
         picture = self._picture
         untagged_hd = picture.colorspace == _UNSPECIFIED and picture.height >= _HD_LINES
         try:
-            # threads=1: swscale's default is one per core, behind the back of Spark.
+            # By default swscale uses one thread per core, which Spark does not know about.
             rgb = picture.reformat(
                 format="rgb24",
                 src_colorspace=Colorspace.ITU709 if untagged_hd else None,
                 threads=1,
             )
         except (av.error.FFmpegError, ValueError) as error:
-            check_memory(error, picture.width * picture.height)
+            raise_if_out_of_memory(error, picture.width * picture.height)
             raise DecodeError(
                 f"cannot convert frame {self.frame_id} ({picture.format.name}) to RGB: {error}"
             ) from error
@@ -76,7 +85,7 @@ class Frame:
         if out is not None:
             np.copyto(out, image)
             return out
-        # PyAV gives a view with padded rows where the width asks for it.
+        # For some widths, PyAV returns a view with padded rows.
         return np.ascontiguousarray(image)
 
     def __repr__(self) -> str:
@@ -84,14 +93,14 @@ class Frame:
 
 
 def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int] | None:
-    """The signs of a, b, c, d of the display matrix; None where the picture is upright."""
-    # picture.side_data keeps what it returns, which keeps the picture: only the garbage collector
-    # would free such frames, hundreds at a time.
+    """Return the signs of a, b, c, d of the display matrix; None if the picture is upright."""
+    # Do not use picture.side_data: it makes a reference cycle with the picture, so that only the
+    # garbage collector would free the frames, hundreds at a time.
     side_data = SideDataContainer(picture).get("DISPLAYMATRIX")  # type: ignore[call-arg] # untyped
     if side_data is None:
         return None
     a, b, _, c, d = np.sign(np.frombuffer(bytes(cast("Buffer", side_data)), "=i4")[:5]).tolist()
-    # Turned by something other than quarters: there is no upright picture without resampling.
+    # Only quarter turns and mirrors are applied; any other rotation would need resampling.
     if (a, d) == (0, 0):
         is_orthogonal = b != 0 and c != 0
     else:

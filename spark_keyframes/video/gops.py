@@ -1,7 +1,7 @@
-"""The fast path: decode only the GOPs that hold wanted frames, each only as far as needed.
+"""Decodes only the GOPs that hold wanted frames, each only up to the last wanted frame.
 
-A run is a self-contained unit of work: packets which start where decoding may start, so that runs
-can be decoded in any order, or at the same time with a codec context for each.
+A run is a range of packets that begins where decoding may start. Runs are independent: they can be
+decoded in any order, or at the same time with one codec context each.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.video.counters import Counters
+from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
-from spark_keyframes.video.shortage import check_memory
 
 
-class RunFailed(Exception):  # noqa: N818 -- a turn in the path, which never reaches the user
-    """The decoder did not give what the packets promise: decode in sequence instead."""
+class RunFailedError(Exception):
+    """The decoder did not return a wanted frame; `AvVideo` then decodes in sequence."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """Packets to decode after a flush, and the frames wanted of them."""
+class PacketRun:
+    """A range of packets to decode after a flush, and the frames wanted from them."""
 
     start: int
-    """Index of the first packet, a keyframe."""
+    """Index of the first packet, which is a keyframe packet."""
     stop: int
     """Index after the last packet that is needed."""
     wanted: tuple[int, ...]
     """Frame ids, increasing."""
 
 
-def plan_runs(table: PacketTable, frame_ids: Iterable[int]) -> list[Run]:
-    """The runs that decode these frames (increasing ids) of a table with a timeline."""
-    runs: list[Run] = []
+def plan_runs(table: PacketTable, frame_ids: Iterable[int]) -> list[PacketRun]:
+    """Return the runs that decode these frames; ids must increase, the table needs a timeline."""
+    runs: list[PacketRun] = []
     for frame_id in frame_ids:
         index = table.presented[frame_id]
         start = _first_needed(table, index)
         if runs and start < runs[-1].stop:
             last = runs.pop()
             start, index = min(start, last.start), max(index, last.stop - 1)
-            runs.append(Run(start, index + 1, (*last.wanted, frame_id)))
+            runs.append(PacketRun(start, index + 1, (*last.wanted, frame_id)))
         else:
-            runs.append(Run(start, index + 1, (frame_id,)))
+            runs.append(PacketRun(start, index + 1, (frame_id,)))
     return runs
 
 
@@ -56,8 +56,8 @@ def _first_needed(table: PacketTable, index: int) -> int:
     start = table.gop_starts[gop]
     if table.pts[index] >= table.pts[start]:
         return start
-    # A leading frame of an open GOP also refers to frames of the GOP before. If that consists of
-    # its keyframe and leading frames alone, the reference may lie in the one before that.
+    # A leading frame of an open GOP also refers to the previous GOP. If that holds only a keyframe
+    # and leading frames, the reference may be in the GOP before it.
     while gop > 0:
         stop, gop = start, gop - 1
         start = table.gop_starts[gop]
@@ -67,12 +67,11 @@ def _first_needed(table: PacketTable, index: int) -> int:
 
 
 def with_packets(
-    runs: Sequence[Run], packets: Iterable[Packet[VideoStream]]
-) -> Iterator[tuple[Run, Iterable[Packet[VideoStream]]]]:
-    """Each run with its packets, out of all packets of the stream.
+    runs: Sequence[PacketRun], packets: Iterable[Packet[VideoStream]]
+) -> Iterator[tuple[PacketRun, Iterable[Packet[VideoStream]]]]:
+    """Yield each run with its packets; `packets` are all packets of the stream.
 
-    Unless `packets` is a list, those of a run are read as they are taken: all of them before the
-    next run is.
+    Unless `packets` is a list, packets are read lazily: consume those of a run before the next run.
     """
     position, source = 0, iter(packets)
     for run in runs:
@@ -86,36 +85,37 @@ def with_packets(
 def decode_run(
     codec: VideoCodecContext,
     packets: Iterable[Packet[VideoStream]],
-    run: Run,
+    run: PacketRun,
     table: PacketTable,
     counters: Counters,
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Decode a run, given exactly its packets; yields its wanted frames in order.
+    """Decode the packets of a run and yield its wanted frames, with their ids, in order.
 
-    Raises `RunFailed` where a wanted frame does not come out, or comes out damaged.
+    Raises:
+        RunFailedError: the decoder did not return a wanted frame, or returned it damaged.
     """
     expected = iter(run.wanted)
     frame_id = next(expected, None)
     wanted = {table.presented[i] for i in run.wanted} if codec.name in SKIPS_NONREF else None
     for pictures in _pictures(codec, packets, run, table, counters, wanted=wanted):
-        counters.take(pictures)
+        counters.count_frames(pictures)
         for picture in pictures:
             if frame_id is None:
                 break
             wanted_pts = table.pts[table.presented[frame_id]]
             if picture.pts is None or picture.is_corrupt or picture.pts > wanted_pts:
-                raise RunFailed(f"frame {frame_id} did not come out of the decoder")
+                raise RunFailedError(f"the decoder did not return frame {frame_id}")
             if picture.pts == wanted_pts:
                 yield frame_id, picture
                 frame_id = next(expected, None)
     if frame_id is not None:
-        raise RunFailed(f"frame {frame_id} did not come out of the decoder")
+        raise RunFailedError(f"the decoder did not return frame {frame_id}")
 
 
 def _pictures(
     codec: VideoCodecContext,
     packets: Iterable[Packet[VideoStream]],
-    run: Run,
+    run: PacketRun,
     table: PacketTable,
     counters: Counters,
     *,
@@ -124,8 +124,8 @@ def _pictures(
     try:
         codec.flush_buffers()
         for index, packet in enumerate(packets, run.start):
-            # A leading frame of an open GOP where decoding starts: its references are not there, it
-            # is not wanted, and no later frame refers to it. H.264's decoder would call it damage.
+            # Skip leading frames of an open GOP at the start of the run. They are not wanted, no
+            # later frame refers to them, and FFmpeg's H.264 decoder would report damage.
             if codec.name == "h264" and table.pts[index] < table.pts[run.start]:
                 continue
             if wanted is not None:
@@ -135,5 +135,5 @@ def _pictures(
             yield codec.decode(packet)
         yield codec.decode(None)
     except av.error.FFmpegError as error:
-        check_memory(error, codec.width * codec.height)
-        raise RunFailed(str(error)) from error
+        raise_if_out_of_memory(error, codec.width * codec.height)
+        raise RunFailedError(str(error)) from error

@@ -1,4 +1,4 @@
-"""One demux-only pass: the packets of a video, and whether their timestamps can be trusted."""
+"""Reads all packets of a video without decoding, and checks whether its timestamps are reliable."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ from spark_keyframes.video.bitstream import (
     inspect,
     length_size_of,
 )
-from spark_keyframes.video.container import Opened
+from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.timeline import DEFAULT_RATE, Timeline, end_of
 
-# Codecs where decoding may start at a keyframe and each packet is known to yield one frame or
-# none. All others are decoded in sequence.
+# Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
+# others are decoded in sequence.
 _INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
 _SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | _INTRA_ONLY
-# Those whose decoder leaves out non-reference frames without touching any other frame. FFmpeg's
-# VP8 can too, but libvpx marks no frame so; VP9 and dav1d cannot per packet.
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
+"""Codecs whose decoder can skip non-reference frames without changing any other frame.
 
-_INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}  # bytes say more than the container
+FFmpeg's VP8 decoder can too, but libvpx marks no such frames. VP9 and dav1d cannot per packet.
+"""
+
+# Codecs whose packets tell more than their container.
+_INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}
 _KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 
-# Packets of a small video stay in memory, so that it is not opened and probed a second time:
-# for a clip of ten seconds, probing is up to a tenth of all the work.
+# Packets of a small video stay in memory, so that it is not opened and probed again. For a clip of
+# ten seconds, probing is up to a tenth of the CPU time.
 _KEEP_BYTES = 32 * 1024 * 1024
 
-_RANDOM_ACCESS, _SHOWN, _KEEP = 1, 2, 4
+_RANDOM_ACCESS, _SHOWN, _KEEP = 1, 2, 4  # bits of PacketTable.flags
 
 
 @dataclass
@@ -47,18 +50,19 @@ class PacketTable:
 
     time_base: Fraction
     pts: array[int] = field(default_factory=lambda: array("q"))
-    """Presentation timestamps in units of `time_base`; 0 where there is none."""
+    """Presentation timestamps in units of `time_base`; 0 if a packet has none."""
     flags: bytearray = field(default_factory=bytearray)
+    """For each packet: whether decoding may start, whether it is shown, and `may_skip`."""
     presented: Sequence[int] = ()
-    """Packet indexes in presentation order: presented[frame_id]."""
+    """Index of the packet of each frame, by frame id."""
     timeline: Timeline | None = None
-    """None where only decoding tells which frames there are."""
-    distrust: str = ""
-    """Why there is no timeline."""
+    """None if only decoding tells which frames there are."""
+    sequential_reason: str = ""
+    """Why there is no timeline, so that the video is decoded in sequence; otherwise empty."""
     kept: list[Packet[VideoStream]] | None = None
-    """The packets themselves, where all of them are small enough to be kept."""
+    """The packets themselves; None if they are too large to keep."""
     has_pts: bool = True
-    """Whether timestamps, where there are any, mean something."""
+    """Whether presentation timestamps have a meaning, if there are any."""
     gop_starts: Sequence[int] = ()
     """Indexes of the packets where decoding may start."""
 
@@ -66,16 +70,20 @@ class PacketTable:
         return len(self.pts)
 
     def may_skip(self, index: int) -> bool:
-        """Whether the decoder may leave this packet out if it holds a non-reference frame."""
+        """Return whether the decoder may skip this packet if it holds a non-reference frame."""
         return not self.flags[index] & _KEEP
 
     def gop_of(self, index: int) -> int:
-        """Which GOP holds the packet."""
+        """Return the number of the GOP that holds the packet."""
         return bisect_right(self.gop_starts, index) - 1
 
 
-def read_packets(opened: Opened, limits: Limits = Limits()) -> PacketTable:
-    """Read all packets of the video stream, without decoding any; `LimitError` if too many."""
+def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTable:
+    """Read all packets of the video stream, without decoding any.
+
+    Raises:
+        LimitError: the video has too many frames, or is too long.
+    """
     stream = opened.stream
     codec = stream.codec_context
     name = codec.name
@@ -133,7 +141,7 @@ def _check_length(table: PacketTable, stream: VideoStream, limits: Limits) -> No
     if timeline is not None:
         seconds = float((timeline.end - timeline.pts[0]) * timeline.time_base)
     else:
-        # Timestamps that are not trusted say nothing about the length either.
+        # Unreliable timestamps do not tell the length either.
         seconds = float(len(table) / (stream.average_rate or stream.guessed_rate or DEFAULT_RATE))
     if seconds > limits.max_video_seconds:
         raise LimitError(
@@ -158,7 +166,7 @@ def _doubts_about_side_data(packet: Packet[VideoStream], first_extradata: bytes 
         bytes(packet.get_sidedata("new_extradata")) != first_extradata
     ):
         return {"the codec's parameters change"}
-    # It comes once and holds from there on: a decoder that starts later would not know it.
+    # A palette applies to all later packets, but a decoder that starts later would not get it.
     if packet.has_sidedata("palette"):
         return {"a packet holds a palette"}
     return set()
@@ -175,8 +183,8 @@ def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketF
 
 
 def _keep_lower_layers(table: PacketTable, layers: array[int]) -> None:
-    # HEVC's "non-reference" only says so for the frame's own temporal layer: a higher layer may
-    # still refer to it.
+    # In HEVC, a non-reference frame is one to which no frame of its own temporal layer refers.
+    # Frames of higher layers may refer to it.
     top = max(layers, default=0)
     for index, layer in enumerate(layers):
         if layer < top:
@@ -191,7 +199,7 @@ def _build_timeline(
     order = sorted((i for i, flag in enumerate(flags) if flag & _SHOWN), key=pts.__getitem__)
     doubts |= _doubts_about_order(table, order)
     if doubts:
-        table.distrust = "; ".join(sorted(doubts))
+        table.sequential_reason = "; ".join(sorted(doubts))
         return
     table.presented = order
     times = array("q", (pts[i] for i in order))
@@ -211,8 +219,8 @@ def _doubts_about_order(table: PacketTable, order: Sequence[int]) -> set[str]:
     if any(pts[a] == pts[b] for a, b in pairwise(order)):
         doubts.add("a timestamp is repeated")
     stops = [*table.gop_starts[1:], len(pts)]
-    # Frames that precede the first keyframe in presentation, but not in the file, refer to frames
-    # which were cut off: whether they are shown is the decoder's decision.
+    # Leading frames of the first keyframe refer to frames that were cut off. Only the decoder
+    # knows whether they are shown.
     if min(pts[: stops[0]]) < pts[0]:
         doubts.add("the first keyframe has leading frames")
     latest = pts[0] - 1

@@ -1,4 +1,4 @@
-"""The sure path: decode every packet in order, and take the decoder's word for what there is."""
+"""Decoding in sequence: every packet in order, for videos whose timestamps cannot be trusted."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.video.counters import Counters
-from spark_keyframes.video.shortage import check_memory
+from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.timeline import DEFAULT_RATE
 
 
 def decode_all(
     codec: VideoCodecContext, packets: Iterable[Packet[VideoStream]], counters: Counters
 ) -> Iterator[av.VideoFrame]:
-    """Every frame, in presentation order; damaged packets are passed over, as players do."""
+    """Yield every frame in presentation order; skip damaged packets, as video players do."""
     codec.skip_frame = "DEFAULT"
     codec.flush_buffers()
-    for packet in chain(packets, [None]):  # None: what the decoder still holds
+    for packet in chain(packets, [None]):  # None returns the frames that the decoder still holds
         counters.decoded += packet is not None
         try:
             pictures = codec.decode(packet)
         except av.error.FFmpegError as error:
-            check_memory(error, codec.width * codec.height)
+            raise_if_out_of_memory(error, codec.width * codec.height)
             counters.failed += 1
             continue
-        counters.take(pictures)
+        counters.count_frames(pictures)
         yield from pictures
 
 
-class Clock:
-    """Gives frames that come out of the decoder their times, which never go backwards.
+class MonotonicTimes:
+    """Assigns each decoded frame a time that never decreases.
 
     Where timestamps are missing or meaningless, frames follow each other at the stream's rate.
     """
@@ -44,13 +44,13 @@ class Clock:
         self.time_base = stream.time_base or Fraction(1, 1_000_000)
         rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         self._step = 1 / (rate * self.time_base)
-        self._jump = 1 / self.time_base
+        self._largest_step_back = 1 / self.time_base  # one second
         self._trust_pts = trust_pts
         self._shift: Fraction | None = None
         self._last = Fraction(-1)
 
     def time_of(self, picture: av.VideoFrame) -> Fraction:
-        """Time on screen since the first frame, in units of `time_base`; call once per frame."""
+        """Return the time since the first frame, in units of `time_base`; call once per frame."""
         pts = picture.pts if self._trust_pts else None
         if self._last < 0:
             time = Fraction(0)
@@ -59,8 +59,8 @@ class Clock:
             time = self._last + self._step
         else:
             time = pts + self._shift
-            if time < self._last - self._jump:
-                # The clock was set back by over a second, as where recordings are joined: go on.
+            if time < self._last - self._largest_step_back:
+                # Timestamps restart, as in joined recordings: continue from the last frame.
                 time = self._last + self._step
                 self._shift = time - pts
             time = max(time, self._last)
@@ -68,6 +68,6 @@ class Clock:
         return time
 
     def end_after(self, picture: av.VideoFrame, gap: Fraction | None) -> Fraction:
-        """When the last frame leaves the screen; `gap` is how long the one before it stayed."""
+        """Return the end of the last frame; `gap` is the duration of the frame before it."""
         duration = Fraction(picture.duration) if self._trust_pts and picture.duration else None
         return self._last + (duration or gap or self._step)

@@ -1,4 +1,4 @@
-"""The value of a row, of whatever kind, as a readable file with a name and an identity."""
+"""Opens the value of a row, a URL, base64 or bytes, as a readable file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.urls import redact_url
-from spark_keyframes.video.closing import Closing
+from spark_keyframes.video.interface import Closeable
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -31,23 +31,23 @@ _STEM_WITHOUT_URL = "video"
 
 
 @dataclass(frozen=True)
-class Source(Closing):
-    """One video, opened: a context manager that closes the file."""
+class Source(Closeable):
+    """The opened value of a row; as a context manager, it closes the file."""
 
     name: str
-    """For people and logs: the URL without query and user info, or "video_binary (12345 bytes)"."""
+    """Name for messages: the URL without query and user info, or "video_binary (12345 bytes)"."""
 
     stem: str
-    """File stem of the URL's path, "cooking"; "video" for base64 and binary."""
+    """File name of the URL's path without its extension; "video" for base64 and binary."""
 
     identity: str
-    """Hex SHA-256 of the URL as given, or of the video's bytes for base64 and binary alike."""
+    """Hex SHA-256 of the URL as given; for base64 and binary, of the video's bytes."""
 
     file: BinaryIO
-    """Seekable, at its start."""
+    """Seekable binary file, positioned at its start."""
 
     format_hint: str | None
-    """`video_format` for base64 and binary, None for URLs."""
+    """Container to try if the content does not tell: `video_format`; None for URLs."""
 
     def close(self) -> None:
         """Close the file."""
@@ -64,10 +64,18 @@ def open_source(
 ) -> Source:
     """Open the value of a row: `with open_source("cooking.mp4") as source: …`.
 
-    `access` and `limits` are for URLs, see `spark_keyframes.storage.open_url`: base64 and bytes
-    lead nowhere, and are in memory already. Raises `SourceTypeError` for a value that is empty or
-    of another type than `video_src_type` says, `InvalidBase64Error`, and what
-    `spark_keyframes.storage.open_url` raises.
+    Args:
+        value: a URL or local path, base64 text, or bytes; `video_src_type` says which.
+        video_src_type: "video_url", "video_base64" or "video_binary".
+        video_format: container of base64 and binary values, tried if the content does not tell.
+        access: URLs that may be opened; only used for URLs.
+        limits: bounds on downloads; only used for URLs.
+
+    Raises:
+        ParameterError: video_src_type is unknown.
+        SourceTypeError: the value is empty, or has another type than video_src_type says.
+        InvalidBase64Error: the text is not base64.
+        KeyframesError: the URL cannot be opened, see `spark_keyframes.storage.open_url`.
     """
     if video_src_type == "video_url":
         return _from_url(value, access, limits)
@@ -91,11 +99,11 @@ def _from_url(value: object, access: Access, limits: Limits) -> Source:
         raise SourceTypeError("the video's URL is empty; use null for a row without a video")
     name = redact_url(value)
     try:
-        # In a local path "?", "#" and "%" are letters like any other.
+        # In a local path, "?", "#" and "%" have no special meaning.
         path = unquote(urlsplit(value).path) if "://" in value else value
     except ValueError:
-        # Its message would show the user and password of the URL.
-        raise SourceReadError(f"{name} is no valid URL; check its host and brackets") from None
+        # Do not chain the ValueError: its message may show the password in the URL.
+        raise SourceReadError(f"{name} is not a valid URL; check its host and brackets") from None
     return Source(
         name=name,
         stem=PurePosixPath(path).stem or _STEM_WITHOUT_URL,
@@ -127,7 +135,7 @@ def _as_view(value: object) -> memoryview:
 
 
 class _MemoryFile(SeekableFile):
-    """Reads bytes where they lie: `BytesIO` would copy all of a view, as Arrow gives it."""
+    """A file over bytes in memory, without the copy that `BytesIO` makes of Arrow's buffers."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         super().__init__(len(data))

@@ -1,4 +1,4 @@
-"""A bound on the decode threads of all videos together."""
+"""A limit on the number of decode threads that all videos use together."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Slots:
-    """So many threads decode at a time, over all videos that share this object.
+class ThreadSlots:
+    """A semaphore of `count` slots, one for each decode thread; shared by all videos.
 
-    The first thread of a video is counted, but never kept waiting; its further ones come and go
-    with what the other videos leave free. So one long video has all CPUs, and many have one each.
+    The first thread of a video never waits, so the count may be exceeded. Its further threads use
+    the slots that other videos leave free. One long video gets all CPUs; many videos get one each.
     """
 
     def __init__(self, count: int) -> None:
@@ -20,31 +20,31 @@ class Slots:
         self._lock = threading.Lock()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Count one thread meanwhile, whether a slot is free or not."""
+    def first_thread(self) -> Iterator[None]:
+        """Count one thread while the block runs, even if no slot is free."""
         with self._lock:
             self._add(1)
         try:
             yield
         finally:
-            self.leave()
+            self.release()
 
-    def try_enter(self) -> bool:
-        """Take a slot if one is free; to be given back with `leave`."""
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free; return whether one was. Give it back with `release`."""
         with self._lock:
             if self._free <= 0:
                 return False
             self._add(1)
             return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a slot back."""
         with self._lock:
             self._add(-1)
 
     @property
-    def are_short(self) -> bool:
-        """Whether there are more threads than slots: a further one should end."""
+    def is_exceeded(self) -> bool:
+        """Whether there are more threads than slots, so that a further thread should end."""
         return self._free < 0
 
     @property

@@ -18,7 +18,7 @@ from spark_keyframes.errors import ModelNotFoundError, ParameterError
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
-from spark_keyframes.video import pool
+from spark_keyframes.video import run_pool
 from tests.video.clips import clip, number_in
 
 CPU = torch.device("cpu")
@@ -412,7 +412,7 @@ def test_one_video_alone_is_decoded_by_all_threads(module, monkeypatch, tmp_path
     path = tmp_path / "many_gops.mp4"
     path.write_bytes(clip("libx264", "mp4", frames=60, gop=5))
     together = threading.Barrier(3, timeout=20)
-    decode_run = pool.decode_run
+    decode_run = run_pool.decode_run
     met = []
 
     def decode_when_three_are_there(*args):
@@ -421,7 +421,7 @@ def test_one_video_alone_is_decoded_by_all_threads(module, monkeypatch, tmp_path
             met.append(args)
         return decode_run(*args)
 
-    monkeypatch.setattr(pool, "decode_run", decode_when_three_are_there)
+    monkeypatch.setattr(run_pool, "decode_run", decode_when_three_are_there)
     threaded = module(fps=25.0, decoder="thread")
     [outcome] = run(threaded, [path], threads=3, workers=4)
     assert isinstance(outcome, Keyframes), outcome

@@ -20,9 +20,9 @@ from pathlib import Path
 from random import Random
 from typing import IO, Any
 
+from tests.fuzz.campaign_report import CRASHED, SHORT_OF_MEMORY, TOO_LONG, CampaignReport, as_text
 from tests.fuzz.mutations import MUTATIONS, mutated
 from tests.fuzz.pairs import PAIRS
-from tests.fuzz.tally import CRASHED, SHORT_OF_MEMORY, TOO_LONG, Tally, as_text
 
 REPO = Path(__file__).parents[2]
 TIME_LIMIT = 20
@@ -33,7 +33,7 @@ _ROUND = len(PAIRS) * len(MUTATIONS)
 
 
 class Worker:
-    """A process of `tests.fuzz.worker`, started again where it died."""
+    """A process of `tests.fuzz.fuzz_worker`, started again where it died."""
 
     def __init__(self, decoder: str, time_limit: int, memory_limit: int) -> None:
         self._arguments = [decoder, str(time_limit), str(memory_limit)]
@@ -43,7 +43,7 @@ class Worker:
     def _start(self) -> None:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the pipes
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.worker", *self._arguments],
+            [sys.executable, "-m", "tests.fuzz.fuzz_worker", *self._arguments],
             cwd=REPO,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -116,9 +116,9 @@ def run(
     time_limit: int = TIME_LIMIT,
     memory_limit: int = MEMORY_LIMIT,
     show: Callable[[str], None] = lambda _: None,
-) -> Tally:
+) -> CampaignReport:
     """Decode `count` inputs; what came of them."""
-    tally = Tally()
+    tally = CampaignReport()
     lock = threading.Lock()
     source = iter(inputs)
     began = time.monotonic()
@@ -141,7 +141,7 @@ def run(
                 if report.get("defect"):
                     show(f"{name}: {tally.findings[-1].what}")
                 elif tally.inputs % (10 * every) == 0:
-                    held = tally.usage[-1].held / 1024 if tally.usage else 0
+                    held = tally.usage[-1].total_memory / 1024 if tally.usage else 0
                     so_far = time.monotonic() - began
                     show(f"{tally.inputs} of {count}, {so_far:.0f} s, {held:.1f} MiB")
         worker.close()
@@ -164,7 +164,7 @@ def _unlike_alone(name: str, report: dict[str, Any], *limits: Any) -> str:
 
 
 def main() -> int:
-    """Run what the command line says; 1 if there is a finding."""
+    """PacketRun what the command line says; 1 if there is a finding."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.campaign", description=__doc__)
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=1)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from tests.fuzz.clip_structure import Field, Kind, Structure, Unit, dissect
 from tests.fuzz.pairs import PAIRS, clip_of
-from tests.fuzz.pictures import Site, size_sites, with_size
-from tests.fuzz.structure import Field, Kind, Structure, Unit, dissect
+from tests.fuzz.picture_sizes import Site, size_sites, with_size
 
 _HEADER = 512
 """Bytes at the start of a clip that count as header, and the largest unit that does."""

@@ -17,10 +17,10 @@ import pytest
 
 from spark_keyframes.video import make_decoder
 from tests.fuzz.campaign import MEMORY_LIMIT, REPO, TIME_LIMIT, Worker, names, run
+from tests.fuzz.campaign_report import FLAT, CampaignReport
+from tests.fuzz.clip_structure import dissect
 from tests.fuzz.mutations import MUTATIONS, mutated
 from tests.fuzz.pairs import PAIRS, clip_of
-from tests.fuzz.structure import dissect
-from tests.fuzz.tally import FLAT, Tally
 
 _SECONDS = 90.0  # of the longer run
 
@@ -108,6 +108,6 @@ def until(end: float) -> Iterator[str]:
     return itertools.takewhile(lambda _: time.monotonic() < end, names(1_000_000, 100_000))
 
 
-def problems(tally: Tally) -> str:
+def problems(tally: CampaignReport) -> str:
     """The findings, for people."""
     return "\n\n".join(f"{finding.name}: {finding.details}" for finding in tally.findings)

@@ -12,9 +12,9 @@ from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure
-from spark_keyframes.video.process.child import family
+from spark_keyframes.video.process.process_pool import process_pool
 from tests.video.clips import clip, number_in
-from tests.video.test_limits import static_4k
+from tests.video.test_decode_limits import static_4k
 
 CPU = torch.device("cpu")
 
@@ -98,4 +98,4 @@ def test_ending_a_run_early_ends_what_is_at_work(models, clips):
     )
     next(run)
     run.close()
-    assert not family().cells.counts.any(), "no thread decodes any more"
+    assert not process_pool().thread_counts.counts.any(), "no thread decodes any more"

@@ -255,7 +255,7 @@ FAST: dict[str, Callable[[], bytes]] = {
 }
 """Clips with timestamps that can be trusted, of codecs where decoding may start in the middle."""
 
-SURE: dict[str, Callable[[], bytes]] = {
+SEQUENTIAL: dict[str, Callable[[], bytes]] = {
     "h264 avi": lambda: clip("libx264", "avi", options=H264),
     "h264 negative pts mkv": lambda: _negative_pts("matroska"),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
@@ -280,5 +280,5 @@ SURE: dict[str, Callable[[], bytes]] = {
 
 @functools.cache
 def clip_named(name: str) -> bytes:
-    """A clip of `FAST` or `SURE`."""
-    return (FAST | SURE)[name]()
+    """A clip of `FAST` or `SEQUENTIAL`."""
+    return (FAST | SEQUENTIAL)[name]()

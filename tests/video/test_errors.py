@@ -45,7 +45,7 @@ def sound(codec: str, container: str, *, cover: bool = False) -> bytes:
     ("data", "match"),
     [
         (b"", "empty: 0 bytes"),
-        (b"just some words\n" * 50, "text, it begins with 'just some words"),
+        (b"just some words\n" * 50, "text; it begins with 'just some words"),
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{path}\n#EXT-X-ENDLIST\n", "HLS playlist"),
         (b"ffconcat version 1.0\nfile '{path}'\n", "concat script"),
         (b'<?xml version="1.0"?><MPD><Period/></MPD>', "DASH manifest"),
@@ -53,7 +53,7 @@ def sound(codec: str, container: str, *, cover: bool = False) -> bytes:
         (b"<!DOCTYPE html><html>404</html>", "HTML page"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG picture"),
         (b"PK\x03\x04" + bytes(100), "ZIP archive"),
-        (bytes(range(128, 256)) * 50, "no video format that is allowed"),
+        (bytes(range(128, 256)) * 50, "not in an allowed video format"),
         (clip_named("h264 mp4")[:3000], "index"),
     ],
 )

@@ -146,7 +146,7 @@ def test_path_base64_and_binary_give_the_same_candidates() -> None:
 
 
 def test_a_url_that_cannot_be_read_shows_no_password() -> None:
-    with pytest.raises(SourceReadError, match="is no valid URL") as caught:
+    with pytest.raises(SourceReadError, match="is not a valid URL") as caught:
         open_source("http://user:s3cr3t@ex\u2100mple.com/a.mp4")
     assert "s3cr3t" not in str(caught.value)
     assert caught.value.__suppress_context__

@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.video import Timeline
-from spark_keyframes.video.timeline import candidate_step, end_of, exact_fps, is_candidate
+from spark_keyframes.video.timeline import (
+    Timeline,
+    candidate_step,
+    end_of,
+    exact_fps,
+    is_candidate,
+)
 
 
 def steady(count: int, duration: int, time_base: Fraction, start: int = 0) -> Timeline:

@@ -1,4 +1,4 @@
-"""Decoding in long-lived child processes: what a video does to a codec costs its own row only."""
+"""Decoding in separate, long-lived processes, so that a codec crash fails only its own video."""
 
 from spark_keyframes.video.process.process_decoder import ProcessDecoder
 

@@ -1,4 +1,4 @@
-"""A `Decoder` whose videos are each decoded by a process of their own."""
+"""A `Decoder` that decodes each video in a separate process."""
 
 from __future__ import annotations
 
@@ -13,66 +13,67 @@ from typing import Any, BinaryIO
 from spark_keyframes import errors
 from spark_keyframes.errors import DecoderCrashedError, KeyframesError, LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.base import Picture
-from spark_keyframes.video.closing import Closing
-from spark_keyframes.video.process.child import Child, DiedError, family
-from spark_keyframes.video.process.files import FileServer, descriptor_of
+from spark_keyframes.video.interface import Closeable, RgbFrame
+from spark_keyframes.video.process.decode_process import DecodeProcess, ProcessExitedError
+from spark_keyframes.video.process.file_server import FileServer, descriptor_of
+from spark_keyframes.video.process.process_pool import process_pool
 
-# A process may be killed by mistake, or for the memory that others take: once more, then.
-_LIVES = 2
-_LONGEST = 10_000  # characters of what a process says was wrong
-_PATIENCE = 60.0  # seconds of one wait; of several, it does not matter
+# The video need not be the cause of a crash: the kernel may kill a process when memory is short.
+_MAX_ATTEMPTS = 2
+_MAX_MESSAGE = 10_000  # characters kept of an error message
+_MAX_WAIT_SECONDS = 60.0  # of a single wait; waits are repeated until the time limit
 
 
-class ProcessDecoder(Closing):
-    """Decodes with up to `threads` threads in the processes of its videos together.
+class ProcessDecoder(Closeable):
+    """A `Decoder` whose videos, each in a process of its own, share `threads` decode threads.
 
-    A codec that crashes, hangs, or takes too much time or memory costs its video only. The
-    processes know no credentials, no network and no model, and serve one video after another.
+    A codec that crashes, hangs, or exceeds its time or memory fails only its own video. The
+    processes have no credentials, no network access and no model. Each decodes one video after
+    another.
     """
 
-    def __init__(self, threads: int, *, limits: Limits = Limits(), ahead: bool = True) -> None:
+    def __init__(self, threads: int, *, limits: Limits = Limits(), prefetch: bool = True) -> None:
         self.threads = threads
         self.limits = limits
-        self.buffers = 2 if ahead else 1
-        """Of a process; with two, the next picture is decoded while one is looked at."""
-        self._at_work: set[Child] = set()
-        family().warm_up()
+        self.buffers = 2 if prefetch else 1
+        """Frame buffers per process. With 2, it decodes a frame while the engine uses another."""
+        self._at_work: set[DecodeProcess] = set()
+        process_pool().warm_up()
         self._is_closed = False
         self._lock = threading.Lock()
 
     def open(self, file: BinaryIO, *, format_hint: str | None = None) -> ProcessVideo:
-        """See `Decoder`."""
+        """Implement `Decoder.open`."""
         return ProcessVideo(self, file, format_hint)
 
-    def take(self, *, is_new: bool) -> Child:
-        """A process for a video; a new one if asked for."""
+    def acquire(self, *, is_new: bool) -> DecodeProcess:
+        """Return a process for a video: an idle one, or always a new one with `is_new`."""
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the decoder was closed")
-            child = family().take(is_new=is_new)
-            child.videos += 1
-            self._at_work.add(child)
-            return child
+            process = process_pool().acquire(is_new=is_new)
+            process.videos += 1
+            self._at_work.add(process)
+            return process
 
-    def give_back(self, child: Child) -> None:
-        """The video is done with, or its process is."""
+    def release(self, process: DecodeProcess) -> None:
+        """Return a process to the pool, usable or not."""
         with self._lock:
-            self._at_work.discard(child)
-            family().give_back(child)
+            self._at_work.discard(process)
+            process_pool().release(process)
 
     def close(self) -> None:
-        """See `Decoder`."""
+        """Implement `Decoder.close`."""
         with self._lock:
             self._is_closed = True
-            for child in self._at_work:
-                child.kill()
+            for process in self._at_work:
+                process.kill()
 
 
-class ProcessVideo(Closing):
-    """A `Video` of a ProcessDecoder; its methods are described there.
+class ProcessVideo(Closeable):
+    """A `Video` of a `ProcessDecoder`.
 
-    Where its process dies, another one takes over from the picture where it was.
+    If its process ends unexpectedly, a new process continues with the next frame.
     """
 
     def __init__(self, decoder: ProcessDecoder, file: BinaryIO, format_hint: str | None) -> None:
@@ -82,76 +83,80 @@ class ProcessVideo(Closing):
         self._decoder = decoder
         self._file = file
         self._format_hint = format_hint
-        self._child: Child | None = None
+        self._process: DecodeProcess | None = None
         self._server: FileServer | None = None
-        self._waited = 0.0
-        """Seconds in which the process was waited for, without those for the file."""
-        self._deaths: list[str] = []
-        self._forgotten: deque[int] = deque()
+        self._decode_seconds = 0.0
+        """Wall-clock seconds spent waiting for the process, without its reads of the file."""
+        self._exit_reasons: list[str] = []
+        """One entry for each process that ended unexpectedly."""
+        self._to_release: deque[int] = deque()
         self._is_closed = False
         try:
-            self._surviving(lambda: None)
+            self._retry(lambda: None)
         except BaseException:
             self.close()
             raise
 
     def candidate_count(self, fps: float) -> int | None:
-        """See `Video`."""
-        count: int | None = self._surviving(lambda: self._ask("count", fps=fps))["count"]
+        """Implement `Video.candidate_count`."""
+        count: int | None = self._retry(lambda: self._ask("count", fps=fps))["count"]
         return count
 
-    def candidates(self, fps: float, *, hold: bool) -> Iterator[Picture]:
-        """See `Video`."""
-        return self._pictures(lambda done: self._ask("candidates", fps=fps, hold=hold, skip=done))
+    def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
+        """Implement `Video.candidates`."""
+        return self._frames(lambda done: self._ask("candidates", fps=fps, hold=hold, skip=done))
 
-    def forget(self, frame_ids: Iterable[int]) -> None:
-        """See `Video`."""
-        self._forgotten.extend(frame_ids)  # it is said with the next command
+    def release(self, frame_ids: Iterable[int]) -> None:
+        """Implement `Video.release`."""
+        self._to_release.extend(frame_ids)  # sent with the next command
 
-    def pictures(self, frame_ids: Sequence[int]) -> Iterator[Picture]:
-        """See `Video`."""
-        return self._pictures(lambda done: self._ask("pictures", frame_ids=list(frame_ids[done:])))
+    def frames_by_id(self, frame_ids: Sequence[int]) -> Iterator[RgbFrame]:
+        """Implement `Video.frames_by_id`."""
+        return self._frames(
+            lambda done: self._ask("frames_by_id", frame_ids=list(frame_ids[done:]))
+        )
 
     def close(self) -> None:
-        """See `Video`."""
+        """Implement `Video.close`."""
         self._is_closed = True
         try:
-            if self._child is not None:
-                took = self._ask("close")
-                self.frames_decoded += int(took["decoded"])
-                self.frames_skipped = int(took["skipped"])
-                self.decoded_again += int(took["again"])
-        except (DiedError, KeyframesError, RuntimeError, KeyError, TypeError, ValueError):
-            if self._child is not None:
-                self._child.kill()  # it is of no use any more; what there is to say was said
+            if self._process is not None:
+                answer = self._ask("close")
+                self.frames_decoded += int(answer["decoded"])
+                self.frames_skipped = int(answer["skipped"])
+                self.decoded_again += int(answer["again"])
+        except (ProcessExitedError, KeyframesError, RuntimeError, KeyError, TypeError, ValueError):
+            if self._process is not None:
+                self._process.kill()  # unusable; its error was already reported
         finally:
-            self._let_go()
+            self._release_process()
 
-    def _surviving(self, ask: Callable[[], Any]) -> Any:
-        """What `ask` returns, in another process where one dies of it."""
+    def _retry(self, ask: Callable[[], Any]) -> Any:
+        """Return the result of `ask`; if the process ends meanwhile, try again with a new one."""
         while True:
             try:
-                if self._child is None:
+                if self._process is None:
                     self._begin()
                 return ask()
-            except DiedError as death:
-                self._mourn(death)
+            except ProcessExitedError as error:
+                self._handle_exit(error)
 
-    def _pictures(self, begin: Callable[[int], Any]) -> Iterator[Picture]:
+    def _frames(self, begin: Callable[[int], Any]) -> Iterator[RgbFrame]:
+        """Yield the frames that `begin(number of frames to skip)` requests."""
         done = 0
         while True:
-            self._surviving(lambda: begin(done))  # noqa: B023 -- called at once
+            self._retry(lambda: begin(done))  # noqa: B023 -- called at once
             try:
-                for picture in self._stream():
-                    yield picture
+                for frame in self._stream():
+                    yield frame
                     done += 1
-            except DiedError as death:
-                self._mourn(death)
+            except ProcessExitedError as error:
+                self._handle_exit(error)
             else:
                 return
 
-    def _stream(self) -> Iterator[Picture]:
-        """The pictures that were begun, each asked for before it is needed."""
+    def _stream(self) -> Iterator[RgbFrame]:
+        """Yield the requested frames; ask for each before it is needed."""
         buffers = range(self._decoder.buffers)
         for buffer in buffers:
             self._send("next", buffer=buffer)
@@ -160,34 +165,34 @@ class ProcessVideo(Closing):
                 answer = self._answer()
                 if "end" in answer:
                     return
-                yield self._picture(buffer, answer)
+                yield self._frame(buffer, answer)
                 self._send("next", buffer=buffer)
 
-    def _picture(self, buffer: int, answer: dict[str, Any]) -> Picture:
-        child = self._child
+    def _frame(self, buffer: int, answer: dict[str, Any]) -> RgbFrame:
+        process = self._process
         try:
-            if child is None:
+            if process is None:
                 raise RuntimeError("the video was closed")
             height, width = int(answer["height"]), int(answer["width"])
-            return Picture(
+            return RgbFrame(
                 frame_id=int(answer["frame_id"]),
                 timestamp=float(answer["timestamp"]),
-                rgb=child.pixels(buffer, height, width),
+                rgb=process.pixels(buffer, height, width),
                 nbytes=int(answer["nbytes"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise DiedError(f"it sent what is no picture ({error})") from None
+            raise ProcessExitedError(f"it sent an invalid frame ({error})") from None
 
     def _begin(self) -> None:
         if self._is_closed:
             raise RuntimeError("the video was closed")
-        # What killed one, a kernel short of memory for example, may have killed those that wait
-        # too, and dying takes a moment: they would count against a video that they never saw.
-        self._child = self._decoder.take(is_new=bool(self._deaths))
+        # After a crash, take no idle process. What killed the first, such as a lack of memory, may
+        # be killing the idle ones too, and that would count as an attempt of this video.
+        self._process = self._decoder.acquire(is_new=bool(self._exit_reasons))
         descriptor, served_bytes = descriptor_of(self._file), None
         if descriptor is None:
             self._server = FileServer(self._file)
-            descriptor, served_bytes = self._server.there.fileno(), self._server.size
+            descriptor, served_bytes = self._server.client_socket.fileno(), self._server.size
         limits = {k: None if math.isinf(v) else v for k, v in asdict(self._decoder.limits).items()}
         self._send(
             "open",
@@ -199,79 +204,81 @@ class ProcessVideo(Closing):
         )
         self._answer()
 
-    def _mourn(self, death: DiedError) -> None:
-        self._deaths.append(str(death))
-        if self._child is not None:
-            self._child.kill()
-        self._let_go()
-        if len(self._deaths) == _LIVES:
+    def _handle_exit(self, error: ProcessExitedError) -> None:
+        """Release the process that ended; raise if there is no attempt left."""
+        self._exit_reasons.append(str(error))
+        if self._process is not None:
+            self._process.kill()
+        self._release_process()
+        if len(self._exit_reasons) == _MAX_ATTEMPTS:
             raise DecoderCrashedError(
-                f"the process that decoded the video: {self._deaths[0]}; the next one: "
-                f"{self._deaths[1]}; the video crashes its codec, convert it with another tool, or "
-                "the machine is short of memory"
+                f"the decode process failed: {self._exit_reasons[0]}; so did the next one: "
+                f"{self._exit_reasons[1]}; either the video crashes its codec, then convert it "
+                "with another tool, or the machine is short of memory"
             )
 
-    def _let_go(self) -> None:
-        child, self._child = self._child, None
+    def _release_process(self) -> None:
+        process, self._process = self._process, None
         server, self._server = self._server, None
         if server is not None:
             server.close()
-        if child is not None:
-            self._decoder.give_back(child)
-        if server is not None and self._deaths:
-            server.join()  # two threads must not read the file at a time
+        if process is not None:
+            self._decoder.release(process)
+        if server is not None and self._exit_reasons:
+            server.join()  # the next server must not read the file at the same time
 
     def _ask(self, command: str, **arguments: Any) -> dict[str, Any]:
-        child = self._child
-        while child is not None and child.owed:
-            self._receive(child)  # what was asked for and is not wanted any more
+        process = self._process
+        while process is not None and process.pending_answers:
+            self._receive(process)  # an answer that is no longer needed
         self._send(command, **arguments)
         return self._answer()
 
     def _send(self, command: str, **arguments: Any) -> None:
-        if self._child is None:
+        if self._process is None:
             raise RuntimeError("the video was closed")
-        forgotten = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
-        self._child.send(command, forget=forgotten, **arguments)
+        release = [self._to_release.popleft() for _ in range(len(self._to_release))]
+        self._process.send(command, release=release, **arguments)
 
     def _answer(self) -> dict[str, Any]:
-        if self._child is None:
+        if self._process is None:
             raise RuntimeError("the video was closed")
-        answer = self._receive(self._child)
+        answer = self._receive(self._process)
         if "error" in answer:
             raise self._error(answer)
         return answer
 
-    def _receive(self, child: Child) -> dict[str, Any]:
-        """The next answer, within the time that is left to the video."""
-        began, elsewhere = time.perf_counter(), self._elsewhere()
+    def _receive(self, process: DecodeProcess) -> dict[str, Any]:
+        """Return the next answer; raise LimitError when the video's decode time is used up."""
+        began, read_before = time.perf_counter(), self._read_seconds()
         spent = 0.0
         limit = self._decoder.limits.max_decode_seconds
-        while (left := limit - self._waited - spent) > 0:
-            answer = child.receive(min(left, _PATIENCE))
-            spent = time.perf_counter() - began - (self._elsewhere() - elsewhere)
+        while (left := limit - self._decode_seconds - spent) > 0:
+            answer = process.receive(min(left, _MAX_WAIT_SECONDS))
+            spent = time.perf_counter() - began - (self._read_seconds() - read_before)
             if answer is not None:
-                self._waited += spent
-                if answer.get("last"):
-                    child.kill()  # by its own advice; it is replaced when it is needed
+                self._decode_seconds += spent
+                if answer.get("must_be_replaced"):
+                    process.kill()
                 return answer
-        child.kill()
+        process.kill()
         raise LimitError(
             f"decoding the video took longer than {limit:g} s, which is max_decode_seconds of "
             "limits; raise it, lower fps, or scale the video down"
         )
 
-    def _elsewhere(self) -> float:
-        """Seconds that the process spent in waiting for the file, so far."""
-        return self._server.waited if self._server is not None else 0.0
+    def _read_seconds(self) -> float:
+        """Return the wall-clock seconds that reading the file took so far."""
+        return self._server.read_seconds if self._server is not None else 0.0
 
     def _error(self, answer: dict[str, Any]) -> Exception:
-        name, message = str(answer["error"])[:100], str(answer.get("message", ""))[:_LONGEST]
+        name = str(answer["error"])[:100]
+        message = str(answer.get("message", ""))[:_MAX_MESSAGE]
         if name == "source" and self._server is not None and self._server.error is not None:
             return self._server.error
         kind = getattr(errors, name, None)
         if isinstance(kind, type) and issubclass(kind, KeyframesError):
             return kind(message, stage=str(answer.get("stage")) or None)
         unexpected = RuntimeError(f"{name}: {message}")
-        unexpected.add_note(str(answer.get("traceback", ""))[:_LONGEST])
+        unexpected.add_note(str(answer.get("traceback", ""))[:_MAX_MESSAGE])
         return unexpected

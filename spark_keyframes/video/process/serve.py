@@ -1,7 +1,8 @@
-"""The decoding process: `python -m spark_keyframes.video.process.serve`, one video after another.
+"""The decode process: `python -m spark_keyframes.video.process.serve`.
 
-It knows no network, no storage and no model. Its commands come over a connection; where that
-ends, so does the process, and where the engine dies, the kernel kills it whatever it is doing.
+It executes commands that arrive over a link, for one video after another. It uses no network, no
+storage and no model. It ends when the link closes. If the engine's process ends, the kernel kills
+it.
 """
 
 from __future__ import annotations
@@ -26,26 +27,30 @@ from numpy.typing import NDArray
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.held import HeldFrames
-from spark_keyframes.video.process.files import ServedFile, SourceFailedError
+from spark_keyframes.video.memory_limit import (
+    limit_memory,
+    raise_if_out_of_memory,
+    used_over_half_of_memory,
+)
+from spark_keyframes.video.process.file_server import FileServerError, ServedFile
 from spark_keyframes.video.process.link import Link
-from spark_keyframes.video.process.memory import limit_memory, map_memory, shared_memory
-from spark_keyframes.video.process.shared_slots import Cells, SharedSlots
-from spark_keyframes.video.shortage import check_memory, is_worn
+from spark_keyframes.video.process.shared_memory import create_shared_memory, map_shared_memory
+from spark_keyframes.video.process.shared_thread_slots import SharedThreadSlots, ThreadCounts
 
-_GRAIN = 1 << 20  # shared memory comes in steps, so that it need not grow often
+_BUFFER_STEP = 1 << 20  # bytes; buffers grow in steps, so that they are rarely replaced
 
 
 def main() -> None:
-    """Serve the engine that started this process, until it is gone."""
-    control, life, cells, cell = map(int, sys.argv[1:])
-    die_with(life)
-    # Ctrl-C in a terminal reaches all processes of a job: it is the engine's to decide.
+    """Execute the engine's commands until the link closes."""
+    link_descriptor, parent_pipe, thread_counts, index = map(int, sys.argv[1:])
+    exit_with_parent(parent_pipe)
+    # Ctrl-C in a terminal reaches all processes of a job; the engine decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    link = Link(control)
-    session = Session(link, Cells(cells), cell)
+    link = Link(link_descriptor)
+    session = Session(link, ThreadCounts(thread_counts), index)
     try:
         while (request := link.receive()) is not None:
             session.answer(request)
@@ -53,39 +58,41 @@ def main() -> None:
         return
 
 
-def die_with(life: int) -> None:
-    """Let this process be killed when nobody holds the other end of this pipe any more."""
+def exit_with_parent(parent_pipe: int) -> None:
+    """Have this process killed as soon as the other end of the pipe is closed."""
     if hasattr(fcntl, "F_SETSIG"):
-        # The kernel does it, even while a codec hangs and holds Python's lock.
-        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        flags = fcntl.fcntl(life, fcntl.F_GETFL)
-        fcntl.fcntl(life, fcntl.F_SETFL, flags | os.O_ASYNC)
-        if select.select([life], [], [], 0)[0]:  # it was too late
+        # The kernel sends the signal, so it works even while a codec hangs and holds the GIL.
+        fcntl.fcntl(parent_pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent_pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(parent_pipe, fcntl.F_GETFL)
+        fcntl.fcntl(parent_pipe, fcntl.F_SETFL, flags | os.O_ASYNC)
+        if select.select([parent_pipe], [], [], 0)[0]:  # closed before the signal was set up
             os._exit(1)
     else:
-        threading.Thread(target=lambda: os._exit(bool(os.read(life, 1))), daemon=True).start()
+        threading.Thread(
+            target=lambda: os._exit(bool(os.read(parent_pipe, 1))), daemon=True
+        ).start()
 
 
 class Session:
-    """What the commands of the engine do; each is a method, and has one answer."""
+    """Executes commands. Each command is a method of the same name and has one answer."""
 
-    def __init__(self, link: Link, cells: Cells, cell: int) -> None:
+    def __init__(self, link: Link, thread_counts: ThreadCounts, index: int) -> None:
         self._link = link
-        self._cells = cells
-        self._cell = cell
+        self._thread_counts = thread_counts
+        self._index = index
         self._resources = ExitStack()
-        self._frames: HeldFrames | None = None
+        self._frames: DecodedFrameCache | None = None
         self._iterator: Iterator[Frame] = iter(())
         self._buffers: dict[int, NDArray[np.uint8]] = {}
 
     def answer(self, request: dict[str, Any]) -> None:
-        """Do what is asked for and send the answer, an error too."""
+        """Execute a command and send its answer, or its error."""
         new_memory = None
         try:
             command = getattr(self, request.pop("command"))
-            if (forgotten := request.pop("forget", None)) and self._frames is not None:
-                self._frames.forget(forgotten)
+            if (frame_ids := request.pop("release", None)) and self._frames is not None:
+                self._frames.release(frame_ids)
             answer, new_memory = command(**request)
         except Exception as error:  # noqa: BLE001 -- raised again by the engine
             self._iterator = iter(())
@@ -102,46 +109,56 @@ class Session:
         threads: int,
         limits: dict[str, float | None],
     ) -> tuple[dict[str, Any], None]:
-        """Open the video in the file whose descriptor follows, or which the engine reads."""
+        """Open the video whose file descriptor follows.
+
+        Args:
+            served_bytes: size of the file if the descriptor is the socket of a `FileServer`; None
+                if it is the file itself.
+            format_hint: container to try if the content does not tell.
+            threads: decode threads of all processes together.
+            limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
+        """
         descriptor = self._link.receive_descriptor()
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
             if served_bytes is None
             else cast("BinaryIO", io.BufferedReader(ServedFile(descriptor, served_bytes)))
         )
-        # JSON knows no infinity.
         known = Limits(**{k: math.inf if v is None else v for k, v in limits.items()})  # type: ignore[arg-type]
         limit_memory(known.max_decode_bytes)
-        slots = SharedSlots(threads, self._cells, self._cell)
+        slots = SharedThreadSlots(threads, self._thread_counts, self._index)
         video = AvVideo(file, format_hint=format_hint, threads=threads, slots=slots, limits=known)
-        self._frames = self._resources.enter_context(HeldFrames(video, slots))
+        self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
         return {}, None
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
-        """How many candidates there are."""
+        """Count the candidates."""
         return {"count": self._opened.video.candidate_count(fps)}, None
 
     def candidates(self, *, fps: float, hold: bool, skip: int) -> tuple[dict[str, Any], None]:
-        """Begin the candidates, after the first `skip` of them."""
+        """Begin to decode the candidates, without the first `skip`."""
         self._iterator = self._opened.candidates(fps, hold=hold, skip=skip)
         return {}, None
 
-    def pictures(self, *, frame_ids: Sequence[int]) -> tuple[dict[str, Any], None]:
-        """Begin the pictures of these frames."""
-        self._iterator = self._opened.frames(frame_ids)
+    def frames_by_id(self, *, frame_ids: Sequence[int]) -> tuple[dict[str, Any], None]:
+        """Begin to decode the frames with these ids."""
+        self._iterator = self._opened.frames_by_id(frame_ids)
         return {}, None
 
     def next(self, *, buffer: int) -> tuple[dict[str, Any], int | None]:
-        """Put the next picture into a buffer; `memory` bytes of it follow where it is a new one."""
+        """Write the next frame into a buffer.
+
+        If the buffer is new, the answer names its size as `memory`, and its descriptor follows.
+        """
         frame = next(self._iterator, None)
         if frame is None:
             return {"end": True}, None
         height, width = frame.height, frame.width
         size, memory = height * width * 3, None
         if buffer not in self._buffers or len(self._buffers[buffer]) < size:
-            total = -(-size // _GRAIN) * _GRAIN
-            memory = shared_memory(total)
-            self._buffers[buffer] = map_memory(os.dup(memory), total)
+            total = -(-size // _BUFFER_STEP) * _BUFFER_STEP
+            memory = create_shared_memory(total)
+            self._buffers[buffer] = map_shared_memory(os.dup(memory), total)
         frame.to_rgb(out=self._buffers[buffer][:size].reshape(height, width, 3))
         answer = {
             "frame_id": frame.frame_id,
@@ -155,7 +172,7 @@ class Session:
         return answer, memory
 
     def close(self) -> tuple[dict[str, Any], None]:
-        """Close the video, and say what it took."""
+        """Close the video and return its counts."""
         self._iterator = iter(())
         frames, self._frames = self._frames, None
         self._resources.close()
@@ -163,21 +180,21 @@ class Session:
             "decoded": frames.video.frames_decoded if frames else 0,
             "skipped": frames.video.frames_skipped if frames else 0,
             "again": frames.decoded_again if frames else 0,
-            "last": is_worn(),
+            "must_be_replaced": used_over_half_of_memory(),
         }, None
 
     @property
-    def _opened(self) -> HeldFrames:
+    def _opened(self) -> DecodedFrameCache:
         if self._frames is None:
             raise RuntimeError("no video is open")
         return self._frames
 
 
 def _as_message(error: Exception) -> dict[str, Any]:
-    if isinstance(error, SourceFailedError | EOFError):
+    if isinstance(error, FileServerError | EOFError):
         return {"error": "source"}
     try:
-        check_memory(error)
+        raise_if_out_of_memory(error)
     except KeyframesError as limit:
         error = limit
     is_known = isinstance(error, KeyframesError)
@@ -186,8 +203,8 @@ def _as_message(error: Exception) -> dict[str, Any]:
         "message": str(error),
         "stage": error.stage if isinstance(error, KeyframesError) else "",
         "traceback": "" if is_known else "".join(traceback.format_exception(error)),
-        # Short of memory, this process would not serve another video well.
-        "last": isinstance(error.__cause__, MemoryError),
+        # A process that ran out of memory may fail on the next video too.
+        "must_be_replaced": isinstance(error.__cause__, MemoryError),
     }
 
 

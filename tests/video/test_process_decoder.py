@@ -17,12 +17,13 @@ import pytest
 
 from spark_keyframes.errors import DecoderCrashedError, LimitError, ParameterError, SourceReadError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.base import Picture
+from spark_keyframes.video.interface import RgbFrame
 from spark_keyframes.video.process import ProcessDecoder
-from spark_keyframes.video.process.child import Child, family
-from spark_keyframes.video.process.memory import map_memory, shared_memory
+from spark_keyframes.video.process.decode_process import DecodeProcess
 from spark_keyframes.video.process.process_decoder import ProcessVideo
-from spark_keyframes.video.threads import ThreadDecoder
+from spark_keyframes.video.process.process_pool import process_pool
+from spark_keyframes.video.process.shared_memory import create_shared_memory, map_shared_memory
+from spark_keyframes.video.thread_decoder import ThreadDecoder
 
 from .clips import H264, clip, clip_named, number_in
 
@@ -45,13 +46,13 @@ def decoder() -> Iterator[ProcessDecoder]:
         yield opened
 
 
-def seen(picture: Picture) -> Seen:
+def seen(picture: RgbFrame) -> Seen:
     return picture.frame_id, picture.timestamp, picture.rgb.tobytes(), picture.nbytes
 
 
-def child_of(video: ProcessVideo) -> Child:
-    assert video._child is not None
-    return video._child
+def child_of(video: ProcessVideo) -> DecodeProcess:
+    assert video._process is not None
+    return video._process
 
 
 def kill(video: ProcessVideo, number: signal.Signals = signal.SIGKILL) -> None:
@@ -73,22 +74,22 @@ def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("ahead", [True, False])
-def test_pictures_are_those_of_threads(name: str, ahead: bool) -> None:
+@pytest.mark.parametrize("prefetch", [True, False])
+def test_pictures_are_those_of_threads(name: str, prefetch: bool) -> None:
     data = clip_named(name)
 
     def all_of(decoder: ThreadDecoder | ProcessDecoder) -> list[object]:
         with decoder, decoder.open(io.BytesIO(data)) as video:
             candidates = [seen(picture) for picture in video.candidates(5.0, hold=True)]
             ids = [candidate[0] for candidate in candidates]
-            video.forget(ids[::2])
-            held = [seen(picture) for picture in video.pictures(ids)]
-            again = [seen(picture) for picture in video.pictures([1, 2, 30])]
+            video.release(ids[::2])
+            held = [seen(picture) for picture in video.frames_by_id(ids)]
+            again = [seen(picture) for picture in video.frames_by_id([1, 2, 30])]
             count = video.candidate_count(5.0)
         took = video.frames_decoded, video.frames_skipped, video.decoded_again
         return [candidates, held, again, count, took]
 
-    assert all_of(ProcessDecoder(2, ahead=ahead)) == all_of(ThreadDecoder(2))
+    assert all_of(ProcessDecoder(2, prefetch=prefetch)) == all_of(ThreadDecoder(2))
 
 
 def test_a_process_serves_one_video_after_another(decoder: ProcessDecoder) -> None:
@@ -117,7 +118,7 @@ def test_where_a_process_dies_another_goes_on(
                 kill(video, number)
         assert got == expected
         assert child_of(video).pid != first
-        assert [seen(picture) for picture in video.pictures([0, 5, 10])] == expected[:3]
+        assert [seen(picture) for picture in video.frames_by_id([0, 5, 10])] == expected[:3]
     assert not is_running(first)
     assert 0 < video.decoded_again <= 3, "what the first held is decoded once more"
 
@@ -126,7 +127,7 @@ def test_what_a_dead_process_held_is_decoded_again(decoder: ProcessDecoder) -> N
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         expected = [seen(picture) for picture in video.candidates(5.0, hold=True)]
         kill(video)
-        assert [seen(picture) for picture in video.pictures([0, 10, 20])] == expected[:5:2]
+        assert [seen(picture) for picture in video.frames_by_id([0, 10, 20])] == expected[:5:2]
     assert video.decoded_again == 3
 
 
@@ -137,7 +138,9 @@ def test_a_video_that_kills_two_processes_is_given_up(decoder: ProcessDecoder) -
         kill(video, signal.SIGSEGV)
         assert [next(candidates).frame_id for _ in range(5)] == [5, 10, 15, 20, 25]
         kill(video, signal.SIGABRT)
-        with pytest.raises(DecoderCrashedError, match="died of SIGSEGV; the next one: .* SIGABRT"):
+        with pytest.raises(
+            DecoderCrashedError, match="by SIGSEGV; so did the next one: .* SIGABRT"
+        ):
             list(candidates)
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         assert len(list(video.candidates(5.0, hold=True))) == 18
@@ -199,7 +202,7 @@ def test_memory_is_limited() -> None:
 def test_errors_of_the_child_are_raised_as_they_are(decoder: ProcessDecoder) -> None:
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         with pytest.raises(ParameterError, match="no frame 90; frame ids go from 0 to 89"):
-            list(video.pictures([90]))
+            list(video.frames_by_id([90]))
         with pytest.raises(ParameterError, match="fps must be greater than 0"):
             video.candidate_count(0.0)
         assert len(list(video.candidates(5.0, hold=True))) == 18, "it goes on"
@@ -255,7 +258,7 @@ def test_iterators_that_are_left_early_cost_nothing(decoder: ProcessDecoder) -> 
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         for fps in (1.0, 5.0, 25.0):
             assert next(video.candidates(fps, hold=True)).frame_id == 0
-        assert [p.frame_id for p in video.pictures([3, 4])] == [3, 4]
+        assert [p.frame_id for p in video.frames_by_id([3, 4])] == [3, 4]
         assert video.candidate_count(1.0) == 4
 
 
@@ -278,16 +281,16 @@ def test_many_videos_at_a_time() -> None:
     assert len(results) == 12
     for number in range(12):
         assert results[number] == results[number % len(KINDS)]
-    assert not family().cells.counts.any(), "no thread is at work any more"
+    assert not process_pool().thread_counts.counts.any(), "no thread is at work any more"
 
 
 def test_a_dead_process_leaves_no_slot_taken(decoder: ProcessDecoder) -> None:
     video = decoder.open(io.BytesIO(clip_named("h264 mp4")))
     with video:
         next(video.candidates(5.0, hold=True))
-        assert family().cells.counts.sum() >= 1
+        assert process_pool().thread_counts.counts.sum() >= 1
         kill(video)
-    assert not family().cells.counts.any()
+    assert not process_pool().thread_counts.counts.any()
 
 
 @pytest.mark.parametrize("state", ["idle", "stopped", "at work"])
@@ -298,7 +301,7 @@ from spark_keyframes.video.process import ProcessDecoder
 from tests.video.clips import clip_named
 decoder = ProcessDecoder(1)
 video = decoder.open(io.BytesIO(clip_named("h264 mp4")))
-pid = video._child.pid
+pid = video._process.pid
 if sys.argv[1] == "stopped":
     os.kill(pid, signal.SIGSTOP)
 if sys.argv[1] == "idle":
@@ -322,7 +325,7 @@ def test_it_knows_no_secret_and_no_torch(
     decoder: ProcessDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_KEY", "do-not-tell")
-    monkeypatch.setattr("spark_keyframes.video.process.child._family", None)
+    monkeypatch.setattr("spark_keyframes.video.process.process_pool._pool", None)
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
         proc = Path(f"/proc/{child_of(video).pid}")
         assert b"do-not-tell" not in (proc / "environ").read_bytes()
@@ -349,15 +352,15 @@ def test_a_fork_of_the_engine_has_processes_of_its_own(decoder: ProcessDecoder) 
 
 
 def test_memory_that_could_be_taken_away_is_refused() -> None:
-    array = map_memory(shared_memory(4096), 4096)
+    array = map_shared_memory(create_shared_memory(4096), 4096)
     array[:] = 7
     assert array.sum() == 7 * 4096
     with pytest.raises(ValueError, match="less than 8192"):
-        map_memory(shared_memory(4096), 8192)
+        map_shared_memory(create_shared_memory(4096), 8192)
     unsealed = os.memfd_create("test")
     os.ftruncate(unsealed, 4096)
     with pytest.raises(ValueError, match="not sealed"):
-        map_memory(unsealed, 4096)
+        map_shared_memory(unsealed, 4096)
 
 
 def test_pictures_may_be_of_different_sizes(decoder: ProcessDecoder) -> None:
@@ -374,7 +377,7 @@ def test_pictures_may_be_of_different_sizes(decoder: ProcessDecoder) -> None:
 def test_a_process_that_took_much_memory_serves_no_other_video(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("spark_keyframes.video.process.child._family", None)
+    monkeypatch.setattr("spark_keyframes.video.process.process_pool._pool", None)
     large = clip("libx264", "mp4", options=H264, frames=3, size=(3840, 2160))
     limits = Limits(max_decode_bytes=400 * 2**20)
     pids = []
@@ -383,5 +386,5 @@ def test_a_process_that_took_much_memory_serves_no_other_video(
             with small.open(io.BytesIO(data)) as video:
                 pids.append(child_of(video).pid)
                 assert len(list(video.candidates(25.0, hold=True))) in (3, 90)
-                assert video._deaths == [], "not given to a process that is about to end"
+                assert video._exit_reasons == [], "not given to a process that is about to end"
     assert pids[0] == pids[1] != pids[2]

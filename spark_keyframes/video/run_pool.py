@@ -1,15 +1,14 @@
-"""All cores on one video: runs decoded at the same time, their frames given in order.
+"""A pool of threads that decode several runs of one video at the same time.
 
-Each thread has a codec context of its own and takes the next run whenever it is done with one. With
-each run that begins, another thread starts, if there is a slot for it; where other videos need the
-slot, the thread ends with its run.
+Each thread has its own codec context and decodes one run after another. Whenever a run begins,
+another thread starts if a slot is free. A thread ends after its run if other videos need its slot.
 
-The packets come from one file, so reading is done by one thread at a time, in the order of the
-runs. Decoded frames wait until the frames before them were taken. What is held is bounded:
-`_AHEAD_BYTES` of frames and `_PACKET_BYTES` of packets per thread, however long a GOP is.
+All threads read one file, one thread at a time, in the order of the runs. Decoded frames are queued
+until the frames before them were consumed. Each thread holds at most `_AHEAD_BYTES` of frames and
+`_PACKET_BYTES` of packets, however long a GOP is.
 
-Frames far ahead have to be held for threads to work side by side: n threads on runs of F frames
-are all busy where about F·(n-1)/2 frames fit. Where they do not, threads wait for the first run.
+To keep n threads busy on runs of F frames, about F·(n-1)/2 frames must fit into the queues.
+Otherwise threads wait for the first run.
 """
 
 from __future__ import annotations
@@ -26,84 +25,84 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.video.closing import Closing
 from spark_keyframes.video.counters import Counters
-from spark_keyframes.video.gops import Run, decode_run, with_packets
+from spark_keyframes.video.gops import PacketRun, decode_run, with_packets
+from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.packets import PacketTable
-from spark_keyframes.video.thread_slots import Slots
+from spark_keyframes.video.thread_slots import ThreadSlots
 
-# 23 frames of 720p, 10 of 1080p, 2 of 4K: no more than what a decoder holds for reference.
+# 23 frames of 720p, 10 of 1080p, or 2 of 4K: about as much as a codec's reference frames.
 _AHEAD_BYTES = 32 * 1024 * 1024
-# Of a longer run, the rest is read while it is decoded, and no other thread may read meanwhile.
+# The rest of a longer run is read while it is decoded; no other thread can read meanwhile.
 _PACKET_BYTES = 32 * 1024 * 1024
 THREAD_BYTES = _AHEAD_BYTES + _PACKET_BYTES
-"""What a thread may hold beside its codec."""
+"""Bytes that a thread may hold, besides its codec."""
 
 _POLL_SECONDS = 1.0
 
 
-class _Stopped(Exception):  # noqa: N818 -- ends a thread's work, and never leaves it
-    pass
+class _PoolClosedError(Exception):
+    """Ends the work of a thread; never leaves the thread."""
 
 
 @dataclass
 class _Output:
-    """What came out of one run and was not taken yet."""
+    """The queued frames of one run."""
 
     pictures: deque[tuple[int, av.VideoFrame, int]] = field(default_factory=deque)
-    """Frame id, frame, its bytes."""
+    """Frame id, frame, bytes of the frame."""
     is_finished: bool = False
     error: BaseException | None = None
-    """Raised where the frames end."""
+    """Raised in the consumer after the last frame."""
 
 
-class RunPool(Closing):
-    """Decodes runs with up to `threads` threads; to be closed, as a context manager does.
+class RunPool(Closeable):
+    """Decodes runs with up to `threads` threads. Use it as a context manager.
 
-    Until it is closed, its threads read `packets`: nobody else may use the file. Each has one of
-    `codecs`, which are asked for one more with each thread that starts.
+    Its threads read `packets` until it is closed, so nothing else may use the file. Each thread
+    takes one of `codecs`.
     """
 
     def __init__(
         self,
         threads: int,
         codecs: Iterator[VideoCodecContext],
-        runs: Sequence[Run],
+        runs: Sequence[PacketRun],
         packets: Iterable[Packet[VideoStream]],
         *,
         table: PacketTable,
         counters: Counters,
-        slots: Slots | None = None,
+        slots: ThreadSlots | None = None,
     ) -> None:
         self._parts = with_packets(runs, packets)
         self._count = len(runs)
         self._table = table
         self._counters = counters
         self._reading = threading.Lock()
-        """Held by the thread that takes a run and reads its packets. Taken before `_state`."""
+        """Held while a thread takes a run and reads its packets. Acquire it before `_state`."""
         self._state = threading.RLock()
-        """Guards all that follows. Re-entrant: the garbage collector may close a pool anywhere."""
+        """Guards all attributes below. Re-entrant, as the garbage collector may call `close`."""
         self._available = threading.Condition(self._state)
-        self._room = threading.Condition(self._state)
+        self._has_space = threading.Condition(self._state)
         self._outputs: deque[_Output] = deque()
-        """Of the runs that were begun and not taken to their end, in order."""
+        """Outputs of the runs that began and are not fully consumed, in order."""
         self._held_bytes = 0
         self._has_failed = False
         self._is_stopped = False
         self._consumer = threading.current_thread()
-        self._most_threads = threads
-        self._slots = slots or Slots(threads)
+        self._max_threads = threads
+        self._slots = slots or ThreadSlots(threads)
         self._codecs = codecs
         self._idle: list[VideoCodecContext] = []
-        """Of threads that have ended."""
-        self._at_work = 0
-        """Threads that have not."""
+        """Codecs of threads that have ended."""
+        self._running = 0
+        """Number of threads that have not ended."""
         self._threads: list[threading.Thread] = []
 
-    def pictures(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The wanted frames of all runs with their ids, in order; to be called once.
+    def frames(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield the wanted frames of all runs, with their ids, in order. Call it once.
 
-        Raises what decoding a run raised, `RunFailed` above all, after the frames before it.
+        The error of a run is raised here, after the frames before it; usually a `RunFailedError`.
         """
         self._start(in_slot=False)
         for _ in range(self._count):
@@ -114,20 +113,20 @@ class RunPool(Closing):
                 yield taken
 
     def close(self) -> None:
-        """Stop all threads and wait for their end; the file is free then."""
+        """Stop all threads and wait for their end; afterwards the file may be used again."""
         with self._state:
             self._is_stopped = True
             self._available.notify_all()
-            self._room.notify_all()
+            self._has_space.notify_all()
             threads, self._threads = self._threads, []
-        # Called by the garbage collector in one of the threads, it would wait for itself.
+        # If the garbage collector calls this in one of the threads, joining would deadlock.
         if threading.current_thread() not in threads:
             for thread in threads:
                 thread.join()
             self._outputs.clear()
 
     def _take(self) -> tuple[int, av.VideoFrame] | None:
-        """The next frame of the first run; None at its end."""
+        """Wait for the next frame of the first run and return it; None at the end of the run."""
         with self._state:
             self._consumer = threading.current_thread()
             while not self._outputs or not (
@@ -137,7 +136,7 @@ class RunPool(Closing):
                     raise RuntimeError("the video was closed while it was decoded")
                 self._available.wait()
             first = self._outputs[0]
-            self._room.notify_all()
+            self._has_space.notify_all()
             if first.pictures:
                 frame_id, picture, size = first.pictures.popleft()
                 self._held_bytes -= size
@@ -156,34 +155,34 @@ class RunPool(Closing):
             )
             thread.start()
             self._threads.append(thread)
-            self._at_work += 1
+            self._running += 1
 
     def _start_another(self) -> None:
         with self._state:
-            may_start = self._at_work < self._most_threads and not self._is_stopped
-            if may_start and self._slots.try_enter():
+            may_start = self._running < self._max_threads and not self._is_stopped
+            if may_start and self._slots.try_acquire():
                 try:
                     self._start(in_slot=True)
                 except BaseException:
-                    self._slots.leave()
+                    self._slots.release()
                     raise
 
     def _work(self, codec: VideoCodecContext, in_slot: bool) -> None:
         try:
-            while self._decode_next(codec) and not (in_slot and self._slots.are_short):
+            while self._decode_next(codec) and not (in_slot and self._slots.is_exceeded):
                 pass
-        except _Stopped:
+        except _PoolClosedError:
             pass
         finally:
             with self._state:
-                self._at_work -= 1
+                self._running -= 1
                 self._idle.append(codec)
             if in_slot:
-                self._slots.leave()
+                self._slots.release()
 
     def _decode_next(self, codec: VideoCodecContext) -> bool:
-        """Take a run and decode it; False where none is left."""
-        counters = self._counters.part()
+        """Take a run and decode it; return False if none is left."""
+        counters = self._counters.for_thread()
         with ExitStack() as reading:
             reading.enter_context(self._reading)
             part = None if self._has_failed or self._is_stopped else next(self._parts, None)
@@ -196,15 +195,15 @@ class RunPool(Closing):
                 self._start_another()
                 run, source = part
                 packets = self._until_stopped(source)
-                head, is_whole = _read_head(packets)
-                if is_whole:
+                head, is_complete = _read_head(packets)
+                if is_complete:
                     reading.close()
                 rest = chain(head, packets)
                 for frame_id, picture in decode_run(codec, rest, run, self._table, counters):
                     self._put(output, frame_id, picture)
-            except _Stopped:
+            except _PoolClosedError:
                 raise
-            except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
+            except BaseException as error:  # noqa: BLE001 -- raised again in the consumer
                 output.error = error
                 self._has_failed = True
             finally:
@@ -219,31 +218,31 @@ class RunPool(Closing):
     ) -> Iterator[Packet[VideoStream]]:
         for packet in packets:
             if self._is_stopped:
-                raise _Stopped
+                raise _PoolClosedError
             yield packet
 
     def _put(self, output: _Output, frame_id: int, picture: av.VideoFrame) -> None:
         size = sum(plane.buffer_size for plane in picture.planes)
         with self._state:
-            while self._has_no_room() and not self._is_awaited(output):
-                if not self._room.wait(_POLL_SECONDS) and self._is_abandoned():
+            while self._is_full() and not self._is_awaited(output):
+                if not self._has_space.wait(_POLL_SECONDS) and self._has_no_consumer():
                     self._is_stopped = True
-                    self._room.notify_all()
+                    self._has_space.notify_all()
                 if self._is_stopped:
-                    raise _Stopped
+                    raise _PoolClosedError
             self._held_bytes += size
             output.pictures.append((frame_id, picture, size))
             self._available.notify_all()
 
-    def _has_no_room(self) -> bool:
-        return self._held_bytes >= _AHEAD_BYTES * self._at_work
+    def _is_full(self) -> bool:
+        return self._held_bytes >= _AHEAD_BYTES * self._running
 
     def _is_awaited(self, output: _Output) -> bool:
-        # The first run goes on however much the others hold: they wait for its end.
+        # The first run continues even if the others fill the queues: they wait for its end.
         return output is self._outputs[0] and not output.pictures
 
-    def _is_abandoned(self) -> bool:
-        """Whether Python waits for these threads to exit, with nobody left to take frames."""
+    def _has_no_consumer(self) -> bool:
+        """Return whether Python is exiting and waits for these threads, and no consumer is left."""
         consumer = self._consumer
         is_exiting = not threading.main_thread().is_alive()
         return is_exiting and (consumer.daemon or not consumer.is_alive())
@@ -252,7 +251,7 @@ class RunPool(Closing):
 def _read_head(
     packets: Iterator[Packet[VideoStream]],
 ) -> tuple[list[Packet[VideoStream]], bool]:
-    """The first packets, and whether these are all."""
+    """Read packets up to `_PACKET_BYTES`; return them, and whether these are all."""
     head: list[Packet[VideoStream]] = []
     size = 0
     for packet in packets:

@@ -1,24 +1,21 @@
-"""Memory that a decoding process shares with the engine, and the limit on all that it takes."""
+"""Memory that the engine and a decode process share."""
 
 from __future__ import annotations
 
 import fcntl
 import mmap
 import os
-import resource
 import tempfile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_keyframes.video.shortage import address_space
-
 _IS_LINUX = hasattr(os, "memfd_create")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if _IS_LINUX else 0
 
 
-def shared_memory(size: int) -> int:
-    """A descriptor of so many bytes of memory, which no process can take away from another."""
+def create_shared_memory(size: int) -> int:
+    """Return the descriptor of `size` bytes of memory; on Linux no process can resize it."""
     if not _IS_LINUX:
         with tempfile.TemporaryFile() as file:
             file.truncate(size)
@@ -33,10 +30,11 @@ def shared_memory(size: int) -> int:
     return descriptor
 
 
-def map_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
-    """The memory as bytes; closes the descriptor.
+def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
+    """Return the memory as an array of `size` bytes, and close the descriptor.
 
-    Raises ValueError where it is smaller, or might be made so: to read it would then be a crash.
+    Raises:
+        ValueError: the memory is smaller, or could be shrunk: then a read would crash the reader.
     """
     try:
         if os.fstat(descriptor).st_size < size:
@@ -46,13 +44,3 @@ def map_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
         return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
     finally:
         os.close(descriptor)
-
-
-def limit_memory(more: int) -> None:
-    """Let this process take so many bytes of address space more than now."""
-    taken = address_space()
-    if taken is None:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = taken + more if hard == resource.RLIM_INFINITY else min(taken + more, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

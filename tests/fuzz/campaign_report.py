@@ -41,13 +41,13 @@ class Usage:
     threads: int
 
     @property
-    def held(self) -> int:
+    def total_memory(self) -> int:
         """Resident memory of all of them, in KiB."""
         return self.memory + self.memory_below
 
 
 @dataclass
-class Tally:
+class CampaignReport:
     """What came of all inputs so far."""
 
     by_pair: dict[str, collections.Counter[str]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _median(usages: list[Usage]) -> Usage:
     return Usage(worker=usages[0].worker, **{name: of(name) for name in names})
 
 
-def as_text(tally: Tally) -> str:
+def as_text(tally: CampaignReport) -> str:
     """The tally as Markdown."""
     outcomes = collections.Counter[str]()
     for counter in tally.by_pair.values():

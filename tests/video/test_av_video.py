@@ -19,7 +19,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.frame import Frame
 
-from .clips import FAST, H264, SURE, clip, clip_named, damaged, number_in
+from .clips import FAST, H264, SEQUENTIAL, clip, clip_named, damaged, number_in
 from .reference import Reference, decode_plainly, digest
 
 RATES = (0.5, 1.0, 2.0, 30.0)
@@ -48,12 +48,12 @@ def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -
 
 
 @both_ways
-@pytest.mark.parametrize("name", FAST | SURE)
+@pytest.mark.parametrize("name", FAST | SEQUENTIAL)
 def test_candidates_equal_a_plain_decode(name: str, threads: int) -> None:
     data = clip_named(name)
     reference = reference_of(name)
     with open_bytes(data, threads) as video:
-        assert (video.distrust == "") == (name in FAST), video.distrust
+        assert (video.sequential_reason == "") == (name in FAST), video.sequential_reason
         for fps in RATES:
             expected = reference.candidates(Fraction(fps))
             assert_same(list(video.candidates(fps)), reference, expected)
@@ -291,7 +291,7 @@ def test_real_clips_equal_a_plain_decode(name: str, threads: int) -> None:
     data = (SHARED / name).read_bytes()
     reference = decode_plainly(data)
     with open_bytes(data, threads) as video:
-        assert video.distrust == ""
+        assert video.sequential_reason == ""
         for fps in RATES:
             expected = reference.candidates(Fraction(fps))
             assert_same(list(video.candidates(fps)), reference, expected)

@@ -6,7 +6,7 @@ RFC 8794 and RFC 9559, SMPTE 377M.
 
 from __future__ import annotations
 
-from tests.fuzz.structure import Layout, Structure
+from tests.fuzz.clip_structure import Layout, Structure
 
 _MP4_PARENTS = b"moov trak mdia minf stbl moof traf mvex edts dinf udta meta".split()
 # Full boxes whose content begins with a count of entries: bytes of an entry, and what it holds.

@@ -6,7 +6,7 @@ ITU-T H.264 Annex B, the AV1 bitstream specification 5.3, ITU-T T.81, GIF89a.
 
 from __future__ import annotations
 
-from tests.fuzz.structure import Layout, Structure
+from tests.fuzz.clip_structure import Layout, Structure
 
 
 def _ts(data: bytes, structure: Structure) -> None:

@@ -24,14 +24,14 @@ from typing import Any, BinaryIO
 from spark_keyframes.errors import KeyframesError, LimitError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video import Decoder, make_decoder
-from spark_keyframes.video.process.child import DiedError
+from spark_keyframes.video.process.decode_process import ProcessExitedError
 from spark_keyframes.video.process.process_decoder import ProcessVideo
 
 _FPS = 5.0
 
 _unseen: list[str] = []
 """Errors that Python only prints: in threads, and in __del__."""
-_deaths: list[str] = []
+_exit_reasons: list[str] = []
 """Of decoding processes, of what they died."""
 
 
@@ -52,11 +52,11 @@ def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) ->
             last = picture.timestamp
             ids.append(picture.frame_id)
             if len(ids) == 2:
-                video.forget(ids[:1])
+                video.release(ids[:1])
         assert promised is None or len(ids) <= promised, f"{len(ids)} candidates, not {promised}"
         assert ids, "no candidate, and no error"
         wanted = sorted({ids[0], ids[len(ids) // 2], ids[-1]})
-        again = [picture.frame_id for picture in video.pictures(wanted)]
+        again = [picture.frame_id for picture in video.frames_by_id(wanted)]
         assert again == wanted, f"frames {again}, not {wanted}"
 
 
@@ -79,10 +79,10 @@ def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[st
         if not isinstance(error, KeyframesError) or isinstance(error, ParameterError):
             report["defect"] = traceback.format_exc()
         traceback.clear_frames(error.__traceback__)
-    if _deaths and report["outcome"] != "DecoderCrashedError":
+    if _exit_reasons and report["outcome"] != "DecoderCrashedError":
         # The video was not to blame: the next process decoded it.
-        report["defect"] += f"a decoding process died: {_deaths[0]}"
-    _deaths.clear()
+        report["defect"] += f"a decoding process died: {_exit_reasons[0]}"
+    _exit_reasons.clear()
     if _unseen:
         report["defect"] += "\n".join(_unseen)
         _unseen.clear()
@@ -127,13 +127,13 @@ def _note_unseen(args: Any) -> None:
 
 def _note_deaths() -> None:
     """Where the next process lives, the decoder keeps a death to itself."""
-    mourn = ProcessVideo._mourn
+    handle_exit = ProcessVideo._handle_exit
 
-    def noted(video: ProcessVideo, death: DiedError) -> None:
-        _deaths.append(str(death))
-        mourn(video, death)
+    def noted(video: ProcessVideo, death: ProcessExitedError) -> None:
+        _exit_reasons.append(str(death))
+        handle_exit(video, death)
 
-    ProcessVideo._mourn = noted  # type: ignore[method-assign]
+    ProcessVideo._handle_exit = noted  # type: ignore[method-assign]
 
 
 def main(decoder: Any, seconds: int, memory_bytes: int) -> None:

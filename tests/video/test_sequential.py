@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spark_keyframes.video.sequential import Clock
+from spark_keyframes.video.sequential import MonotonicTimes
 
 
 def times(pts: list[int | None], *, trust_pts: bool = True) -> list[float]:
@@ -15,7 +15,7 @@ def times(pts: list[int | None], *, trust_pts: bool = True) -> list[float]:
     stream = SimpleNamespace(
         time_base=Fraction(1, 1000), average_rate=Fraction(25), guessed_rate=None
     )
-    clock = Clock(stream, trust_pts=trust_pts)  # type: ignore[arg-type]
+    clock = MonotonicTimes(stream, trust_pts=trust_pts)  # type: ignore[arg-type]
     return [float(clock.time_of(SimpleNamespace(pts=p)) / 1000) for p in pts]  # type: ignore[arg-type]
 
 

@@ -16,7 +16,7 @@ import av
 import pytest
 
 from spark_keyframes.errors import ParameterError, SourceReadError
-from spark_keyframes.video import pool
+from spark_keyframes.video import run_pool
 from spark_keyframes.video.av_video import AvVideo
 
 from .clips import H264, clip, clip_named, number_in
@@ -25,7 +25,7 @@ from .reference import digest
 FRAMES, GOP = 90, 5
 FRAME_BYTES = 96 * 64 * 3 // 2
 
-decode_run = pool.decode_run
+decode_run = run_pool.decode_run
 
 
 @functools.cache
@@ -54,7 +54,7 @@ def no_thread_stays() -> Iterator[None]:
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every thread waits with its first frame until that is asked for."""
-    monkeypatch.setattr(pool, "_AHEAD_BYTES", 0)
+    monkeypatch.setattr(run_pool, "_AHEAD_BYTES", 0)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -69,7 +69,7 @@ def until(condition: Callable[[], bool]) -> None:
 def test_many_gops_give_what_one_thread_gives(
     threads: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_AHEAD_BYTES", ahead)
+    monkeypatch.setattr(run_pool, "_AHEAD_BYTES", ahead)
     with open_many(1) as one, open_many(threads) as many:
         expected = every_frame(one)
         assert [frame_id for frame_id, _ in expected] == list(range(FRAMES))
@@ -94,7 +94,7 @@ def test_two_gops_are_decoded_at_the_same_time(monkeypatch: pytest.MonkeyPatch) 
             both.wait()
         return decode_run(codec, packets, run, *rest)
 
-    monkeypatch.setattr(pool, "decode_run", together)
+    monkeypatch.setattr(run_pool, "decode_run", together)
     with open_many(2) as video:
         assert len(every_frame(video)) == FRAMES
 
@@ -111,7 +111,7 @@ def test_at_most_as_many_gops_as_threads_are_at_work(monkeypatch: pytest.MonkeyP
         with lock:
             at_work -= 1
 
-    monkeypatch.setattr(pool, "decode_run", counted)
+    monkeypatch.setattr(run_pool, "decode_run", counted)
     with open_many(3) as video:
         frames = video.candidates(1000.0)
         for _ in frames:
@@ -127,7 +127,7 @@ def test_few_frames_wait_however_many_are_wanted(gop: int, monkeypatch: pytest.M
     data = clip("libx264", "mp4", gop=gop, options=options)
     with open_many(1, data) as one:
         size = next(one.candidates(1.0)).nbytes
-    monkeypatch.setattr(pool, "_AHEAD_BYTES", 4 * size)
+    monkeypatch.setattr(run_pool, "_AHEAD_BYTES", 4 * size)
     with open_many(2, data) as video:
         most = count = 0
         for count, _ in enumerate(video.candidates(1000.0), 1):
@@ -148,7 +148,7 @@ def test_a_gop_too_long_to_be_held_is_read_while_it_is_decoded(
     with open_many(1) as one:
         expected = every_frame(one)
     for limit in (0, 300, 2**20):
-        monkeypatch.setattr(pool, "_PACKET_BYTES", limit)
+        monkeypatch.setattr(run_pool, "_PACKET_BYTES", limit)
         with open_many(3) as video:
             assert video._table.kept is None
             for _ in range(3):
@@ -257,7 +257,7 @@ def test_an_error_comes_after_the_frames_before_it(monkeypatch: pytest.MonkeyPat
             raise MemoryError("no memory for GOP 3")
         return decode_run(codec, packets, run, *rest)
 
-    monkeypatch.setattr(pool, "decode_run", fails)
+    monkeypatch.setattr(run_pool, "decode_run", fails)
     with open_many(3) as video:
         frames = video.candidates(1000.0)
         assert [next(frames).frame_id for _ in range(3 * GOP)] == list(range(3 * GOP))
@@ -293,8 +293,8 @@ def test_a_forgotten_iterator_does_not_keep_python_from_exiting(tmp_path: Path) 
     path = tmp_path / "clip.mp4"
     path.write_bytes(many_gops())
     code = (
-        "from spark_keyframes.video import open_video, pool\n"
-        "pool._AHEAD_BYTES = 0\n"
+        "from spark_keyframes.video import open_video, run_pool\n"
+        "run_pool._AHEAD_BYTES = 0\n"
         f"video = open_video(open({str(path)!r}, 'rb'), threads=3)\n"
         "frames = video.candidates(1000.0)\n"
         "print(next(frames).frame_id)\n"

@@ -63,8 +63,8 @@ Layout = Callable[[bytes, Structure], None]
 
 def dissect(data: bytes, layout: str) -> Structure:
     """The structure of a clip; one without units of its own is cut into 32 of the same size."""
-    from tests.fuzz.boxes import BOXES
-    from tests.fuzz.packets import PACKETS
+    from tests.fuzz.box_formats import BOXES
+    from tests.fuzz.packet_formats import PACKETS
 
     structure = Structure()
     walk = (BOXES | PACKETS).get(layout)

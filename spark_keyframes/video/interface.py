@@ -1,0 +1,112 @@
+"""The interface between a decoder and the engine: `Decoder`, `Video` and `RgbFrame`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Closeable(Protocol):
+    """A context manager that calls `close` at the end of its block."""
+
+    def close(self) -> None:
+        """Free all resources."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RgbFrame:
+    """One decoded frame, converted to RGB."""
+
+    frame_id: int
+    """Number of the frame in presentation order, from 0."""
+    timestamp: float
+    """Start of the frame, in seconds from the start of the video."""
+    rgb: NDArray[np.uint8]
+    """H×W×3, uint8, RGB, upright, full size. Read-only; overwritten by the next frame."""
+    nbytes: int
+    """Bytes of the decoder's memory that the frame takes while it is held."""
+
+
+class Video(Closeable, Protocol):
+    """An open video. Use one iterator at a time: all of them read the same file."""
+
+    @property
+    def frames_decoded(self) -> int:
+        """Frames that the decoder returned. A frame decoded twice counts twice.
+
+        Like `frames_skipped` and `decoded_again`, complete only after `close`.
+        """
+
+    @property
+    def frames_skipped(self) -> int:
+        """Frames that the decoder never returned: not needed, damaged, or not reached.
+
+        0 where the number of frames is unknown before decoding: then all packets are decoded.
+        """
+
+    @property
+    def decoded_again(self) -> int:
+        """Frames that `frames_by_id` decoded again because they were not held."""
+
+    def candidate_count(self, fps: float) -> int | None:
+        """Return the number of candidates; None if only decoding can tell."""
+
+    def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
+        """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
+
+        Args:
+            fps: candidates per second, greater than 0. No frame is yielded twice.
+            hold: keep each frame in the decoder's memory until `release`.
+
+        Raises:
+            ParameterError: fps is not greater than 0.
+            NoFramesError: the video has no frame.
+            DecodeError: no frame can be decoded.
+            LimitError: the video exceeds one of the limits.
+        """
+
+    def release(self, frame_ids: Iterable[int]) -> None:
+        """Free held frames, at the latest with the next request. Any thread may call this."""
+
+    def frames_by_id(self, frame_ids: Sequence[int]) -> Iterator[RgbFrame]:
+        """Yield the frames with these ids, which must increase; decode those that are not held.
+
+        Raises:
+            ParameterError: the video has no frame with this id.
+            DecodeError: a frame is damaged.
+        """
+
+    def close(self) -> None:
+        """Free held frames and the decoder's state; the file stays open."""
+
+
+class Decoder(Closeable, Protocol):
+    """Opens videos. Several threads may open and decode several videos at the same time."""
+
+    def open(self, file: BinaryIO, *, format_hint: str | None = None) -> Video:
+        """Open the video in a seekable binary file and read its timestamps.
+
+        Args:
+            file: read from its start; must stay open until the video is closed.
+            format_hint: container to try if the content does not tell, e.g. "mp4".
+
+        Raises:
+            NotAVideoError: the file is no video in a supported format.
+            NoVideoStreamError: the container holds no video stream.
+            NoFramesError: the video stream is empty.
+            DecodeError: the codec is unknown.
+            LimitError: the video exceeds one of the limits.
+        """
+
+    def close(self) -> None:
+        """Stop all decoding. Threads that wait for a frame get a RuntimeError."""
