@@ -18,7 +18,8 @@ SIZE = (64, 48)
 # constant quantizer, a clip has the same bytes every time.
 _X264 = "bframes=2:b-adapt=0:scenecut=0:weightp=0:rc-lookahead=0"
 _H264 = {"qp": "30", "preset": "veryfast", "threads": "1", "x264-params": _X264}
-_VPX = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "1", "lag-in-frames": "8"}
+# A positive cpu-used would let the VP8 encoder choose its speed by the time that passes.
+_VPX = {"deadline": "realtime", "cpu-used": "-8", "auto-alt-ref": "1", "lag-in-frames": "8"}
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 
 
