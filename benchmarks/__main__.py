@@ -1,26 +1,27 @@
-"""spark_keyframes beside what people use today, on the same files, frames, model and cores.
+"""Compares spark_keyframes with other tools, on the same files, frames, model and cores.
 
     python -m benchmarks [--full] [--parts decoding ...] [--kinds 720p 1080p] [--minutes 2]
                          [--rounds 3] [--tries 3]
                          [--cache FOLDER] [--videos FOLDER] [--output FILE]
 
-Each side is a process of its own (see benchmarks/competitors). It works through a short clip before
-each measured video: imports, model loading and start-up count for no one. The sides take turns;
-medians are reported, in benchmarks/RESULTS.md. The parts:
+Each side runs in its own process (see benchmarks/competitors). It processes a short clip before
+each measured video, so imports, model loading and start-up do not count. The sides take turns.
+Medians are reported, in benchmarks/RESULTS.md. The parts:
 
-    decoding  candidates alone, one thread, on all inputs and on the clips as they are
-    work      CPU time from file to keyframes, on one core: no thread waits spinning for another
-    wall      time from file to keyframes, on all cores
-    short     200 clips by the engine alone, and by the engine on Spark
-    long      "work" for spark_keyframes and the floors, on 20 minutes of 720p and 1080p, once
-    hours     2 and 120 minutes of 1080p on one core and on all, once: memory, and use of the cores
-    startup   from an action to its first row in a new Python worker, see benchmarks.startup
+    decoding   decode the candidates in one thread, of all inputs and of the original clips
+    work       CPU time from file to keyframes on one core, where no thread spins for another
+    wall       wall-clock time from file to keyframes on all cores
+    short      200 clips by the engine alone, and by the engine on Spark
+    long       "work" for spark_keyframes and the floors, on 20 minutes of 720p and 1080p, once
+    hours      2 and 120 minutes of 1080p on one core and on all, once: memory and use of the cores
+    isolation  decoding in child processes and in threads
+    startup    from an action to its first row in a new Python worker, see benchmarks.startup
 
-Wall clock means little on a machine that does other things too: where these keep more than a fifth
-of a core busy, a run of "wall" is repeated, up to --tries times, and the least disturbed one
-counts; the report shows how much there was.
+A run of "wall" is repeated if other programs keep more than a fifth of a core busy, up to --tries
+times. The least disturbed run counts, and the report shows the disturbance.
 
-By default the first three and "startup", for 2 minutes of 720p; --full: all, for 720p and 1080p.
+By default: decoding, work, wall and startup, for 2 minutes of 720p. --full: all parts, for 720p and
+1080p.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=inputs.KINDS)
     parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tries", type=int, default=3, help="for a run that others disturb")
+    parser.add_argument(
+        "--tries", type=int, default=3, help="repetitions of a run that other programs disturb"
+    )
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     parser.add_argument("--videos", type=Path, default=inputs.VIDEOS)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("RESULTS.md"))

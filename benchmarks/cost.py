@@ -1,12 +1,12 @@
-"""What a large run takes, and what is the first to be at its limit: a model in constants.
+"""Computes what a large run takes, and which resource reaches its limit first.
 
     python -m benchmarks.cost [--video-hours 1e6] [--gpus 100] [--cpus 8] [--kind 720p]
         [--minutes 10] [--fps 1] [--frames 32] [--gbit 10] [--puts 10000] [--gets 10000]
 
-`--gpus 0` is a cluster of `--cpus` CPUs that score too; else each GPU has `--cpus`. For each
-resource: what the run asks of it, what it gives per second, and the hours at its limit. All are in
-use at the same time, so the longest is the run's. docs/scaling.md says where the constants are
-from, and what is left out.
+With `--gpus 0`, `--cpus` is all CPUs of the cluster, which score too; otherwise it is the CPUs of
+each GPU. The table shows, for each resource, what the run needs, what the resource gives per
+second, and the hours. All resources are in use at the same time, so the run takes the longest of
+these. docs/scaling.md gives the source of each constant, and says what is left out.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of video costs, as benchmarks/RESULTS.md has measured it in 20 minutes of it."""
+    """The costs of a kind of video, as measured over 20 minutes in benchmarks/RESULTS.md."""
 
     decode: float
     """CPU seconds to demux and decode an hour for candidates at 1 fps"""
     preprocess: float
-    """CPU seconds for a candidate"""
+    """CPU seconds per candidate"""
     bytes_per_hour: float
     image_bytes: float
-    """of a keyframe as JPEG"""
+    """bytes of a keyframe as JPEG"""
 
 
 KINDS = {
@@ -36,28 +36,28 @@ KINDS = {
     "1080p": Kind(3 * 62.93, 3.48 / 1200, 3 * 297.3e6, 220e3),
 }
 CLIP_CPU = 28.82 / 1200
-"""CPU seconds for a candidate, bfloat16"""
+"""CPU seconds per candidate, in bfloat16"""
 CLIP_GPU = 1 / 4601
-"""GPU seconds for a candidate: published for an RTX 3090 at float16, not measured here"""
+"""GPU seconds per candidate: published for an RTX 3090 at float16, not measured here"""
 ENCODE = 0.02
-"""CPU seconds for a keyframe, at most"""
+"""CPU seconds per keyframe, at most"""
 TASK = 0.26
 """CPU seconds of a task before its first video"""
 ROW_BYTES = 815
-"""of a result with 32 keyframes, in Parquet"""
+"""bytes of a result with 32 keyframes, in Parquet"""
 TASKS_PER_SECOND = 450
-"""that a driver starts and ends, at least"""
+"""tasks that a driver starts and ends per second, at least"""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a run asks of a resource."""
+    """The load of a run on one resource."""
 
     resource: str
     amount: float
     unit: str
     per_second: float
-    """what the resource gives"""
+    """what the resource gives per second"""
 
     @property
     def hours(self) -> float:
@@ -65,7 +65,7 @@ class Load:
 
 
 def loads(options: argparse.Namespace) -> list[Load]:
-    """The loads of a run, the one that takes longest first."""
+    """Return the loads of a run, the one that takes longest first."""
     kind, hours = KINDS[options.kind], options.video_hours
     videos = hours * 60 / options.minutes
     candidates = hours * 3600 * options.fps
@@ -92,9 +92,9 @@ def loads(options: argparse.Namespace) -> list[Load]:
 
 
 def gets(kind: Kind, minutes: float) -> int:
-    """Requests that read a video."""
+    """Return the number of requests that read a video."""
     size = kind.bytes_per_hour * minutes / 60
-    part = min(max(4 << 20, size / 16), 16 << 20)  # as storage/parts.py has it
+    part = min(max(4 << 20, size / 16), 16 << 20)  # as in storage/download/parts.py
     return math.ceil(size / part)
 
 
@@ -102,12 +102,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--video-hours", type=float, default=1e6)
     parser.add_argument("--gpus", type=int, default=100)
-    parser.add_argument("--cpus", type=int, default=8, help="of each GPU; of all, without GPUs")
+    parser.add_argument(
+        "--cpus", type=int, default=8, help="CPUs of each GPU; with --gpus 0: of the cluster"
+    )
     parser.add_argument("--kind", choices=KINDS, default="720p")
-    parser.add_argument("--minutes", type=float, default=10, help="of a video")
+    parser.add_argument("--minutes", type=float, default=10, help="length of a video")
     parser.add_argument("--fps", type=float, default=1)
-    parser.add_argument("--frames", type=int, default=32, help="keyframes of a video")
-    parser.add_argument("--gbit", type=float, default=10, help="of the storage, each way")
+    parser.add_argument("--frames", type=int, default=32, help="keyframes per video")
+    parser.add_argument("--gbit", type=float, default=10, help="bandwidth of the storage, each way")
     parser.add_argument("--puts", type=float, default=10_000, help="requests per second")
     parser.add_argument("--gets", type=float, default=10_000, help="requests per second")
     options = parser.parse_args()

@@ -1,15 +1,15 @@
-"""CPU time of decoding candidate frames against decoding every frame with PyAV.
+"""Compares the CPU time of decoding candidates with that of decoding every frame by PyAV.
 
     python -m benchmarks.decode [--fps 1.0] [--rounds 5] [--videos ../shared/videos] [--threads 2]
 
-Candidates are decoded by one thread. Every frame is decoded by one thread too, and with PyAV's
-thread_type="AUTO", which is how it is made fast on several cores and costs more CPU time. All
-include opening and demuxing, and leave the pixels as YUV. The sides alternate; medians are
-reported. Before any timing, the candidates' pixels are compared with the full decode's. Where
-there are no clips, one is generated.
+One thread decodes the candidates. PyAV decodes every frame by one thread, and again with
+thread_type="AUTO", which is faster on several cores and takes more CPU time. All include opening
+and demuxing, and leave the pixels as YUV. The sides alternate; medians are reported. Before any
+timing, the candidates' pixels are compared with those of the full decode. If there are no clips,
+one is generated.
 
-With --threads above 1, a second table compares so many threads with one, by CPU time and by the
-clock on the wall: that says something only while the cores have nothing else to do.
+With --threads above 1, a second table compares that many threads with one, by CPU time and wall
+clock. Wall clock is meaningful only on idle cores.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def decode_candidates(path: Path, fps: float, threads: int = 1) -> int:
 
 
 def verify(path: Path, fps: float) -> None:
-    """Raise unless each candidate is, bit for bit, the frame of a full decode."""
+    """Raise unless each candidate equals the frame of a full decode, bit for bit."""
     with path.open("rb") as file, open_video(file) as video:
         candidates = {frame.frame_id: frame.to_rgb() for frame in video.candidates(fps)}
     with av.open(str(path)) as container:
@@ -115,7 +115,7 @@ def run(paths: list[Path], fps: float, rounds: int) -> None:
 
 
 def compare_threads(paths: list[Path], fps: float, rounds: int, threads: int) -> None:
-    print(f"\nCandidates by {threads} threads instead of 1, seconds on the wall and of CPU")
+    print(f"\nCandidates by {threads} threads instead of 1, wall-clock and CPU seconds")
     print(
         f"{'clip':36} {'wall 1':>8} {'wall':>8} {'faster':>6} {'CPU 1':>8} {'CPU':>8} {'ratio':>6}"
     )

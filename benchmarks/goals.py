@@ -1,4 +1,4 @@
-"""Which of the project's goals the measured figures reach."""
+"""Compares the measured figures with the project's goals."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from benchmarks.startup import DAEMON, Start
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio of figures that shall be reached on every video of a group."""
+    """A ratio of figures that every video of a group must reach."""
 
     text: str
     group: str
     side: str
-    """which is divided by spark_keyframes' own figure"""
+    """the side whose figure is divided by spark_keyframes' own"""
     at_least: float
     wall: bool = False
     base: str = ""
-    """spark_keyframes itself; by default on Spark for the wall clock, else without"""
+    """the side of spark_keyframes; default: on Spark for wall clock, else without Spark"""
 
 
 _GOALS = [
@@ -35,7 +35,7 @@ _GOALS = [
 
 
 def goals_table(groups: dict[str, Group], starts: dict[str, Start]) -> str:
-    """The goals beside what was measured."""
+    """Return the goals beside the measured figures, as a table."""
     lines = ["## Goals", "", "| | goal | measured | |", "|---|---:|---:|---|"]
     for kind in ("work", "long"):
         if kind in groups:
@@ -63,7 +63,7 @@ def goals_table(groups: dict[str, Group], starts: dict[str, Start]) -> str:
 
 
 def _floor_note(group: Group, goal: Goal) -> str:
-    """What nothing could be faster than: a goal above it is out of reach on these inputs."""
+    """Return the floor's own ratio: a goal above it is out of reach on these inputs."""
     if FLOOR not in group.sides:
         return ""
     pairs = [(group.row(goal.side, video), group.row(FLOOR, video)) for video in group.videos]

@@ -1,11 +1,11 @@
-"""The videos that are measured: real clips joined to a minute, looped to any length.
+"""Makes the videos that are measured: real clips joined to a minute, looped to any length.
 
     python -m benchmarks.inputs --minutes 2 20 [--cache FOLDER] [--videos ../shared/videos]
 
 The first 10 seconds of each clip are scaled, joined at 25 frames per second to a minute and encoded
 once, with x264's defaults (GOPs of up to 250 frames, B-frames). Longer videos repeat its packets:
-that takes a second, decodes as any video does, and every tool finds the same frames at every
-second. Without the clips, a drawn minute takes their place. Everything is kept in the cache folder.
+that takes a second, and every tool finds the same frames at every second. Without the clips, a
+drawn minute is used. All files are kept in the cache folder.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _PER_CLIP = 10 * RATE
 
 @dataclass(frozen=True)
 class Kind:
-    """How a minute is encoded."""
+    """The encoding of a video."""
 
     name: str
     width: int
     height: int
     gop: int | None = None
-    """longest distance of keyframes, in frames; None: x264's default, 250"""
+    """largest distance between I-frames, in frames; None: x264's default, 250"""
 
 
 KINDS = {
@@ -58,7 +58,7 @@ KINDS = {
 
 
 def prepare(kind: Kind, minutes: int, *, cache: Path = CACHE, videos: Path = VIDEOS) -> Path:
-    """The video of this kind and length; made where the cache does not have it."""
+    """Return the video of this kind and length, making it if the cache lacks it."""
     clips = real_clips(videos)
     origin = "real" if clips else "drawn"
     path = cache / f"{origin}-{kind.name}-{minutes}min.mp4"
@@ -71,7 +71,7 @@ def prepare(kind: Kind, minutes: int, *, cache: Path = CACHE, videos: Path = VID
 
 
 def prepare_warm_up(*, cache: Path = CACHE) -> Path:
-    """A drawn scene of 3.5 seconds that each side works through before it is timed."""
+    """Return a drawn scene of 3.5 seconds, which each side processes before it is timed."""
     path = cache / "warm-up.mp4"
     if not path.exists():
         part = _part(path)
@@ -81,7 +81,7 @@ def prepare_warm_up(*, cache: Path = CACHE) -> Path:
 
 
 def prepare_clip(cache: Path = CACHE) -> Path:
-    """A folder with CLIP ViT-B/32 of random weights: speed does not depend on their values."""
+    """Return a folder with CLIP ViT-B/32 of random weights: their values do not affect speed."""
     folder = cache / "clip-vit-base-patch32"
     if not (folder / "model.safetensors").exists():
         tokenizer = CLIPTokenizer.from_pretrained(ROOT / "demo" / "tiny_clip")
@@ -97,12 +97,12 @@ def prepare_clip(cache: Path = CACHE) -> Path:
 
 
 def real_clips(videos: Path) -> list[Path]:
-    """The clips of a folder in the order of their names; none where there is no such folder."""
+    """Return the clips of a folder in the order of their names; none if the folder is missing."""
     return sorted(path for path in videos.glob("*") if path.suffix in SUFFIXES)
 
 
 def h264_clips(videos: Path) -> list[Path]:
-    """The clips of a folder that are H.264, as they are."""
+    """Return the H.264 clips of a folder."""
     found = []
     for path in real_clips(videos):
         with av.open(str(path)) as container:
@@ -126,7 +126,7 @@ def _encode_minute(clips: list[Path], kind: Kind, target: Path) -> None:
             for number, picture in enumerate(islice(rounds, _MINUTE)):
                 frame = picture.reformat(kind.width, kind.height, format="yuv420p")
                 frame.pts, frame.time_base = number, Fraction(1, RATE)
-                frame.pict_type = 0  # the encoder decides, not the clip
+                frame.pict_type = 0  # let the encoder decide, not the clip
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
     part.rename(target)
@@ -160,7 +160,7 @@ def _loop(minute: Path, target: Path, minutes: int) -> None:
 
 
 def _part(target: Path) -> Path:
-    """Where a file is written until it is complete."""
+    """Return the path at which a file is written until it is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     return target.with_name(f"{target.stem}.{os.getpid()}.part{target.suffix}")
 

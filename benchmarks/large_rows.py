@@ -1,12 +1,12 @@
-"""Rows of videos' bytes, many small ones and many large ones, in executors of 2 GB.
+"""Measures the memory of rows with video bytes, small and large, in executors of 2 GB.
 
     python -m benchmarks.large_rows [--small 10000] [--large 200] [--megabytes 50] [--memory 2g]
         [--cases small large ...] [--cache FOLDER]
 
-Two executors of one core, on local-cluster; nothing else of Spark is set. A small row is a drawn
-video of 3.5 seconds (94 KB), a large one the same with padding, as a file's `free` box: reading and
-decoding it is quick, so that what is measured is the way of its bytes. The rows are made inside of
-Spark, but for the cases of files. The cases:
+Two executors of one core run on local-cluster, with Spark's defaults. A small row is a drawn video
+of 3.5 seconds (94 KB). A large row is the same with padding in a `free` box: it decodes quickly, so
+the run measures the transport of its bytes. Spark makes the rows, except in the cases of files. The
+cases:
 
     small        many small rows, to a table
     large        many large rows, to a table
@@ -16,9 +16,9 @@ Spark, but for the cases of files. The cases:
     base64       an eighth, as base64
     kept         an eighth, with keep_video=True
 
-Prints a line of JSON for each: rows, how many have the keyframes of the video alone, seconds, and
-the largest memory of a process of each kind in MB, without pages of files, seen twice a second. A
-case that fails says why.
+Prints a line of JSON for each: rows, how many have the right keyframes, seconds, and the peak
+memory of one process of each kind in MB, without pages of files, sampled twice a second. The line
+of a case that fails says why.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ from tests.spark.processes import all_processes
 
 _ROWS_PER_TASK = 16
 
-# By default Parquet looks at its memory only every 100 rows, too late for such large ones. Padding
-# could be compressed, unlike a video, and Spark's reader decodes all of a row group at once.
+# By default Parquet checks its memory only every 100 rows, too late for such large ones. Padding
+# compresses, unlike a video, and Spark's reader decodes a whole row group at once.
 _LARGE_ROWS = {
     "parquet.page.size.row.check.min": "1",
     "parquet.block.size.row.check.min": "1",
@@ -67,7 +67,7 @@ SAMPLER = VideoAdaptiveKeyframesSampling(
 
 
 class Rows:
-    """Makes the rows of the cases; `id` and `video`."""
+    """Makes the rows of the cases, with the columns `id` and `video`."""
 
     def __init__(self, spark: SparkSession, options: argparse.Namespace, folder: Path) -> None:
         self._spark, self._options, self._folder = spark, options, folder
@@ -79,7 +79,7 @@ class Rows:
     def large(self, share: int = 1) -> DataFrame:
         padding = int(self._options.megabytes * 1e6) - len(self.clip) - 8
         head = self.clip + struct.pack(">I4s", padding + 8, b"free")
-        # Of the id, so that it is made in each row and not once, in the plan.
+        # It depends on the id, so that Spark makes it in each row and not once in the plan.
         digit = (sf.col("id") % 10).cast("string")
         body = sf.repeat(digit, sf.lit(padding)).cast("binary")
         return self._made(max(1, self._options.large // share), sf.concat(sf.lit(head), body))
@@ -127,7 +127,7 @@ CASES: dict[str, Callable[[Rows], DataFrame]] = {
 
 
 def measure(case: str, rows: Rows, folder: Path) -> dict[str, object]:
-    """Sample the rows of a case into a table, and read that."""
+    """Sample the rows of a case into a table, and read the table."""
     expected = SAMPLER.sample(rows.clip).frame_ids
     videos = CASES[case](rows)
     kept = case == "kept"
@@ -152,7 +152,7 @@ def measure(case: str, rows: Rows, folder: Path) -> dict[str, object]:
 
 @contextlib.contextmanager
 def peaks() -> Iterator[dict[str, int]]:
-    """The largest memory of this program's processes meanwhile, by their kind, in MB."""
+    """The peak memory of this program's processes meanwhile, by their kind, in MB."""
     found: dict[str, int] = {}
     ended = threading.Event()
 
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--cache", type=Path, default=CACHE)
     options = parser.parse_args()
-    # local-cluster starts its executors by Spark's own scripts.
+    # local-cluster starts its executors with Spark's own scripts.
     os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

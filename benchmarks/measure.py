@@ -1,4 +1,4 @@
-"""Sides that take turns on the same work, each in a process of its own."""
+"""Measures the sides in turn on the same work, each in its own process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchmarks.process import Cost, Process, Side, SideError, machine_cpu
 from benchmarks.rows import Row
 
 _DISTURBED = 0.2
-"""cores kept busy by others, from which a measurement is repeated"""
+"""cores that other programs keep busy, above which a measurement is repeated"""
 
-# The system counts CPU time in steps of 10 ms: what takes less than this is done several times.
+# The system counts CPU time in steps of 10 ms, so a shorter job is done several times.
 _LEAST_SECONDS = 1.0
 
 
@@ -32,7 +32,7 @@ def measure(
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason.
 
-    Where many videos are worked on `together`, `videos` holds a title for them, and any of them.
+    With `together`, all those videos are one job; `videos` then maps its title to any one of them.
     """
     model = inputs.prepare_clip(cache)
     warm_up = str(inputs.prepare_warm_up(cache=cache))
@@ -63,7 +63,7 @@ def measure(
                         _show(turn, row, cost)
     for row in rows.values():
         if rounds > 1 and row.costs and row.costs[0].cpu < _LEAST_SECONDS:
-            del row.costs[0]  # it told how often to repeat
+            del row.costs[0]  # it only showed how often to repeat
     return list(rows.values())
 
 
@@ -76,7 +76,7 @@ def _repeats(row: Row) -> int:
 def _least_disturbed(
     process: Process, warm_up: str, job: dict[str, Any], repeat: int, tries: int
 ) -> Cost:
-    """Measure; where other programs kept the machine busy meanwhile, again, and keep the best."""
+    """Measure, again if other programs disturbed it, and return the least disturbed cost."""
     costs: list[Cost] = []
     while len(costs) < tries and all(cost.others > _DISTURBED for cost in costs):
         if tries > 1:
@@ -87,7 +87,7 @@ def _least_disturbed(
 
 
 def _wait_for_quiet(patience: float) -> None:
-    """Wait until a second passes in which the machine is idle, for at most `patience` seconds."""
+    """Wait for one second in which the machine is idle, for at most `patience` seconds."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         busy = machine_cpu()

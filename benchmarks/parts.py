@@ -1,4 +1,4 @@
-"""What is measured: the sides, and the parts in which they meet."""
+"""The sides and the parts of the benchmark."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _SHORT_VIDEOS = 200
 
 @dataclass(frozen=True)
 class Scope:
-    """How much to measure, and where the videos are."""
+    """The amount to measure, and the folders of the videos."""
 
     kinds: list[str]
     minutes: int
@@ -68,7 +68,7 @@ class Scope:
     videos: Path
 
     def made(self, kinds: Iterable[str], minutes: int) -> dict[str, Path]:
-        """Videos of these kinds and length, by their titles."""
+        """Return videos of these kinds and length, by title."""
         return {
             f"{kind} {minutes} min": inputs.prepare(
                 inputs.KINDS[kind], minutes, cache=self.cache, videos=self.videos
@@ -78,7 +78,7 @@ class Scope:
 
 
 def measure_part(part: str, scope: Scope) -> list[Row]:
-    """The rows of one of PARTS, other than "startup"."""
+    """Return the rows of one of PARTS, other than "startup"."""
     every = os.sched_getaffinity(0)
     one = {max(every)}
     rounds, cache = scope.rounds, scope.cache
@@ -99,7 +99,7 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
     if part == "long":
         videos = scope.made(["720p", "1080p"], 20)
         return measure([_OURS, _FLOOR, _PACKED_FLOOR], videos, 1, cores=one, cache=cache)
-    # The short one first: what it leaves in memory is little.
+    # The short one first, because it leaves little in memory.
     videos = scope.made(["1080p"], 2) | scope.made(["1080p"], 120)
     rows = []
     for name, cores in ((ONE_CORE, one), (ALL_CORES, every)):

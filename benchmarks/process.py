@@ -1,4 +1,4 @@
-"""Competitors as processes: jobs in, results out, and what they cost, children included."""
+"""Runs the sides as processes and measures their jobs, children included."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class SideError(Exception):
-    """A side that cannot run, and why."""
+    """The reason why a side cannot run."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one job took."""
+    """The cost of one job."""
 
     cpu: float
     """CPU seconds, user and system, of the process and all its children"""
     wall: float
     """seconds"""
     peak_mb: float
-    """largest memory of any one of the processes meanwhile, in MB, seen twice a second, without
-    pages of files: of the model's above all, which processes share and the system can drop"""
+    """peak memory of any one of the processes, in MB, sampled twice a second, without pages of
+    files: processes share those, mostly the model's, and the system can drop them"""
     resident_mb: float
     """the same with the pages of files"""
     others: float
     """cores that the rest of the machine kept busy meanwhile, on average"""
     result: dict[str, Any]
-    """what the side answered"""
+    """the side's answer"""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One way to do the work."""
+    """A tool that does the work: spark_keyframes or a competitor, in one configuration."""
 
     name: str
     script: str
@@ -59,7 +59,7 @@ class Side:
 
 
 class Process:
-    """A side that is running and waits for jobs."""
+    """A running side that waits for jobs."""
 
     def __init__(self, side: Side, *, model: Path, cache: Path, cores: set[int]) -> None:
         self._mark = f"SPARK_KEYFRAMES_BENCH={uuid.uuid4().hex}"
@@ -81,7 +81,7 @@ class Process:
         command = [str(side.python), str(script), "--model", str(model)]
         command += ["--precision", side.precision, *side.options]
         own_cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, cores)  # what is started inherits it
+        os.sched_setaffinity(0, cores)  # child processes inherit it
         try:
             with self._log.open("wb") as errors:
                 self._process = subprocess.Popen(
@@ -97,9 +97,10 @@ class Process:
             os.sched_setaffinity(0, own_cores)
 
     def work(self, *, limit: float = 1800, repeat: int = 1, **job: Any) -> Cost:
-        """Do a job `repeat` times and measure one, on average.
+        """Do a job `repeat` times, and return the average cost of one.
 
-        Raises SideError where it fails or exceeds `limit` seconds.
+        Raises:
+            SideError: the job failed or took more than `limit` seconds.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -128,7 +129,7 @@ class Process:
         return Cost(cpu / repeat, wall / repeat, peak, resident, others, json.loads(line))
 
     def close(self) -> None:
-        """End it and whatever it has started."""
+        """End the process and its descendants."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -149,7 +150,7 @@ class Process:
         self.close()
 
     def _pids(self) -> list[int]:
-        """The process and its descendants, those included that have left the family."""
+        """Return the process and its descendants, also those whose parent has ended."""
         parents: dict[int, int] = {}
         family = {self._process.pid}
         for path in Path("/proc").iterdir():
@@ -170,7 +171,7 @@ class Process:
         return [pid for pid in family if pid in parents]
 
     def _cpu_ticks(self) -> int:
-        """User and system time of the living, with that of the children they have waited for."""
+        """Return user and system time of running processes and of the children they waited for."""
         ticks = 0
         for pid in self._pids():
             try:
@@ -185,7 +186,7 @@ class Process:
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def _largest(self, field: str) -> float:
-        """A field of /proc/PID/status, in MB."""
+        """Return a field of /proc/PID/status, in MB."""
         peak = 0
         for pid in self._pids():
             try:
@@ -199,11 +200,11 @@ class Process:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         words = [line for line in lines if "Error" in line or "error" in line] or lines
-        return words[-1].strip()[:200] if words else "it ended without a word"
+        return words[-1].strip()[:200] if words else "it ended without a message"
 
 
 def machine_cpu() -> float:
-    """CPU seconds that all processes of the machine have used."""
+    """Return the CPU seconds that all processes of the machine have used."""
     user, nice, system, _idle, _waiting, irq, softirq = (
         int(value) for value in Path("/proc/stat").read_text().split()[1:8]
     )
@@ -211,5 +212,5 @@ def machine_cpu() -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on: the name before may hold anything."""
+    """Return the fields of /proc/PID/stat after the name, which may contain any character."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,13 +1,13 @@
-"""Time to the candidates of a remote video: downloaded whole first, or read while parts arrive.
+"""Measures the time to the candidates of a remote video: downloaded whole, or read in parts.
 
     python -m benchmarks.remote [--latency 0 20 80] [--bandwidth 0 20 5] [--minutes 2]
         [--connections 4] [--first] [--fps 1.0] [--rounds 3]
 
-A server in a process of its own, on loopback, waits `latency` milliseconds before it answers a
-request and sends at most `bandwidth` MB/s by each connection (0: no limit). "whole" is one request
-for all of the video, opened when it is there; "parts" is what `open_url` does. The sides alternate;
-medians are reported, of the seconds to the first and to the last candidate, and the megabytes and
-requests that the server saw. With --first nothing after the first candidate is decoded.
+A server on loopback, in its own process, waits `latency` milliseconds before each answer and sends
+at most `bandwidth` MB/s per connection (0: no limit). "whole" downloads the video with one request
+and then opens it. "parts" is what `open_url` does. The sides alternate. Medians are reported of the
+seconds to the first and last candidate, and of the megabytes and requests that the server counted.
+With --first, decoding stops after the first candidate.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PIECE = 64 << 10
 
 
 def serve(folder: Path, latency: float, bandwidth: float, ready: Connection) -> None:
-    """Serve the files of a folder; `/.seen` tells and resets the requests and bytes."""
+    """Serve the files of a folder; `/.seen` returns and resets the counts of requests and bytes."""
     seen = [0, 0]
 
     class Handler(BaseHTTPRequestHandler):
@@ -127,7 +127,7 @@ def candidates(
 
 
 def faststart(path: Path) -> Path:
-    """The same packets with the index at the front."""
+    """Return the same packets with the index at the front."""
     target = path.with_name(f"{path.stem}-faststart.mp4")
     if not target.exists():
         with (

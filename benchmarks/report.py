@@ -1,4 +1,4 @@
-"""The measured table as Markdown: medians, ratios, goals, and what they were measured on."""
+"""Writes the measurements as Markdown: medians, ratios, goals, machine and versions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _head(command: str) -> str:
     return f"""
 # Results
 
-Written by `{command}`, see `make bench`; measured, not edited.
+Written by `{command}`, see `make bench`. Do not edit it.
 
 | | |
 |---|---|
@@ -44,16 +44,21 @@ Written by `{command}`, see `make bench`; measured, not edited.
 | spark_keyframes with | {_versions(OURS, ["av", "torch", "transformers", "numpy", "pyspark"])} |
 | competitors with | {_versions(THEIRS, _COMPETITORS)} |
 
-All sides: the same file, 1 candidate per second, the same CLIP ViT-B/32 (random weights), batches
-of 16 but for the AKS recipe, 32 keyframes by AKS. Before each measured video a side works through
-a clip of 3.5 s, so imports, model loading and start-up count for no one. The sides take turns;
-figures are medians. CPU s is user and system time of a side's processes, children included. Peak
-memory is that of the largest process, without pages of files (of the model's above all: processes
-share them, and the system can drop them); in brackets with them. A ratio is the side's figure
-divided by spark_keyframes' own: above 1, spark_keyframes is that much faster. "others" is how many
-cores the rest of the machine kept busy meanwhile: where it is not near 0, wall clock says little.
-CLIPProcessor resizes with Pillow here, as it does without torchvision: 0.28.0 does not load beside
-torch's CPU build.
+All sides process the same file with 1 candidate per second, the same CLIP ViT-B/32 (random
+weights), batches of 16 (except for the AKS recipe), and 32 keyframes by AKS. Before each measured
+video a side processes a clip of 3.5 s, so imports, model loading and start-up do not count. The
+sides take turns; figures are medians.
+
+- **CPU s** is user and system time of a side's processes, children included.
+- **ratio** is the side's figure divided by spark_keyframes' own: above 1, spark_keyframes is
+  faster.
+- **peak MB** is the memory of the largest process, without pages of files; in brackets with them.
+  Processes share the pages of files, mostly the model's, and the system can drop them.
+- **others** is how many cores the rest of the machine kept busy meanwhile. If it is not near 0, the
+  wall clock says little.
+
+CLIPProcessor resizes with Pillow here, because torchvision 0.28.0 does not load beside torch's CPU
+build.
 """
 
 
@@ -125,9 +130,9 @@ def _keyframes(group: Group) -> str:
 
 
 def _accounts(group: Group, video: str) -> list[str]:
-    """Where the time goes, of the sides that tell; of the round with the median CPU time.
+    """Return the seconds by stage of each side that reports them, in its median round.
 
-    Ours is wall clock of stages that overlap: on one core, they wait for each other.
+    Those of spark_keyframes are wall-clock seconds of stages that overlap.
     """
     lines = []
     for side in group.sides:
@@ -160,7 +165,7 @@ def _startup(starts: dict[str, Start]) -> str:
     lines = [
         "## The first result of a new Python worker",
         "",
-        "`python -m benchmarks.startup`, which says what the columns are; seconds on the wall, MB.",
+        "`python -m benchmarks.startup` describes the columns. Wall-clock seconds, MB.",
         "",
         "| spark.python.daemon.module | " + " | ".join(names) + " |",
         "|---|" + "---:|" * len(names),

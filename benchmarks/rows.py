@@ -1,4 +1,4 @@
-"""What was measured: a row for each side and video, in groups that are compared."""
+"""The measurements: a row for each side and video, in groups that are compared."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ ALL_CORES = "spark_keyframes, all cores"
 
 @dataclass
 class Row:
-    """One side on one video."""
+    """The costs of one side on one video."""
 
     side: str
     video: str
     costs: list[Cost] = field(default_factory=list)
     problem: str = ""
-    """why there is no figure"""
+    """the reason why there is no figure"""
 
     def median(self, value: Callable[[Cost], float]) -> float:
-        """Of a cost, over the rounds."""
+        """Return the median of a cost over the rounds."""
         return statistics.median(value(cost) for cost in self.costs)
 
     @property
     def cpu(self) -> float:
-        """CPU seconds."""
+        """Median CPU seconds."""
         return self.median(lambda cost: cost.cpu)
 
     @property
     def wall(self) -> float:
-        """Seconds."""
+        """Median wall-clock seconds."""
         return self.median(lambda cost: cost.wall)
 
 
@@ -60,5 +60,5 @@ class Group:
         return list(dict.fromkeys(row.side for row in self.rows))
 
     def row(self, side: str, video: str) -> Row:
-        """The row of a side and a video."""
+        """Return the row of a side and a video."""
         return next(row for row in self.rows if (row.side, row.video) == (side, video))

@@ -1,21 +1,22 @@
-"""Throughput of one worker and of two, on a standalone cluster on loopback.
+"""Compares one worker with two, on a standalone cluster on loopback.
 
     python -m benchmarks.scaling [--short 240] [--rounds 3] [--cache FOLDER] [--videos FOLDER]
 
-Two workers, each on a core of its own with all that it starts, as a machine of one core would be.
-One application has an executor on one of them, another has one on each; they take turns, and are
-idle in between. Each samples a folder of `--short` real clips, as read_videos spreads it, to a
-table: CLIP ViT-B/32 with random weights at 1 fps. Right before, they have done a tenth of them.
+Each of the two workers is pinned to one core with all its processes, like a machine of one core.
+One application has an executor on one worker, another has one on both. They take turns, and are
+idle in between. Each samples a folder of `--short` real clips, as read_videos divides it, into a
+table, with CLIP ViT-B/32 of random weights at 1 fps. Just before, each samples a tenth of the clips
+to warm up.
 
-What an action costs once, such as to list the folder and to commit the table, is the same for both:
-with few clips the ratio tells of that, too.
+The fixed cost of an action, such as listing the folder and committing the table, is the same for
+both. With few clips it lowers the ratio.
 
-Beside them the same without Spark: one process with all of the clips, and two with half of them
-each, on a core each. What two cores do less than twice of then, for the memory that they share, is
-the machine's.
+For comparison, the same runs without Spark: one process with all clips, and two with half of them
+each, pinned to a core each. That shows how much the machine itself loses, because two cores share
+its memory.
 
-Prints the seconds of each action, how many cores the machine had busy meanwhile (one and two, where
-nothing else runs), and the ratios of the medians.
+Prints the seconds of each action, how many cores the whole machine had busy meanwhile (one or two
+on an idle machine), and the ratios of the medians.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ from spark_keyframes import VideoAdaptiveKeyframesSampling
 from tests.spark.cluster import Cluster, Driver
 
 _LIMIT = 1200
-"""seconds that an action may take"""
+"""longest time of an action, in seconds"""
 SPARK, BARE = "Spark", "without Spark"
 
 
 def pin_workers(cluster: Cluster) -> None:
-    """Give each worker a core of its own; what it starts inherits it."""
+    """Pin each worker to a core; its child processes inherit it."""
     cores = sorted(os.sched_getaffinity(0))
     workers = cluster.processes("worker")
     if len(cores) < len(workers):
@@ -66,10 +67,10 @@ def sample(driver: Driver, parameters: dict[str, object], folder: Path, table: P
 
 
 class Bare:
-    """The same work in two processes without Spark, each on a core of its own, warm."""
+    """Runs the same work without Spark, in one or two warm processes, each pinned to a core."""
 
     def __init__(self, model: Path, cache: Path, folder: Path, few: Path) -> None:
-        # The same clip several times lies side by side then, and is shared evenly.
+        # Sorted, the copies of a clip are adjacent, and each process gets as many of them.
         by_size = sorted(folder.iterdir(), key=lambda path: path.stat().st_size)
         self._videos = [str(path) for path in by_size]
         warm_up = [str(path) for path in sorted(few.iterdir())]
@@ -89,7 +90,7 @@ class Bare:
         self._stack.close()
 
     def run(self, workers: int) -> None:
-        """All videos, by one process or by two at the same time."""
+        """Sample all videos, by one process or by two at the same time."""
         with ThreadPoolExecutor(workers) as threads:
             shares = [self._videos[number::workers] for number in range(workers)]
             list(threads.map(self._work, self._processes, shares))
@@ -105,7 +106,7 @@ Seconds = dict[tuple[str, int], list[float]]
 def measure(
     cluster: Cluster, folder: Path, few: Path, table: Path, options: argparse.Namespace
 ) -> Seconds:
-    """The seconds of each action, by the way and the number of workers."""
+    """Return the seconds of each action, by engine and number of workers."""
     model = inputs.prepare_clip(options.cache)
     sampler = VideoAdaptiveKeyframesSampling(
         text="spoon",
@@ -125,13 +126,13 @@ def measure(
     ):
         drivers = {1: one, 2: two}
         for driver in drivers.values():
-            sample(driver, parameters, few, table)  # so that each has its executors
+            sample(driver, parameters, few, table)  # so that each application has its executors
         executors = len(cluster.processes("executor"))
         if executors != 3:
-            raise SystemExit(f"there were to be 3 executors, not {executors}")
+            raise SystemExit(f"expected 3 executors, got {executors}")
         for turn in range(options.rounds):
             for workers, driver in drivers.items():
-                # Spark has ended Python workers that had nothing to do for a minute.
+                # Spark ends Python workers that are idle for a minute.
                 sample(driver, parameters, few, table)
                 ways = {
                     SPARK: partial(sample, driver, parameters, folder, table),

@@ -1,10 +1,10 @@
-"""Scoring frames through the production path against the bare forward pass of CLIP.
+"""Compares scoring frames in production with the bare forward pass of CLIP.
 
     python -m benchmarks.score [--batches 4] [--rounds 5]
 
 ViT-B/32 with random weights (speed does not depend on their values), frames of 224×224 uint8 in
 batches of 16. "bare" is transformers' vision tower alone, on normalised tensors, in the same
-precision; for bfloat16, under autocast. "scored" is all that a batch passes in production:
+precision; for bfloat16, under autocast. "scored" is the whole work for a batch in production:
 stacking, normalisation, the forward pass and the similarity to its texts. The sides alternate in
 one process; medians are reported.
 """
@@ -30,7 +30,7 @@ TOKENIZER = Path(__file__).parents[1] / "demo" / "tiny_clip"
 
 
 def vit_b_32(precision: Precision) -> tuple[Clip, CLIPModel]:
-    """Scoring as in production, and the model as transformers has it."""
+    """Return the model as production uses it, and as transformers loads it."""
     tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
     text = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id}
     model = CLIPModel(CLIPConfig(text_config=text)).eval().requires_grad_(False)

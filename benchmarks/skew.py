@@ -1,21 +1,20 @@
-"""One long video beside many short ones: how long the cores wait for it at the end.
+"""Measures how long the cores wait for one long video beside many short ones.
 
     python -m benchmarks.skew [--minutes 20] [--short 60] [--cpus 1 2] [--rounds 3]
         [--plans ...] [--cache FOLDER] [--videos FOLDER]
 
-A folder of `--short` real clips and, in the middle by name, one 720p video of `--minutes`; CLIP
-ViT-B/32 with random weights at 1 fps; local[all cores], in a session for each of `--cpus`
-(spark.task.cpus). The workers have loaded the model before. The plans take turns:
+The folder has `--short` real clips and, in the middle by name, one 720p video of `--minutes`. They
+are scored by CLIP ViT-B/32 of random weights at 1 fps, on local[all cores], in one session for each
+of `--cpus` (spark.task.cpus). The workers have loaded the model before. The plans take turns:
 
-    by name    repartition() to tasks of 16, as a list of paths is spread by habit
+    by name    repartition() to tasks of 16, as programs often do with a list of paths
     16 each    the largest first, 16 in each task
     one each   the largest first, a task for each video
-    shared     what read_videos does with the folder
+    shared     the plan of read_videos
 
-The medians of the rounds, from Spark's event log: `wall` from the first task's start to the last
-one's end, `busy` the CPU-seconds that tasks had, `idle` those that none had, `longest` the longest
-task: of the long video alone, no plan can be quicker. Wall clock says something only while the
-cores have nothing else to do.
+Prints medians of the rounds, from Spark's event log. `wall` is from the first task's start to the
+last one's end, `busy` the seconds that cores had a task, `idle` the others, `longest` the longest
+task. No plan can be faster than the long video alone. Wall clock is meaningful only on idle cores.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK
 
 @dataclass(frozen=True)
 class Run:
-    """One action over all videos; seconds."""
+    """Run one action over all videos; return its seconds."""
 
     tasks: float
     wall: float
@@ -84,7 +83,7 @@ PLANS: dict[str, Callable[[SparkSession, Path], DataFrame]] = {
 def measure(
     folder: Path, cpus: int, plans: Sequence[str], rounds: int, *, cache: Path
 ) -> dict[str, list[Run]]:
-    """The runs of each plan, in turns, in a session whose tasks have so many CPUs."""
+    """Run the plans in turn, in a session whose tasks have `cpus` CPUs; return their runs."""
     cores = len(os.sched_getaffinity(0))
     model = inputs.prepare_clip(cache)
     sampler = VideoAdaptiveKeyframesSampling(
@@ -126,7 +125,7 @@ def measure(
 
 
 def _tasks(events: Path) -> dict[int, list[tuple[float, float]]]:
-    """When the tasks of each stage began and ended."""
+    """Return when the tasks of each stage began and ended."""
     stages = defaultdict(list)
     for line in events.read_text().splitlines():
         event = json.loads(line)
@@ -160,7 +159,7 @@ def prepare_folder(folder: Path, options: argparse.Namespace) -> None:
     clips = inputs.real_clips(options.videos) or [inputs.prepare_warm_up(cache=options.cache)]
     shutil.copy(long, folder / "50-long.mp4")
     for number, clip in enumerate(islice(cycle(clips), options.short)):
-        # Half of them before the long one, by name.
+        # By name, half of them come before the long one.
         shutil.copy(clip, folder / f"{100 * number // options.short:02}-{number}{clip.suffix}")
 
 

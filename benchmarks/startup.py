@@ -1,18 +1,18 @@
-"""From a Spark action to its first row in a new Python worker, with and without the daemon.
+"""Measures the time from a Spark action to its first row in a new Python worker.
 
     python -m benchmarks.startup [--rounds 5] [--cache FOLDER]
 
-A drawn video of 3.5 seconds, CLIP ViT-B/32 with random weights, the default dtype, local[1]. The
-JVM is started and has run the same query before. Each round starts a SparkContext per side, the
-sides in turn, and takes three times, each in a worker of its own (spark.python.worker.reuse=false):
+It compares the preloading daemon with Spark's own. The video is drawn and 3.5 seconds long, the
+model CLIP ViT-B/32 of random weights, with the default dtype on local[1]. The JVM has run the same
+query before. Each round starts a SparkContext per side, and runs three actions, each in a new
+worker (spark.python.worker.reuse=false):
 
-    executor  the first action: the daemon, or the executor's Python, starts too
+    executor  the first: the daemon, or the executor's Python, starts too
     worker    the second: a new worker of a running executor
-    split     a third, which does the same step by step: until the worker runs the stage; imports;
-              loading the model; the video; and back
+    split     the third, timed step by step: start of the stage, imports, model, video, return
 
-Medians are reported, of the wall clock, and of the worker's own CPU time and memory in the third.
-Wall clock says something only while the cores have nothing else to do.
+Medians are reported: of wall clock, and of the worker's own CPU time and memory in the third
+action. Wall clock is meaningful only on idle cores.
 """
 
 from __future__ import annotations
@@ -41,38 +41,38 @@ PLAIN = "pyspark.daemon"
 
 @dataclass(frozen=True)
 class Start:
-    """What a start costs: seconds on the wall, and megabytes."""
+    """The cost of a start: wall-clock seconds, and megabytes."""
 
     executor: float
     """from the first action of an executor to its row"""
     worker: float
     """from an action to its row, in a new worker of a running executor"""
     reach: float
-    """of a worker like that: until it runs the stage"""
+    """the first part of `worker`: until the worker runs the stage"""
     imports: float
-    """torch and CLIP"""
+    """importing torch and CLIP"""
     load: float
-    """the model's weights and tokenizer"""
+    """loading the model's weights and tokenizer"""
     video: float
     """from the URL to the keyframes, the first use of the model included"""
     back: float
-    """until the driver has the row"""
+    """from there until the driver has the row"""
     cpu: float
     """CPU seconds of the worker from its fork to its row"""
     private_mb: float
     """memory that no other process has mapped"""
     dirty_mb: float
-    """the part of it that is no file's page, such as the model's, and cannot be dropped"""
+    """the part of it that is not a page of a file, such as the model's, and cannot be dropped"""
 
 
 def measure(rounds: int, *, cache: Path = inputs.CACHE) -> dict[str, Start]:
-    """The medians of both sides, by the name of the daemon's module: PLAIN and DAEMON."""
+    """Return the medians of both sides, by the daemon's module: PLAIN and DAEMON."""
     model, video = inputs.prepare_clip(cache), inputs.prepare_warm_up(cache=cache)
     starts: dict[str, list[Start]] = {PLAIN: [], DAEMON: []}
     for turn in range(rounds + 1):
         for daemon, side in starts.items():
             start = _start(daemon, model, video)
-            if turn > 0:  # the JVM compiles its own code in the first
+            if turn > 0:  # the JVM compiles its code in the first action
                 side.append(start)
     return {daemon: _median(side) for daemon, side in starts.items()}
 
@@ -133,7 +133,7 @@ def _seconds(action: Callable[[], object]) -> float:
 
 
 def _steps(sampler: VideoAdaptiveKeyframesSampling) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    # Nested, so that it is sent to the worker as a whole: there is no benchmarks folder there.
+    # Nested, so that it is pickled by value: the worker has no benchmarks folder.
     def steps(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import time
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tells Spark which GPUs this machine has, as JSON: {"name": "gpu", "addresses": ["0", "1"]}.
-# See spark.executor.resource.gpu.discoveryScript in spark-defaults.conf.
+# Prints the GPUs of this machine for Spark, as JSON: {"name": "gpu", "addresses": ["0", "1"]}.
+# spark.executor.resource.gpu.discoveryScript in spark-defaults.conf names this script.
 set -euo pipefail
 
 if ! indices=$(nvidia-smi --query-gpu=index --format=csv,noheader); then

@@ -1,1 +1,1 @@
-"""The embedded default: drawn scenes and a tiny CLIP that knows them; needs no network."""
+"""The offline demo: drawn videos, and a tiny CLIP trained on the same drawings."""

@@ -1,4 +1,4 @@
-"""What people may say about a scene, and which scenes it is true of."""
+"""Makes captions, and tells which scenes a caption fits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ABSENT: tuple[str, ...] = (
     *("orange juice", "milk", "water", "wine", "tea", "sugar", "salt", "butter", "chocolate"),
     *("hammer", "saw", "ladder", "bucket", "broom", "scissors", "needle", "screw", "nail"),
 )
-"""Things that are never drawn: captions of none of the pictures."""
+"""Things that are never drawn; their captions fit no picture."""
 
 _OPENINGS = (
     *("{}", "{}", "{}", "{}", "a {}", "a {}", "the {}", "one {}", "this is a {}", "there is a {}"),
@@ -53,16 +53,16 @@ _OPENINGS = (
 
 @dataclass(frozen=True)
 class Caption:
-    """A text and what it claims."""
+    """A text and its claims."""
 
     text: str
     object: str | None
-    """None: something that is never drawn."""
+    """name of the object; None: something that is never drawn"""
     colour: str | None = None
     place: str | None = None
 
     def fits(self, scene: Scene) -> bool:
-        """Whether everything that the text claims is so in the scene."""
+        """Return whether all claims of the text are true in the scene."""
         return (
             self.object == scene.object
             and self.colour in (None, scene.colour)
@@ -71,7 +71,7 @@ class Caption:
 
 
 def describe(scene: Scene, rng: np.random.Generator) -> Caption:
-    """A caption of the scene that says its object and perhaps its colour and place."""
+    """Return a caption with the scene's object, and sometimes its colour and place."""
     noun = scene.object
     if noun in SYNONYMS and rng.random() < 0.3:
         noun = _choose(rng, SYNONYMS[noun])
@@ -90,12 +90,12 @@ def describe(scene: Scene, rng: np.random.Generator) -> Caption:
 
 
 def describe_absent(rng: np.random.Generator) -> Caption:
-    """A caption of something that no scene shows."""
+    """Return a caption of something that no scene shows."""
     return Caption(_open(_choose(rng, ABSENT), rng), None)
 
 
 def vocabulary_texts() -> list[str]:
-    """Texts from which a tokenizer learns the captions' words: common ones come often."""
+    """Return texts to train a tokenizer on; common words are frequent in them."""
     nouns = [*KINDS, *(n for names in SYNONYMS.values() for n in names), *_PLURALS.values()]
     colours = [
         "red orange yellow green blue purple pink brown white silver black grey metal wooden"

@@ -1,4 +1,4 @@
-"""The demo video, one minute of cooking: `python -m demo.cooking OUT_FOLDER`."""
+"""Draws the demo video, one minute of cooking: `python -m demo.cooking OUT_FOLDER`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from demo.scene import Scene, random_scene
 from demo.video import draw_video, write_scene_list
 
-# Object, colour, place, seconds. A spoon comes in each quarter of the minute: four keyframes
-# spread over the video are the best of its four quarters.
+# Object, colour, place, seconds. A spoon appears in each quarter of the minute, so that four
+# keyframes spread over the video can all show one.
 STORY: tuple[tuple[str, str, str, float], ...] = (
     ("clock", "red", "kitchen", 3.5),
     ("egg", "brown", "table", 3.5),
@@ -35,7 +35,7 @@ def draw_cooking_video(
 ) -> tuple[Path, list[Scene]]:
     """Draw cooking.mp4, a minute long, and its scene list cooking.scenes.json into `folder`.
 
-    The story is always the same; the seed chooses the details: angles, camera, noise.
+    The story is fixed; the seed varies the details: angles, camera, noise.
 
     Returns:
         The video's path and its scenes in order.
@@ -49,7 +49,7 @@ def draw_cooking_video(
 
 
 def cooking_scenes(seed: int) -> list[Scene]:
-    """The story's scenes with the details that the seed chooses."""
+    """Return the story's scenes, with details that depend on the seed."""
     rng = np.random.default_rng([seed, 60])
     scenes: list[Scene] = []
     start = 0.0
@@ -61,7 +61,7 @@ def cooking_scenes(seed: int) -> list[Scene]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draw the video and print where it is."""
+    """Draw the video, and print its path and scenes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=5)

@@ -1,4 +1,4 @@
-"""Drawings to train and test on, each by its own seed."""
+"""Makes the drawings for training and testing, each from its own seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from demo.drawing.objects import KINDS
 from demo.scene import Scene, random_scene, snapshot, snapshots
 
 TRAIN, VALIDATION, EVALUATION, TESTS = range(4)
-"""First part of every seed: what is drawn for one purpose is never drawn for another."""
+"""First part of every seed: drawings of different purposes never have the same seed."""
 
 
 @dataclass(frozen=True)
 class Drawings:
-    """Square drawings and the scenes that they show."""
+    """Square drawings and their scenes."""
 
     pixels: NDArray[np.uint8]
     """RGB, shape (count, side, side, 3)."""
@@ -28,19 +28,19 @@ class Drawings:
 
 @dataclass(frozen=True)
 class Trial:
-    """A video of several scenes, no object twice, and the object that is asked for."""
+    """A video of several scenes, each with another object, and the object to find."""
 
     wanted: str
     scenes: list[Scene]
     frames: list[Image.Image]
-    """Candidate frames in the order of the video."""
+    """candidate frames in the order of the video"""
     shown: list[str]
     """The object in each frame."""
 
 
 def draw_dataset(count: int, purpose: int, *, side: int = 96, processes: int = 2) -> Drawings:
-    """Draw `count` scenes as a camera's middle square sees them, each object equally often."""
-    # A fork after torch has started its threads may hang.
+    """Draw `count` scenes, cropped to the middle square, each object equally often."""
+    # Forking after torch has started threads may hang.
     context = multiprocessing.get_context("spawn")
     jobs = [(purpose, i, side) for i in range(count)]
     with context.Pool(processes) as pool:
@@ -56,7 +56,7 @@ def draw_trials(
     frames_per_scene: int = 2,
     height: int = 360,
 ) -> Iterator[Trial]:
-    """Draw candidate frames of `count` short videos in 16:9, each asked for one of its objects."""
+    """Draw candidate frames of `count` short videos in 16:9, each with an object to find."""
     for i in range(count):
         rng = np.random.default_rng([purpose, 1, i])
         names = [str(name) for name in rng.choice(list(KINDS), scenes, replace=False)]

@@ -1,4 +1,4 @@
-"""How well the tiny CLIP finds an object: `python -m demo.evaluate`."""
+"""Measures how well the tiny CLIP finds an object: `python -m demo.evaluate`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from demo.drawing.objects import KINDS
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What came of asking for one object in each of many videos."""
+    """The outcome of searching for one object in each of many videos."""
 
     found: int
     """Trials in which the highest-scored candidate shows the wanted object."""
@@ -33,10 +33,10 @@ class Retrieval:
     unknown: float
     """Mean score of all frames for things that are never drawn."""
     misses: list[str]
-    """What was wanted and what was found instead."""
+    """The wanted object and the one found instead, for each miss."""
 
     def lines(self) -> list[str]:
-        """The result in words."""
+        """Return the result as text."""
         return [
             f"evaluation: the best candidate shows the wanted object in {self.found} of "
             f"{self.trials} unseen videos of 5 scenes",
@@ -47,7 +47,7 @@ class Retrieval:
 
 
 class Scorer:
-    """Cosine similarities by the code that jobs run, in float32 on the CPU."""
+    """Computes cosine similarities with the code that jobs run, in float32 on the CPU."""
 
     def __init__(self, folder: Path) -> None:
         from spark_keyframes.clip import load_clip
@@ -57,7 +57,7 @@ class Scorer:
         )
 
     def scores(self, pictures: Sequence[Image.Image], texts: Sequence[str]) -> NDArray[np.float32]:
-        """Scores of shape (pictures, texts)."""
+        """Return scores of shape (pictures, texts)."""
         preprocess = self._clip.preprocessor.pixels
         pixels = torch.stack([preprocess(np.array(picture)) for picture in pictures])
         meant = torch.stack([self._clip.embed_text(text) for text in texts])
@@ -65,7 +65,7 @@ class Scorer:
 
 
 def retrieval(folder: Path, trials: int, purpose: int, *, height: int = 360) -> Retrieval:
-    """Ask for one object among the candidate frames of each of many fresh videos."""
+    """Search for one object among the candidate frames of each of many new videos."""
     scorer = Scorer(folder)
     texts = [*KINDS, *ABSENT[::4]]
     means: list[tuple[float, float, float, float]] = []
@@ -95,7 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "tiny_clip")
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--purpose", type=int, default=EVALUATION, help="first part of the seeds")
+    parser.add_argument(
+        "--purpose", type=int, default=EVALUATION, help="first part of the seeds; see demo.dataset"
+    )
     options = parser.parse_args(arguments)
     for line in retrieval(options.folder, options.trials, options.purpose).lines():
         print(line)

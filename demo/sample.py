@@ -1,7 +1,7 @@
-"""`make sample`: draw a cooking video, find the spoon in it on Spark, and show the result.
+"""Runs `make sample`: draw a cooking video, find the spoon in it on Spark, and show the result.
 
-The documentation's example, offline: jobs/sample.py runs under spark-submit with the tiny CLIP of
-this folder, on a video whose scenes are known, so that anyone can check what comes back.
+It needs no network. jobs/sample.py runs under spark-submit with the tiny CLIP of this folder. The
+scenes of the video are known, so that anyone can check the keyframes.
 """
 
 import argparse
@@ -22,7 +22,7 @@ REPO = Path(__file__).parent.parent
 
 
 def main() -> int:
-    """Run the demo; the exit code."""
+    """Run the demo; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m demo.sample")
     parser.add_argument("--text", default="spoon", help="what to look for (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (%(default)s)")
@@ -41,14 +41,14 @@ def main() -> int:
     if status := submit(command):
         return status
 
-    # The same in this process: for the score curve, which the table does not hold.
+    # Sample again in this process, for the score curve: the table does not have it.
     sampler = VideoAdaptiveKeyframesSampling(
         text=text, fps=2, max_num_frames=4, model_path="demo", clip_model_name="tiny_clip"
     )
     keyframes = sampler.sample(str(video))
     (row,) = pq.read_table(out / "table", columns=["keyframes"])["keyframes"].to_pylist()
     if row["frame_ids"] != keyframes.frame_ids:
-        print(f"Spark chose {row['frame_ids']}, sample() chose {keyframes.frame_ids}: a defect.")
+        print(f"Error: Spark chose {row['frame_ids']}, sample() chose {keyframes.frame_ids}.")
         return 1
 
     found = show_beside_scenes(keyframes, scenes, text)
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def submit(command: Sequence[str]) -> int:
-    """Run a command of this virtual environment with the settings in conf/; its exit code."""
+    """Run a command with the settings of conf/; return its exit code."""
     scripts = Path(sys.executable).parent
     environment = {
         **os.environ,
@@ -75,9 +75,9 @@ def submit(command: Sequence[str]) -> int:
 
 
 def show_beside_scenes(keyframes: Keyframes, scenes: Sequence[Scene], text: str) -> int:
-    """Print the video's scene list with the keyframes where they fall; how many fit the text."""
+    """Print the scenes with their keyframes; return how many keyframes show `text`."""
     fitting = 0
-    print(f"\nThe scenes of the video, and where the keyframes for “{text}” fall:\n")
+    print(f"\nThe scenes of the video (● shows a {text}), with the keyframes for “{text}”:\n")
     for scene in scenes:
         mark = "●" if scene.object == text else " "
         line = f"  {mark} {scene.start:5.1f} – {scene.end:4.1f} s  {scene.caption:32}"

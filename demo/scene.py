@@ -1,4 +1,4 @@
-"""One scene: an object in a place, and a camera that moves over it."""
+"""Draws one scene: an object in a place, seen by a moving camera."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from demo.drawing.objects import COLOURS, KINDS, draw_object
 from demo.drawing.pen import Colour
 
 MARGIN = 1.3
-"""The canvas is this many times larger than the view, so that the camera has room to move."""
+"""The canvas is this many times larger than the view, which leaves room for the camera to move."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Where the camera looks."""
+    """The part of the canvas that the camera shows."""
 
     x: float
-    """Centre, to the right of the canvas' centre, in heights of the unzoomed view."""
+    """Distance of the view's centre to the right of the canvas' centre, in view heights."""
     y: float
-    """Centre, below the canvas' centre, in the same unit."""
+    """Distance of the view's centre below the canvas' centre, in the same unit."""
     zoom: float
-    """1 or more."""
+    """Magnification, at least 1."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """An object in a place, seen for some seconds."""
+    """An object in a place, shown for some seconds."""
 
     object: str
     """A name from demo.drawing.objects.KINDS."""
@@ -51,7 +51,7 @@ class Scene:
     noise: float
     """Standard deviation of the picture's noise, in grey levels of 255."""
     seed: int
-    """Chooses the details of the object and the place."""
+    """Determines the details of the object and the place."""
     start: float = 0.0
     """Seconds from the beginning of the video."""
     end: float = 4.0
@@ -59,7 +59,7 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """What the scene shows, in words."""
+        """The scene as a text."""
         article = "an" if self.colour[0] in "aeiou" else "a"
         return f"{article} {self.colour} {self.object} {PLACES[self.place].phrase}"
 
@@ -73,15 +73,15 @@ def random_scene(
     start: float = 0.0,
     end: float = 4.0,
 ) -> Scene:
-    """A scene with everything left open chosen by `rng`.
+    """Return a scene; `rng` chooses whatever is not given.
 
-    The object stays inside the view's middle square, but for its rim now and then: CLIP sees
-    no more of a wide frame.
+    The object stays inside the view's middle square, because CLIP sees no more of a wide frame.
+    Sometimes its rim exceeds it.
     """
     name = name or str(rng.choice(list(KINDS)))
     kind = KINDS[name]
     if place is None:
-        # What lies flat, such as a fork, would hang in the air before a wall.
+        # A flat object, such as a fork, would hang in the air before a wall.
         places = [p for p, q in PLACES.items() if not (q.upright and kind.lean > 30)]
         place = str(rng.choice(places))
     span = float(rng.uniform(0.55, 0.82))
@@ -115,7 +115,7 @@ def paint(scene: Scene, height: int, aspect: float = 16 / 9) -> Image.Image:
     """
     rng = np.random.default_rng(scene.seed)
     size = math.ceil(height * aspect * MARGIN), math.ceil(height * MARGIN)
-    # Small training pictures are drawn by the ten thousand; a video's are looked at closely.
+    # Small pictures need more oversampling for smooth edges.
     sprite = draw_object(
         scene.object,
         round(scene.span * height * math.sqrt(2)),
@@ -152,18 +152,18 @@ def paint(scene: Scene, height: int, aspect: float = 16 / 9) -> Image.Image:
 def view_box(
     scene: Scene, progress: float, height: int, aspect: float = 16 / 9
 ) -> tuple[float, float, float, float]:
-    """The part of the canvas that the camera sees: left, top, right and bottom in pixels.
+    """Return the camera's part of the canvas: left, top, right and bottom in pixels.
 
     Args:
         scene: The scene.
-        progress: From 0 at its start to 1 at its end.
+        progress: From 0 at the scene's start to 1 at its end.
         height: The height for which the canvas was painted.
         aspect: The aspect ratio for which it was painted.
     """
     eased = progress * progress * (3 - 2 * progress)
     first, last = scene.first, scene.last
     zoom = first.zoom + (last.zoom - first.zoom) * eased
-    # A hand-held camera is never quite still.
+    # Imitate a hand-held camera.
     shake = 0.004 * math.sin(23 * progress), 0.004 * math.sin(17 * progress + 1)
     x = first.x + (last.x - first.x) * eased + shake[0]
     y = first.y + (last.y - first.y) * eased + shake[1]
@@ -183,13 +183,13 @@ def snapshots(
     rng: np.random.Generator,
     aspect: float = 16 / 9,
 ) -> list[Image.Image]:
-    """Frames of the scene as RGB pictures, with noise from `rng`.
+    """Return frames of the scene as RGB pictures, with noise from `rng`.
 
     Args:
         scene: The scene.
-        progresses: When, from 0 at the scene's start to 1 at its end.
+        progresses: Moments, from 0 at the scene's start to 1 at its end.
         height: Of each frame, in pixels.
-        rng: Draws the noise.
+        rng: Generates the noise.
         aspect: Width / height of each frame.
     """
     canvas = paint(scene, height, aspect)
@@ -210,12 +210,12 @@ def snapshots(
 def snapshot(
     scene: Scene, progress: float, height: int, rng: np.random.Generator, aspect: float = 16 / 9
 ) -> Image.Image:
-    """One frame of the scene: see `snapshots`."""
+    """Return one frame of the scene, see `snapshots`."""
     return snapshots(scene, [progress], height, rng, aspect)[0]
 
 
 def scene_at(scenes: Sequence[Scene], seconds: float) -> Scene:
-    """The scene on screen at a moment; the last one from its start on."""
+    """Return the scene at a moment; after the end of the video, its last scene."""
     return next((scene for scene in scenes if seconds < scene.end), scenes[-1])
 
 

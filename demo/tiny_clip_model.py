@@ -1,4 +1,4 @@
-"""The tiny CLIP's architecture and how its weights begin."""
+"""Builds the tiny CLIP and initialises its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 128
 
 
 def build_model(tokenizer: CLIPTokenizer, *, width: int = WIDTH) -> CLIPModel:
-    """A CLIPModel of 1.3 million weights."""
+    """Return a CLIPModel of 1.3 million weights."""
     shared = {"hidden_size": width, "intermediate_size": 4 * width, "num_attention_heads": 4}
     config = CLIPConfig(
         text_config={
@@ -23,7 +23,7 @@ def build_model(tokenizer: CLIPTokenizer, *, width: int = WIDTH) -> CLIPModel:
             "vocab_size": len(tokenizer),
             "num_hidden_layers": 2,
             "max_position_embeddings": MAX_TOKENS,
-            # Without these the text pooling silently takes the first position of every text.
+            # Without these ids the text pooling silently takes the first position of every text.
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
@@ -43,7 +43,7 @@ def build_model(tokenizer: CLIPTokenizer, *, width: int = WIDTH) -> CLIPModel:
 
 
 def build_processor() -> CLIPImageProcessor:
-    """CLIP's own preprocessing with the tiny model's size."""
+    """Return CLIP's own image processor, with the tiny model's size."""
     return CLIPImageProcessor(
         size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
     )
@@ -51,10 +51,10 @@ def build_processor() -> CLIPImageProcessor:
 
 @torch.no_grad()
 def initialise_vision(model: CLIPModel, pixels: torch.Tensor) -> None:
-    """Start the vision encoder from whitened patches and two-dimensional sine positions.
+    """Initialise the vision encoder: a whitening patch embedding, 2-D sine positions.
 
-    A patch embedding that whitens (rows: the leading principal directions of patches, scaled to
-    unit variance) and positions that are near where patches are near save most of the training.
+    The rows of the patch embedding are the leading principal directions of patches, scaled to unit
+    variance. Neighbouring patches get similar positions. Both save most of the training.
 
     Args:
         model: The model to change.

@@ -1,4 +1,4 @@
-"""A small byte-pair tokenizer with CLIP's conventions."""
+"""Trains a small byte-pair tokenizer with CLIP's conventions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_TOKENS = 77
 def train_tokenizer(texts: Iterable[str], merges: int) -> CLIPTokenizer:
     """Learn up to `merges` byte pairs from texts.
 
-    As in CLIP's own vocabulary, the ids are: the 256 bytes, the 256 bytes that end a word, the
-    merges, <|startoftext|>, <|endoftext|>. So every text has tokens, whatever its script.
+    The ids are in the order of CLIP's own vocabulary: the 256 bytes, the 256 bytes that end a word,
+    the merges, <|startoftext|>, <|endoftext|>. So every text in any script has tokens.
     """
-    # The pieces that are merged must be those that the finished tokenizer will cut.
+    # Split the texts as the finished tokenizer will, so that its merges apply.
     pipeline = CLIPTokenizer().backend_tokenizer
     learner = Tokenizer(BPE(end_of_word_suffix="</w>"))
     learner.normalizer = pipeline.normalizer

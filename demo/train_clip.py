@@ -1,6 +1,6 @@
-"""Train the tiny CLIP on drawings: `python -m demo.train_clip` takes about 15 minutes on 2 cores.
+"""Trains the tiny CLIP on drawings: `python -m demo.train_clip` takes about 15 minutes on 2 cores.
 
-It writes demo/tiny_clip: weights, tokenizer, image processor and the log of the training.
+It writes demo/tiny_clip: weights, tokenizer, image processor and the training log.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _log = logging.getLogger("demo.train_clip")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train."""
+    """Settings of the training."""
 
     drawings: int = 32_000
     steps: int = 2_500
     batch: int = 64
     absent: int = 16
-    """Captions of things that no drawing shows, per batch: they teach what does not fit."""
+    """Captions per batch that fit no drawing; the model learns to score them low."""
     matrix_rate: float = 2e-3
     """Learning rate of Muon, for the encoders' matrices."""
     rate: float = 1e-3
     """Learning rate of AdamW, for everything else."""
     warm_up: int = 150
     decay: float = 0.45
-    """Share of the steps, at the end, over which the learning rates fall to 0."""
+    """Share of the steps, at the end, in which the learning rates decay to 0."""
     head_weight: float = 0.5
     seed: int = 0
     threads: int = 2
@@ -99,13 +99,13 @@ class Batches:
         self._std = torch.tensor(processor.image_std).view(1, 3, 1, 1)
 
     def plain(self, indices: slice) -> torch.Tensor:
-        """Pictures as the processor would give them, shape (n, 3, SIDE, SIDE)."""
+        """Return pictures as the processor would, shape (n, 3, SIDE, SIDE)."""
         pictures = self._pixels[indices].permute(0, 3, 1, 2).float() / 255
         pictures = nnf.interpolate(pictures, (SIDE, SIDE), mode="bicubic", antialias=True)
         return (pictures.clamp(0, 1) - self._mean) / self._std
 
     def draw(self) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-        """Pictures, tokens, which caption fits which picture (n, captions), object numbers."""
+        """Return pictures, tokens, fits of shape (pictures, captions), and object numbers."""
         size = self._recipe.batch
         if len(self._order) < size:
             self._order = self._rng.permutation(len(self._scenes))
@@ -138,11 +138,11 @@ class Batches:
 
 
 def contrastive_loss(logits: torch.Tensor, fits: torch.Tensor) -> torch.Tensor:
-    """CLIP's loss where a caption may be true of several pictures and a picture have several.
+    """Return CLIP's loss for captions that may fit several pictures, and the reverse.
 
     Args:
         logits: Scaled similarities, shape (pictures, captions).
-        fits: 1 where the caption is true of the picture, else 0; the same shape.
+        fits: 1 where the caption fits the picture, else 0; the same shape.
     """
     true = fits[:, fits.any(0)]
     by_picture = -(logits.log_softmax(1) * fits).sum(1) / fits.sum(1)
@@ -177,7 +177,7 @@ def train(recipe: Recipe) -> tuple[CLIPModel, CLIPTokenizer]:
         (loss + recipe.head_weight * nnf.cross_entropy(guess, labels)).backward()  # type: ignore[no-untyped-call]
         optimizers.step(step)
         with torch.no_grad():
-            # Sharper logits fit the training data better but press all cosines together.
+            # Larger logit scales fit the training data better, but squeeze all cosines together.
             model.logit_scale.clamp_(max=float(np.log(30.0)))
         total += loss.item()
         if (step + 1) % 250 == 0 or step + 1 == recipe.steps:
@@ -197,7 +197,7 @@ def train(recipe: Recipe) -> tuple[CLIPModel, CLIPTokenizer]:
 def accuracy(
     model: CLIPModel, tokenizer: CLIPTokenizer, pictures: torch.Tensor, truth: torch.Tensor
 ) -> float:
-    """Share of pictures whose own object's word scores highest among all 20 words."""
+    """Return the share of pictures whose object's word scores highest among all 20 words."""
     model.eval()
     tokens = tokenizer(list(KINDS), padding=True, return_tensors="pt")
     output = model(pixel_values=pictures, **tokens)
@@ -206,7 +206,7 @@ def accuracy(
 
 
 def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """Write what `from_pretrained` reads: half-precision weights that load as float32."""
+    """Write a folder for `from_pretrained`: half-precision weights that load as float32."""
     model.half().save_pretrained(folder)
     model.config.dtype = "float32"
     model.config.save_pretrained(folder)
@@ -215,9 +215,9 @@ def save(model: CLIPModel, tokenizer: CLIPTokenizer, folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, save, evaluate, and keep the log beside the weights."""
+    """Train, save and evaluate; write the log beside the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the model goes")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the model")
     parser.add_argument("--drawings", type=int, default=Recipe.drawings)
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--matrix-rate", type=float, default=Recipe.matrix_rate)

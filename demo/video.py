@@ -1,7 +1,7 @@
-"""Draw scenes into an H.264 video, quickly enough for tests.
+"""Draws scenes into an H.264 video, fast enough for tests.
 
-Each scene is painted once. A frame is then a resized crop of that canvas, made in the encoder's
-own YUV planes, plus a piece of a ready tile of noise.
+Each scene is painted once. A frame is a resized crop of that canvas, in the encoder's YUV planes,
+plus a crop of a tile of noise.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def draw_video(
 
     Args:
         path: The file to write; its suffix chooses the container.
-        scenes: In order, the first from 0, each from where the one before ends.
+        scenes: In order. The first starts at 0, each other one where the one before ends.
         size: Width and height in pixels, both even.
         fps: Frames per second.
-        seed: Chooses the noise. The same arguments give the same pictures.
+        seed: Determines the noise. The same arguments give the same pictures.
     """
     width, height = size
     with av.open(str(path), "w") as container:
@@ -68,7 +68,7 @@ def draw_video(
 
 
 def write_scene_list(path: Path, scenes: Sequence[Scene]) -> None:
-    """Write what each scene shows, as a JSON list of start, end, object and caption."""
+    """Write the scenes as a JSON list of start, end, object and caption."""
     rows = [
         {"start": s.start, "end": s.end, "object": s.object, "caption": s.caption} for s in scenes
     ]
@@ -78,7 +78,7 @@ def write_scene_list(path: Path, scenes: Sequence[Scene]) -> None:
 def _frames(
     scenes: Sequence[Scene], size: tuple[int, int], fps: Fraction, seed: int
 ) -> Iterator[Callable[[], _Frame]]:
-    """What draws each frame, in order."""
+    """Return the functions that draw the frames, in order."""
     width, height = size
     aspect = width / height
     rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def _draw_frame(
         )
         for plane, part in zip(planes, (1, 2, 2), strict=True)
     )
-    # The planes leave room for the noise, so that adding modulo 256 never wraps.
+    # Luma is clipped to 24–230, so adding the noise never overflows a byte.
     luma = luma + noise
     return np.concatenate([luma.ravel(), *(c.ravel() for c in chroma)]).reshape(-1, width)
 
@@ -117,7 +117,7 @@ def _draw_frame(
 def _in_order(
     executor: ThreadPoolExecutor, jobs: Iterator[Callable[[], _Frame]]
 ) -> Iterator[_Frame]:
-    """The jobs' results in order, a few jobs ahead: a whole video would not fit in memory."""
+    """Yield the jobs' results in order, with only a few ahead: a video would not fit in memory."""
     running: deque[Future[_Frame]] = deque()
     for job in jobs:
         running.append(executor.submit(job))

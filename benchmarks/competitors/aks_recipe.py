@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs decord, which is installed for the benchmarks only.
-"""The published AKS recipe: decord, one frame and one forward pass at a time, float32."""
+"""Samples as the published AKS code does: decord, one frame per forward pass, float32."""
 
 import numpy as np
 import torch

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs daft, which is installed for the benchmarks only.
-"""Daft: its own video reader at one frame a second, a class UDF for CLIP."""
+"""Samples with Daft: its own video reader at one frame a second, a class UDF for CLIP."""
 
 import av
 import daft

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs decord, which is installed for the benchmarks only.
-"""decord: get_batch of the candidates in one thread, as full-size RGB."""
+"""Decodes with decord: get_batch of the candidates in one thread, as full-size RGB."""
 
 from decord import VideoReader
 from worker import serve

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs OpenCV, which is installed for the benchmarks only.
-"""OpenCV: grab every frame in one thread, retrieve the candidates as full-size BGR."""
+"""Decodes with OpenCV: grab every frame in one thread, retrieve candidates as full-size BGR."""
 
 import cv2
 from worker import serve

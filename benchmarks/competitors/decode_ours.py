@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""spark_keyframes' decoder alone: one thread, candidates as full-size RGB."""
+"""Decodes with spark_keyframes: one thread, candidates as full-size RGB."""
 
 from inspect import signature
 from pathlib import Path

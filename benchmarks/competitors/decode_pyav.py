@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""PyAV: every frame in one thread, candidates as full-size RGB."""
+"""Decodes with PyAV: every frame in one thread, candidates as full-size RGB."""
 
 import av
 from worker import serve

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs torchcodec, which is installed for the benchmarks only.
-"""torchcodec: get_frames_played_at with one thread, as full-size RGB."""
+"""Decodes with torchcodec: get_frames_played_at with one thread, as full-size RGB."""
 
 from torchcodec.decoders import VideoDecoder
 from worker import serve

@@ -1,12 +1,12 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""The least that must be done: decode the packets that matter, run CLIP's vision tower.
+"""Does the least work possible: decode the packets that are needed, run CLIP's vision tower.
 
-The tower is transformers', or with --packed that of spark_keyframes.
+The tower is that of transformers, or with --packed that of spark_keyframes.
 
-No colour conversion, no resizing, no texts, no selection, no checks: packets are grouped by their
-keyframes (the inputs' GOPs are closed), each group is decoded up to its last candidate, and what is
-no candidate is skipped where nothing refers to it. CLIP gets random pixels, as many.
+There is no colour conversion, resizing, text, selection or check. Packets are grouped in GOPs,
+which are closed in the inputs. Each group is decoded up to its last candidate; other frames are
+skipped if no frame refers to them. CLIP gets random pixels, as many as there are candidates.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""The plain Spark way: a pandas UDF that decodes every frame and asks transformers."""
+"""Samples with plain Spark: a pandas UDF that decodes every frame and calls transformers."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ options = arguments()
 cores = len(os.sched_getaffinity(0))
 spark = (
     SparkSession.builder.master(f"local[{cores}]")
-    .config("spark.task.cpus", cores)  # one video: its task may use every core
+    .config("spark.task.cpus", cores)  # there is one video, so its task may use every core
     .config("spark.ui.enabled", False)
     .getOrCreate()
 )

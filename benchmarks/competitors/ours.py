@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""spark_keyframes in one process, as in a notebook."""
+"""Samples with spark_keyframes in one process, as in a notebook."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def run(video, fps, videos=()):
 
 
 def run_many(sampler, videos):
-    """As a task of Spark does it, without Spark."""
+    """Sample as a Spark task does, without Spark."""
     pipeline = Pipeline(KeyframesModule(sampler), device=resolve_device(rank=0))
     found = list(pipeline.run(Request(video=video, text=options.text) for video in videos))
     return {"frame_ids": [], "scored": sum(len(each.candidates.scores) for each in found)}

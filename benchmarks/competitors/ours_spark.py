@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # A benchmark script like its competitors, run on its own.
-"""spark_keyframes on Spark: one task with all cores."""
+"""Samples with spark_keyframes on Spark: one task with all cores."""
 
 import os
 from pathlib import Path

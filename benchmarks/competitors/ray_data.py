@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Needs ray, which is installed for the benchmarks only.
-"""Ray Data: its own video reader at one frame a second, map_batches with a CLIP actor."""
+"""Samples with Ray Data: its own video reader at one frame a second, map_batches, a CLIP actor."""
 
 import os
 

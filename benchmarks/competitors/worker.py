@@ -1,9 +1,9 @@
 # mypy: ignore-errors
 # Runs beside packages that are installed for the benchmarks only.
-"""What all competitors share: jobs from stdin, results to stdout, AKS on the scores.
+"""Shared by all competitors: read jobs from stdin, write results to stdout, select by AKS.
 
-A job is a line of JSON, {"video": path, "fps": 1.0, ...}; so is its result. With "repeat" the same
-is done so many times. Whatever the libraries print goes to stderr.
+A job is a line of JSON, {"video": path, "fps": 1.0, ...}; so is its result. "repeat" is how many
+times to do it. What the libraries print goes to stderr.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 
 
 def arguments():
-    """The options that all scripts take."""
+    """Parse the options that all scripts take."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", help="folder of the CLIP model")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
@@ -27,7 +27,7 @@ def arguments():
 
 
 def serve(run):
-    """Answer jobs until stdin ends; run(video=..., fps=...) returns a dict."""
+    """Answer jobs until stdin ends; `run(video=..., fps=...)` must return a dict."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -38,7 +38,7 @@ def serve(run):
 
 
 def aks(scores, frames, t1=0.8, t2=-100, depth=5):
-    """Indices of the keyframes, as in the code published with arXiv 2502.21271."""
+    """Return the indices of the keyframes, as in the code published with arXiv 2502.21271."""
     scores = np.asarray(scores, dtype=np.float64)
     if len(scores) <= frames:
         return list(range(len(scores)))
@@ -63,7 +63,7 @@ def aks(scores, frames, t1=0.8, t2=-100, depth=5):
 
 
 def answer(frame_ids, scores, frames):
-    """The result of a job: keyframes, and how many frames were scored for them."""
+    """Return the result of a job: keyframes, and the number of scored frames."""
     chosen = aks(scores, frames)
     return {
         "frame_ids": [int(frame_ids[index]) for index in chosen],

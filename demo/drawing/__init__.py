@@ -1,1 +1,1 @@
-"""Cartoon drawings of kitchen and everyday objects, with Pillow alone."""
+"""Draws cartoons of kitchen and everyday objects, with Pillow only."""

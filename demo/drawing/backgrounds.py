@@ -1,4 +1,4 @@
-"""The places that objects are drawn in: soft, so that the object stands out."""
+"""Draws the places behind the objects, slightly blurred."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ _WOODS: tuple[Colour, ...] = ((214, 168, 116), (188, 138, 92), (232, 198, 154), 
 
 @dataclass(frozen=True)
 class Canvas:
-    """What a background is painted on."""
+    """The picture that a background is painted on."""
 
     picture: Image.Image
     """RGB."""
     unit: float
-    """Pixels in the height of the camera's view: the measure of all lengths."""
+    """Height of the camera's view in pixels, the unit of all lengths."""
     avoid: Colour
     """The object's colour, which the background must not have."""
     horizon: float
-    """Where a floor meets the wall behind it, in pixels from the top."""
+    """Distance of the floor's far edge from the top, in pixels."""
     water: bool
     """Whether the object belongs on water."""
     rng: np.random.Generator
 
     @property
     def draw(self) -> ImageDraw.ImageDraw:
-        """A fresh drawing context."""
+        """Return a new drawing context."""
         return ImageDraw.Draw(self.picture)
 
     def pick(self, colours: tuple[Colour, ...]) -> Colour:
-        """One of `colours`, slightly varied, that differs from the object's colour."""
+        """Return one of `colours`, slightly varied, that differs from the object's colour."""
         far = [c for c in colours if math.dist(c, self.avoid) > 70] or list(colours)
         chosen = far[int(self.rng.integers(len(far)))]
         r, g, b = (min(255, max(0, v + int(self.rng.integers(-10, 11)))) for v in chosen)
@@ -213,9 +213,9 @@ class Place:
 
     paint: Callable[[Canvas], None]
     phrase: str
-    """How captions say it."""
+    """The phrase in captions."""
     upright: bool
-    """Seen from the side, with a floor to stand on; else from above, or nowhere."""
+    """True: seen from the side, with a floor. False: seen from above, or plain."""
 
 
 PLACES: dict[str, Place] = {
@@ -231,7 +231,7 @@ PLACES: dict[str, Place] = {
 
 
 def soften(picture: Image.Image, unit: float) -> Image.Image:
-    """Put a background slightly out of focus and darken its corners."""
+    """Blur a background slightly and darken its corners."""
     picture = picture.filter(ImageFilter.BoxBlur(unit * 0.004))
     width, height = picture.size
     y, x = np.mgrid[-1:1:24j, -1:1:32j]

@@ -1,4 +1,4 @@
-"""Things to eat."""
+"""Draws food."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRUNK: Colour = (134, 90, 58)
 
 
 def egg(pen: Pen, colour: Colour, rng: np.random.Generator) -> None:
-    """A whole egg or, if it is white, perhaps a fried one seen from above."""
+    """An egg or, if it is white, perhaps a fried one seen from above."""
     if min(colour) > 200 and rng.random() < 0.6:
         radii = rng.uniform(0.74, 0.97, 9)
         angles = np.linspace(0, 2 * math.pi, 9, endpoint=False)

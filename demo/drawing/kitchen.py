@@ -1,4 +1,4 @@
-"""Tools and vessels of a kitchen."""
+"""Draws tools and vessels of a kitchen."""
 
 from __future__ import annotations
 

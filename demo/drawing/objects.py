@@ -1,4 +1,4 @@
-"""The objects that can be drawn: their names, colours and how far they may lean."""
+"""The objects that can be drawn: their names, colours and largest angles."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Kind:
     """One kind of object."""
 
     artist: Artist
-    """Draws it upright."""
+    """Draws the object upright."""
     colours: tuple[str, ...]
-    """Names of the colours it comes in; one named twice is twice as frequent."""
+    """Names of its colours; a colour named twice is twice as frequent."""
     lean: float
-    """Largest turn to either side, in degrees: small for what stands, large for what lies."""
+    """Largest turn to either side, in degrees: small for standing objects, large for lying ones."""
 
 
 KINDS: dict[str, Kind] = {
@@ -81,8 +81,8 @@ def draw_object(
 ) -> Image.Image:
     """Draw one object on a transparent RGBA square whose side is `size` pixels.
 
-    The square has room for the object turned by any angle: the object itself spans
-    size / √2. `seed` chooses its details, such as the hands of a clock.
+    The object spans size / √2, so that it fits the square at any angle. `seed` determines its
+    details, such as the hands of a clock.
     """
     pen = Pen(size, angle=angle, mirrored=mirrored, oversample=oversample)
     KINDS[name].artist(pen, colour, np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""Things from outside the house."""
+"""Draws outdoor objects."""
 
 from __future__ import annotations
 

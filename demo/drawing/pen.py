@@ -1,8 +1,8 @@
-"""A pen that draws smooth, outlined shapes in an object's own coordinates.
+"""Draws smooth, outlined shapes in an object's own coordinates.
 
-An object lives in the square from −1 to 1 (x to the right, y down). The pen turns, mirrors and
-scales it onto a transparent picture several times too large, which is then shrunk: Pillow itself
-does not smooth edges.
+An object's coordinates go from −1 to 1 (x to the right, y down). The pen turns, mirrors and scales
+it onto a transparent picture several times too large. Shrinking that picture smooths the edges,
+which Pillow does not do itself.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from PIL import Image, ImageDraw
 Colour = tuple[int, int, int]
 Points = Sequence[tuple[float, float]]
 Outline = NDArray[np.float64]
-"""Closed polygon of shape (n, 2)."""
+"""A closed polygon of shape (n, 2)."""
 
 INK: Colour = (46, 34, 40)
 INK_WIDTH = 0.055
 
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
-    """`colour` with `share` (0 to 1) of `other` in it."""
+    """Return `colour` mixed with `share` (0 to 1) of `other`."""
     r, g, b = (round(c + (o - c) * share) for c, o in zip(colour, other, strict=True))
     return r, g, b
 
 
 def lighter(colour: Colour, share: float = 0.35) -> Colour:
-    """`colour` mixed with white."""
+    """Return `colour` mixed with white."""
     return mix(colour, (255, 255, 255), share)
 
 
 def darker(colour: Colour, share: float = 0.25) -> Colour:
-    """`colour` mixed with a dark violet, which looks livelier than black."""
+    """Return `colour` mixed with a dark violet."""
     return mix(colour, (30, 10, 45), share)
 
 
 def oval(x: float, y: float, rx: float, ry: float, turn: float = 0.0) -> Outline:
-    """An ellipse around (x, y), turned by `turn` degrees clockwise."""
+    """Return an ellipse around (x, y), turned by `turn` degrees clockwise."""
     angle = np.linspace(0, 2 * math.pi, 40, endpoint=False)
     dx, dy = rx * np.cos(angle), ry * np.sin(angle)
     c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
@@ -48,7 +48,7 @@ def oval(x: float, y: float, rx: float, ry: float, turn: float = 0.0) -> Outline
 
 
 def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outline:
-    """A rectangle with rounded corners."""
+    """Return a rectangle with rounded corners."""
     radius = min(radius, (x1 - x0) / 2, (y1 - y0) / 2)
     if radius <= 0:
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=np.float64)
@@ -66,7 +66,7 @@ def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outl
 
 
 def smooth(points: Points, *, closed: bool = True, steps: int = 7) -> Outline:
-    """A Catmull-Rom curve through `points`."""
+    """Return a Catmull-Rom curve through `points`."""
     p = np.asarray(points, dtype=np.float64)
     ends = (p[-1:], p[:2]) if closed else (p[:1], p[-1:])
     q = np.concatenate([ends[0], p, ends[1]])
@@ -80,7 +80,7 @@ def smooth(points: Points, *, closed: bool = True, steps: int = 7) -> Outline:
 
 
 def symmetric(right: Points) -> Points:
-    """The closed outline whose right half, from top to bottom or back, is `right`."""
+    """Return the closed symmetric outline whose right half is `right`."""
     return [*right, *((-x, y) for x, y in reversed(right) if x > 0)]
 
 
@@ -97,13 +97,13 @@ class Pen:
         self._draw = ImageDraw.Draw(self._picture)
         c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         turn = np.array([[c, s], [-s, c]])
-        # The sprite has room for an object turned by any angle: its square's diagonal.
+        # The side is the diagonal of the object's square, so that it fits at any angle.
         self._matrix = (np.diag([-1.0, 1.0]) @ turn if mirrored else turn) / math.sqrt(2)
 
     def fill(
         self, *outlines: Outline, colour: Colour, ink: Colour | None = INK, width: float = INK_WIDTH
     ) -> None:
-        """Fill the union of `outlines` and draw one line around it; ink=None leaves it out."""
+        """Fill the union of `outlines` and draw one line around it; ink=None: no line."""
         polygons = [self._pixels(outline) for outline in outlines]
         if ink is not None:
             for polygon in polygons:
@@ -124,12 +124,12 @@ class Pen:
     def tube(
         self, points: Points | Outline, colour: Colour, width: float, ink: Colour = INK
     ) -> None:
-        """Draw an open line with an outline of its own: a handle, a stem, a wire."""
+        """Draw an open, outlined line: a handle, a stem, a wire."""
         self.line(points, ink, width + INK_WIDTH)
         self.line(points, colour, width - INK_WIDTH / 2)
 
     def finish(self) -> Image.Image:
-        """The RGBA picture, shrunk to its final size."""
+        """Return the RGBA picture, shrunk to its final size."""
         return self._picture.reduce(self._oversample)
 
     def _pixels(self, outline: Outline) -> list[tuple[float, float]]:
