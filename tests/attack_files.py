@@ -1,4 +1,4 @@
-"""Files that are made to lead elsewhere, and a way to see whether anybody went there."""
+"""Files that refer to other files, and a watch that tells whether those were opened."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ _IN_OPEN = 0x20  # of <sys/inotify.h>
 
 
 class Watch:
-    """Tells whether any process has opened a file, by the kernel's own account (inotify)."""
+    """Tells whether any process has opened a file, with inotify."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,7 +27,7 @@ class Watch:
         os.close(self._descriptor)
 
     def was_opened(self) -> bool:
-        """Since the last call."""
+        """Return whether the file was opened since the last call."""
         try:
             return bool(os.read(self._descriptor, 4096))
         except BlockingIOError:
@@ -35,7 +35,7 @@ class Watch:
 
 
 def playlists(file: Path, url: str) -> dict[str, bytes]:
-    """Texts that FFmpeg would follow to `file` and to `url`, by their kind."""
+    """Kind of playlist → its text, which refers to `file` and to `url`."""
     return {
         "hls": (
             "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n"
@@ -60,15 +60,15 @@ def playlists(file: Path, url: str) -> dict[str, bytes]:
 
 
 def with_data_reference(mp4: bytes, kind: str, target: Path) -> bytes:
-    """The MP4, its index at its end, that says that its pictures lie in another file."""
+    """Return an MP4 that refers to another file for its data. Its index must be at its end."""
     if kind == "url ":
         entry = b"\0\0\0\0" + f"file://{target}\0".encode()
     else:
-        # Macintosh's "alias record", as FFmpeg reads it; names and folders are left empty.
+        # A Macintosh "alias record", as FFmpeg reads it; names and folders are empty.
         path = os.fsencode(target)
         path += b"\0" * (len(path) % 2)
         alias = b"\0" * 10 + b"\0" * 28 + b"\0" * 12 + b"\0" * 64 + b"\0" * 16
-        alias += b"\0" * 4 + b"\0" * 16  # no way up and down to it: the absolute path counts
+        alias += b"\0" * 4 + b"\0" * 16  # no relative path, so that the absolute path counts
         entry = b"\0\0\0\0" + alias + struct.pack(">HH", 2, len(path)) + path + b"\xff\xff\0\0"
     entry = struct.pack(">I", len(entry) + 8) + kind.encode() + entry
     return _replaced(
@@ -91,9 +91,9 @@ def _replaced(boxes: bytes, path: list[bytes], content: bytes) -> bytes:
 
 
 def with_linked_segment(mkv: bytes, name: str, uid: bytes) -> bytes:
-    """The Matroska file that says that it goes on in another, and has a chapter of it.
+    """Return a Matroska file that says that it continues in another, with a chapter of that.
 
-    What is added takes the place of the void that FFmpeg leaves after its first index.
+    The addition replaces the void element that FFmpeg writes after the first index.
     """
     added = _ebml("1549A966", _ebml("3EB923", uid) + _ebml("3E83BB", name.encode()))
     chapter = _ebml("73C4", b"\1") + _ebml("91", b"\0") + _ebml("6E67", uid)

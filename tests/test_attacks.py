@@ -1,4 +1,4 @@
-"""Videos and URLs that are made to do harm, given to the face: the table of docs/security.md."""
+"""Malicious videos and URLs, given to the sampler: the table of docs/security.md."""
 
 import base64
 import gzip
@@ -44,7 +44,7 @@ def small_ts():
 
 @pytest.fixture
 def secret(tmp_path, small_ts):
-    """A file of this machine that nobody should open, watched."""
+    """A local file that must not be opened, and its watch."""
     path = tmp_path / "secret.ts"
     path.write_bytes(small_ts)
     with Watch(path) as watch:
@@ -53,17 +53,17 @@ def secret(tmp_path, small_ts):
 
 
 @pytest.fixture(params=["process", "thread"])
-def victim(plain, request):
-    """The sampler, with either decoder."""
+def each_sampler(plain, request):
+    """The sampler, once with each decoder."""
     return replace(plain, decoder=request.param)
 
 
-# Texts that name other files.
+# Playlists, which name other files.
 
 
 @pytest.mark.parametrize("kind", ["hls", "ffconcat"])
-def test_ffmpeg_alone_would_follow_a_playlist(tmp_path, secret, web, kind):
-    """So the tests below are about something, and `Watch` sees it."""
+def test_ffmpeg_without_the_whitelist_follows_a_playlist(tmp_path, secret, web, kind):
+    """Shows that the attack works without protection, and that `Watch` detects it."""
     path = tmp_path / "a.m3u8"
     path.write_bytes(playlists(secret.path, f"{web.url}/secret.ts")[kind])
     options = {"protocol_whitelist": "file,http,tcp", "safe": "0"}
@@ -95,18 +95,18 @@ def test_a_playlist_is_not_followed(tmp_path, plain, secret, web, kind, way):
 @pytest.mark.parametrize(
     "name", ["hls", "m3u8", "applehttp", "concat", "sdp", "dash", "image2", "lavfi"]
 )
-def test_a_name_of_a_container_does_not_let_a_playlist_in(plain, secret, web, name):
+def test_the_name_of_a_container_does_not_allow_a_playlist(plain, secret, web, name):
     sampler = replace(plain, video_src_type="video_binary", video_format=name)
     for text in playlists(secret.path, f"{web.url}/secret.ts").values():
         with pytest.raises(NotAVideoError):
             sampler.sample(text)
         with pytest.raises(NotAVideoError):
-            sampler.sample(b"\n" * 3000 + text)  # where detection looks no further
+            sampler.sample(b"\n" * 3000 + text)  # beyond the bytes that detection reads
     assert not secret.was_opened()
     assert not web.seen
 
 
-def test_a_playlist_of_base64_in_a_url_is_no_way_in(plain, secret, web):
+def test_a_playlist_in_a_data_url_is_refused(plain, secret, web):
     text = playlists(secret.path, f"{web.url}/secret.ts")["hls"]
     data_url = f"data:application/vnd.apple.mpegurl;base64,{base64.b64encode(text).decode()}"
     with pytest.raises(NotAVideoError):
@@ -119,11 +119,11 @@ def test_a_playlist_of_base64_in_a_url_is_no_way_in(plain, secret, web):
     assert not secret.was_opened()
 
 
-# Containers that say that their pictures are in another file.
+# Containers that refer to another file.
 
 
 @pytest.mark.parametrize("kind", ["alis", "url "])
-def test_an_mp4_whose_data_are_in_another_file(tmp_path, victim, kind):
+def test_an_mp4_that_refers_to_another_file(tmp_path, each_sampler, kind):
     original = clip("libx264", "mp4", frames=10)
     target = tmp_path / "secret.mp4"
     target.write_bytes(original)
@@ -131,19 +131,19 @@ def test_an_mp4_whose_data_are_in_another_file(tmp_path, victim, kind):
     attack.write_bytes(with_data_reference(original, kind, target))
     with Watch(target) as watch:
         try:
-            found = victim.sample(str(attack))
+            found = each_sampler.sample(str(attack))
         except KeyframesError:
             found = None
         assert not watch.was_opened()
-        # What names a file is not read from it; a URL is not looked at, here its own data are.
+        # FFmpeg ignores the URL and decodes the file's own data; an alias makes the row fail.
         assert (found is None) == (kind == "alis")
         if kind == "alis":
-            # FFmpeg would have done it, had it been asked to.
+            # With these options FFmpeg opens the file.
             with av.open(str(attack), options={"enable_drefs": "1", "use_absolute_path": "1"}):
                 assert watch.was_opened()
 
 
-def test_a_matroska_file_that_goes_on_in_another(tmp_path, victim):
+def test_a_matroska_file_that_continues_in_another(tmp_path, each_sampler):
     original = clip("libx264", "matroska", frames=10)
     target = tmp_path / "secret.mkv"
     target.write_bytes(original)
@@ -151,8 +151,8 @@ def test_a_matroska_file_that_goes_on_in_another(tmp_path, victim):
     attack.write_bytes(with_linked_segment(original, "secret.mkv", bytes(range(16))))
     with Watch(target) as watch:
         assert (
-            victim.sample(str(attack)).frame_ids
-            == victim.sample(original_of(attack, original)).frame_ids
+            each_sampler.sample(str(attack)).frame_ids
+            == each_sampler.sample(original_of(attack, original)).frame_ids
         )
         assert not watch.was_opened()
 
@@ -178,7 +178,7 @@ def original_of(attack, original):
         "http://100.96.0.96/volcstack/latest/",
     ],
 )
-def test_the_metadata_service_is_not_asked(plain, web, url):
+def test_the_metadata_service_is_not_requested(plain, web, url):
     web.paths["/a.mp4"] = [answer(302, b"", Location=url)]
     for video in (url, f"{web.url}/a.mp4"):
         with pytest.raises(AccessError, match="such addresses are never read"):
@@ -196,7 +196,7 @@ def test_a_redirect_to_another_scheme_is_not_followed(plain, secret, web, scheme
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "2130706433", "127.1", "[::ffff:7f00:1]"]
 )
-def test_this_machine_and_its_network_are_not_asked(plain, web, host):
+def test_private_addresses_are_not_requested(plain, web, host):
     sampler = replace(plain, access=Access(private_addresses=False))
     with pytest.raises(AccessError, match="not a public address"):
         sampler.sample(web.url.replace("127.0.0.1", host) + "/secret.ts")
@@ -247,29 +247,29 @@ def test_a_path_that_leaves_the_allowed_folder(tmp_path, plain, secret, path, fo
     sampler = replace(plain, access=Access(allowed_roots=(str(tmp_path / "root"),)))
     with pytest.raises(KeyframesError) as caught:
         sampler.sample(form.format(tmp_path / path))
-    # In a plain path "%2e" is just a name, of a file that is not there.
+    # In a plain path "%2e" is not decoded. It names a file that does not exist.
     assert isinstance(caught.value, AccessError) or ("%2e" in path and form == "{}")
     assert not secret.was_opened()
 
 
-# Downloads without end.
+# Endless downloads.
 
 
-def test_a_gzip_of_zeros_is_unpacked_up_to_the_limit(plain, web):
-    # 6 GB in members of 64 MB each, so that the test need not pack as much.
+def test_a_gzip_of_zeros_is_decompressed_up_to_the_limit(plain, web):
+    # 6 GB as members of 64 MB, which is faster to compress.
     body = gzip.compress(bytes(64 << 20), 9) * 96
     web.paths["/a.mp4"] = [answer(body=body, Content_Encoding="gzip")]
     sampler = replace(plain, limits=Limits(max_download_bytes=100_000_000))
-    # It ends at the first block beyond the limit, of less than 1 MB.
+    # It ends at the first block beyond the limit. A block has less than 1 MB.
     with pytest.raises(LimitError, match="more than max_download_bytes=100000000: 100[0-9]{6};"):
         sampler.sample(f"{web.url}/a.mp4")
-    # As a file of its own it is not unpacked at all.
+    # A .gz file is not decompressed.
     web.paths["/a.mp4.gz"] = [answer(body=body, Content_Type="application/gzip")]
     with pytest.raises(NotAVideoError, match="gzip data"):
         sampler.sample(f"{web.url}/a.mp4.gz")
 
 
-def test_ten_gigabytes_are_not_begun(plain, web):
+def test_an_announced_size_of_ten_gigabytes_is_refused(plain, web):
     web.paths["/a.mp4"] = [answer(announce=10_000_000_000)]
     with pytest.raises(LimitError, match=r"max_download_bytes=8589934592: 10000000000") as caught:
         plain.sample(f"{web.url}/a.mp4?token=secret")
@@ -279,8 +279,8 @@ def test_ten_gigabytes_are_not_begun(plain, web):
 
 
 @pytest.mark.parametrize("where", ["headers", "body", "redirect"])
-def test_a_server_that_sends_a_byte_now_and_then(plain, web, where, monkeypatch):
-    monkeypatch.setattr(meter, "WINDOW", 0.5)  # seconds, else a minute
+def test_a_server_that_sends_single_bytes(plain, web, where, monkeypatch):
+    monkeypatch.setattr(meter, "WINDOW", 0.5)  # seconds; the default is a minute
     head = {
         "headers": b"HTTP/1.1 200 OK\r\nX-Long: ",
         "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
@@ -294,13 +294,13 @@ def test_a_server_that_sends_a_byte_now_and_then(plain, web, where, monkeypatch)
     with pytest.raises(LimitError, match="longer than max_download_seconds=1;"):
         sampler.sample(f"{web.url}/a.mp4")
     assert time.monotonic() - begin < 15
-    assert len(web.seen) == 2  # neither was tried again
+    assert len(web.seen) == 2  # no retries
 
 
 # The table.
 
 
-def test_the_tests_that_the_table_names_are_here():
+def test_the_tests_that_the_table_names_exist():
     text = (REPO / "docs" / "security.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", text))
     here = "".join(path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("test_*.py"))
@@ -309,4 +309,4 @@ def test_the_tests_that_the_table_names_are_here():
     ours = set(
         re.findall(r"^def (test_\w+)", Path(__file__).read_text(encoding="utf-8"), re.MULTILINE)
     )
-    assert ours - named <= {"test_the_tests_that_the_table_names_are_here"}
+    assert ours - named <= {"test_the_tests_that_the_table_names_exist"}

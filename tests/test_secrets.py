@@ -1,4 +1,4 @@
-"""Keys and signed URLs are in no plan, closure, log, event log, message or image."""
+"""Keys and signed URLs must not appear in plans, closures, logs, event logs, errors or images."""
 
 import json
 import pickle
@@ -18,12 +18,12 @@ from tests.storage.tos_server import TosServer
 
 KEYS = {"access_key": "AKLT-abcdef", "secret_key": "c2VjcmV0a2V5", "security_token": "STS-ghijkl"}
 USER, PASSWORD, SIGNATURE = "alice-mnop", "pa55-qrst", "5ca1ab1e"
-"""of signed URLs"""
+"""The secrets of signed URLs."""
 SECRETS = (*KEYS.values(), USER, PASSWORD, SIGNATURE, "X-Tos-Signature")
 
 
 def found_in(text):
-    """The secrets in a text or in bytes."""
+    """Return the secrets in a text or in bytes."""
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     return [secret for secret in SECRETS if secret.encode() in data]
 
@@ -42,7 +42,7 @@ def tos(clips):
 
 @pytest.fixture(scope="module")
 def signed(clips, tmp_path_factory):
-    """Of a name, its URL with user, password and signature; "a.mp4" is a video, "b.mp4" none."""
+    """Name → its URL with user, password and signature. "a.mp4" is a video, "b.mp4" is not."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "a.mp4").write_bytes(clips[2].read_bytes())
     (folder / "b.mp4").write_bytes(b"no video at all" * 50)
@@ -71,7 +71,7 @@ def urls(signed):
 FAILS = {"no video", "not found", "bad port", "not valid", "bad scheme", "not in tos"}
 
 
-def test_exceptions_show_none(plain, urls, tos, monkeypatch):
+def test_exceptions_hold_no_secrets(plain, urls, tos, monkeypatch):
     tos.apply(monkeypatch)
     for name in FAILS:
         with pytest.raises(KeyframesError) as caught:
@@ -83,7 +83,7 @@ def test_exceptions_show_none(plain, urls, tos, monkeypatch):
         assert found_in(pickle.dumps(error)) == [], name
 
 
-def test_a_refusal_shows_no_key(plain, tos, monkeypatch):
+def test_a_refusal_holds_no_key(plain, tos, monkeypatch):
     tos.apply(monkeypatch)
     monkeypatch.setenv("SECRET_KEY", "another-secret")
     with pytest.raises(KeyframesError, match="refused") as caught:
@@ -93,7 +93,7 @@ def test_a_refusal_shows_no_key(plain, tos, monkeypatch):
     assert "another-secret" not in text
 
 
-def test_plans_and_closures_hold_none(spark, sampler, urls, tos, monkeypatch):
+def test_plans_and_closures_hold_no_secrets(spark, sampler, urls, tos, monkeypatch):
     tos.apply(monkeypatch)
     stored = replace(sampler, output_tos_dir="tos://films/keyframes")
     frame = spark.createDataFrame(pa.table({"video": list(urls.values())}))
@@ -118,7 +118,7 @@ def _mode(spark, name):
 
 @pytest.fixture(scope="module")
 def cluster(tos, tmp_path_factory):
-    """Its environment leads to TOS, but the keys come with each job, as to a real one."""
+    """A cluster whose workers have no keys. Each job brings them, as on a real cluster."""
     environment = dict.fromkeys(tos.environment, "")
     with Cluster(tmp_path_factory.mktemp("cluster"), environment=environment) as cluster:
         yield cluster
@@ -126,7 +126,7 @@ def cluster(tos, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def job(cluster, tos, models, tmp_path_factory):
-    """Runs the job with keys in its environment; (status, output, event log)."""
+    """Run the job with keys in its environment, and return status, output and event log."""
     events = tmp_path_factory.mktemp("events")
 
     def run(*arguments, keys=()):
@@ -157,7 +157,7 @@ def logs_of(cluster):
 
 
 @pytest.mark.slow
-def test_a_job_on_a_cluster_leaves_none_behind(job, cluster, tos, urls, tmp_path):
+def test_a_job_on_a_cluster_leaves_no_secrets(job, cluster, tos, urls, tmp_path):
     table = tmp_path / "urls.parquet"
     pq.write_table(pa.table({"url": list(urls.values())}), table)
     status, output, events = job(

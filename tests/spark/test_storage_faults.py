@@ -30,9 +30,9 @@ CHANCES = {
         "stall": 0.004,
         "reset in the body": 0.04,
         "corrupt": 0.03,
-        "misfiled": 0.03,
-        "garbage": 0.01,
-        "foreign": 0.01,
+        "corrupt in storage": 0.03,
+        "not text": 0.01,
+        "not TOS": 0.01,
     },
 }
 MAY_NOT_READ = {7, 123, 499}

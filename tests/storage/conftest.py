@@ -8,7 +8,7 @@ from tests.storage.web_server import WebServer, without_proxies
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    """Tries again at once."""
+    """Retries without waiting."""
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.0)
 
 
@@ -28,7 +28,7 @@ def web(monkeypatch):
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    """Sizes divided by 16 and more, so that 1 MB is many parts."""
+    """Divides all sizes by 16 or more, so that 1 MB is many parts."""
     monkeypatch.setattr(ranged, "FIRST_PART", 64 << 10)
     monkeypatch.setattr(parts, "FIRST_PART", 64 << 10)
     monkeypatch.setattr(parts, "BLOCK", 16 << 10)

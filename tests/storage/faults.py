@@ -1,22 +1,22 @@
-"""What may go wrong with a request to `TosServer`, one after the other or by chance.
+"""The faults that `TosServer` can inject, in a given order or at random.
 
 | fault | what the client sees |
 |---|---|
-| "none" | nothing goes wrong |
+| "none" | no fault |
 | an int, such as 503 | that status, with an error body |
 | a Refusal | that status, with that code and those headers |
-| "reset" | the connection closed before any answer; nothing is stored |
-| "stored, reset" | the same, but the request was carried out: its answer is lost |
-| "reset in the body" | the connection reset when half of the body has been sent, either way |
-| "stall" | the request is taken in, and never answered |
-| "truncate" | the first half of the body, then the connection closed |
-| "corrupt" | the body with one bit turned, under the checksum of the true one |
-| "misfiled" | stored with one bit turned, after all checks on arrival |
-| "replaced" | the object is another from now on |
-| "garbage" | status 500 with a body that is not even text |
-| "foreign" | status 200 from something else than TOS |
+| "reset" | the connection is closed before the answer; nothing is stored |
+| "stored, reset" | the same, but the object is stored: only the answer is lost |
+| "reset in the body" | the connection is reset after half of the body, in either direction |
+| "stall" | the request is read, and never answered |
+| "truncate" | the first half of the body, then the connection is closed |
+| "corrupt" | the body with one wrong bit, with the checksum of the right body |
+| "corrupt in storage" | one wrong bit is stored, after all checks of the request |
+| "replaced" | the object is replaced by another one before the answer |
+| "not text" | status 500 with a body that is not UTF-8 |
+| "not TOS" | status 200 from a server that is not TOS |
 
-What is not for the request's method does nothing.
+A fault that does not apply to the request's method does nothing.
 """
 
 import random
@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer that is an error."""
+    """An error status as an answer."""
 
     status: int
     code: str = "TestError"
@@ -39,13 +39,13 @@ Fault = int | str | Refusal
 
 
 class Faults(deque[Fault]):
-    """What goes wrong with the next requests, one each, first to last; then what chance brings.
+    """A queue with the faults of the next requests. When it is empty, faults are random.
 
     Attributes:
-        chances: method → fault → how probable it is for each request. What happens to the n-th
-            request of a method for a key depends on `seed` alone, not on the order of threads.
-        seed: of `chances`.
-        happened: (method, fault) → how often it came by chance.
+        chances: method → fault → its probability for each request. The fault of the n-th request of
+            a method for a key depends only on `seed`, not on the order of threads.
+        seed: the seed of the random faults.
+        happened: (method, fault) → the number of random faults.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Faults(deque[Fault]):
         self._seen: Counter[tuple[str, str, str]] = Counter()
 
     def next(self, method: str, bucket: str, key: str) -> Fault:
-        """What goes wrong with this request, which has just come in."""
+        """Return the fault of a new request."""
         with self._lock:
             if self:
                 return self.popleft()
@@ -66,9 +66,9 @@ class Faults(deque[Fault]):
             chances = self.chances.get(method, {})
             if not chances:
                 return "none"
-            dice = random.Random(f"{self.seed} {request} {self._seen[request]}")
+            rng = random.Random(f"{self.seed} {request} {self._seen[request]}")
             left = 1 - sum(chances.values())
-            (fault,) = dice.choices(["none", *chances], [left, *chances.values()])
+            (fault,) = rng.choices(["none", *chances], [left, *chances.values()])
             if fault != "none":
                 self.happened[method, fault] += 1
             return fault

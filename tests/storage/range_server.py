@@ -1,4 +1,4 @@
-"""A web server of one file that answers ranges, with what may go wrong on the way."""
+"""A web server of one file that answers ranges and can inject faults."""
 
 import contextlib
 import hashlib
@@ -10,21 +10,20 @@ from typing import Any, Self
 
 
 class RangeServer:
-    """The server; a context manager.
+    """The server, a context manager.
 
     Attributes:
         data: the file.
-        ranges: what was sent of it, (start, stop) of each answer that had a body, as announced.
-        without: "ranges", "tag", "strong tag" or "length": what the server does not give.
-        cut: (start, stop) → how many bytes are sent before the connection breaks, once for each
-            start; None: all.
-        refuse: (does it concern this start?, status) of answers without a body, each given once.
-        replace: start → the file that it turns out to be from there on, or None.
-        most_at_once: more requests at a time are refused with 503.
+        ranges: (start, stop) of each body that was sent.
+        without: the missing feature: "ranges", "tag", "strong tag" or "length".
+        cut: (start, stop) → the bytes to send before the connection breaks; None for all.
+        refuse: (predicate of the start, status) of answers without a body. Each is used once.
+        replace: start → another file to answer with, or None.
+        most_at_once: the number of concurrent requests; others are refused with 503.
         hold: (start, stop) → whether the answer waits, until this is None or the server ends.
-        hold_in_body: it waits in the middle of its body, not before the answer.
+        hold_in_body: whether it waits in the middle of its body, not before the answer.
         held: set when an answer waits.
-        trickle: (start, stop) → whether its body comes one byte every 20 ms.
+        trickle: (start, stop) → whether the body is sent with one byte every 20 ms.
     """
 
     def __init__(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Where a video's URL may lead: schemes, hosts and folders, on redirects too."""
+"""The allowed schemes, hosts and folders, after redirects too."""
 
 import os
 import zipfile
@@ -60,7 +60,7 @@ def test_values_are_normalised():
         ({"private_addresses": 0}, "private_addresses must be True or False, got 0"),
     ],
 )
-def test_a_value_that_cannot_work_says_what_can(values, message):
+def test_an_invalid_value_is_refused_with_advice(values, message):
     with pytest.raises(ParameterError, match=message):
         Access(**values)
 
@@ -131,7 +131,7 @@ def test_hosts(url, is_allowed):
     st.text("aA1.@:/\\?#[]%2eF \t\n;&=+-_~!,é", max_size=14),
     st.text("a.@:/\\?#", max_size=6),
 )
-def test_the_host_that_is_looked_at_is_the_one_that_is_connected_to(before, after):
+def test_the_host_that_is_checked_is_the_one_that_is_connected_to(before, after):
     try:
         url = requests.Request("GET", f"http://{before}good.com{after}").prepare().url
         Access(allowed_hosts=("good.com",)).check_url(url)
@@ -140,7 +140,7 @@ def test_the_host_that_is_looked_at_is_the_one_that_is_connected_to(before, afte
     assert urlsplit(url).hostname.removesuffix(".") == "good.com"
 
 
-def test_a_bucket_that_is_not_allowed_is_not_asked_for(tos):
+def test_a_bucket_that_is_not_allowed_is_not_requested(tos):
     tos.objects["bucket", "a"] = tos.objects["other-bucket", "a"] = b"data"
     assert read("tos://bucket/a", allowed_hosts=("bucket",)) == b"data"
     with pytest.raises(AccessError, match="has host 'other-bucket'"):
@@ -168,7 +168,7 @@ def test_a_redirect_to_a_host_that_is_not_allowed_is_not_followed(web):
 
 @pytest.fixture
 def folders(tmp_path):
-    """A root with a video, and a secret outside of it."""
+    """An allowed root with a video, and a secret outside it."""
     (tmp_path / "root" / "deep").mkdir(parents=True)
     (tmp_path / "root" / "a.mp4").write_bytes(b"video")
     (tmp_path / "secret").write_bytes(b"secret")
@@ -177,7 +177,7 @@ def folders(tmp_path):
     return tmp_path
 
 
-def test_what_lies_in_a_root_is_read(folders):
+def test_files_in_an_allowed_root_are_read(folders):
     root = folders / "root"
     (root / "deep" / "link.mp4").symlink_to("../a.mp4")
     (folders / "linked-root").symlink_to("root")
@@ -203,7 +203,7 @@ def test_what_lies_in_a_root_is_read(folders):
     ],
 )
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file:{}", "file://localhost{}", "local://{}"])
-def test_what_lies_elsewhere_is_not_opened(folders, path, form):
+def test_files_outside_the_allowed_roots_are_not_opened(folders, path, form):
     root = folders / "root"
     (root / "link").symlink_to(folders / "secret")
     (root / "up").symlink_to("..")
@@ -213,12 +213,12 @@ def test_what_lies_elsewhere_is_not_opened(folders, path, form):
 
 
 @pytest.mark.parametrize("dots", ["%2e%2e/secret", "deep/..%2f..%2fsecret", ".%2E/secret"])
-def test_escaped_dots_are_dots(folders, dots):
+def test_percent_encoded_dots_are_decoded_before_the_check(folders, dots):
     with pytest.raises(AccessError):
         read(f"file://{folders}/root/{dots}", allowed_roots=(folders / "root",))
 
 
-def test_a_symlink_that_changes_while_it_is_opened_does_not_escape(folders, monkeypatch):
+def test_a_symlink_that_changes_before_the_open_is_refused(folders, monkeypatch):
     link = folders / "root" / "link"
     link.symlink_to("a.mp4")
     own_open = os.open
@@ -248,7 +248,7 @@ def test_a_symlink_that_changes_while_it_is_opened_does_not_escape(folders, monk
         "git://{}:a.mp4",
     ],
 )
-def test_file_systems_in_others_do_not_get_around_schemes_and_folders(folders, url):
+def test_nested_file_systems_do_not_bypass_schemes_and_folders(folders, url):
     archive = folders / "secret.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a.mp4", "secret")
@@ -256,9 +256,9 @@ def test_file_systems_in_others_do_not_get_around_schemes_and_folders(folders, u
         read(url.format(archive))
 
 
-def test_a_chain_in_a_key_is_part_of_the_key(folders):
+def test_a_chain_in_a_path_is_part_of_the_path(folders):
     url = f"memory://bucket/a::file://{folders}/secret"
     with pytest.raises(SourceNotFoundError):
         read(url)
     with pytest.raises(SourceNotFoundError, match="no file"):
-        read(f"simplecache::file://{folders}/secret")  # a plain path, of that name
+        read(f"simplecache::file://{folders}/secret")  # a plain path with this name

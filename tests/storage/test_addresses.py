@@ -1,4 +1,4 @@
-"""Which addresses are public or a cloud's own, and that none is reached which should not be."""
+"""The classification of addresses, and the refusal of connections to those not allowed."""
 
 import shlex
 import shutil
@@ -24,7 +24,7 @@ METADATA = [
     "168.63.129.16",
     "fd00:ec2::254",
     "::ffff:169.254.169.254",
-    "64:ff9b::169.254.169.254",  # through a gateway to IPv4
+    "64:ff9b::169.254.169.254",  # NAT64
     "2002:a9fe:a9fe::1",  # 6to4
     "::169.254.169.254",
 ]
@@ -34,7 +34,7 @@ PRIVATE = [
     "10.0.0.1",
     "172.16.0.1",
     "192.168.1.1",
-    "100.64.0.1",  # between a provider and its customers; also inside of clouds
+    "100.64.0.1",  # carrier-grade NAT; also used inside clouds
     "0.0.0.0",
     "192.0.2.1",
     "198.18.0.1",
@@ -47,7 +47,7 @@ PRIVATE = [
     "fec0::1",
     "ff02::1",
     "2001:db8::1",
-    "4000::1",  # given to nobody
+    "4000::1",  # not assigned
     "::ffff:10.0.0.1",
     "::10.0.0.1",
     "64:ff9b::10.0.0.1",
@@ -64,19 +64,19 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("address", METADATA)
-def test_metadata_is_known_in_every_form(address):
+def test_metadata_addresses_are_recognised_in_every_form(address):
     assert is_metadata(address)
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_private(address):
+def test_private_addresses(address):
     assert not is_public(address)
     assert not is_metadata(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public(address):
+def test_public_addresses(address):
     assert is_public(address)
     assert not is_metadata(address)
 
@@ -84,12 +84,12 @@ def test_public(address):
 @pytest.mark.parametrize(
     "host", ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.16689662", "169.254.169.254"]
 )
-def test_numbers_in_any_notation_resolve_to_what_they_are(host):
+def test_numeric_hosts_resolve_in_any_notation(host):
     assert resolve(host, 80) == ["169.254.169.254"]
     assert resolve("[::1]", 80) == ["::1"]
 
 
-# Through real servers.
+# With real servers.
 
 
 def read(url, **access):
@@ -123,7 +123,7 @@ def test_metadata_addresses_are_never_read(host):
     "host",
     ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "0.0.0.0", "[::ffff:7f00:1]"],
 )
-def test_private_addresses_are_read_only_where_allowed(web, host):
+def test_private_addresses_are_read_only_if_allowed(web, host):
     web.paths["/a"] = [answer()]
     url = web.url.replace("127.0.0.1", host) + "/a"
     with pytest.raises(AccessError, match="which is not a public address; with private_addresses"):
@@ -142,7 +142,7 @@ def test_a_redirect_to_a_metadata_address_is_not_followed(web):
 
 @pytest.fixture
 def names(monkeypatch):
-    """What names resolve to, one list of addresses after the other; the last one stays."""
+    """Name → the addresses of each lookup in turn; the last ones are repeated."""
     table = {}
     own = socket.getaddrinfo
 
@@ -157,7 +157,7 @@ def names(monkeypatch):
     return table
 
 
-def test_a_name_is_resolved_once_and_cannot_change_its_mind(web, names):
+def test_a_name_is_resolved_once_for_check_and_connection(web, names):
     web.paths["/a"] = [answer()]
     port = web.http.server_port
     names["rebind.example"] = [["127.0.0.1"], ["169.254.169.254"]]
@@ -167,20 +167,20 @@ def test_a_name_is_resolved_once_and_cannot_change_its_mind(web, names):
         read(f"http://rebind.example:{port}/a")
 
 
-def test_one_bad_address_among_good_ones_is_enough(web, names):
+def test_one_refused_address_among_several_refuses_the_host(web, names):
     names["mixed.example"] = [["127.0.0.1", "169.254.169.254"]]
     with pytest.raises(AccessError, match="'mixed.example' resolves to 169"):
         read(f"http://mixed.example:{web.http.server_port}/a")
     assert web.seen == []
 
 
-def test_the_next_address_is_tried_where_nobody_answers(web, names):
+def test_the_next_address_is_tried_after_a_failed_connection(web, names):
     web.paths["/a"] = [answer()]
     names["two.example"] = [["127.0.0.2", "127.0.0.1"]]
     assert read(f"http://two.example:{web.http.server_port}/a") == VIDEO
 
 
-def test_the_hosts_of_a_proxy_are_looked_at_before_it_is_asked(web, names, monkeypatch):
+def test_hosts_are_checked_before_a_request_through_a_proxy(web, names, monkeypatch):
     monkeypatch.setenv("http_proxy", web.url)
     monkeypatch.setenv("no_proxy", "")
     names["inside.example"] = [["169.254.169.254"]]
@@ -190,12 +190,12 @@ def test_the_hosts_of_a_proxy_are_looked_at_before_it_is_asked(web, names, monke
     with pytest.raises(AccessError, match="not a public address"):
         read("http://10.0.0.1/a", private_addresses=False)
     assert web.seen == []
-    # The proxy itself is private, and a name may be one that only it can resolve.
+    # The proxy's own address is private. Only the proxy can resolve this name.
     web.paths["http://known-to-the-proxy.invalid/a"] = [answer()]
     assert read("http://known-to-the-proxy.invalid/a", private_addresses=False) == VIDEO
 
 
-def test_so_are_those_of_a_proxy_for_https(web, names, monkeypatch):
+def test_hosts_are_checked_before_a_request_through_a_proxy_for_https(web, names, monkeypatch):
     monkeypatch.setenv("https_proxy", web.url)
     monkeypatch.setenv("no_proxy", "")
     names["inside.example"] = [["10.0.0.1"]]
@@ -211,9 +211,7 @@ def test_so_are_those_of_a_proxy_for_https(web, names, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-def test_a_certificate_is_for_the_name_whatever_address_is_connected_to(
-    tmp_path, names, monkeypatch
-):
+def test_the_certificate_is_checked_against_the_name(tmp_path, names, monkeypatch):
     without_proxies(monkeypatch)
     subprocess.run(
         shlex.split(
@@ -237,6 +235,6 @@ def test_a_certificate_is_for_the_name_whatever_address_is_connected_to(
                 read(f"https://{host}:{port}/a")
 
 
-def test_the_address_of_tos_is_the_operators_own_matter(tos):
+def test_the_endpoint_of_tos_may_be_private(tos):
     tos.objects["bucket", "a"] = b"data"
     assert read("tos://bucket/a", private_addresses=False) == b"data"

@@ -1,4 +1,4 @@
-"""Other schemes: memory:// comes with fsspec, s3 is one whose package is not installed here."""
+"""Schemes of fsspec: memory:// is part of fsspec, and the package of s3:// is not installed."""
 
 import importlib.util
 import sys
@@ -17,7 +17,7 @@ from spark_keyframes.storage import check_writable, open_url, retry, write_url
 fsspec = pytest.importorskip("fsspec")
 
 
-def test_an_object_comes_back_as_it_went():
+def test_an_object_is_read_as_it_was_written():
     write_url("memory://bucket/勺 子/a.jpg", b"image", content_type="image/jpeg")
     with open_url("memory://bucket/勺 子/a.jpg") as file:
         assert file.read() == b"image"
@@ -25,15 +25,15 @@ def test_an_object_comes_back_as_it_went():
         assert not file.writable()
 
 
-def test_folders_are_made_where_the_file_system_has_them(tmp_path):
+def test_local_urls_create_their_folders(tmp_path):
     write_url(f"local://{tmp_path}/new/a.jpg", b"image", content_type="image/jpeg")
     assert (tmp_path / "new" / "a.jpg").read_bytes() == b"image"
 
 
-class Shaky(fsspec.get_filesystem_class("memory")):
-    """Loses the connection for as often as `errors` says."""
+class Unreliable(fsspec.get_filesystem_class("memory")):
+    """Raises each of `errors` once, in place of writing."""
 
-    protocol = "shaky"
+    protocol = "unreliable"
     cachable = False
     errors = []
 
@@ -44,27 +44,27 @@ class Shaky(fsspec.get_filesystem_class("memory")):
 
 
 @pytest.fixture
-def shaky(monkeypatch):
-    fsspec.register_implementation("shaky", Shaky, clobber=True)
-    monkeypatch.setattr(Shaky, "errors", [])
-    return Shaky
+def unreliable(monkeypatch):
+    fsspec.register_implementation("unreliable", Unreliable, clobber=True)
+    monkeypatch.setattr(Unreliable, "errors", [])
+    return Unreliable
 
 
-def test_a_lost_connection_is_tried_again(shaky):
-    shaky.errors = [ConnectionResetError(), fsspec.exceptions.FSTimeoutError()]
-    write_url("shaky://bucket/a.jpg", b"image", content_type="image/jpeg")
-    assert shaky.errors == []
-    with open_url("shaky://bucket/a.jpg") as file:
+def test_a_lost_connection_is_retried(unreliable):
+    unreliable.errors = [ConnectionResetError(), fsspec.exceptions.FSTimeoutError()]
+    write_url("unreliable://bucket/a.jpg", b"image", content_type="image/jpeg")
+    assert unreliable.errors == []
+    with open_url("unreliable://bucket/a.jpg") as file:
         assert file.read() == b"image"
 
 
 @pytest.mark.parametrize("error", [PermissionError("no"), ValueError("no"), ConnectionError("no")])
-def test_what_is_not_mended_is_an_error_of_ours(shaky, monkeypatch, error):
+def test_a_lasting_error_is_a_storage_write_error(unreliable, monkeypatch, error):
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
-    shaky.errors = [error, error]
-    with pytest.raises(StorageWriteError, match="could not store shaky://bucket/a.jpg: .*no"):
-        write_url("shaky://bucket/a.jpg", b"image", content_type="image/jpeg")
-    assert len(shaky.errors) == 1
+    unreliable.errors = [error, error]
+    with pytest.raises(StorageWriteError, match="could not store unreliable://bucket/a.jpg: .*no"):
+        write_url("unreliable://bucket/a.jpg", b"image", content_type="image/jpeg")
+    assert len(unreliable.errors) == 1
 
 
 def test_a_missing_object():
@@ -72,7 +72,7 @@ def test_a_missing_object():
         open_url("memory://bucket/nope")
 
 
-def test_a_folder_is_an_error_of_ours(tmp_path):
+def test_a_folder_is_a_source_read_error(tmp_path):
     with pytest.raises(SourceReadError, match="could not read local://"):
         open_url(f"local://{tmp_path}")
 

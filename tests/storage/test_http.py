@@ -18,7 +18,7 @@ def read(url: str) -> bytes:
         return file.read()
 
 
-def test_a_file_comes_whole_seekable_read_only_and_without_a_name(web, tmp_path, monkeypatch):
+def test_a_file_is_read_completely_from_an_unnamed_temporary_file(web, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     web.paths["/a.mp4"] = [answer()]
     with open_url(f"{web.url}/a.mp4") as file:
@@ -26,16 +26,16 @@ def test_a_file_comes_whole_seekable_read_only_and_without_a_name(web, tmp_path,
         assert file.seek(256) == 256
         assert file.read(3) == b"\0\1\2"
         assert not file.writable()
-        assert list(tmp_path.iterdir()) == []  # nothing to be left behind by a killed task
+        assert list(tmp_path.iterdir()) == []  # a killed task leaves nothing
     assert web.seen[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_an_empty_file_comes_empty(web):
+def test_an_empty_file_is_read_as_empty(web):
     web.paths["/a.mp4"] = [answer(body=b"")]
     assert read(f"{web.url}/a.mp4") == b""
 
 
-def test_a_missing_file_is_not_asked_for_twice(web):
+def test_a_missing_file_is_not_retried(web):
     web.paths["/a.mp4"] = [answer(404)]
     with pytest.raises(HttpStatusError, match=r"status 404 for .*/a\.mp4; .*check") as caught:
         open_url(f"{web.url}/a.mp4?signature=secret")
@@ -58,18 +58,18 @@ def test_a_status_without_a_file_is_an_error(web, status):
         answer(503, b"", Retry_After="0"),
         answer(429, b""),
         answer(body=VIDEO[:1_500_000], announce=len(VIDEO)),
-        chunked(VIDEO[:1000], whole=False),
+        chunked(VIDEO[:1000], is_complete=False),
         hang_up,
     ],
     ids=["500", "503", "429", "cut", "cut chunks", "no answer"],
 )
-def test_what_passes_is_tried_again(web, failure):
+def test_transient_failures_are_retried(web, failure):
     web.paths["/a.mp4"] = [failure, failure, answer()]
     assert read(f"{web.url}/a.mp4") == VIDEO
     assert len(web.seen) == 3
 
 
-def test_a_server_that_stays_broken_is_given_up(web):
+def test_a_server_that_always_fails_is_given_up(web):
     web.paths["/a.mp4"] = [answer(502, b"")]
     with pytest.raises(HttpStatusError, match=r"status 502 .* in 4 attempts") as caught:
         open_url(f"{web.url}/a.mp4?secret")
@@ -77,19 +77,19 @@ def test_a_server_that_stays_broken_is_given_up(web):
     assert len(web.seen) == 4
 
 
-def test_a_body_that_is_always_cut_is_an_error(web):
+def test_a_body_that_is_always_incomplete_is_an_error(web):
     web.paths["/a.mp4"] = [answer(body=VIDEO[:1000], announce=len(VIDEO))]
     with pytest.raises(SourceReadError, match=r"/a\.mp4 in 4 attempts") as caught:
         open_url(f"{web.url}/a.mp4?secret")
     assert "secret" not in str(caught.value)
 
 
-def test_chunks_without_a_length_come_whole(web):
+def test_a_chunked_body_without_a_length_is_complete(web):
     web.paths["/a.mp4"] = [chunked(VIDEO[:1000], VIDEO[1000:])]
     assert read(f"{web.url}/a.mp4") == VIDEO
 
 
-def test_a_server_that_falls_silent_is_given_up(web, monkeypatch):
+def test_a_server_without_an_answer_is_given_up(web, monkeypatch):
     monkeypatch.setattr(http, "TIMEOUT", (1.0, 0.05))
     monkeypatch.setattr(remote, "ATTEMPTS", 2)
     done = threading.Event()
@@ -99,29 +99,29 @@ def test_a_server_that_falls_silent_is_given_up(web, monkeypatch):
     done.set()
 
 
-def test_nobody_there_says_why():
+def test_a_refused_connection_is_named():
     with pytest.raises(SourceReadError, match=r"Connection refused.*HTTPS_PROXY") as caught:
         open_url("http://127.0.0.1:1/a.mp4?secret")
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://", "http://host:port/a", "http://[/a", "http://a b/c"])
-def test_an_address_that_cannot_be_is_an_error_of_ours(url):
+def test_an_invalid_address_is_a_source_read_error(url):
     with pytest.raises(SourceReadError):
         open_url(url)
 
 
-def test_a_compressed_answer_that_nobody_asked_for_is_unpacked(web):
+def test_an_unrequested_compression_is_undone(web):
     web.paths["/a.mp4"] = [answer(body=gzip.compress(VIDEO), Content_Encoding="gzip")]
     assert read(f"{web.url}/a.mp4") == VIDEO
 
 
-def test_a_plain_body_labelled_as_compressed_is_taken_as_it_is(web):
+def test_a_plain_body_labelled_as_compressed_is_read(web):
     web.paths["/a.mp4"] = [answer(Content_Encoding="gzip")]
     assert read(f"{web.url}/a.mp4") == VIDEO
 
 
-def test_a_broken_compressed_body_is_an_error(web):
+def test_a_damaged_compressed_body_is_an_error(web):
     body = gzip.compress(VIDEO)[:-100]
     web.paths["/a.mp4"] = [answer(body=body, Content_Encoding="gzip")]
     with pytest.raises(SourceReadError, match="damaged gzip data"):
@@ -148,14 +148,14 @@ def test_redirects_to_other_schemes_are_not_followed(web, target):
     assert len(web.seen) == 1
 
 
-def test_redirects_in_a_circle_end(web):
+def test_a_redirect_loop_is_an_error(web):
     web.paths["/a.mp4"] = [answer(302, b"", Location="/a.mp4?secret")]
     with pytest.raises(SourceReadError, match="in a circle") as caught:
         open_url(f"{web.url}/a.mp4?secret")
     assert "secret" not in str(caught.value)
 
 
-def test_user_info_logs_in_here_and_nowhere_else(web):
+def test_user_info_is_sent_to_its_own_host_only(web):
     web.paths["/a.mp4"] = [
         answer(302, b"", Location=f"{web.url.replace('127.0.0.1', 'localhost')}/b")
     ]
@@ -165,7 +165,7 @@ def test_user_info_logs_in_here_and_nowhere_else(web):
     assert web.seen[1].headers["Authorization"] is None
 
 
-def test_netrc_is_left_alone(web, monkeypatch, tmp_path):
+def test_netrc_is_not_read(web, monkeypatch, tmp_path):
     (tmp_path / "netrc").write_text("default login someone password from-netrc\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))

@@ -1,4 +1,4 @@
-"""Real files."""
+"""Reading local files, and the checks of output folders."""
 
 import os
 import tempfile
@@ -27,7 +27,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["a b.mp4", "100%.mp4", "%41.mp4", "what?#.mp4", "勺子.mp4"])
-def test_plain_paths_are_taken_as_they_are_and_urls_decoded(tmp_path, name):
+def test_urls_are_decoded_and_plain_paths_are_not(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"video")
     assert read(str(path)) == b"video"
@@ -36,7 +36,7 @@ def test_plain_paths_are_taken_as_they_are_and_urls_decoded(tmp_path, name):
     assert read(path.as_uri().replace("file://", "file:")) == b"video"
 
 
-def test_what_is_opened_is_seekable_and_read_only(tmp_path):
+def test_an_opened_file_is_seekable_and_read_only(tmp_path):
     (tmp_path / "a").write_bytes(b"0123456789")
     with open_url(str(tmp_path / "a")) as file:
         file.seek(5)
@@ -73,7 +73,7 @@ def test_a_file_without_permission(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["QUJD" * 100_000, "a\0b", "data:video/mp4;base64,QUJD"])
-def test_values_that_are_no_path_are_an_error_of_ours(value):
+def test_values_that_are_no_path_are_source_errors(value):
     with pytest.raises((SourceReadError, SourceNotFoundError)) as caught:
         open_url(value)
     assert len(str(caught.value)) < 1000
@@ -99,7 +99,7 @@ def test_an_output_folder_must_be_writable(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
-def test_a_full_disk_says_where_and_how_to_use_another(tmp_path, monkeypatch):
+def test_a_full_temporary_disk_is_an_error_with_advice(tmp_path, monkeypatch):
     full = Path("/dev/full")
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full.open("r+b", buffering=0))
     url = "http://host/a?secret"

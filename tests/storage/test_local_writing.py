@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: with a file system's nameless files and without."""
+"""Atomic writes of local files, with and without the unnamed files of Linux."""
 
 import os
 import resource
@@ -15,12 +15,12 @@ from spark_keyframes.errors import StorageWriteError
 from spark_keyframes.storage import atomic, open_url, write_url
 
 
-@pytest.fixture(autouse=True, params=["nameless", "named"])
+@pytest.fixture(autouse=True, params=["unnamed", "named"])
 def way(request, monkeypatch):
     if request.param == "named":
         monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     elif not hasattr(os, "O_TMPFILE"):
-        pytest.skip("this system has no nameless files")
+        pytest.skip("this system has no unnamed files")
     return request.param
 
 
@@ -32,7 +32,7 @@ def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def test_writing_makes_folders_replaces_and_leaves_nothing_else(tmp_path):
+def test_writing_creates_folders_replaces_and_leaves_nothing_else(tmp_path):
     url = (tmp_path / "new folder" / "a.jpg").as_uri()
     write_url(url, b"one", content_type="image/jpeg")
     write_url(url, b"two", content_type="image/jpeg")
@@ -41,7 +41,7 @@ def test_writing_makes_folders_replaces_and_leaves_nothing_else(tmp_path):
     assert names_in(tmp_path / "new folder") == ["a.jpg"]
 
 
-def test_others_may_read_what_was_written(tmp_path):
+def test_the_permissions_of_a_new_file_follow_the_umask(tmp_path):
     umask = os.umask(0o027)
     try:
         write(tmp_path / "a.jpg", b"")
@@ -50,7 +50,7 @@ def test_others_may_read_what_was_written(tmp_path):
     assert (tmp_path / "a.jpg").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_file_that_is_there_already_is_left_alone(tmp_path):
+def test_a_file_with_the_same_content_is_not_written_again(tmp_path):
     write(tmp_path / "a.jpg", b"one")
     before = (tmp_path / "a.jpg").stat()
     write(tmp_path / "a.jpg", b"one")
@@ -60,29 +60,29 @@ def test_a_file_that_is_there_already_is_left_alone(tmp_path):
     assert (tmp_path / "a.jpg").read_bytes() == b"uno"
 
 
-def test_who_has_the_old_file_open_goes_on_reading_it(tmp_path):
+def test_an_open_file_keeps_its_content_when_it_is_replaced(tmp_path):
     write(tmp_path / "a.jpg", b"one")
     with (tmp_path / "a.jpg").open("rb") as old:
         write(tmp_path / "a.jpg", b"two")
         assert old.read() == b"one"
 
 
-def test_a_folder_of_that_name_is_an_error_and_nothing_is_left(tmp_path):
+def test_a_folder_at_the_path_is_an_error(tmp_path):
     (tmp_path / "a.jpg").mkdir()
     with pytest.raises(StorageWriteError, match=r"could not store .*a\.jpg: Is a directory"):
         write(tmp_path / "a.jpg", b"data")
     assert names_in(tmp_path) == ["a.jpg"]
 
 
-def test_a_pipe_of_that_name_is_replaced_and_not_waited_for(tmp_path):
+def test_a_named_pipe_at_the_path_is_replaced(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     write(tmp_path / "a.jpg", b"data")
     assert (tmp_path / "a.jpg").read_bytes() == b"data"
 
 
 @pytest.mark.parametrize("already", [True, False])
-def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path, already):
-    """The limit on a file's size is the one kind of a full disk that a test can have."""
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, already):
+    """A limit on the file size stands for a full disk."""
     if already:
         write(tmp_path / "a.jpg", b"old")
     before = names_in(tmp_path)
@@ -98,7 +98,7 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path, already
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
-def test_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_with_advice(tmp_path, monkeypatch):
     full = Path("/dev/full")
     monkeypatch.setattr(atomic, "_new_file", lambda temporary: full.open("r+b", buffering=0))
     with pytest.raises(StorageWriteError, match=r"No space left on device; free space there, or"):
@@ -107,14 +107,14 @@ def test_a_full_disk_says_what_to_do(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_says_what_to_do(tmp_path):
+def test_a_folder_without_permission_is_an_error_with_advice(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(StorageWriteError, match="Permission denied; the user that runs the tasks"):
         write(tmp_path / "a.jpg", b"data")
 
 
-def test_many_writers_of_one_file_leave_it_whole(tmp_path):
-    """As speculative tasks: here of different bytes, to see that they never mix."""
+def test_concurrent_writers_never_mix_their_data(tmp_path):
+    """Like speculative tasks, but with different bytes, so that mixed files can be detected."""
     texts = [bytes([number]) * 100_000 for number in range(8)]
 
     def go_on(text):
@@ -137,7 +137,7 @@ write_url(path, bytes(1 << 30), content_type="")
 """
 
 
-def test_a_killed_process_leaves_nothing_but_perhaps_a_temporary_name(tmp_path, way):
+def test_a_killed_process_leaves_at_most_a_temporary_file(tmp_path, way):
     program = [sys.executable, "-c", PROGRAM, way, str(tmp_path / "a.jpg")]
     process = subprocess.Popen(program)
     deadline = time.monotonic() + 20
@@ -148,14 +148,14 @@ def test_a_killed_process_leaves_nothing_but_perhaps_a_temporary_name(tmp_path, 
     process.wait()
     left = names_in(tmp_path)
     assert "a.jpg" not in left
-    if way == "nameless":
+    if way == "unnamed":
         assert left == []
     else:
         assert [name[-4:] for name in left] == [".tmp"]
 
 
 def has_begun(pid: int, folder: Path) -> bool:
-    """Whether the process has a file open in the folder, and so is writing."""
+    """Return whether the process is writing: it has a file open in the folder."""
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:
             if str(link.readlink()).startswith(str(folder)):

@@ -1,4 +1,4 @@
-"""Parts of large objects over several connections, from real servers on loopback."""
+"""Downloads of large files in parts over several connections, from real servers on loopback."""
 
 import gc
 import hashlib
@@ -27,7 +27,7 @@ DATA = hashlib.shake_256(b"video").digest(50 * BLOCK + 123)
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch):
-    """All sizes divided by 64, so that 200 KB are many parts."""
+    """Divides all sizes by 64, so that 200 KB are many parts."""
     monkeypatch.setattr(parts, "BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", BLOCK)
     monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", BLOCK)
@@ -53,11 +53,11 @@ def read(url: str) -> bytes:
         return file.read()
 
 
-def test_a_large_file_comes_in_parts_and_each_byte_once(web, tmp_path, monkeypatch):
+def test_a_large_file_is_fetched_in_parts_and_each_byte_once(web, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with open_url(web.url) as file:
         assert file.read() == DATA
-        assert list(tmp_path.iterdir()) == []  # nothing to be left behind by a killed task
+        assert list(tmp_path.iterdir()) == []  # a killed task leaves nothing
         assert file.read(1) == b""
         assert not file.writable()
     assert web.ranges[0] == (0, 4 * BLOCK)
@@ -77,12 +77,12 @@ def test_an_empty_file_has_no_range(web):
     assert read(web.url) == b""
 
 
-@settings(deadline=None)  # on a busy machine a server may take its time
+@settings(deadline=None)  # the server may be slow on a busy machine
 @given(
     size=st.integers(1, len(DATA)),
     steps=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20 * BLOCK)), max_size=8),
 )
-def test_any_reads_are_those_of_a_local_file(size, steps):
+def test_any_reads_equal_those_of_a_local_file(size, steps):
     with RangeServer(DATA[:size]) as server, open_url(server.url) as file:
         local = io.BytesIO(DATA[:size])
         for where, count in steps:
@@ -95,7 +95,7 @@ def test_any_reads_are_those_of_a_local_file(size, steps):
         assert sum(stop - start for start, stop in server.ranges) <= size
 
 
-def test_a_jump_to_the_end_does_not_wait_for_what_lies_between(web):
+def test_a_jump_to_the_end_does_not_wait_for_earlier_parts(web):
     web.hold = lambda start, stop: 0 < start < 40 * BLOCK
     with open_url(web.url) as file:
         file.seek(-100, io.SEEK_END)
@@ -106,7 +106,7 @@ def test_a_jump_to_the_end_does_not_wait_for_what_lies_between(web):
 
 
 @pytest.mark.parametrize("without", ["ranges", "tag", "strong tag", "length"])
-def test_a_server_that_cannot_give_parts_for_sure_gives_the_whole(web, without):
+def test_a_server_without_reliable_parts_is_read_in_one_request(web, without):
     web.without = without
     with open_url(web.url) as file:
         assert not downloads()
@@ -114,7 +114,7 @@ def test_a_server_that_cannot_give_parts_for_sure_gives_the_whole(web, without):
     assert web.ranges[-1] == (0, len(DATA))
 
 
-def test_a_body_that_breaks_goes_on_where_it_broke(web):
+def test_a_body_that_breaks_off_is_continued_there(web):
     broken = []
 
     def send(start: int, stop: int) -> int | None:
@@ -131,17 +131,17 @@ def test_a_body_that_breaks_goes_on_where_it_broke(web):
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_status_that_passes_is_tried_again(web, status):
+def test_transient_statuses_are_retried(web, status):
     web.refuse = [(lambda start: start >= 8 * BLOCK, status)] * 3
     assert read(web.url) == DATA
 
 
-def test_a_server_that_allows_few_connections_is_asked_by_fewer(web):
+def test_a_server_that_allows_few_connections_is_read_over_fewer(web):
     web.most_at_once = 2
     assert read(web.url) == DATA
 
 
-def test_a_server_that_stays_broken_is_an_error_of_reading(web):
+def test_a_server_that_fails_later_is_an_error_of_reading(web):
     web.refuse = [(lambda start: start >= 8 * BLOCK, 502)] * 1000
     with open_url(web.url + "?secret") as file:
         assert file.read(8 * BLOCK) == DATA[: 8 * BLOCK]
@@ -153,7 +153,7 @@ def test_a_server_that_stays_broken_is_an_error_of_reading(web):
 
 
 @pytest.mark.parametrize("size", [len(DATA), len(DATA) - 1, 10])
-def test_a_file_that_changes_is_an_error_and_never_mixed(web, size):
+def test_a_file_that_changes_is_an_error(web, size):
     other = DATA[::-1][:size]
     web.replace = lambda start: other if start >= 12 * BLOCK else None
     with open_url(web.url + "?secret") as file:
@@ -164,7 +164,7 @@ def test_a_file_that_changes_is_an_error_and_never_mixed(web, size):
         assert file.read(4 * BLOCK) == DATA[: 4 * BLOCK]
 
 
-def test_a_missing_file_is_known_at_once(web):
+def test_a_missing_file_is_an_error_of_opening(web):
     web.refuse = [(lambda start: True, 404)]
     with pytest.raises(HttpStatusError, match="status 404"):
         open_url(web.url)
@@ -173,7 +173,7 @@ def test_a_missing_file_is_known_at_once(web):
 
 @pytest.mark.parametrize("position", [4 * BLOCK, 40 * BLOCK], ids=["read ahead", "jump"])
 @pytest.mark.parametrize("where", ["before the answer", "in the body", "in the first body"])
-def test_closing_ends_all_waiting_at_once(web, where, position):
+def test_closing_interrupts_all_waits(web, where, position):
     web.hold_in_body = where != "before the answer"
     web.hold = lambda start, stop: start > 0 or where == "in the first body"
     file = open_url(web.url)
@@ -189,7 +189,7 @@ def test_closing_ends_all_waiting_at_once(web, where, position):
     reader = threading.Thread(target=wait)
     reader.start()
     web.held.wait(10)
-    file.close()  # while the server still holds its answers
+    file.close()  # while the server still holds back its answers
     reader.join(10)
     assert not reader.is_alive()
     assert "closed" in str(errors[0])
@@ -198,7 +198,7 @@ def test_closing_ends_all_waiting_at_once(web, where, position):
         file.read(1)
 
 
-def test_a_forgotten_file_closes_itself(web):
+def test_an_unclosed_file_is_closed_by_the_garbage_collector(web):
     web.hold = lambda start, stop: start > 0
     file = open_url(web.url)
     assert downloads()
@@ -207,7 +207,7 @@ def test_a_forgotten_file_closes_itself(web):
     assert not downloads()
 
 
-def test_a_forgotten_file_does_not_keep_python_from_ending(web):
+def test_an_unclosed_file_does_not_keep_python_from_ending(web):
     web.hold = lambda start, stop: start > 0
     web.data = bytes(6 << 20)
     program = (
@@ -222,7 +222,7 @@ def test_a_forgotten_file_does_not_keep_python_from_ending(web):
     assert run.stdout == "open\n"
 
 
-def test_a_full_disk_is_an_error_that_says_so(web, monkeypatch):
+def test_a_full_temporary_disk_is_an_error_of_reading(web, monkeypatch):
     def full(*args: object) -> int:
         raise OSError(28, "No space left on device")
 
@@ -231,10 +231,10 @@ def test_a_full_disk_is_an_error_that_says_so(web, monkeypatch):
         file.read()
 
 
-# The same through the real SDK of TOS.
+# The same with the real SDK of TOS.
 
 
-def test_a_large_object_comes_in_parts(tos):
+def test_a_large_object_is_fetched_in_parts(tos):
     tos.objects["bucket", "a"] = DATA
     assert read("tos://bucket/a") == DATA
     assert {answer[3] for answer in tos.answers} == {206}
@@ -243,14 +243,14 @@ def test_a_large_object_comes_in_parts(tos):
 
 
 @pytest.mark.parametrize("fault", [503, "reset", "truncate"])
-def test_a_part_of_an_object_survives_what_passes(tos, fault):
+def test_a_part_of_an_object_survives_transient_failures(tos, fault):
     tos.objects["bucket", "a"] = DATA
     tos.faults.extend(["none", fault, "none", fault])
     with open_url("tos://bucket/a") as file:
         assert file.read() == DATA
 
 
-def test_parts_that_do_not_add_up_are_an_error(tos):
+def test_parts_with_a_wrong_checksum_are_an_error(tos):
     tos.objects["bucket", "a"] = DATA
     tos.faults.extend(["none", "none", "corrupt"])
     with (
@@ -267,7 +267,7 @@ def test_an_object_that_is_replaced_is_an_error(tos):
         file.read()
 
 
-# Whole videos, through FFmpeg.
+# Videos that are decoded by FFmpeg.
 
 
 def draw(path: Path, **options: str) -> bytes:
@@ -289,14 +289,14 @@ def pixels(source: str | bytes) -> list[tuple[int, bytes]]:
 @pytest.mark.parametrize(
     "options", [{}, {"movflags": "faststart"}], ids=["index at the end", "at the start"]
 )
-def test_the_frames_are_those_of_the_bytes(web, tmp_path, options):
+def test_the_frames_equal_those_of_the_local_bytes(web, tmp_path, options):
     web.data = draw(tmp_path / "a.mp4", **options)
     assert len(web.data) > 20 * BLOCK
     assert pixels(web.url) == pixels(web.data)
     assert sum(stop - start for start, stop in web.ranges) == len(web.data)
 
 
-def test_an_error_in_the_middle_reaches_the_user(web, tmp_path):
+def test_an_error_during_decoding_is_raised(web, tmp_path):
     web.data = draw(tmp_path / "a.mp4", movflags="faststart")
     web.refuse = [(lambda start: start >= 8 * BLOCK, 403)] * 1000
     with pytest.raises(HttpStatusError, match="status 403.*signed URL may have expired"):
@@ -304,9 +304,9 @@ def test_an_error_in_the_middle_reaches_the_user(web, tmp_path):
     assert not downloads()
 
 
-def test_what_is_no_video_is_not_downloaded_to_its_end(web):
+def test_a_file_that_is_no_video_is_not_downloaded_completely(web):
     web.data = b"PK\3\4" + bytes(6 << 20)
-    web.hold = lambda start, stop: start >= 2 << 20  # FFmpeg looks for a format in the first MB
+    web.hold = lambda start, stop: start >= 2 << 20  # FFmpeg detects the format in the first MB
     with pytest.raises(NotAVideoError, match="ZIP"):
         list(candidate_frames(web.url))
     assert not downloads()

@@ -1,4 +1,4 @@
-"""How slow a server may be, and for how long it may ask to be left alone."""
+"""The minimum rate of a download, and the waits of Retry-After."""
 
 import email.utils
 import math
@@ -32,7 +32,7 @@ def short_window(monkeypatch):
 @pytest.mark.parametrize(
     "head", [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD], ids=["in the headers", "in the body"]
 )
-def test_a_server_that_trickles_is_given_up(web, head):
+def test_a_server_below_the_minimum_rate_is_given_up(web, head):
     web.paths["/a"] = [slowly(head, b"x", every=0.02)]
     begin = time.monotonic()
     with pytest.raises(LimitError, match=r"at \d+ bytes per second, below min_download_rate=1024"):
@@ -42,19 +42,19 @@ def test_a_server_that_trickles_is_given_up(web, head):
 
 
 @pytest.mark.usefixtures("short_window")
-def test_a_slow_server_that_is_fast_enough_is_not(web):
+def test_a_server_above_the_minimum_rate_is_read(web):
     web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"20000"), bytes(400), every=0.02)]
     assert read(f"{web.url}/a", min_download_rate=1024) == bytes(20_000)
 
 
 @pytest.mark.usefixtures("short_window")
-def test_zero_is_patience_without_end(web):
+def test_a_rate_of_zero_means_no_limit(web):
     web.paths["/a"] = [slowly(HEAD.replace(b"1000000", b"40"), b"x", every=0.02)]
     assert read(f"{web.url}/a", min_download_rate=0) == b"x" * 40
 
 
 @pytest.mark.usefixtures("short_window", "small_parts")
-def test_a_slow_reader_is_no_slow_server():
+def test_a_slow_reader_does_not_lower_the_rate():
     with (
         RangeServer(bytes(MB)) as server,
         open_url(server.url) as file,
@@ -66,13 +66,13 @@ def test_a_slow_reader_is_no_slow_server():
 
 
 @pytest.mark.usefixtures("short_window")
-def test_only_time_in_which_the_server_is_waited_for_counts():
+def test_only_waits_for_the_server_count_for_the_rate():
     watch = meter.Meter("http://host/a", Limits())
     for _ in range(3):
         with watch.waiting():
             time.sleep(0.01)
         watch.received(1)
-        time.sleep(0.2)  # a busy machine, a slow disk
+        time.sleep(0.2)  # a busy machine or a slow disk
     with watch.waiting():
         time.sleep(0.3)
     with pytest.raises(LimitError, match=r"at \d+ bytes per second"):
@@ -80,7 +80,7 @@ def test_only_time_in_which_the_server_is_waited_for_counts():
 
 
 @pytest.mark.usefixtures("short_window", "small_parts")
-def test_one_connection_that_hangs_beside_others_is_no_slow_server():
+def test_one_stalled_connection_among_others_is_not_a_slow_server():
     with RangeServer(bytes(MB)) as server:
         server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
         with open_url(server.url) as file:
@@ -91,7 +91,7 @@ def test_one_connection_that_hangs_beside_others_is_no_slow_server():
 
 
 @pytest.mark.usefixtures("short_window", "small_parts")
-def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
+def test_a_slow_server_with_one_stalled_connection_is_given_up():
     with RangeServer(bytes(MB)) as server:
         server.hold = lambda start, stop: 64 << 10 <= start < 128 << 10
         server.trickle = lambda start, stop: start >= 128 << 10
@@ -102,10 +102,10 @@ def test_a_slow_server_is_given_up_though_one_connection_says_nothing_at_all():
             assert time.monotonic() - begin < 15
 
 
-# What a server asks for.
+# Retry-After.
 
 
-def test_retry_after_as_a_date(monkeypatch):
+def test_retry_after_is_never_negative(monkeypatch):
     now = time.time()
     monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: now))
     later = email.utils.formatdate(now + 10, usegmt=True)
@@ -118,7 +118,7 @@ def test_retry_after_as_a_date(monkeypatch):
 
 
 @pytest.mark.parametrize("asked", [7, 1000, math.inf])
-def test_no_server_makes_a_task_wait_for_long(asked):
+def test_the_wait_for_retry_after_is_limited(asked):
     waits = []
 
     def attempt():
@@ -129,7 +129,7 @@ def test_no_server_makes_a_task_wait_for_long(asked):
     assert waits == [min(asked, 30)] * 3
 
 
-def test_the_date_is_waited_for(web):
+def test_a_retry_after_date_is_obeyed(web):
     at = time.time() + 1
     web.paths["/a"] = [
         answer(503, b"", Retry_After=email.utils.formatdate(at + 1, usegmt=True)),

@@ -1,4 +1,4 @@
-"""tos:// through the real SDK, against a server that checks the signatures itself."""
+"""Reads and writes tos:// with the real SDK, against a server that checks the signatures."""
 
 import hashlib
 import logging
@@ -33,8 +33,8 @@ def put(url: str, data: bytes = b"data") -> None:
     write_url(url, data, content_type="image/jpeg")
 
 
-def test_the_servers_checksum_is_the_documented_one():
-    assert crc64(b"123456789") == 0x995DC9BBDF1939FA  # the catalogue's check value of CRC-64/XZ
+def test_the_checksum_of_the_test_server_is_the_documented_one():
+    assert crc64(b"123456789") == 0x995DC9BBDF1939FA  # the published check value of CRC-64/XZ
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_the_servers_checksum_is_the_documented_one():
         "folder//twice.jpg",
     ],
 )
-def test_an_object_comes_back_as_it_went_whatever_its_key(tos, key):
+def test_an_object_is_read_as_it_was_written_under_any_key(tos, key):
     put(f"tos://bucket/{key}", IMAGE)
     assert tos.objects == {("bucket", key): IMAGE}
     assert tos.content_types["bucket", key] == "image/jpeg"
     assert read(f"tos://bucket/{key}") == IMAGE
 
 
-def test_an_empty_object_comes_back_empty(tos):
+def test_an_empty_object_is_read_as_empty(tos):
     put("tos://bucket/empty", b"")
     assert read("tos://bucket/empty") == b""
 
@@ -67,7 +67,7 @@ def test_writing_again_replaces(tos):
     assert tos.objects["bucket", "a"] == b"two"
 
 
-def test_what_is_opened_is_seekable_and_read_only(tos):
+def test_an_opened_file_is_seekable_and_read_only(tos):
     tos.objects["bucket", "a"] = b"0123456789"
     with open_url("tos://bucket/a") as file:
         file.seek(5)
@@ -75,7 +75,7 @@ def test_what_is_opened_is_seekable_and_read_only(tos):
         assert not file.writable()
 
 
-def test_a_wrong_secret_is_refused_and_says_what_to_check(tos, monkeypatch):
+def test_a_wrong_secret_is_refused_with_advice(tos, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "wrong-secret")
     with pytest.raises(CredentialsError) as caught:
         put("tos://bucket/a.jpg")
@@ -86,19 +86,19 @@ def test_a_wrong_secret_is_refused_and_says_what_to_check(tos, monkeypatch):
     assert "wrong-secret" not in message
     assert tos.access_key not in message
     assert tos.objects == {}
-    assert tos.requests == 1  # a refusal is final
+    assert tos.requests == 1  # no retry
     with pytest.raises(CredentialsError, match="SignatureDoesNotMatch") as caught:
         open_url("tos://bucket/a.jpg")
     assert caught.value.stage == "open"
 
 
-def test_the_clients_region_is_signed(tos, monkeypatch):
+def test_the_region_is_part_of_the_signature(tos, monkeypatch):
     monkeypatch.setenv("TOS_REGION", "cn-elsewhere")
     with pytest.raises(CredentialsError, match="TOS_REGION"):
         put("tos://bucket/a.jpg")
 
 
-def test_a_temporary_keys_token_is_sent_and_signed(monkeypatch):
+def test_the_token_of_temporary_keys_is_sent_and_signed(monkeypatch):
     with TosServer(security_token="token-1") as server:
         server.apply(monkeypatch)
         put("tos://bucket/a")
@@ -132,7 +132,7 @@ def test_one_client_serves_all_threads(tos):
 
 def test_a_forked_child_builds_a_client_of_its_own(tos):
     put("tos://bucket/parent")
-    with tos_client._lock:  # as another thread of the parent might, while it forks
+    with tos_client._lock:  # as if another thread held it during the fork
         child = os.fork()
         if child == 0:
             try:
@@ -144,7 +144,7 @@ def test_a_forked_child_builds_a_client_of_its_own(tos):
     assert tos.objects["bucket", "child"] == b"data"
 
 
-def test_another_process_needs_the_environment_only(tos):
+def test_another_process_needs_only_the_environment(tos):
     program = (
         "from spark_keyframes.storage import write_url; "
         "write_url('tos://bucket/a', b'x', content_type='')"
@@ -162,7 +162,7 @@ def test_netrc_does_not_replace_the_signature(tos, monkeypatch, tmp_path):
     assert read("tos://bucket/a") == b"data"
 
 
-def test_a_trailing_slash_of_the_endpoint_does_no_harm(tos, monkeypatch):
+def test_a_trailing_slash_of_the_endpoint_is_removed(tos, monkeypatch):
     monkeypatch.setenv("TOS_ENDPOINT", tos.environment["TOS_ENDPOINT"] + "/")
     put("tos://bucket/a")
     assert read("tos://bucket/a") == b"data"
@@ -177,7 +177,7 @@ def test_a_missing_object_or_bucket_is_not_found(tos):
         put("tos://nope-bucket/a")
 
 
-def test_an_archived_object_is_no_matter_of_credentials(tos, monkeypatch):
+def test_an_archived_object_is_no_credentials_error(tos, monkeypatch):
     monkeypatch.setattr(
         "tests.storage.tos_server.refusal", lambda *request: (403, "InvalidObjectState")
     )
@@ -199,7 +199,7 @@ def test_an_archived_object_is_no_matter_of_credentials(tos, monkeypatch):
         "tos://bucket/./b",
     ],
 )
-def test_an_address_that_cannot_be_is_refused_without_a_request(tos, url):
+def test_an_invalid_address_is_refused_without_a_request(tos, url):
     with pytest.raises(SourceReadError, match="TOS"):
         open_url(url)
     with pytest.raises(StorageWriteError, match="TOS"):
@@ -221,7 +221,7 @@ def test_a_missing_key_is_named_and_never_means_anonymous(tos, monkeypatch, name
     assert tos.requests == 0
 
 
-def test_secrets_stay_out_of_errors_and_logs(tos, monkeypatch, caplog):
+def test_errors_and_logs_hold_no_secrets(tos, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     for fault in (503, "reset", 400):
         tos.faults.append(fault)

@@ -1,4 +1,4 @@
-"""Which environment variables lead where, without any network."""
+"""The settings that the environment variables give, without network."""
 
 import pytest
 
@@ -15,26 +15,26 @@ def settings(**environment: str):
     return read_settings(environment, stage="upload")
 
 
-def test_the_more_specific_names_win():
+def test_the_names_of_the_sdk_have_precedence():
     found = settings(**KEYS, **SDK_KEYS, **BEIJING)
     assert (found.access_key, found.secret_key) == ("A", "S")
 
 
 @pytest.mark.parametrize("keys", [KEYS, SDK_KEYS])
-def test_temporary_keys_come_under_either_name_with_their_token(keys):
+def test_temporary_keys_may_have_either_name(keys):
     assert settings(**keys, **BEIJING).security_token == ""
     found = settings(**keys, **BEIJING, TOS_SECURITY_TOKEN="t\n")
     assert found.security_token == "t"
     assert found.key_names == tuple(keys)
 
 
-def test_nothing_shows_the_keys():
+def test_the_repr_of_the_settings_shows_no_keys():
     shown = repr(settings(ACCESS_KEY="AK1", SECRET_KEY="SK1", TOS_SECURITY_TOKEN="ST1", **BEIJING))
     assert not [key for key in ("AK1", "SK1", "ST1") if key in shown]
     assert "cn-beijing" in shown
 
 
-def test_keys_are_taken_as_a_pair():
+def test_both_keys_come_from_the_same_pair_of_names():
     found = settings(**KEYS, TOS_ACCESS_KEY="A", **BEIJING)
     assert (found.access_key, found.secret_key) == ("a", "s")
 
@@ -81,7 +81,7 @@ def test_the_region_does_not_follow_from_other_endpoints(endpoint):
     assert settings(**KEYS, TOS_ENDPOINT=endpoint, **BEIJING).endpoint == endpoint
 
 
-def test_neither_endpoint_nor_region():
+def test_without_endpoint_and_region_both_are_named():
     with pytest.raises(CredentialsError, match=r"TOS_ENDPOINT is not set and TOS_REGION is not"):
         settings(**KEYS)
 
@@ -94,12 +94,13 @@ def test_neither_endpoint_nor_region():
         "https://host/folder",
         "https://host:port",
         "https://a:hidden@host",
+        "a:hidden@host",
         "https://host name",
         "https://[",
         "https://host?x",
     ],
 )
-def test_an_endpoint_that_is_none(endpoint):
+def test_an_invalid_endpoint_is_refused(endpoint):
     with pytest.raises(ParameterError, match="TOS_ENDPOINT must be the host") as caught:
         settings(**KEYS, TOS_ENDPOINT=endpoint, **BEIJING)
     assert "hidden" not in str(caught.value)
@@ -110,7 +111,7 @@ def test_the_s3_endpoint_is_not_the_tos_endpoint():
         settings(**KEYS, TOS_ENDPOINT="https://tos-s3-cn-beijing.volces.com")
 
 
-def test_a_region_that_is_none():
+def test_an_invalid_region_is_refused():
     with pytest.raises(ParameterError, match="TOS_REGION"):
         settings(**KEYS, TOS_REGION="https://tos-cn-beijing.volces.com")
 
@@ -125,14 +126,14 @@ def environment(monkeypatch):
 
 
 @pytest.mark.parametrize("output_dir", ["tos://bucket", "tos://bucket/", "tos://bucket/a/勺子/"])
-def test_a_good_output_folder(environment, output_dir):
+def test_a_valid_output_folder_is_accepted(environment, output_dir):
     check_writable(output_dir)
 
 
 @pytest.mark.parametrize(
     "output_dir", ["tos://", "tos:///a", "tos://Bucket/a", "tos://bucket/../a"]
 )
-def test_an_output_folder_that_cannot_be(environment, output_dir):
+def test_an_invalid_output_folder_is_refused(environment, output_dir):
     with pytest.raises(ParameterError, match="TOS"):
         check_writable(output_dir)
 
@@ -144,13 +145,13 @@ def test_missing_keys_are_found_on_the_driver(environment):
     assert caught.value.stage == "parameters"
 
 
-def test_the_bucket_does_not_belong_into_the_endpoint(environment):
+def test_the_endpoint_must_not_contain_the_bucket(environment):
     environment.setenv("TOS_ENDPOINT", "https://bucket.tos-cn-beijing.volces.com")
     with pytest.raises(ParameterError, match="remove 'bucket'"):
         check_writable("tos://bucket/a")
 
 
 @pytest.mark.parametrize("output_dir", ["http://host/a", "https://host/a"])
-def test_http_is_for_reading_only(output_dir):
+def test_http_is_read_only(output_dir):
     with pytest.raises(KeyframesError, match="read-only"):
         check_writable(output_dir)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to TOS and back: what passes is waited for, what does not is said."""
+"""Failures of requests to TOS: transient ones are retried, permanent ones are reported."""
 
 import email.utils
 import hashlib
@@ -25,40 +25,50 @@ def put(url: str, data: bytes = b"data", **options) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Gives up after the SDK's own attempts, which are three."""
+def no_retries(monkeypatch):
+    """Gives up after the three attempts of the SDK."""
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
 
 
 @pytest.fixture
-def hasty(monkeypatch):
-    """Takes half a second of silence for a stall."""
+def short_timeout(monkeypatch):
+    """Times out after half a second."""
     monkeypatch.setattr(tos_client, "SOCKET_TIMEOUT", 0.5)
-    monkeypatch.setattr(tos_client, "_built", None)  # the client of another test, at the same port
+    monkeypatch.setattr(tos_client, "_built", None)  # not the client of another test
 
 
-PASSING = [503, 500, 408, 429, "reset", "stored, reset", "reset in the body", "corrupt", "misfiled"]
-PASSING += ["garbage", "foreign"]
+TRANSIENT = [
+    503,
+    500,
+    408,
+    429,
+    "reset",
+    "stored, reset",
+    "reset in the body",
+    "corrupt",
+    "corrupt in storage",
+]
+TRANSIENT += ["not text", "not TOS"]
 
 
-@pytest.mark.parametrize("fault", PASSING)
-def test_an_upload_survives_what_passes(tos, fault):
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_an_upload_survives_transient_failures(tos, fault):
     tos.faults.append(fault)
     put("tos://bucket/a", IMAGE)
     assert tos.objects["bucket", "a"] == IMAGE
     assert tos.requests == 2
 
 
-def test_an_upload_survives_a_stall(tos, hasty):
+def test_an_upload_survives_a_stall(tos, short_timeout):
     tos.faults.append("stall")
     put("tos://bucket/a", IMAGE)
     assert tos.objects["bucket", "a"] == IMAGE
     assert tos.requests == 2
 
 
-@pytest.mark.parametrize("fault", [503, "reset", "garbage", "misfiled"])
-def test_an_upload_outlasts_what_the_sdk_does_not(tos, monkeypatch, fault):
+@pytest.mark.parametrize("fault", [503, "reset", "not text", "corrupt in storage"])
+def test_an_upload_is_retried_after_the_sdk_gives_up(tos, monkeypatch, fault):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     tos.faults.extend([fault] * 20)
     put("tos://bucket/a", IMAGE)
@@ -96,7 +106,7 @@ def test_a_refusal_of_the_credentials_says_which_variable(tos, code, advice):
     assert tos.requests == 1
 
 
-def test_a_token_that_has_expired_is_named(tos, monkeypatch):
+def test_an_expired_token_is_named(tos, monkeypatch):
     monkeypatch.setenv("TOS_SECURITY_TOKEN", "old")
     tos.faults.append(Refusal(403, "ExpiredToken"))
     with pytest.raises(
@@ -110,13 +120,13 @@ def test_a_token_that_has_expired_is_named(tos, monkeypatch):
     [
         (503, "status 503, code ServiceUnavailable, request id request-3"),
         ("reset", r"could not store .*; check that the executors reach http://tos-cn-test\.local"),
-        ("misfiled", "Check CRC failed"),
-        ("garbage", "UnicodeDecodeError"),
-        ("foreign", "Check CRC failed"),
+        ("corrupt in storage", "Check CRC failed"),
+        ("not text", "UnicodeDecodeError"),
+        ("not TOS", "Check CRC failed"),
         (Refusal(429, "ExceedRateLimit", {"Retry-After": "3600"}), "ExceedRateLimit"),
     ],
 )
-def test_what_lasts_is_an_error(tos, impatient, monkeypatch, fault, message):
+def test_permanent_failures_are_errors(tos, no_retries, monkeypatch, fault, message):
     monkeypatch.setattr(tos_client, "_SDK_WAIT", 0.0)
     tos.faults.extend([fault] * 20)
     with pytest.raises(StorageWriteError, match=message) as caught:
@@ -126,24 +136,26 @@ def test_what_lasts_is_an_error(tos, impatient, monkeypatch, fault, message):
 
 @pytest.fixture
 def without_checksum(monkeypatch):
-    """As where crcmod was installed without a C compiler."""
+    """As if crcmod had been installed without a C compiler."""
     monkeypatch.setattr(tos_client, "_fast_checksum", lambda: False)
     monkeypatch.setattr(tos_client, "_built", None)
 
 
-def test_what_answers_must_be_tos_even_without_its_checksum(tos, without_checksum, impatient):
-    tos.faults.append("foreign")
+def test_an_answer_from_another_server_is_detected_without_the_checksum(
+    tos, without_checksum, no_retries
+):
+    tos.faults.append("not TOS")
     with pytest.raises(StorageWriteError, match="is not TOS; check TOS_ENDPOINT, and the proxies"):
         put("tos://bucket/a")
 
 
-def test_damage_on_the_way_is_mended_even_without_its_checksum(tos, without_checksum):
+def test_damage_in_transit_is_retried_without_the_checksum(tos, without_checksum):
     tos.faults.append("corrupt")
     put("tos://bucket/a")
     assert tos.objects["bucket", "a"] == b"data"
 
 
-def test_a_message_tells_how_often_it_was_tried(tos, monkeypatch):
+def test_an_error_gives_the_number_of_attempts(tos, monkeypatch):
     waits = [0.0, 0.0, retry.UPLOAD_SECONDS]
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(retry, "backoff", lambda number: waits[number])
@@ -152,7 +164,7 @@ def test_a_message_tells_how_often_it_was_tried(tos, monkeypatch):
         put("tos://bucket/a")
 
 
-def test_a_stalled_server_costs_bounded_time(tos, hasty, impatient):
+def test_a_stalled_server_costs_bounded_time(tos, short_timeout, no_retries):
     tos.faults.extend(["stall"] * 3)
     began = time.monotonic()
     with pytest.raises(StorageWriteError, match="TOS_ENDPOINT"):
@@ -160,11 +172,11 @@ def test_a_stalled_server_costs_bounded_time(tos, hasty, impatient):
     assert time.monotonic() - began < 3 * tos_client.SOCKET_TIMEOUT + 15
 
 
-def in_a_moment(seconds: float) -> str:
+def http_date(seconds: float) -> str:
     return email.utils.formatdate(time.time() + seconds, usegmt=True)
 
 
-@pytest.mark.parametrize("value", ["2", in_a_moment])
+@pytest.mark.parametrize("value", ["2", http_date])
 def test_retry_after_is_obeyed(tos, monkeypatch, value):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(tos_client, "_SDK_WAIT", 0.0)
@@ -176,7 +188,7 @@ def test_retry_after_is_obeyed(tos, monkeypatch, value):
     assert tos.requests == 4
 
 
-def test_the_sdk_does_not_sleep_for_an_hour_because_a_server_says_so(tos, monkeypatch):
+def test_the_sdk_ignores_a_retry_after_of_an_hour(tos, monkeypatch):
     monkeypatch.setattr(tos_client, "_SDK_WAIT", 0.1)
     tos.faults.extend([Refusal(429, "ExceedRateLimit", {"Retry-After": "3600"})] * 20)
     began = time.monotonic()
@@ -193,15 +205,15 @@ def test_the_sdk_does_not_sleep_for_an_hour_because_a_server_says_so(tos, monkey
         ("-7", 0, 0),
         ("soon", 0, 0),
         ("Mon, 01 Jan 2024 00:00:00 GMT", 0, 0),
-        (in_a_moment, 98, 100),
+        (http_date, 98, 100),
     ],
 )
-def test_retry_after_in_all_its_forms(value, low, high):
+def test_retry_after_as_seconds_and_as_a_date(value, low, high):
     header = value if isinstance(value, str) else value(100)
     assert low <= retry.retry_after({"Retry-After": header}) <= high
 
 
-def test_the_waits_have_jitter_and_come_on_top_of_what_the_server_asked_for(tos, monkeypatch):
+def test_the_backoff_is_added_to_retry_after(tos, monkeypatch):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(tos_client, "_SDK_WAIT", 0.0)
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: high)
@@ -219,7 +231,7 @@ def test_the_waits_have_jitter_and_come_on_top_of_what_the_server_asked_for(tos,
     assert retry.backoff(0) < retry.UPLOAD_SECONDS
 
 
-def test_waiting_ends_when_it_is_cancelled(tos, monkeypatch):
+def test_a_cancelled_upload_stops_waiting(tos, monkeypatch):
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.extend([503] * 20)
@@ -230,27 +242,27 @@ def test_waiting_ends_when_it_is_cancelled(tos, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", [503, "reset", "truncate", "corrupt", "reset in the body"])
-def test_a_download_survives_what_passes(tos, fault):
+def test_a_download_survives_transient_failures(tos, fault):
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.append(fault)
     assert read("tos://bucket/a") == IMAGE
     assert tos.requests == 2
 
 
-def test_a_download_survives_a_stall(tos, hasty):
+def test_a_download_survives_a_stall(tos, short_timeout):
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.append("stall")
     assert read("tos://bucket/a") == IMAGE
 
 
-def test_a_download_that_is_always_cut_is_an_error(tos):
+def test_a_download_that_is_always_incomplete_is_an_error(tos):
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.extend(["truncate"] * 20)
     with pytest.raises(SourceReadError, match=r"tos://bucket/a in 4 attempts"):
         open_url("tos://bucket/a")
 
 
-def test_a_download_outlasts_what_the_sdk_does_not(tos, monkeypatch):
+def test_a_download_is_retried_after_the_sdk_gives_up(tos, monkeypatch):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.extend([503] * 11)
@@ -260,7 +272,7 @@ def test_a_download_outlasts_what_the_sdk_does_not(tos, monkeypatch):
         open_url("tos://bucket/a")
 
 
-def test_nobody_there_is_an_error_that_names_the_endpoint(tos, impatient, monkeypatch):
+def test_a_refused_connection_names_the_endpoint(tos, no_retries, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with pytest.raises(StorageWriteError, match=r"refused.*http://tos-cn-test\.local"):

@@ -1,18 +1,18 @@
-"""A small TOS on loopback, for tests with the real SDK: no emulator of the service exists.
+"""A small TOS server on loopback, for tests with the real SDK. No emulator of TOS exists.
 
-It checks every signature with code of its own, see `tos_signature`, and keeps objects in memory.
-Clients reach it as an HTTP proxy, so that buckets are true virtual hosts
-(`http://bucket.tos-cn-test.local/key`) and nothing in the code under test knows of it:
+It checks every signature with its own code, see `tos_signature`, and keeps objects in memory. It is
+an HTTP proxy for its clients. So buckets are real virtual hosts (`http://bucket.tos-cn-test.local/key`),
+and the tested code needs no changes:
 
     with TosServer(buckets=["photos"]) as server:
         server.apply(monkeypatch)  # sets each item of server.environment
         write_url("tos://photos/a.jpg", b"...", content_type="image/jpeg")
         assert server.objects["photos", "a.jpg"] == b"..."
 
-Other processes, such as Spark's Python workers, use it in the same way, when they are started with
-`server.environment`: it serves each connection in a thread of its own.
+Other processes, such as Spark's Python workers, use it too when they are started with
+`server.environment`. Each connection has its own thread.
 
-`server.faults` says what goes wrong, see `faults`.
+`server.faults` injects faults, see `faults`.
 """
 
 import base64
@@ -36,16 +36,16 @@ HOST = "tos-cn-test.local"
 
 
 class TosServer:
-    """The server; a context manager.
+    """The server, a context manager.
 
     Attributes:
-        objects: what is stored, (bucket, key) → bytes; may be written to by the test.
-        content_types: the media type of each stored object.
-        environment: the environment variables that lead a client here, with valid keys.
-        answers: (method, bucket, key, status) of each request; status 0: closed without answer.
+        objects: (bucket, key) → the stored bytes. A test may change it.
+        content_types: (bucket, key) → the media type.
+        environment: the environment variables of a client, with valid keys.
+        answers: (method, bucket, key, status) of each request; status 0: closed without an answer.
         ranges: the Range header of each GET that was answered with a part.
         faults: see `Faults`.
-        denied: beginnings of keys that are refused with 403 AccessDenied, whatever else goes wrong.
+        denied: prefixes of keys that are refused with 403 AccessDenied, before any other fault.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TosServer:
 
     @property
     def requests(self) -> int:
-        """How many requests have come in."""
+        """The number of requests so far."""
         return len(self.answers)
 
     @property
@@ -94,18 +94,18 @@ class TosServer:
             "TOS_SECURITY_TOKEN": self.security_token,
             "TOS_ENDPOINT": f"http://{HOST}",
             "TOS_REGION": self.region,
-            # Keys that the machine has for the real service stay out of the test.
+            # Override keys of the real service.
             "TOS_ACCESS_KEY": "",
             "TOS_SECRET_KEY": "",
             "http_proxy": proxy,
             "HTTP_PROXY": proxy,
-            # Replaces what the machine excludes; loopback never goes through a proxy.
+            # Override the machine's value. Requests to loopback use no proxy.
             "no_proxy": "127.0.0.1,localhost",
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
     def apply(self, monkeypatch: Any) -> None:
-        """Set `environment` in this process for the length of a test."""
+        """Set `environment` in this process for one test."""
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
 
@@ -116,7 +116,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that went away."""
+        """Print nothing about clients that closed their connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         tos = self.server.tos
         length = int(self.headers.get("Content-Length", 0))
-        # As a proxy it gets the whole URL; the path is taken as it came, still encoded.
+        # A proxy receives the whole URL. The path stays percent-encoded.
         self.raw_path, _, self.query = re.sub("^http://[^/?]*", "", self.path).partition("?")
         host = self.headers["Host"]
         self.bucket = host.removesuffix(f".{HOST}")
@@ -161,9 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(fault, "ServiceUnavailable" if fault == 503 else "TestError")
         elif isinstance(fault, Refusal):
             self._error(fault.status, fault.code, fault.headers)
-        elif fault == "garbage":
+        elif fault == "not text":
             self._answer(500, b"\xff\xfe\x80")
-        elif fault == "foreign":
+        elif fault == "not TOS":
             tos.answers.append((self.command, self.bucket, self.key, 200))
             self.send_response(200)
             self.send_header("Content-Length", "8")
@@ -186,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _put(self, body: bytes, fault: str) -> None:
         tos, name = self.server.tos, (self.bucket, self.key)
-        if fault == "misfiled":
+        if fault == "corrupt in storage":
             body = _damaged(body)
         tos.content_types[name] = self.headers.get("Content-Type", "")
         tos.objects[name] = body
@@ -204,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self.server.tos.objects[self.bucket, self.key] = body[::-1]
         tag = f'"{hashlib.sha256(body).hexdigest()}"'
         headers = {"ETag": tag, "x-tos-hash-crc64ecma": str(crc64(body))}
-        # The service takes it with quotes and without; the SDK sends it without.
+        # The service accepts the tag with and without quotes. The SDK sends it without.
         if self.headers.get("If-Match", tag).strip('"') != tag.strip('"'):
             self._error(412, "PreconditionFailed")
             return
@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, part, headers)
 
     def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
-        # The service repeats what was signed; a message of ours must not.
+        # The service repeats the signed text. Messages of this package must not.
         message = f"{code}: key {self.server.tos.access_key}"
         self._answer(status, json.dumps({"Code": code, "Message": message}).encode(), headers)
 
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stall(self) -> None:
         while not self.server.tos.stopping.is_set():
-            # It becomes readable when the client goes away.
+            # The connection is readable when the client has closed it.
             if select.select([self.connection], [], [], 0.05)[0]:
                 break
         self._hang_up()
@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _reset(self, *, answered: bool = False) -> None:
         self._leave(answered)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # Not close(): the files of this connection would keep it open until it is shut down.
+        # Not close(): the file objects of this connection would keep it open.
         os.close(self.connection.detach())
 
     def _hang_up(self, *, answered: bool = False) -> None:

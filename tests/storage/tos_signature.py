@@ -1,4 +1,4 @@
-"""What TOS signs and sums up, written from its documentation and not from the SDK's own code.
+"""The signature and the checksum of TOS, written from its documentation, not from the SDK.
 
 The signature is TOS4-HMAC-SHA256 (https://www.volcengine.com/docs/6349/74839).
 """
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote
 def refusal(
     tos: Any, method: str, raw_path: str, query: str, headers: Any, body: bytes
 ) -> tuple[int, str] | None:
-    """Check a request's signature; return status and error code, or None where it is good.
+    """Check a request's signature, and return status and error code, or None if it is valid.
 
     `tos` has the right access_key, secret_key, security_token and region.
     """
@@ -30,7 +30,7 @@ def refusal(
     names = signed.split(";")
     date = headers.get("x-tos-date", "")
     present = {name.lower() for name in headers if name.lower().startswith("x-tos-")}
-    # What the client retries with may be left out; whatever decides about access may not.
+    # The retry counter need not be signed. All other x-tos- headers must be.
     present.discard("x-sdk-retry-count")
     if names != sorted(names) or not {"host", "x-tos-date", *present} <= set(names):
         return 403, "AccessDenied"

@@ -1,4 +1,4 @@
-"""A web server whose answers a test writes: real HTTP on loopback."""
+"""A web server on loopback whose answers are defined by the test."""
 
 import contextlib
 import ssl
@@ -15,7 +15,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class WebServer:
-    """Answers each path with the next of the answers given for it; the last one stays."""
+    """Answers each path with its next answer; the last one is repeated."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.paths: dict[str, list[Answer]] = {}
@@ -32,7 +32,7 @@ class WebServer:
                 (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
             def do_CONNECT(self):
-                self.do_GET()  # as a proxy for https, by host and port
+                self.do_GET()  # as a proxy for https; the path is host:port
 
             def log_message(self, *args):
                 pass
@@ -41,7 +41,7 @@ class WebServer:
         self.http.daemon_threads = True
         if tls is not None:
             self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
-        self.http.handle_error = lambda *args: None  # clients that went away are part of the tests
+        self.http.handle_error = lambda *args: None  # print nothing about closed connections
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -54,7 +54,7 @@ class WebServer:
 
 
 def answer(status: int = 200, body: bytes = VIDEO, *, announce: int | None = None, **headers: str):
-    """Send `body`; with `announce`, say that it is that long, and close the connection."""
+    """Send `body`. With `announce`, send that length in the header, and close the connection."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -69,14 +69,14 @@ def answer(status: int = 200, body: bytes = VIDEO, *, announce: int | None = Non
     return send
 
 
-def chunked(*chunks: bytes, whole: bool = True):
+def chunked(*chunks: bytes, is_complete: bool = True):
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
         for chunk in chunks:
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
-        if whole:
+        if is_complete:
             handler.wfile.write(b"0\r\n\r\n")
         handler.close_connection = True
 
@@ -88,11 +88,11 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 def slowly(head: bytes, drop: bytes, *, every: float):
-    """Send `head` as it is, from the status line on, then `drop` again and again for up to 5 s."""
+    """Send `head`, which begins with the status line, then `drop` repeatedly for up to 5 s."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
-        with contextlib.suppress(OSError):  # the client goes away
+        with contextlib.suppress(OSError):  # the client closes the connection
             handler.wfile.write(head)
             for _ in range(int(5 / every)):
                 time.sleep(every)
@@ -102,6 +102,6 @@ def slowly(head: bytes, drop: bytes, *, every: float):
 
 
 def without_proxies(monkeypatch: Any) -> None:
-    """Leave out the proxy that the machine may have."""
+    """Remove the machine's proxy from the environment."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)

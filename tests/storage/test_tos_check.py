@@ -1,4 +1,4 @@
-"""What a task finds out before its first video: whether TOS knows the keys and has the bucket."""
+"""The check at the start of a task: TOS must know the keys and the bucket."""
 
 import shutil
 import socket
@@ -18,11 +18,11 @@ from tests.storage.web_server import WebServer, without_proxies
 
 
 @pytest.fixture(autouse=True)
-def unasked(monkeypatch):
+def nothing_accepted(monkeypatch):
     monkeypatch.setattr(tos_storage, "_accepted", set())
 
 
-def test_it_is_asked_once_for_each_settings_and_bucket(tos, monkeypatch):
+def test_each_combination_of_settings_and_bucket_is_checked_once(tos, monkeypatch):
     for _ in range(3):
         check_accepted("tos://bucket/a/")
         check_accepted("tos://bucket")
@@ -34,7 +34,7 @@ def test_it_is_asked_once_for_each_settings_and_bucket(tos, monkeypatch):
     assert tos.requests == 3
 
 
-def test_nothing_is_written(tos):
+def test_the_check_writes_nothing(tos):
     check_accepted("tos://bucket/a")
     assert tos.objects == {}
 
@@ -48,7 +48,7 @@ def test_nothing_is_written(tos):
         ("TOS_SECURITY_TOKEN", "InvalidSecurityToken"),
     ],
 )
-def test_wrong_settings_fail_at_a_task_s_start_by_their_names(tos, monkeypatch, variable, code):
+def test_wrong_settings_fail_at_the_start_of_a_task_and_are_named(tos, monkeypatch, variable, code):
     monkeypatch.setenv(variable, "wrong-value")
     with pytest.raises(CredentialsError, match=f"{code}.*request-1.*{variable}") as caught:
         ImageWriter("tos://bucket/a", ".jpg").check()
@@ -57,18 +57,18 @@ def test_wrong_settings_fail_at_a_task_s_start_by_their_names(tos, monkeypatch, 
     check_accepted("tos://bucket/a")
 
 
-def test_a_missing_bucket_fails_at_a_task_s_start(tos):
+def test_a_missing_bucket_fails_at_the_start_of_a_task(tos):
     with pytest.raises(StorageWriteError, match=r"no such bucket, tos://nope-bucket/a: .*region"):
         check_accepted("tos://nope-bucket/a")
 
 
-def test_a_bucket_of_another_region_fails_at_a_task_s_start(tos):
+def test_a_bucket_of_another_region_fails_at_the_start_of_a_task(tos):
     tos.faults.append(Refusal(307, "TemporaryRedirect"))
     with pytest.raises(StorageWriteError, match="check TOS_ENDPOINT and TOS_REGION"):
         check_accepted("tos://bucket/a")
 
 
-def test_a_host_that_does_not_exist_fails_at_a_task_s_start(tos, monkeypatch):
+def test_a_host_that_does_not_exist_fails_at_the_start_of_a_task(tos, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("TOS_ENDPOINT", "http://tos-cn-nowhere.invalid")
@@ -77,7 +77,7 @@ def test_a_host_that_does_not_exist_fails_at_a_task_s_start(tos, monkeypatch):
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-def test_a_host_with_another_s_certificate_fails_at_a_task_s_start(tos, monkeypatch, tmp_path):
+def test_a_certificate_of_another_host_fails_at_the_start_of_a_task(tos, monkeypatch, tmp_path):
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other"
     names = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
     subprocess.run([*make.split(), *names], check=True, capture_output=True)
@@ -94,18 +94,18 @@ def test_a_host_with_another_s_certificate_fails_at_a_task_s_start(tos, monkeypa
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_key_that_may_only_write_is_good_enough(tos, status):
+def test_a_write_only_key_is_accepted(tos, status):
     tos.faults.append(Refusal(status, "AccessDenied" if status == 403 else "NoSuchKey"))
     check_accepted("tos://bucket/a")
     check_accepted("tos://bucket/a")
     assert tos.requests == 1
 
 
-@pytest.mark.parametrize("fault", [503, 429, "reset", "garbage", "stall"])
-def test_what_passes_is_left_to_the_uploads_and_asked_again(tos, monkeypatch, fault):
+@pytest.mark.parametrize("fault", [503, 429, "reset", "not text", "stall"])
+def test_transient_failures_are_ignored_and_checked_again(tos, monkeypatch, fault):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
     monkeypatch.setattr(tos_storage, "CHECK_TIMEOUT", 0.3)
-    tos.faults.extend([fault] * (1 if fault == "garbage" else 2))
+    tos.faults.extend([fault] * (1 if fault == "not text" else 2))
     began = time.monotonic()
     check_accepted("tos://bucket/a")
     assert time.monotonic() - began < 15
@@ -114,8 +114,8 @@ def test_what_passes_is_left_to_the_uploads_and_asked_again(tos, monkeypatch, fa
     assert tos.answers[-1][3] == 404
 
 
-def test_after_a_refused_upload_it_is_asked_again(tos):
-    """A token that expires in the middle of a job costs the rows under way, not all that follow."""
+def test_after_a_refused_upload_the_check_is_repeated(tos):
+    """After a token has expired, only rows in progress fail: the next task fails at its start."""
     check_accepted("tos://bucket/a")
     tos.faults.append(Refusal(403, "ExpiredToken"))
     with pytest.raises(CredentialsError):
@@ -125,13 +125,13 @@ def test_after_a_refused_upload_it_is_asked_again(tos):
         check_accepted("tos://bucket/a")
 
 
-def test_asking_does_not_touch_the_client_of_the_uploads(tos):
+def test_the_check_uses_its_own_client(tos):
     client, _ = tos_client.client_for("upload")
     check_accepted("tos://bucket/a")
     assert tos_client.client_for("upload")[0] is client
     assert client.socket_timeout == tos_client.SOCKET_TIMEOUT
 
 
-def test_other_storages_have_nothing_to_ask(tmp_path):
+def test_other_storages_are_not_checked(tmp_path):
     check_accepted(str(tmp_path))
     check_accepted(tmp_path.as_uri())

@@ -1,4 +1,4 @@
-"""How much a download may take: bytes, seconds and patience, whatever the server says."""
+"""The limits on the bytes and seconds of a download, with servers that announce wrong sizes."""
 
 import gzip
 import os
@@ -29,7 +29,7 @@ def read(url, **limits):
 # Bytes.
 
 
-def test_a_size_that_is_announced_is_refused_before_it_is_sent(web):
+def test_an_announced_size_is_checked_before_the_body(web):
     web.paths["/a"] = [answer(announce=10 << 30)]
     with pytest.raises(
         LimitError, match=r"/a has more than max_download_bytes=1000000: 10737418240; raise"
@@ -37,17 +37,17 @@ def test_a_size_that_is_announced_is_refused_before_it_is_sent(web):
         read(f"{web.url}/a?secret", max_download_bytes=1_000_000)
     assert caught.value.stage == "open"
     assert "secret" not in str(caught.value)
-    assert len(web.seen) == 1  # and never asked for again
+    assert len(web.seen) == 1  # no retry
 
 
-def test_so_is_the_size_of_all_parts():
+def test_the_announced_size_of_all_parts_is_checked():
     with RangeServer(bytes(5 * MB)) as server:
         with pytest.raises(LimitError, match=f"max_download_bytes=5000000: {5 * MB}"):
             read(server.url, max_download_bytes=5_000_000)
         assert read(server.url, max_download_bytes=5 * MB) == server.data
 
 
-def test_so_is_the_size_of_an_object(tos):
+def test_the_announced_size_of_an_object_is_checked(tos):
     tos.objects["bucket", "a"] = bytes(100_000)
     with pytest.raises(LimitError, match=r"tos://bucket/a has .*max_download_bytes=99999: 100000"):
         read("tos://bucket/a", max_download_bytes=99_999)
@@ -55,14 +55,14 @@ def test_so_is_the_size_of_an_object(tos):
     assert tos.requests == 2
 
 
-def test_what_is_not_announced_is_counted(web):
+def test_bytes_that_are_not_announced_are_counted(web):
     web.paths["/a"] = [chunked(*[VIDEO] * 20)]
     with pytest.raises(LimitError, match="max_download_bytes=3000000: "):
         read(f"{web.url}/a", max_download_bytes=3_000_000)
     assert len(web.seen) == 1
 
 
-def test_what_comes_compressed_is_counted_unpacked(web):
+def test_a_compressed_body_is_counted_decompressed(web):
     web.paths["/a"] = [answer(body=gzip.compress(bytes(3 * MB)), Content_Encoding="gzip")]
     assert read(f"{web.url}/a", max_download_bytes=3 * MB) == bytes(3 * MB)
     with pytest.raises(LimitError, match="max_download_bytes=2000000: "):
@@ -70,7 +70,7 @@ def test_what_comes_compressed_is_counted_unpacked(web):
 
 
 @pytest.mark.parametrize("size", [b"9" * 5000, b"-1", b"1e3", b"\xb2"])
-def test_a_length_that_is_none_is_counted_too(web, size):
+def test_an_invalid_length_is_ignored_and_the_bytes_are_counted(web, size):
     web.paths["/a"] = [
         slowly(b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % size, VIDEO, every=0.001)
     ]
@@ -79,7 +79,7 @@ def test_a_length_that_is_none_is_counted_too(web, size):
 
 
 @pytest.mark.parametrize("value", ["bytes 0-99/" + "9" * 5000, "bytes 0-99/²", "bytes 5-1/3"])
-def test_a_range_that_is_none_is_an_error_of_ours(web, value):
+def test_an_invalid_range_is_an_error(web, value):
     web.paths["/a"] = [answer(206, VIDEO, Content_Range=value, ETag='"a"')]
     with pytest.raises(KeyframesError):
         read(f"{web.url}/a")
@@ -99,17 +99,17 @@ def test_the_body_of_a_redirect_is_not_read(web):
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    assert int(run.stdout) >> 10 < 150  # MB, where the unpacked body alone would take 200
+    assert int(run.stdout) >> 10 < 150  # MB; the decompressed body alone would take 200
 
 
-def test_fsspec_knows_the_size_before(monkeypatch):
+def test_fsspec_checks_the_size_before_and_during_the_download(monkeypatch):
     fsspec = pytest.importorskip("fsspec")
     files = fsspec.filesystem("memory")
     files.pipe_file("/bucket/a", bytes(3 * MB))
     assert read("memory://bucket/a", max_download_bytes=3 * MB) == bytes(3 * MB)
     with pytest.raises(LimitError, match=f"max_download_bytes=1000000: {3 * MB}"):
         read("memory://bucket/a", max_download_bytes=1_000_000)
-    # A file system that does not say, or that lies.
+    # A file system that does not give the size.
     monkeypatch.setattr(type(files), "info", lambda self, path: {"size": None})
     with pytest.raises(LimitError, match=f"max_download_bytes=1500000: {2 * MB}"):
         read("memory://bucket/a", max_download_bytes=1_500_000)
@@ -123,7 +123,7 @@ def test_fsspec_knows_the_size_before(monkeypatch):
     [b"HTTP/1.1 200 OK\r\nX-Long: ", HEAD, b"HTTP/1.1 302 Found\r\nLocation: /b\r\nX-Long: "],
     ids=["in the headers", "in the body", "in a redirect"],
 )
-def test_a_download_ends_with_its_time(web, head):
+def test_a_slow_download_ends_at_the_time_limit(web, head):
     web.paths["/a"] = [slowly(head, b"x", every=0.02)]
     begin = time.monotonic()
     with pytest.raises(
@@ -135,7 +135,7 @@ def test_a_download_ends_with_its_time(web, head):
     assert len(web.seen) == 1
 
 
-def test_silence_too(web):
+def test_a_silent_server_is_given_up_at_the_time_limit(web):
     web.paths["/a"] = [slowly(HEAD, b"", every=5)]
     begin = time.monotonic()
     with pytest.raises(LimitError, match="max_download_seconds"):
@@ -143,7 +143,7 @@ def test_silence_too(web):
     assert time.monotonic() - begin < 15
 
 
-def test_the_time_is_that_of_all_attempts(web, monkeypatch):
+def test_the_time_limit_covers_all_attempts(web, monkeypatch):
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.5)
     web.paths["/a"] = [answer(503, b"", Retry_After="20")]
     begin = time.monotonic()
@@ -154,7 +154,7 @@ def test_the_time_is_that_of_all_attempts(web, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_the_time_is_that_of_all_parts():
+def test_the_time_limit_covers_all_parts():
     with RangeServer(bytes(MB)) as server:
         server.hold = lambda start, stop: start > 0
         with open_url(server.url, limits=Limits(max_download_seconds=1)) as file:
@@ -167,7 +167,7 @@ def test_the_time_is_that_of_all_parts():
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_an_object_has_its_time_too(tos, monkeypatch):
+def test_the_time_limit_covers_retries_of_an_object(tos, monkeypatch):
     tos.objects["bucket", "a"] = bytes(MB)
     tos.faults.extend([503] * 100)
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
@@ -183,7 +183,7 @@ def test_time_that_passes_after_the_download_does_not_count(web):
         assert file.read() == VIDEO
 
 
-def test_fsspec_looks_at_the_clock_between_blocks(monkeypatch):
+def test_fsspec_checks_time_and_rate_between_blocks(monkeypatch):
     fsspec = pytest.importorskip("fsspec")
     files = fsspec.filesystem("memory")
     files.pipe_file("/bucket/a", bytes(3 * MB))
@@ -215,11 +215,11 @@ def test_fsspec_looks_at_the_clock_between_blocks(monkeypatch):
         read("memory://bucket/a", min_download_rate=100 * MB)
 
 
-# What is left behind.
+# Temporary files.
 
 
 @pytest.mark.parametrize("without", ["", "ranges"], ids=["in parts", "whole"])
-def test_nothing_is_left_of_a_process_that_is_killed_in_a_download(tmp_path, without):
+def test_a_process_killed_during_a_download_leaves_no_file(tmp_path, without):
     with RangeServer(bytes(8 * MB)) as server:
         server.without = without
         server.hold = lambda start, stop: stop > 4 * MB
