@@ -1,4 +1,4 @@
-"""Turns what people type as an input into a DataFrame with a column of videos."""
+"""Reads an input, such as a folder, a list or a table, as a DataFrame with a column of videos."""
 
 import logging
 from pathlib import Path, PurePosixPath
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
-from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, cpus_for_largest, shared_tasks
+from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
 from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
@@ -23,28 +23,29 @@ VIDEO_SUFFIXES = frozenset(
 )
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
-# Schemes that no Hadoop file system lists, so that what is behind them is taken as one video.
+# No Hadoop file system lists these schemes: such a URL is one video.
 _SINGLE_OBJECTS = ("http", "https", "tos")
 
 
 def read_videos(
     spark: "SparkSession", location: str, *, limit: int | None = None, cpus: int | None = None
 ) -> "DataFrame":
-    """One row per video, `video: string`.
+    """Return one row per video, `video: string`.
 
-    As many as run beside each other are in the order of their names or of the list. More are shared
-    out as `shared_tasks` says: files of a folder or glob the largest first, a list in its order.
+    Up to one video per running task, the order is that of the names or the list. More videos are
+    assigned by `assign_to_tasks`: files of a folder or glob the largest first, a list in its order.
 
-    Arguments:
+    Args:
+        spark: the session.
         location: a video, a folder of videos (with its subfolders), a glob, an http(s):// or
             tos:// URL, or a .txt file with one path or URL per line (blank lines and those that
             begin with # are skipped). Folders, globs and lists may be on any file system that
             this Spark reads.
-        limit: take only the first so many, by name or in the list.
-        cpus: of each task that they are for; None: spark.task.cpus.
+        limit: take only this many, the first by name or in the list.
+        cpus: CPUs of each task that samples them; None: spark.task.cpus.
 
     Raises:
-        SourceNotFoundError: there is nothing there.
+        SourceNotFoundError: there is nothing at `location`.
         ParameterError: there is something, but no video.
     """
     sizes = None
@@ -58,7 +59,7 @@ def read_videos(
             )
         paths = [location]
     elif not scheme and Path(location).is_file() and suffix != ".txt":
-        # Before it could be taken for a glob: brackets are common in the names of videos.
+        # Check this before globs: brackets are common in names of videos.
         paths = [str(Path(location).absolute())]
     elif suffix == ".txt":
         lines = [row[0].strip() for row in _read(spark, "text", location).collect()]
@@ -72,23 +73,23 @@ def read_videos(
             if suffix != ".txt"
             else f"no videos in {location!r}: every line is empty or a comment"
         )
-    return in_order(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
+    return partitioned_videos(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
 
 
-def in_order(
+def partitioned_videos(
     spark: "SparkSession",
     paths: list[str],
     sizes: list[int] | None = None,
     *,
     cpus: int | None = None,
 ) -> "DataFrame":
-    """One row per video, `video: string`, shared out between tasks as `shared_tasks` says.
+    """Return one row per video, `video: string`, in partitions by `assign_to_tasks`.
 
-    Arguments:
+    Args:
         spark: the session.
-        paths: at least one; as many as run beside each other stay in their order.
-        sizes: of each, in bytes, where they are known.
-        cpus: of each task that they are for; None: spark.task.cpus.
+        paths: at least one; up to one per running task, they keep their order.
+        sizes: of the videos, in bytes; None: not known.
+        cpus: CPUs of each task that samples them; None: spark.task.cpus.
     """
     import pyarrow as pa
 
@@ -98,58 +99,61 @@ def in_order(
     if len(paths) > at_once:
         if sizes and (wanted := cpus_for_largest(sizes, cores=cores)) > 2 * cpus:
             logger.warning(
-                "one video has %.0f%% of all bytes: a task has %d of %d CPUs, and the others will "
-                "wait for it at the end; more up to %d make the job shorter, with --cpus, or "
-                "spark.task.cpus where that is refused",
+                "one video has %.0f%% of all bytes: its task has %d of %d CPUs, and the other CPUs "
+                "will wait for it at the end; set cpus (or spark.task.cpus, where cpus is refused) "
+                "to up to %d for a shorter job",
                 *(100 * max(sizes) / sum(sizes), cpus, cores, wanted),
             )
-        return in_tasks(spark, shared_tasks(paths, sizes, at_once=at_once, cpus=cpus))
-    # Spark makes as many tasks of a local list as there are cores, in the list's order. Of a list
-    # of tuples, it would make rows in Python workers of a second daemon of each executor, which
-    # imports all of torch too: 4 s of CPU.
+        return frame_of_tasks(spark, assign_to_tasks(paths, sizes, at_once=at_once, cpus=cpus))
+    # Spark divides a local Arrow table into one task per core, in order. A list of tuples would
+    # start a second daemon on each executor, which imports torch too: 4 s of CPU.
     return frame_of(spark, pa.table({"video": pa.array(paths, pa.string())}))
 
 
-def in_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
-    """One row per video, those of each list in a partition, which start in the lists' order."""
+def frame_of_tasks(spark: "SparkSession", tasks: list[list[str]]) -> "DataFrame":
+    """Return one row per video, `video: string`, and a partition per task, in their order."""
     import pyarrow as pa
     from pyspark.sql import functions as sf
 
     number = pa.array(range(len(tasks)), pa.int32())
     videos = pa.array(tasks, pa.list_(pa.string()))
     rows = frame_of(spark, pa.table({"task": number, "videos": videos}))
-    # Of as many rows as ranges, each becomes one: no other way in all versions of Spark puts a row
-    # where it is to go.
+    # With as many rows as ranges, each row gets its own partition. Nothing else places rows exactly
+    # in all versions of Spark.
     rows = rows.repartitionByRange(len(tasks), "task")
     return rows.select(sf.explode("videos").alias("video"))
 
 
-def spread(videos: "DataFrame", count: int) -> "DataFrame":
-    """`count` videos over enough tasks: every core has one, and one that is lost loses little."""
+def repartition_videos(videos: "DataFrame", count: int) -> "DataFrame":
+    """Distribute `count` videos over enough tasks: one per core, and few videos in each."""
     tasks = max(_cores(videos.sparkSession), count // VIDEOS_PER_TASK)
     return videos.repartition(max(1, min(count, tasks)))
 
 
 def _cores(spark: "SparkSession") -> int:
-    """Of all executors: those that are there, or that the conf says will be."""
+    """Return the cores of all executors: those present, or those that the conf announces."""
     present = default_parallelism(spark)
 
-    def said(name: str) -> int:
+    def configured(name: str) -> int:
         return int(spark.conf.get(name, "0") or 0)
 
     counts = ("spark.executor.instances", "spark.dynamicAllocation.maxExecutors")
-    executors = max(map(said, counts))
-    return max(present, said("spark.cores.max"), executors * said("spark.executor.cores"))
+    executors = max(map(configured, counts))
+    return max(
+        present, configured("spark.cores.max"), executors * configured("spark.executor.cores")
+    )
 
 
 def read_table(spark: "SparkSession", location: str, table_format: str | None) -> "DataFrame":
-    """A table in any format that this Spark reads.
+    """Return a table in any format that this Spark reads.
 
-    Arguments:
+    Args:
+        spark: the session.
         location: its path, or its name in the catalogue for the format "table".
         table_format: "parquet", "delta", "csv", …; None: by the suffix, else parquet.
 
-    Raises SourceNotFoundError where there is none.
+    Raises:
+        SourceNotFoundError: there is nothing at `location`.
     """
     if table_format == "table":
         return spark.table(location)
@@ -158,8 +162,8 @@ def read_table(spark: "SparkSession", location: str, table_format: str | None) -
 
 
 def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
-    """The files there in the order of their names, and their bytes."""
-    # Not asked for the content, binaryFile reads none.
+    """Return the files and their sizes in bytes, ordered by name."""
+    # Without the column content, binaryFile reads no bytes of the files.
     rows = _read(spark, "binaryFile", location).select("path", "length").collect()
     files = dict(sorted((_plain(row["path"]), row["length"]) for row in rows))
     if any(character in location for character in "*?[{") or len(files) == 1:
@@ -186,7 +190,7 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
         reader = reader.option("recursiveFileLookup", True)
     try:
         table = reader.load(location)
-        table.schema  # noqa: B018 - Connect looks at nothing before
+        table.schema  # noqa: B018 - Connect reads nothing before
         return table
     except AnalysisException as error:
         if condition_of(error) != "PATH_NOT_FOUND":

@@ -1,17 +1,30 @@
-"""The operator's parameters as options of a command line, made from its dataclasses."""
+"""Options of the jobs as dataclasses; their command lines are made from the fields."""
 
-import argparse
-import re
-from collections.abc import Sequence
-from dataclasses import Field, fields, is_dataclass
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from spark_keyframes.checks import whole
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.failure_limit import MaxFailures
+from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.spark.columns import OnError
+
+INPUT = "videos in"
+RESULT = "the result"
+EACH_ONCE = "each video once"
+RESOURCES = "the resources of each task, on a cluster"
+GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
+"""Titles of the groups in which the command line lists the options, in this order."""
 
 HELP = {
     "text": "what to look for, best as a caption: 'a red car seen from above'",
     "model_path": "folder that holds CLIP models; '' loads from the Hugging Face Hub",
-    "clip_model_name": "the model: a folder below --model-path, or a name on the Hub",
+    "clip_model_name": "the model: a folder below `model_path`, or a name on the Hub",
     "dtype": "float16 is faster; float32 is exact",
-    "video_src_type": "what --input-col holds: paths or URLs, base64, or bytes",
+    "video_src_type": "what `input_col` holds: paths or URLs, base64, or bytes",
     "fps": "frames to look at per second of video; 0.5 is one every two seconds",
     "max_num_frames": "keyframes to select per video",
     "t1": "lower (0.1 to 0.3) to favour the best matches over an even spread",
@@ -19,7 +32,7 @@ HELP = {
     "all_depth": "how often the video may be halved to spread keyframes; 0: no spread",
     "img_type": "format of the keyframe images",
     "output_tos_dir": "where the images go: tos://bucket/prefix or a folder; '': nowhere",
-    "return_keyframes": "with --output: store the images in the table too, as arrays",
+    "return_keyframes": "with `output`: store the images in the table too, as arrays",
     "batch_size": "frames per CLIP batch; 64 or more for a GPU",
     "rank": "GPU number, where Spark has not assigned one",
     "video_format": "container of base64 or binary videos, where their bytes do not tell",
@@ -41,95 +54,284 @@ HELP = {
 }
 """What each option is for, by the field's name; names are unique over all the dataclasses."""
 
-TITLES = {
-    "limits": "what one video may take before it fails",
-    "access": "which URLs may be read, where strangers have a hand in the list",
-}
-"""Of the group of options for each parameter that is a dataclass itself."""
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+def about(doc: str, group: str, metavar: str | None = None) -> Mapping[str, str | None]:
+    """Return the metadata of an option's field; `name` in a doc is another option."""
+    return {"doc": doc, "group": group, "metavar": metavar}
 
 
-def add_options(parser: argparse.ArgumentParser, parameters: type) -> None:
-    """Add an option for each field of `parameters`; one that is a dataclass has its own group."""
-    _add_group(parser, "what to select: the parameters of the operator", parameters)
-    for field, part in _nested(parameters):
-        _add_group(parser, TITLES.get(field.name, field.name), part)
+@dataclass(frozen=True, kw_only=True)
+class JobOptions:
+    """Options of both jobs.
 
-
-def values_of(options: argparse.Namespace, parameters: type) -> dict[str, Any]:
-    """The values for the fields of `parameters`, from what was given.
-
-    Raises ParameterError for a value that a field's own dataclass refuses.
+    Raises:
+        ParameterError: options that exclude each other, or a value out of range.
     """
-    nested = {
-        field.name: part(**_plain_values(options, part)) for field, part in _nested(parameters)
-    }
-    return {**_plain_values(options, parameters), **nested}
+
+    input: str
+    """Where the videos are; each job says what it takes."""
+    input_col: str | None = field(
+        default=None,
+        metadata=about(
+            "`input` holds tables; their column with the videos, 'value' of text files",
+            INPUT,
+            "NAME",
+        ),
+    )
+    input_format: str | None = field(
+        default=None,
+        metadata=about(
+            "format of these tables: parquet, delta, json, csv, … or 'table' for a name in the "
+            "catalogue; default: by the suffix of `input`, else parquet",
+            INPUT,
+            "FORMAT",
+        ),
+    )
+    text_col: str | None = field(
+        default=None,
+        metadata=about("column with a text per video, instead of `text`", INPUT, "NAME"),
+    )
+    on_error: OnError = field(default="null", init=False)
+    """Fixed for a stream: an exception would end it, and end the next run at the same video."""
+
+    output: str | None = field(
+        default=None, metadata=about("write the result here, as a table", RESULT, "WHERE")
+    )
+    output_table: str | None = field(
+        default=None,
+        metadata=about("write it to this table of the catalogue instead", RESULT, "NAME"),
+    )
+    format: str = field(
+        default="parquet",
+        metadata=about(
+            "format of the table: parquet, orc, json; with their packages delta, iceberg",
+            RESULT,
+            "FORMAT",
+        ),
+    )
+    option: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=about(
+            "option of Spark's writer, such as compression=zstd; may be repeated", RESULT
+        ),
+    )
+    explode: bool = field(
+        default=False, metadata=about("write a row per keyframe instead of one per video", RESULT)
+    )
+    partition_by: tuple[str, ...] = field(
+        default=(), metadata=about("columns to partition the table by", RESULT)
+    )
+    max_file_bytes: int = field(
+        default=128 * 2**20,
+        metadata=about(
+            "approximate size of the table's files; a row is never divided. 0: each task writes "
+            "its own file, and no rows are moved between tasks",
+            RESULT,
+        ),
+    )
+    output_col: str = field(
+        default="keyframes", metadata=about("column of the result", RESULT, "NAME")
+    )
+    error_col: str = field(
+        default="error", metadata=about("column with the reason of each failure", RESULT, "NAME")
+    )
+    account_col: str | None = field(
+        default=None,
+        metadata=about(
+            "with a table: column for the time and the frames of each video", RESULT, "NAME"
+        ),
+    )
+    max_failures: MaxFailures | None = field(
+        default=None,
+        metadata=about(
+            "number or share (5%) of videos that may fail. With more, the job exits with 3 and "
+            "writes no more rows; images that are already stored stay. Default: no limit",
+            RESULT,
+            "N",
+        ),
+    )
+
+    id_col: tuple[str, ...] | None = field(
+        default=None,
+        metadata=about(
+            "columns that identify a video; default: the column of videos, and `text_col`",
+            EACH_ONCE,
+        ),
+    )
+    videos_per_batch: int | None = field(
+        default=None,
+        metadata=about(
+            "write the table in parts of about N videos; a part that is written is not repeated",
+            EACH_ONCE,
+        ),
+    )
+    failed_output: str | None = field(
+        default=None,
+        metadata=about(
+            "write failed videos to a second table here, in the same format", EACH_ONCE, "WHERE"
+        ),
+    )
+    retry_failed: bool = field(
+        default=False, metadata=about("try the videos in `failed_output` again", EACH_ONCE)
+    )
+
+    cpus: int | None = field(
+        default=None,
+        metadata=about(
+            "CPUs of each task, to decode and score; default: spark.task.cpus", RESOURCES
+        ),
+    )
+    gpus: int | None = field(
+        default=None,
+        metadata=about(
+            "1: a GPU for each task, where executors announce theirs, see "
+            "conf/spark-defaults.conf; default: spark.task.resource.gpu.amount",
+            RESOURCES,
+        ),
+    )
+
+    sampler: VideoAdaptiveKeyframesSampling = field(default_factory=VideoAdaptiveKeyframesSampling)
+    """The operator, with its parameters."""
+
+    def __post_init__(self) -> None:
+        if self.output and self.output_table:
+            raise ParameterError("`output` and `output_table` exclude each other; leave one out")
+        self._check_positive("videos_per_batch", "it is the number of videos in a part")
+        if self.explode and "maxrecordsperfile" in map(str.lower, self.option):
+            raise ParameterError(
+                "`option` maxRecordsPerFile would divide the keyframes of a video between files; "
+                "use `max_file_bytes`"
+            )
+        if self.retry_failed and not self.failed_output:
+            raise ParameterError(
+                "`retry_failed` needs `failed_output`: otherwise a failed video has a row in the "
+                "table already, and would get a second one"
+            )
+        if self.failed_output and self.on_error == "raise":
+            raise ParameterError(
+                "`failed_output` has no effect with `on_error` raise; leave one of them out"
+            )
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the result is written to a table."""
+        return bool(self.output or self.output_table)
+
+    @property
+    def holds_video_bytes(self) -> bool:
+        """Whether the input's rows hold the videos themselves, not their paths or URLs."""
+        return self.sampler.video_src_type != "video_url"
+
+    def _check_positive(self, name: str, hint: str) -> None:
+        value = getattr(self, name)
+        if value is not None:
+            whole(f"`{name}`", value, 1, hint)
+
+    def _check_ids(self) -> None:
+        if self.holds_video_bytes and not self.id_col:
+            raise ParameterError(
+                f"the table does not keep a {self.sampler.video_src_type!r}, so that it cannot be "
+                "told which videos it has; give `id_col`, columns whose values differ for each "
+                "video"
+            )
 
 
-def size(text: str) -> int:
-    """Bytes from "8589934592", "8G" or "512M"; units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(
-            f"must be a number of bytes such as 8589934592, 8G or 512M, got {text!r}"
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions(JobOptions):
+    """Options of jobs/sample.py: those of both jobs, and its own."""
+
+    input: str = field(
+        metadata=about(
+            "a video, a folder of videos, a glob such as 'videos/*.mp4', a URL, a .txt file with "
+            "a path or URL per line, or (with `input_col`) a table",
+            INPUT,
+            "WHERE",
         )
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    )
+    limit: int | None = field(default=None, metadata=about("take only the first N videos", INPUT))
+    mode: Literal["error", "overwrite", "append"] = field(
+        default="error", metadata=about("what to do where the table exists already", INPUT)
+    )
+    resume: bool = field(
+        default=False,
+        metadata=about(
+            "add the videos that the table lacks, for example after a job that was killed", INPUT
+        ),
+    )
+    on_error: OnError = field(
+        default="null",
+        metadata=about(
+            "null: a failed video has a null result, and its reason in another column, see "
+            "`error_col`; "
+            "raise: it ends the job",
+            INPUT,
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_positive("limit", "leave it out to take all videos")
+        if self.resume and self.mode != "error":
+            raise ParameterError(
+                f"`resume` adds to the table that exists; leave `mode` {self.mode} out"
+            )
+        if self.limit and self.videos_per_batch:
+            raise ParameterError(
+                "`limit` could take other videos for each part of `videos_per_batch`; leave one of "
+                "them out"
+            )
+        for name in ("resume", "videos_per_batch", "failed_output", "partition_by", "explode"):
+            if getattr(self, name) and not self.has_table:
+                raise ParameterError(f"`{name}` needs a table: `output` or `output_table`")
+        if self.resume or self.videos_per_batch:
+            self._check_ids()
 
 
-def _plain(parameters: type) -> "list[Field[Any]]":
-    return [field for field in fields(parameters) if not is_dataclass(field.default)]
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions(JobOptions):
+    """Options of jobs/ingest.py: those of both jobs, and its own."""
 
-
-def _nested(parameters: type) -> "list[tuple[Field[Any], type]]":
-    """The other fields, each with its dataclass."""
-    found: list[Field[Any]] = [f for f in fields(parameters) if is_dataclass(f.default)]
-    return [(field, type(field.default)) for field in found]
-
-
-def _plain_values(options: argparse.Namespace, parameters: type) -> dict[str, Any]:
-    values = {field.name: getattr(options, field.name) for field in _plain(parameters)}
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-
-
-def _add_group(parser: argparse.ArgumentParser, title: str, parameters: type) -> None:
-    group = parser.add_argument_group(title)
-    for field in _plain(parameters):
-        # A field without help is an option all the same; a test says that it lacks it.
-        text = HELP.get(field.name, "")
-        group.add_argument(
-            "--" + field.name.replace("_", "-"),
-            default=field.default,
-            help=f"{text} ({_shown(field)})".strip().replace("%", "%%"),
-            **_kind(field),
+    input: str = field(
+        metadata=about(
+            "folder in which new videos arrive (with its subfolders), or a glob; or (with "
+            "`input_col`) a folder in which new tables or lists of videos arrive",
+            INPUT,
+            "WHERE",
         )
+    )
+    checkpoint: str = field(
+        metadata=about(
+            "folder of this job alone, in which Spark records which input it has taken",
+            INPUT,
+            "WHERE",
+        )
+    )
+    files_per_batch: int = field(
+        default=1000,
+        metadata=about("files to take at a time; a batch that is written is not repeated", INPUT),
+    )
+    mode: Literal["error", "append"] = field(
+        default="error",
+        metadata=about(
+            "what to do where the table exists already and the checkpoint is new", INPUT
+        ),
+    )
 
-
-def _kind(field: "Field[Any]") -> dict[str, Any]:
-    if field.type is bool:
-        return {"action": argparse.BooleanOptionalAction}
-    if get_origin(field.type) is Literal:
-        return {"choices": get_args(field.type)}
-    if get_origin(field.type) is tuple:
-        # Not "*": an empty shell variable would allow everything.
-        return {"nargs": "+", "metavar": "NAME"}
-    if _is_size(field):
-        return {"type": size, "metavar": "SIZE"}
-    return {"type": field.type, "metavar": "VALUE"}
-
-
-def _is_size(field: "Field[Any]") -> bool:
-    return field.type is int and field.name.endswith("_bytes")
-
-
-def _shown(field: "Field[Any]") -> str:
-    default: Any = field.default
-    if _is_size(field):
-        for unit, factor in reversed(_UNITS.items()):
-            if default % factor == 0:
-                return f"{default // factor}{unit}"
-    if isinstance(default, Sequence) and not isinstance(default, str):
-        return " ".join(default) or "all"
-    return repr(default)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.has_table:
+            raise ParameterError("`output` or `output_table` is required: where to write the table")
+        self._check_positive("files_per_batch", "it is the number of files taken at a time")
+        if not self.input_col and self.sampler.video_src_type == "video_base64":
+            raise ParameterError(
+                "`video_src_type` video_base64 needs `input_col`, the column that holds it"
+            )
+        if not self.input_col and self.sampler.video_src_type == "video_binary":
+            object.__setattr__(self, "id_col", self.id_col or ("path",))
+        self._check_ids()
+        places = ["output", "checkpoint", "failed_output"]
+        for name in places if self.input_format == "table" else ["input", *places]:
+            place = getattr(self, name)
+            if place and not urlsplit(place).scheme:
+                # The checkpoint compares these between runs, which may start in other folders.
+                object.__setattr__(self, name, str(Path(place).absolute()))

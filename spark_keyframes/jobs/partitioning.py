@@ -1,27 +1,26 @@
-"""Which videos share a task, so that at the end no core waits long for another."""
+"""Assigns videos to tasks so that no core waits long for another at the end."""
 
 import math
 from collections.abc import Sequence
 
 VIDEOS_PER_TASK = 16
-"""at most, for each of its CPUs: a task that is lost is done again as a whole"""
+"""The most videos per CPU of a task: a task that is lost is run again completely."""
 
 
-def shared_tasks(
+def assign_to_tasks(
     videos: Sequence[str], sizes: Sequence[int] | None = None, *, at_once: int, cpus: int = 1
 ) -> list[list[str]]:
-    """The videos of each task, in the order in which the tasks are to start.
+    """Return the videos of each task, in the order in which the tasks start.
 
-    The largest come first: what begins last ends last, so let it be small. A task takes half of
-    what would be its share of the rest: a video larger than that has a task of its own, and the
-    last tasks are the smallest. They are not small from the start, for each costs 0.3 s of CPU
-    before its first video.
+    The largest videos come first, so that the tasks at the end are short. Each task takes half of
+    its share of the remaining bytes: a larger video has a task of its own, and the last tasks are
+    the smallest. The first ones are large because each task costs 0.3 s of CPU at its start.
 
-    Arguments:
+    Args:
         videos: in any order.
-        sizes: of each, in bytes; None where they are not known: all count the same, and stay in
-            their order.
-        at_once: how many tasks run beside each other.
+        sizes: in bytes. None, where they are not known: all videos count the same, and keep their
+            order.
+        at_once: number of tasks that run at the same time.
         cpus: of each task.
     """
     order: Sequence[int] = range(len(videos))
@@ -42,12 +41,12 @@ def shared_tasks(
 
 
 def cpus_for_largest(sizes: Sequence[int], *, cores: int) -> int:
-    """The CPUs with which a task does the largest video while the others do all the rest.
+    """Return the CPUs that a task needs to finish the largest video with all the others.
 
-    With fewer, the job lasts as long as that video, and the other cores wait for it, whatever the
-    order: a video is not divided between tasks.
+    With fewer, the job lasts as long as that video, in any order of tasks, since a video is not
+    divided between tasks.
 
-    Arguments:
+    Args:
         sizes: of all videos, in bytes.
         cores: of all executors.
     """

@@ -1,4 +1,4 @@
-"""Videos that arrive: folders and tables as streams."""
+"""Reads folders and tables as streams of new videos."""
 
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from spark_keyframes.jobs.inputs import (
     TABLE_FORMATS,
     VIDEO_SUFFIXES,
-    in_order,
+    partitioned_videos,
     read_table,
 )
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
-# By default Spark leaves out files that are a week older than the newest, for good: those that were
-# moved here and have kept their time.
+# By default Spark never reads files that are a week older than the newest. Moved files keep their
+# old time.
 _ANY_AGE = "36500d"
 
 
@@ -27,26 +27,27 @@ def read_stream(
     column: str | None,
     table_format: str | None,
     content: bool,
-    files_at_once: int,
+    files_per_batch: int,
 ) -> "tuple[DataFrame, str]":
-    """A streaming DataFrame of videos, and the name of its column that holds them.
+    """Return a streaming DataFrame of videos, and the name of its column that holds them.
 
-    Arguments:
+    Args:
         spark: the session.
-        location: a folder of videos with its subfolders, or a glob; with `column` one of tables.
-        column: of the tables.
+        location: a folder of videos with its subfolders, or a glob; with `column`, of tables.
+        column: the column of the tables that holds the videos; None: the files are the videos.
         table_format: of the tables, "table" for a name in the catalogue; None: by the suffix of
             `location`, else parquet.
-        content: read the bytes of the videos: `path string, content binary`. Otherwise Spark opens
-            no video: `video string, length bigint`.
-        files_at_once: how many files make a batch, at most.
+        content: True: read the bytes of the videos, as `path string, content binary`. False: Spark
+            opens no video, `video string, length bigint`.
+        files_per_batch: the most files in a batch.
 
-    Raises SourceNotFoundError where there is nothing.
+    Raises:
+        SourceNotFoundError: there is nothing at `location`.
     """
     from pyspark.sql import functions as sf
 
     if column is not None:
-        # Asked once, as a batch: a stream is told the schema.
+        # A stream needs the schema: take it from a batch read.
         schema = read_table(spark, location, table_format).schema
         if table_format == "table":
             return spark.readStream.table(location), column
@@ -59,7 +60,7 @@ def read_stream(
         read_table(spark, location, "binaryFile")
         reader = spark.readStream.format("binaryFile").schema(_BINARY_FILE)
         reader = reader.option("recursiveFileLookup", True)
-    reader = reader.option("maxFilesPerTrigger", files_at_once).option("maxFileAge", _ANY_AGE)
+    reader = reader.option("maxFilesPerTrigger", files_per_batch).option("maxFileAge", _ANY_AGE)
     files = reader.load(location)
     if column is not None:
         return files, column
@@ -73,13 +74,10 @@ def read_stream(
     return files.select(plain, "length"), "video"
 
 
-def share_videos(files: "DataFrame", cpus: int | None) -> "DataFrame":
-    """The rows of a batch of `read_stream`, `video string`, with the largest first: see `in_order`.
-
-    A batch without rows stays as it is.
-    """
+def partition_batch(files: "DataFrame", cpus: int | None) -> "DataFrame":
+    """Return the rows of a batch of `read_stream` as `partitioned_videos`, the largest first."""
     rows = sorted(files.select("video", "length").collect())
     if not rows:
         return files.select("video")
     paths, sizes = [row["video"] for row in rows], [row["length"] for row in rows]
-    return in_order(files.sparkSession, paths, sizes, cpus=cpus)
+    return partitioned_videos(files.sparkSession, paths, sizes, cpus=cpus)

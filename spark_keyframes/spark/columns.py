@@ -84,8 +84,7 @@ def plan_columns(
         if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
             raise ParameterError(
                 f"the result would have two columns called {name!r}; "
-                "choose another output_col, error_col or account_col (--output-col, --error-col, "
-                "--account-col), or drop or rename the column"
+                "choose another output_col, error_col or account_col, or drop or rename the column"
             )
     for name in passed:
         if taken.count(name.lower()) > 1:

@@ -1,0 +1,180 @@
+"""The command line of a job, made from the dataclass of its options."""
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.failure_limit import MaxFailures
+from spark_keyframes.jobs.options import GROUPS, HELP, INPUT, JobOptions
+
+_TITLES = {
+    "sampler": "the parameters of the operator",
+    "limits": "the most that one video may take before it fails",
+    "access": "which URLs may be read, where strangers can add to the list",
+}
+"""Of the group of options for each field that is a dataclass itself."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+_Options = TypeVar("_Options", bound=JobOptions)
+
+
+def parse(
+    options: type[_Options],
+    arguments: Sequence[str] | None = None,
+    *,
+    program: str,
+    description: str,
+    example: str,
+) -> _Options:
+    """Return the options given on the command line; exit with 2 and one line where they are wrong.
+
+    Args:
+        options: the dataclass to make. Each of its fields is an option, and so is each field of
+            the dataclasses that it holds.
+        arguments: without the program's name; None: those of this process.
+        program: name of the program, for messages.
+        description: what it does.
+        example: a command.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=f"example: {example}",
+        argument_default=argparse.SUPPRESS,  # what is not given keeps the dataclass's default
+    )
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
+    for title, field in sorted(_fields(options), key=lambda entry: entry[0] != INPUT):
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        groups[title].add_argument(
+            _flag(field.name), help=_help(field, options), **_argument_type(field)
+        )
+    given = vars(parser.parse_args(arguments))
+    try:
+        return options(**_values(options, given))
+    except ParameterError as error:
+        parser.error(with_flags(str(error), options))
+
+
+def with_flags(text: str, options: type) -> str:
+    """Return a text in which each option's `name`, in backticks, became its --name."""
+    names = {field.name for _, field in _fields(options)}
+
+    def flag(match: re.Match[str]) -> str:
+        return _flag(match[1]) if match[1] in names else match[0]
+
+    return re.sub(r"`(\w+)`", flag, text)
+
+
+def size(text: str) -> int:
+    """Return the bytes of "8589934592", "8G" or "512M"; units are powers of 1024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of bytes such as 8589934592, 8G or 512M, got {text!r}"
+        )
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
+    """Yield the fields that are options, with the title of their group, nested ones last."""
+    nested = _nested(owner)
+    for field in fields(owner):
+        if field.init and field.name not in nested:
+            yield field.metadata.get("group", title), field
+    for name, part in nested.items():
+        yield from _fields(part, _TITLES[name])
+
+
+def _nested(owner: type) -> dict[str, type]:
+    """Return the fields that are dataclasses themselves."""
+    types = {field.name: field.type for field in fields(owner)}
+    return {name: kind for name, kind in types.items() if is_dataclass(kind)}  # type: ignore[misc]
+
+
+def _values(owner: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a dataclass's fields, as far as they were given."""
+    nested = {name: part(**_values(part, given)) for name, part in _nested(owner).items()}
+    plain = {f.name: _value(f, given[f.name]) for f in fields(owner) if f.name in given}
+    return plain | nested
+
+
+def _value(field: Field[Any], given: Any) -> Any:
+    """Return the value for a field, from what argparse made of it."""
+    kind = _kind(field)
+    if kind is MaxFailures:
+        return MaxFailures.parse(given)
+    if isinstance(given, list):
+        return dict(given) if get_origin(kind) is Mapping else tuple(given)
+    return given
+
+
+def _kind(field: Field[Any]) -> Any:
+    """Return the type of a field, without the None of an option that may be left out."""
+    if isinstance(field.type, UnionType):
+        return next(kind for kind in get_args(field.type) if kind is not NoneType)
+    return field.type
+
+
+def _argument_type(field: Field[Any]) -> dict[str, Any]:
+    """Return what argparse must know of a field's type."""
+    kind = _kind(field)
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction if field.default else "store_true"}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind)}
+    if get_origin(kind) is tuple:
+        # Not "*": an empty shell variable would allow everything.
+        return {"nargs": "+", "metavar": "NAME"}
+    if get_origin(kind) is Mapping:
+        return {"type": _key_value, "action": "append", "metavar": "KEY=VALUE"}
+    if _is_size(field):
+        return {"type": size, "metavar": "SIZE"}
+    metavar = field.metadata.get("metavar") or ("N" if kind is int else "VALUE")
+    required = field.default is MISSING  # as for no field of the kinds above
+    return {
+        "type": str if kind is MaxFailures else kind,
+        "metavar": metavar,
+        "required": required,
+    }
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"must be KEY=VALUE, got {text!r}")
+    return key, value
+
+
+def _is_size(field: Field[Any]) -> bool:
+    return field.type is int and field.name.endswith("_bytes")
+
+
+def _help(field: Field[Any], options: type) -> str:
+    text = field.metadata.get("doc") or HELP[field.name]
+    default = _default(field)
+    text = f"{text} ({default})" if default else text
+    return with_flags(text, options).replace("%", "%%")
+
+
+def _default(field: Field[Any]) -> str:
+    """Return a field's default as the command line takes it; "" where there is none to show."""
+    default: Any = field.default
+    if isinstance(default, bool):
+        return "on" if default else ""
+    if _is_size(field):
+        unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
+        return f"{default // _UNITS[unit]}{unit}"
+    if isinstance(default, str | int | float):
+        return str(default) or "''"
+    return ""
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,114 @@
+"""Samples the videos that are new since the last run, each of them once: jobs/ingest.py."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.checkpoint import Checkpoint
+from spark_keyframes.jobs.command_line import parse
+from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.options import IngestOptions
+from spark_keyframes.jobs.session import run_job
+from spark_keyframes.jobs.streams import partition_batch, read_stream
+from spark_keyframes.jobs.table_writer import TableWriter
+from spark_keyframes.spark.monitoring.progress import progress
+
+_PROGRAM = "ingest.py"
+
+# These must stay equal over all runs of a checkpoint, so that the rows of its table are made alike.
+# The place of the model, speed and limits may change from run to run.
+_SAME_OPTIONS = (
+    *("input", "input_col", "input_format", "text_col", "id_col", "output", "output_table"),
+    *("format", "output_col", "error_col", "explode", "partition_by", "failed_output"),
+)
+_SAME_PARAMETERS = (
+    *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
+    *("all_depth", "img_type", "output_tos_dir", "return_keyframes", "selector"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the job with the options of the command line, and return its exit code."""
+    return run_job(_PROGRAM, run, parse_options(arguments))
+
+
+def parse_options(arguments: Sequence[str] | None = None) -> IngestOptions:
+    """Return the options given on the command line; exit with 2 where they are wrong."""
+    return parse(
+        IngestOptions,
+        arguments,
+        program=_PROGRAM,
+        description="Sample the videos that are new since the last run, each of them once.",
+        example="spark-submit jobs/ingest.py --input landing/ --checkpoint out/checkpoint "
+        "--output out/table --text spoon --output-tos-dir out/keyframes",
+    )
+
+
+def run(spark: SparkSession, options: IngestOptions) -> int:
+    """Sample what is new, add it to the table, print the counts, and return the exit code.
+
+    Raises:
+        ParameterError: an option that cannot work with this input, table, checkpoint or Spark.
+        TooManyFailuresError: more videos failed than `max_failures` allows.
+    """
+    videos, video_col = read_stream(
+        spark,
+        options.input,
+        column=options.input_col,
+        table_format=options.input_format,
+        content=options.sampler.video_src_type == "video_binary",
+        files_per_batch=options.files_per_batch,
+    )
+    writer = TableWriter(options, video_col)
+    checkpoint = Checkpoint(spark, options.checkpoint)
+    if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
+        raise ParameterError(
+            f"{writer.table} already exists, and the checkpoint {options.checkpoint} is new; give "
+            "the table's own checkpoint, or `mode` append to add the videos that the table lacks"
+        )
+    with checkpoint.locked():
+        checkpoint.claim(_run_settings(options))
+        try:
+            with progress(spark):
+                _run_stream(videos, writer, options)
+        except TooManyFailuresError:
+            writer.report.print("the last batch is not written: too many videos failed")
+            raise
+    return writer.report.print(str(writer.table))
+
+
+def _run_settings(options: IngestOptions) -> dict[str, Any]:
+    """Return what must stay equal over all runs of a checkpoint."""
+    return {
+        **{name: getattr(options, name) for name in _SAME_OPTIONS},
+        **{name: getattr(options.sampler, name) for name in _SAME_PARAMETERS},
+    }
+
+
+def _run_stream(videos: DataFrame, writer: TableWriter, options: IngestOptions) -> None:
+    """Run the stream until nothing new is left."""
+    raised: list[Exception] = []
+
+    def write_batch(rows: DataFrame, number: int) -> None:
+        # After a kill, Spark calls it again with the same rows: write_new leaves out what is
+        # written already.
+        try:
+            if options.input_col is None and not options.holds_video_bytes:
+                writer.write_new(partition_batch(rows, cpus=options.cpus))
+            else:
+                writer.write_new(rows, repartition=not options.holds_video_bytes)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    stream: Any = videos.writeStream.foreachBatch(write_batch).trigger(availableNow=True)
+    query = stream.option("checkpointLocation", options.checkpoint).start()
+    try:
+        query.awaitTermination()
+    except Exception:
+        # Spark's own exception holds the original only as text.
+        if raised:
+            raise raised[0] from None
+        raise

@@ -1,0 +1,197 @@
+"""Samples videos and writes their rows to a job's table."""
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.jobs.incremental import duplicate_keys, hash_parts, new_rows
+from spark_keyframes.jobs.inputs import repartition_videos
+from spark_keyframes.jobs.options import JobOptions
+from spark_keyframes.jobs.report import Report
+from spark_keyframes.jobs.sampling import sample_videos
+from spark_keyframes.jobs.table import Table
+from spark_keyframes.spark.explode import FRAME_COLUMNS, explode_keyframes
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+
+class TableWriter:
+    """Writes all videos, or those that the table lacks.
+
+    Args:
+        options: of the job, with a table.
+        video_col: the input's column that holds the videos.
+
+    Attributes:
+        table: the table of the results.
+        failed_table: the table of the failed videos; None: they are rows of `table`.
+        report: the counts of what was written.
+    """
+
+    def __init__(self, options: JobOptions, video_col: str) -> None:
+        self.table = _table(options)
+        self.failed_table: Table | None = None
+        if options.failed_output:
+            self.failed_table = replace(
+                self.table, place=options.failed_output, named=False, partition_by=()
+            )
+        self.report = Report(options)
+        self._options = options
+        self._video_col = video_col
+        self._schema: StructType | None = None
+
+    def write(self, videos: "DataFrame", mode: str) -> None:
+        """Sample videos and write their rows; `mode` is Spark's.
+
+        Raises:
+            TooManyFailuresError: too many failed; none of these rows is written.
+        """
+        from pyspark import StorageLevel
+
+        result, counts = sample_videos(videos, self._video_col, self._options)
+        self._plan(result)
+        if self._options.max_failures is None and self.failed_table is None:
+            self._save(result, mode)
+            self.report.add(counts.get)
+            return
+        # Keep the rows to count the failures before writing, and to write to two tables: without
+        # this, Spark would sample the videos twice.
+        kept = result.persist(StorageLevel.DISK_ONLY)
+        try:
+            kept.count()
+            self.report.add(counts.get)
+            if self.failed_table is None:
+                self._save(kept, mode)
+            else:
+                self._save_apart(kept, mode, self.failed_table, counts.get["videos"])
+        finally:
+            kept.unpersist()
+
+    def write_new(
+        self, videos: "DataFrame", mode: str = "append", *, repartition: bool = False
+    ) -> None:
+        """Write the videos that are not in the table yet, part by part, each of them once.
+
+        Args:
+            videos: read several times before they are sampled, without the column of videos.
+            mode: for the first part: "append", or "overwrite", which reads no table. The other
+                parts are appended.
+            repartition: distribute the rows over more tasks, where they come in few.
+
+        Raises:
+            ParameterError: the input holds video bytes, and two videos have the same keys.
+        """
+        from pyspark.sql import functions as sf
+
+        keys = self._keys()
+        first = sf.col(f"`{keys[0]}`")
+        rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
+        self.report.without_video += rows - count
+        if duplicates := duplicate_keys(videos, keys):
+            if self._options.holds_video_bytes:
+                raise ParameterError(
+                    f"several rows have {duplicates}, so that it cannot be told which of them is "
+                    "in the table; give `id_col`, columns whose values differ for each video"
+                )
+            videos, repartition = videos.dropDuplicates(keys), True
+        schema = self._plan(sample_videos(videos, self._video_col, self._options)[0])
+        done, parts = 0, math.ceil(count / (self._options.videos_per_batch or count or 1))
+        for part in hash_parts(videos, keys, parts):
+            known = [] if mode == "overwrite" else self._known(videos.sparkSession, schema)
+            new = new_rows(part, keys, known)
+            if left := new.count():
+                self.write(repartition_videos(new, left) if repartition else new, mode)
+                mode = "append"
+            done += left
+        self.report.known += count - done
+
+    def table_exists(self, spark: "SparkSession") -> bool:
+        """Return whether there is a table, or anything else, at its place."""
+        from pyspark.sql.types import StructType
+
+        return self.table.read(spark, StructType().add("video", "string")) is not None
+
+    def first_rows(self, spark: "SparkSession", count: int) -> list[Any]:
+        """Return some rows of the table, without images; none where nothing was written."""
+        rows = self.table.read(spark, self._schema) if self._schema is not None else None
+        if rows is None:
+            return []
+        options = self._options
+        wanted = {self._video_col, options.output_col, options.error_col, *FRAME_COLUMNS}
+        shown = [f"`{name}`" for name in rows.columns if name in wanted - {"image"}]
+        return list(rows.select(shown).take(count))
+
+    def _keys(self) -> list[str]:
+        """Return the columns that identify a video."""
+        options = self._options
+        if options.id_col:
+            return list(options.id_col)
+        return [self._video_col, *([options.text_col] if options.text_col else [])]
+
+    def _known(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
+        """Return the tables whose videos are not sampled again."""
+        tables = [self.table]
+        if self.failed_table is not None and not self._options.retry_failed:
+            tables.append(self.failed_table)
+        found = [table.read(spark, schema) for table in tables]
+        return [rows for rows in found if rows is not None]
+
+    def _plan(self, result: "DataFrame") -> "StructType":
+        """Return the table's schema; the first time, check and print it before anything runs."""
+        layout = self._layout(result)
+        if self._schema is None:
+            self.table.check_partition_columns(result.schema)
+            layout.printSchema()
+            self._schema = layout.schema
+        return self._schema
+
+    def _layout(self, result: "DataFrame") -> "DataFrame":
+        if self._options.explode:
+            return explode_keyframes(result, output_col=self._options.output_col)
+        return result
+
+    def _save(self, result: "DataFrame", mode: str) -> None:
+        columns = (self._video_col, self._options.output_col)
+        by = next(name for name in columns if name in result.columns)
+        # Explode after the rebalance: the rows of a video must stay in one file.
+        self.table.save(self._layout(self.table.rebalanced(result, by)), mode)
+
+    def _save_apart(
+        self, result: "DataFrame", mode: str, failed_table: Table, sampled: int
+    ) -> None:
+        """Write failed videos to their own table, and the others to the table."""
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as sf
+
+        output_col, error = self._options.output_col, sf.col(f"`{self._options.error_col}`")
+        succeeded, failed = Observation(), Observation()
+        rows = sf.count(sf.lit(1)).alias("rows")
+        self._save(result.where(error.isNull()).observe(succeeded, rows), mode)
+        errors = result.where(error.isNotNull()).drop(output_col, f"{output_col}_images")
+        errors = failed_table.rebalanced(errors.observe(failed, rows), self._options.error_col)
+        failed_table.save(errors, "append")
+        written = succeeded.get["rows"] + failed.get["rows"]
+        if written != sampled:
+            # The rows of a lost executor were sampled again, and a video succeeded only once.
+            raise KeyframesError(
+                f"{sampled} videos were sampled, and {written} written; run the job again, with "
+                "`resume` where it has it, for the videos that are in neither table"
+            )
+
+
+def _table(options: JobOptions) -> Table:
+    given = dict(options.option)
+    if options.explode:
+        # A limit set in the session would divide a video's rows between files, see Table.
+        given = {"maxRecordsPerFile": "0", **given}
+    return Table(
+        place=options.output or options.output_table or "",
+        named=options.output_table is not None,
+        format=options.format,
+        options=given,
+        partition_by=options.partition_by,
+        file_bytes=options.max_file_bytes,
+    )
