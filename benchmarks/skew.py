@@ -38,7 +38,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import inputs
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from spark_keyframes.jobs.inputs import in_tasks, read_videos
+from spark_keyframes.jobs.inputs import frame_of_tasks, read_videos
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK
 
 
@@ -63,7 +63,9 @@ def largest_first(most: int) -> Callable[[SparkSession, Path], DataFrame]:
     def plan(spark: SparkSession, folder: Path) -> DataFrame:
         paths = sorted(folder.iterdir(), key=lambda path: -path.stat().st_size)
         starts = range(0, len(paths), most)
-        return in_tasks(spark, [list(map(str, paths[start : start + most])) for start in starts])
+        return frame_of_tasks(
+            spark, [list(map(str, paths[start : start + most])) for start in starts]
+        )
 
     return plan
 
@@ -107,7 +109,7 @@ def measure(
         began: list[tuple[str, float]] = []
         try:
             warm_up = [[str(inputs.prepare_warm_up(cache=cache))] * 4] * cores
-            sampler.transform(in_tasks(spark, warm_up), on_error="raise").collect()
+            sampler.transform(frame_of_tasks(spark, warm_up), on_error="raise").collect()
             for plan in list(plans) * rounds:
                 videos = PLANS[plan](spark, folder)
                 began.append((plan, time.time()))

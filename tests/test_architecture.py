@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "spark_keyframes"
 # From the top down: a part may import what stands below it, and its own folder.
 LAYERS = [
     ["ml"],
-    ["sampler"],
     ["jobs"],
+    ["sampler"],
     ["spark"],
     ["engine"],
     ["module", "result"],

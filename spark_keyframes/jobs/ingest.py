@@ -69,7 +69,7 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
             "the table's own checkpoint, or `mode` append to add the videos that the table lacks"
         )
     with checkpoint.locked():
-        checkpoint.claim(_run_settings(options))
+        checkpoint.claim(run_settings(options))
         try:
             with progress(spark):
                 _run_stream(videos, writer, options)
@@ -79,7 +79,7 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
     return writer.report.print(str(writer.table))
 
 
-def _run_settings(options: IngestOptions) -> dict[str, Any]:
+def run_settings(options: IngestOptions) -> dict[str, Any]:
     """Return what must stay equal over all runs of a checkpoint."""
     return {
         **{name: getattr(options, name) for name in _SAME_OPTIONS},

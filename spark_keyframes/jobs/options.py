@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from spark_keyframes.checks import whole
+from spark_keyframes.checks import check_integer
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -225,7 +225,7 @@ class JobOptions:
     def _check_positive(self, name: str, hint: str) -> None:
         value = getattr(self, name)
         if value is not None:
-            whole(f"`{name}`", value, 1, hint)
+            check_integer(f"`{name}`", value, 1, hint)
 
     def _check_ids(self) -> None:
         if self.holds_video_bytes and not self.id_col:

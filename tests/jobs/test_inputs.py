@@ -1,4 +1,4 @@
-"""What people type as an input."""
+"""The kinds of input: a video, a folder, a glob, a URL, a list, a table."""
 
 from itertools import chain
 
@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import functions as sf
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
-from spark_keyframes.jobs.inputs import read_table, read_videos, spread
-from spark_keyframes.jobs.partitioning import cpus_for_largest, shared_tasks
+from spark_keyframes.jobs.inputs import read_table, read_videos, repartition_videos
+from spark_keyframes.jobs.partitioning import assign_to_tasks, cpus_for_largest
 
 
 def names(frame):
@@ -24,17 +24,17 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_folder_is_its_videos_with_those_below_in_order(spark, folder):
+def test_a_folder_gives_its_videos_and_those_of_subfolders_by_name(spark, folder):
     assert names(read_videos(spark, str(folder))) == ["a.MOV", "m.webm", "z.mp4"]
     assert names(read_videos(spark, f"file://{folder}")) == ["a.MOV", "m.webm", "z.mp4"]
 
 
-def test_a_glob_is_what_it_matches(spark, folder):
+def test_a_glob_gives_every_file_that_it_matches(spark, folder):
     assert names(read_videos(spark, f"{folder}/*.m*")) == ["notes.md", "z.mp4"]
     assert names(read_videos(spark, f"{folder}/{{z,none}}.mp4")) == ["z.mp4"]
 
 
-def test_brackets_in_the_name_of_a_file_are_no_glob(spark, tmp_path):
+def test_brackets_in_a_file_name_are_not_a_glob(spark, tmp_path):
     (tmp_path / "bikes [abc].mp4").write_bytes(b"x")
     assert names(read_videos(spark, str(tmp_path / "bikes [abc].mp4"))) == ["bikes [abc].mp4"]
 
@@ -52,53 +52,51 @@ def in_tasks(frame):
     return tasks
 
 
-def test_the_largest_come_first_and_alone_and_the_last_tasks_are_small():
+def test_large_videos_come_first_with_tasks_of_their_own():
     sizes = {"long": 300, **{f"short{n}": 2 for n in range(90)}, "longer": 500}
-    first, second, *others = shared_tasks(list(sizes), list(sizes.values()), at_once=2)
+    first, second, *others = assign_to_tasks(list(sizes), list(sizes.values()), at_once=2)
     assert (first, second) == (["longer"], ["long"])
     assert sorted(flat(others)) == sorted(sizes.keys() - {"long", "longer"})
-    # Half of a half of what is left, and no more than 16.
+    # A quarter of the remaining bytes each, and no more than 16 videos.
     assert [len(task) for task in others] == [16, 16, 14, 11, 8, 6, 4, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1]
 
 
-def test_of_a_list_no_size_is_known_and_the_order_stays():
+def test_without_sizes_the_order_stays():
     names = [f"{n:03}" for n in range(200)]
-    tasks = shared_tasks(names, at_once=4)
+    tasks = assign_to_tasks(names, at_once=4)
     assert flat(tasks) == names
     assert [len(task) for task in tasks][:8] == [16, 16, 16, 16, 16, 15, 13, 11]
-    assert len(shared_tasks(names, at_once=1, cpus=8)[0]) == 100, "enough for all CPUs of a task"
+    assert len(assign_to_tasks(names, at_once=1, cpus=8)[0]) == 100, "enough for all CPUs of a task"
 
 
-def test_a_million_videos_are_shared_out_in_no_time():
-    tasks = shared_tasks([""] * 1_000_000, range(1_000_000), at_once=800)
+def test_a_million_videos_make_tasks_of_16():
+    tasks = assign_to_tasks([""] * 1_000_000, range(1_000_000), at_once=800)
     assert 62_500 < len(tasks) < 75_000
     assert max(map(len, tasks)) == 16
 
 
-def test_files_are_shared_out_by_their_sizes(spark, tmp_path):
+def test_files_are_assigned_by_their_sizes(spark, tmp_path):
     for number in range(40):
         (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 if number == 25 else 100))
     frame = read_videos(spark, str(tmp_path))
     names = [f"{number:02}.mp4" for number in range(40)]
     sizes = [10_000 if number == 25 else 100 for number in range(40)]
-    expected = shared_tasks(names, sizes, at_once=2)
+    expected = assign_to_tasks(names, sizes, at_once=2)
     assert expected[0] == ["25.mp4"]
     assert in_tasks(frame) == expected
 
 
-def test_a_video_that_all_others_are_too_short_for_asks_for_cpus(
-    spark, tmp_path, monkeypatch, caplog
-):
+def test_one_dominant_video_is_warned_of_with_the_cpus_to_set(spark, tmp_path, monkeypatch, caplog):
     assert cpus_for_largest([928, *[1] * 640], cores=64) == 38
     assert cpus_for_largest([1] * 640, cores=64) == 1
     for number in range(100):
         (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (300 if number == 25 else 9))
     read_videos(spark, str(tmp_path))
-    assert not caplog.records, "two cores have enough to do meanwhile"
+    assert not caplog.records, "two cores are busy with the others for as long"
     monkeypatch.setattr("spark_keyframes.jobs.inputs._cores", lambda spark: 64)
     read_videos(spark, str(tmp_path))
-    assert "25% of all bytes: a task has 1 of 64 CPUs" in caplog.text
-    assert "more up to 17 make the job shorter, with --cpus" in caplog.text
+    assert "25% of all bytes: its task has 1 of 64 CPUs" in caplog.text
+    assert "set cpus (or spark.task.cpus, where cpus is refused) to up to 17" in caplog.text
     caplog.clear()
     read_videos(spark, str(tmp_path), cpus=16)
     assert not caplog.records
@@ -118,22 +116,22 @@ def test_a_limit_takes_the_first_by_name_and_not_the_largest(spark, tmp_path):
     assert found == ["3.mp4", "2.mp4", "1.mp4", "0.mp4"]
 
 
-def test_a_list_is_many_tasks_in_its_order(spark, tmp_path):
+def test_a_long_list_becomes_many_tasks_in_its_order(spark, tmp_path):
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{n:04}.mp4\n" for n in range(400)))
     tasks = in_tasks(read_videos(spark, str(listed)))
     assert flat(tasks) == [f"{n:04}.mp4" for n in range(400)]
     assert len(tasks) > 400 // 16
-    # A task of all cores has work for all of them.
+    # A task with more CPUs gets more videos.
     assert len(in_tasks(read_videos(spark, str(listed), cpus=2))[0]) == 32
 
 
-def test_a_table_is_spread_over_tasks(spark):
-    assert spread(spark.range(400).limit(6), 6).rdd.getNumPartitions() == 2
-    assert spread(spark.range(400), 400).rdd.getNumPartitions() == 25
+def test_a_table_is_distributed_over_tasks(spark):
+    assert repartition_videos(spark.range(400).limit(6), 6).rdd.getNumPartitions() == 2
+    assert repartition_videos(spark.range(400), 400).rdd.getNumPartitions() == 25
 
 
-def test_one_video_is_itself(spark, folder):
+def test_a_path_is_one_video(spark, folder):
     (row,) = read_videos(spark, str(folder / "z.mp4")).collect()
     assert row["video"] == str(folder / "z.mp4")
 
@@ -154,7 +152,7 @@ def test_a_list_keeps_its_order(spark, tmp_path):
         read_videos(spark, "https://example.com/list.txt")
 
 
-def test_nothing_there_is_an_error_that_says_what_can_be_given(spark, folder, tmp_path):
+def test_a_missing_input_is_an_error_that_lists_the_kinds_of_input(spark, folder, tmp_path):
     with pytest.raises(SourceNotFoundError, match="nothing found at .*; give a video, a folder"):
         read_videos(spark, str(tmp_path / "none"))
     with pytest.raises(SourceNotFoundError, match="nothing found at"):
@@ -178,8 +176,8 @@ def test_a_table_in_the_format_of_its_suffix(spark, tmp_path, table_format):
         read_table(spark, str(tmp_path / "none"), None)
 
 
-def test_files_that_are_read_as_bytes_begin_with_the_largest(spark, tmp_path):
-    """Spark packs files into tasks by their sizes: there is nothing to order."""
+def test_spark_reads_the_largest_binary_files_first(spark, tmp_path):
+    """Spark assigns files to tasks by size, so the jobs need not."""
     for number in range(12):
         (tmp_path / f"{number:02}.mp4").write_bytes(b"x" * (10_000 + 1000 * (number * 5 % 12)))
     try:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as sf
 from spark_keyframes import ParameterError, metrics, report_lines
 from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.images import rgb_array
-from spark_keyframes.jobs.inputs import read_videos, spread
+from spark_keyframes.jobs.inputs import read_videos, repartition_videos
 from spark_keyframes.spark.versions import check_observations, has_arrow_udf
 from tests.conftest import REPO
 from tests.spark.processes import all_processes
@@ -150,7 +150,10 @@ def test_what_people_type_as_an_input(spark, clips, tmp_path):
     folder = clips[0].parent
     names = [row["video"].rsplit("/", 1)[1] for row in read_videos(spark, str(folder)).collect()]
     assert sorted(names) == ["a.mp4", "b.mp4", "c.mp4"]
-    assert spread(spark.range(100), 100).select(sf.spark_partition_id()).distinct().count() == 6
+    assert (
+        repartition_videos(spark.range(100), 100).select(sf.spark_partition_id()).distinct().count()
+        == 6
+    )
     with pytest.raises(SourceNotFoundError, match="nothing found at"):
         read_videos(spark, str(tmp_path / "none"))
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from jobs.sample import parse
+from spark_keyframes.jobs.sample import parse_options
 from tests.conftest import REPO
 
 JOB = "jobs/sample.py"
@@ -22,9 +22,9 @@ def commands():
 @pytest.mark.parametrize("words", list(commands()))
 def test_the_job_takes_the_options(words):
     (place,) = [number for number, word in enumerate(words) if word.endswith(JOB)]
-    options = parse(words[place + 1 :])
+    options = parse_options(words[place + 1 :])
     assert options.input
-    assert options.model_path
+    assert options.sampler.model_path
 
 
 def test_there_is_one_for_each_kind_of_cluster():

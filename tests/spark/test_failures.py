@@ -88,5 +88,5 @@ def test_how_many_are_too_many(most, failed, done, fine):
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "%", "101%", "nan%", "1e3%", "ten"])
 def test_what_is_no_number_of_failures(text):
-    with pytest.raises(ParameterError, match=r"--max-failures must be .* use e\.g\. 10 or 5%"):
+    with pytest.raises(ParameterError, match=r"`max_failures` must be .* use e\.g\. 10 or 5%"):
         MaxFailures.parse(text)
