@@ -159,7 +159,7 @@ def _is_size(field: Field[Any]) -> bool:
 def _help(field: Field[Any], options: type) -> str:
     text = field.metadata.get("doc") or HELP[field.name]
     default = _default(field)
-    text = f"{text} ({default})" if default else text
+    text = f"{text} Default: {default}." if default else text
     return with_flags(text, options).replace("%", "%%")
 
 

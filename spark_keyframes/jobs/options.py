@@ -73,7 +73,7 @@ class JobOptions:
     input_col: str | None = field(
         default=None,
         metadata=about(
-            "`input` holds tables; their column with the videos, 'value' of text files",
+            "Read tables from `input`, and the videos from this column; it is 'value' in text files.",
             INPUT,
             "NAME",
         ),
@@ -81,30 +81,30 @@ class JobOptions:
     input_format: str | None = field(
         default=None,
         metadata=about(
-            "format of these tables: parquet, delta, json, csv, … or 'table' for a name in the "
-            "catalogue; default: by the suffix of `input`, else parquet",
+            "The format of these tables: parquet, delta, json, csv, … or 'table' for a name in the "
+            "catalogue. Default: by the suffix of `input`, else parquet.",
             INPUT,
             "FORMAT",
         ),
     )
     text_col: str | None = field(
         default=None,
-        metadata=about("column with a text per video, instead of `text`", INPUT, "NAME"),
+        metadata=about("The column with a text per video, instead of `text`.", INPUT, "NAME"),
     )
     on_error: OnError = field(default="null", init=False)
     """Fixed for a stream: an exception would end it, and end the next run at the same video."""
 
     output: str | None = field(
-        default=None, metadata=about("write the result here, as a table", RESULT, "WHERE")
+        default=None, metadata=about("Write the result here, as a table.", RESULT, "WHERE")
     )
     output_table: str | None = field(
         default=None,
-        metadata=about("write it to this table of the catalogue instead", RESULT, "NAME"),
+        metadata=about("Write it to this table of the catalogue instead.", RESULT, "NAME"),
     )
     format: str = field(
         default="parquet",
         metadata=about(
-            "format of the table: parquet, orc, json; with their packages delta, iceberg",
+            "The table's format: parquet, orc, json; with their packages delta, iceberg.",
             RESULT,
             "FORMAT",
         ),
@@ -112,40 +112,41 @@ class JobOptions:
     option: Mapping[str, str] = field(
         default_factory=dict,
         metadata=about(
-            "option of Spark's writer, such as compression=zstd; may be repeated", RESULT
+            "An option of Spark's writer, such as compression=zstd; may be repeated.", RESULT
         ),
     )
     explode: bool = field(
-        default=False, metadata=about("write a row per keyframe instead of one per video", RESULT)
+        default=False, metadata=about("Write a row per keyframe instead of one per video.", RESULT)
     )
     partition_by: tuple[str, ...] = field(
-        default=(), metadata=about("columns to partition the table by", RESULT)
+        default=(), metadata=about("The columns to partition the table by.", RESULT)
     )
     max_file_bytes: int = field(
         default=128 * 2**20,
         metadata=about(
-            "approximate size of the table's files; a row is never divided. 0: each task writes "
-            "its own file, and no rows are moved between tasks",
+            "The approximate size of the table's files; a row is never divided. 0: each task "
+            "writes its own file, and no rows are moved between tasks.",
             RESULT,
         ),
     )
     output_col: str = field(
-        default="keyframes", metadata=about("column of the result", RESULT, "NAME")
+        default="keyframes", metadata=about("The column of the result.", RESULT, "NAME")
     )
     error_col: str = field(
-        default="error", metadata=about("column with the reason of each failure", RESULT, "NAME")
+        default="error",
+        metadata=about("The column with the reason of each failure.", RESULT, "NAME"),
     )
     account_col: str | None = field(
         default=None,
         metadata=about(
-            "with a table: column for the time and the frames of each video", RESULT, "NAME"
+            "With a table: the column for the time and the frames of each video.", RESULT, "NAME"
         ),
     )
     max_failures: MaxFailures | None = field(
         default=None,
         metadata=about(
-            "number or share (5%) of videos that may fail. With more, the job exits with 3 and "
-            "writes no more rows; images that are already stored stay. Default: no limit",
+            "The number of videos that may fail, or the share (5%). With more, the job exits with "
+            "3 and writes no more rows; images that are stored already stay. Default: no limit.",
             RESULT,
             "N",
         ),
@@ -154,38 +155,38 @@ class JobOptions:
     id_col: tuple[str, ...] | None = field(
         default=None,
         metadata=about(
-            "columns that identify a video; default: the column of videos, and `text_col`",
+            "The columns that identify a video. Default: the column of videos, and `text_col`.",
             EACH_ONCE,
         ),
     )
     videos_per_batch: int | None = field(
         default=None,
         metadata=about(
-            "write the table in parts of about N videos; a part that is written is not repeated",
+            "Write the table in parts of about N videos; a part that is written is not repeated.",
             EACH_ONCE,
         ),
     )
     failed_output: str | None = field(
         default=None,
         metadata=about(
-            "write failed videos to a second table here, in the same format", EACH_ONCE, "WHERE"
+            "Write failed videos to a second table here, in the same format.", EACH_ONCE, "WHERE"
         ),
     )
     retry_failed: bool = field(
-        default=False, metadata=about("try the videos in `failed_output` again", EACH_ONCE)
+        default=False, metadata=about("Try the videos in `failed_output` again.", EACH_ONCE)
     )
 
     cpus: int | None = field(
         default=None,
         metadata=about(
-            "CPUs of each task, to decode and score; default: spark.task.cpus", RESOURCES
+            "The CPUs of each task, to decode and score. Default: spark.task.cpus.", RESOURCES
         ),
     )
     gpus: int | None = field(
         default=None,
         metadata=about(
             "1: a GPU for each task, where executors announce theirs, see "
-            "conf/spark-defaults.conf; default: spark.task.resource.gpu.amount",
+            "conf/spark-defaults.conf. Default: spark.task.resource.gpu.amount.",
             RESOURCES,
         ),
     )
@@ -242,20 +243,20 @@ class SampleOptions(JobOptions):
 
     input: str = field(
         metadata=about(
-            "a video, a folder of videos, a glob such as 'videos/*.mp4', a URL, a .txt file with "
-            "a path or URL per line, or (with `input_col`) a table",
+            "A video, a folder of videos, a glob such as 'videos/*.mp4', a URL, a .txt file with "
+            "a path or URL per line, or (with `input_col`) a table.",
             INPUT,
             "WHERE",
         )
     )
-    limit: int | None = field(default=None, metadata=about("take only the first N videos", INPUT))
+    limit: int | None = field(default=None, metadata=about("Take only the first N videos.", INPUT))
     mode: Literal["error", "overwrite", "append"] = field(
-        default="error", metadata=about("what to do where the table exists already", INPUT)
+        default="error", metadata=about("What to do where the table exists already.", INPUT)
     )
     resume: bool = field(
         default=False,
         metadata=about(
-            "add the videos that the table lacks, for example after a job that was killed", INPUT
+            "Add the videos that the table lacks, for example after a job that was killed.", INPUT
         ),
     )
     on_error: OnError = field(
@@ -263,7 +264,7 @@ class SampleOptions(JobOptions):
         metadata=about(
             "null: a failed video has a null result, and its reason in another column, see "
             "`error_col`; "
-            "raise: it ends the job",
+            "raise: it ends the job.",
             INPUT,
         ),
     )
@@ -293,27 +294,29 @@ class IngestOptions(JobOptions):
 
     input: str = field(
         metadata=about(
-            "folder in which new videos arrive (with its subfolders), or a glob; or (with "
-            "`input_col`) a folder in which new tables or lists of videos arrive",
+            "A folder in which new videos arrive (with its subfolders), or a glob; or (with "
+            "`input_col`) a folder in which new tables or lists of videos arrive.",
             INPUT,
             "WHERE",
         )
     )
     checkpoint: str = field(
         metadata=about(
-            "folder of this job alone, in which Spark records which input it has taken",
+            "The folder, of this job alone, in which Spark records what it has taken.",
             INPUT,
             "WHERE",
         )
     )
     files_per_batch: int = field(
         default=1000,
-        metadata=about("files to take at a time; a batch that is written is not repeated", INPUT),
+        metadata=about(
+            "The files to take at a time; a batch that is written is not repeated.", INPUT
+        ),
     )
     mode: Literal["error", "append"] = field(
         default="error",
         metadata=about(
-            "what to do where the table exists already and the checkpoint is new", INPUT
+            "What to do where the table exists already and the checkpoint is new.", INPUT
         ),
     )
 
