@@ -73,7 +73,7 @@ class JobOptions:
     input_col: str | None = field(
         default=None,
         metadata=about(
-            "Read tables from `input`, and the videos from this column; it is 'value' in text files.",
+            "Read tables from `input`, and the videos from this column: 'value' of text files.",
             INPUT,
             "NAME",
         ),
