@@ -1,4 +1,7 @@
-"""Encoding selected frames, naming the objects that hold them, and showing them on a sheet."""
+"""Images of selected frames: encoding, URLs, Spark's image struct, and contact sheets.
+
+Pixels are numpy arrays of shape (height, width, 3), uint8, RGB.
+"""
 
 from spark_keyframes.images.encode import (
     ImgType,

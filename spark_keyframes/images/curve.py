@@ -1,4 +1,4 @@
-"""The score curve under a contact sheet: every candidate's score, the selected ones marked."""
+"""Draws the score curve of a contact sheet: all candidates' scores, with keyframes marked."""
 
 import math
 from collections.abc import Sequence
@@ -13,83 +13,83 @@ from spark_keyframes.images.text import (
     PAPER,
     SHADE,
     Colour,
-    clock,
+    draw_text,
     font,
-    write,
+    format_time,
 )
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-_SCALE = 3  # drawn this many times larger and then reduced: Pillow does not smooth lines itself
+_SCALE = 3  # shapes are drawn this many times larger, then reduced: Pillow has no anti-aliasing
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 8, 46, 52  # pixels around the axes, for their labels
-_LEGEND_ROW = 12  # the middle of the line above the axes
-_SIGN = 22  # width of a sign in the legend
+_LEGEND_ROW = 12  # y of the middle of the legend
+_SYMBOL_WIDTH = 22  # pixels of a symbol in the legend
 _CURVE: Colour = (71, 85, 105)
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn: seconds and cosine similarities."""
+    """The data to draw: times in seconds, scores as cosine similarities."""
 
     times: Sequence[float]
-    """of each candidate, ascending"""
+    """Time of each candidate, ascending."""
     scores: Sequence[float]
-    """of each candidate"""
+    """Score of each candidate."""
     marks: Sequence[tuple[float, float]]
-    """(time, score) of the selected frames"""
+    """(time, score) of each keyframe."""
     spans: Sequence[tuple[float, float]]
-    """(from, to) where the text is known to be true"""
+    """(start, end) of each known match of the text."""
 
 
 @dataclass(frozen=True)
 class CurveAxes:
-    """Where times and scores lie in the picture, in pixels of the picture's final size."""
+    """Maps times and scores to pixels of the final picture."""
 
     width: int
     height: int
     first: float
     """Seconds at the left end of the axis."""
     last: float
-    """Seconds at its right end."""
+    """Seconds at the right end of the axis."""
     low: float
     """Cosine similarity at the bottom of the axis."""
     high: float
-    """Cosine similarity at its top."""
+    """Cosine similarity at the top of the axis."""
 
     def x(self, time: float) -> float:
-        """Return the column of a time in seconds."""
+        """Return the x coordinate of a time in seconds."""
         share = (time - self.first) / (self.last - self.first)
         return _LEFT + share * (self.width - _LEFT - _RIGHT)
 
     def y(self, score: float) -> float:
-        """Return the row of a score."""
+        """Return the y coordinate of a score."""
         share = (score - self.low) / (self.high - self.low)
         return self.height - _BOTTOM - share * (self.height - _TOP - _BOTTOM)
 
 
 def axes_for(curve: Curve, width: int, height: int) -> CurveAxes:
-    """Choose axes on which all of the curve is seen, a constant or single score too."""
+    """Return axes that show the whole curve, even one of a single or constant score."""
     times = [*curve.times, *(time for time, _ in curve.marks)]
     scores = [*curve.scores, *(score for _, score in curve.marks)]
     first, last = min(times), max(times)
     low, high = min(scores), max(scores)
-    room = (high - low) * 0.12 or max(abs(high) * 0.05, 0.01)
+    margin = (high - low) * 0.12 or max(abs(high) * 0.05, 0.01)
     return CurveAxes(
-        width, height, first, last if last > first else first + 1, low - room, high + room
+        width, height, first, last if last > first else first + 1, low - margin, high + margin
     )
 
 
 def draw_curve(curve: Curve, axes: CurveAxes) -> "Image.Image":
-    """Draw the curve, with its axes' labels and a legend above."""
+    """Draw the curve, the labels of its axes, and a legend above it."""
     from PIL import Image
 
     large = Image.new("RGB", (axes.width * _SCALE, axes.height * _SCALE), PAPER)
     legend = _place_legend(axes, spans=bool(curve.spans))
     _draw_shapes(large, curve, axes)
-    _draw_legend_signs(large, legend)
-    # Text at its final size, where the font's own hinting keeps it sharp.
+    _draw_legend_symbols(large, legend)
+    # Draw text at the final size: reducing it would blur it.
     picture = large.reduce(_SCALE)
     _draw_labels(picture, axes, legend)
     return picture
@@ -115,7 +115,7 @@ def _draw_shapes(picture: "Image.Image", curve: Curve, axes: CurveAxes) -> None:
     draw.line([edges[0], y, edges[1], y], fill=MUTED, width=_SCALE)
     points = [at(time, score) for time, score in zip(curve.times, curve.scores, strict=True)]
     if len(points) > 1:
-        # More candidates than columns: a thinner line, or the curve becomes a block.
+        # With more candidates than pixel columns, a thick line would fill the whole area.
         width = 2 if len(points) < axes.width else 1
         draw.line(points, fill=_CURVE, width=width * _SCALE, joint="curve")
     else:
@@ -140,39 +140,39 @@ def _draw_labels(
     scores, decimals = _score_ticks(axes)
     for score in scores:
         at = (_LEFT - 10.0, axes.y(score))
-        write(draw, at, f"{score:.{decimals}f}", 14, MUTED, anchor="rm")
+        draw_text(draw, at, f"{score:.{decimals}f}", 14, MUTED, anchor="rm")
     times, tenths = _time_ticks(axes)
     for time in times:
-        label = clock(time, tenths=tenths)
+        label = format_time(time, tenths=tenths)
         x = min(axes.x(time), axes.width - font(14).getlength(label) / 2)
-        write(draw, (x, axes.height - _BOTTOM + 10.0), label, 14, MUTED, anchor="mt")
+        draw_text(draw, (x, axes.height - _BOTTOM + 10.0), label, 14, MUTED, anchor="mt")
     middle = (axes.x(axes.first) + axes.x(axes.last)) / 2
-    write(draw, (middle, axes.height - 2), "time", 14, MUTED, anchor="mb")
-    write(draw, (0, _LEGEND_ROW), "Cosine similarity to the text", 16, INK, anchor="lm")
+    draw_text(draw, (middle, axes.height - 2), "time", 14, MUTED, anchor="mb")
+    draw_text(draw, (0, _LEGEND_ROW), "Cosine similarity to the text", 16, INK, anchor="lm")
     for x, _, label in legend:
-        write(draw, (x + _SIGN + 8, _LEGEND_ROW), label, 14, MUTED, anchor="lm")
+        draw_text(draw, (x + _SYMBOL_WIDTH + 8, _LEGEND_ROW), label, 14, MUTED, anchor="lm")
 
 
 def _place_legend(axes: CurveAxes, *, spans: bool) -> list[tuple[float, str, str]]:
-    """Return (x, kind of sign, label) of each entry, from left to right, ending at the edge."""
+    """Return (x, symbol, label) of each entry from left to right, aligned to the right edge."""
     entries = [("curve", "every candidate"), ("mark", "selected")]
     if spans:
         entries.append(("span", "where the text is true"))
     placed, x = [], float(axes.width)
     for kind, label in reversed(entries):
-        x -= _SIGN + 8 + font(14).getlength(label)
+        x -= _SYMBOL_WIDTH + 8 + font(14).getlength(label)
         placed.append((x, kind, label))
         x -= 28
     return placed[::-1]
 
 
-def _draw_legend_signs(picture: "Image.Image", legend: Sequence[tuple[float, str, str]]) -> None:
+def _draw_legend_symbols(picture: "Image.Image", legend: Sequence[tuple[float, str, str]]) -> None:
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(picture)
     y = _LEGEND_ROW * _SCALE
     for left, kind, _ in legend:
-        x, end = left * _SCALE, (left + _SIGN) * _SCALE
+        x, end = left * _SCALE, (left + _SYMBOL_WIDTH) * _SCALE
         if kind == "curve":
             draw.line([x, y, end, y], fill=_CURVE, width=2 * _SCALE)
         elif kind == "mark":
@@ -182,7 +182,7 @@ def _draw_legend_signs(picture: "Image.Image", legend: Sequence[tuple[float, str
 
 
 def _score_ticks(axes: CurveAxes) -> tuple[list[float], int]:
-    """Return a handful of round scores, and the decimals that tell them apart."""
+    """Return about seven round scores, and the number of decimals to show."""
     rough = (axes.high - axes.low) / 7
     power = math.floor(math.log10(rough))
     step = next(m for m in (1, 2, 5, 10) if m * 10**power >= rough) * 10.0**power
@@ -190,7 +190,7 @@ def _score_ticks(axes: CurveAxes) -> tuple[list[float], int]:
 
 
 def _time_ticks(axes: CurveAxes) -> tuple[list[float], bool]:
-    """Return up to about ten round times, and whether tenths of seconds tell them apart."""
+    """Return up to about ten round times, and whether to show tenths of seconds."""
     step = next((s for s in _TIME_STEPS if s * 11 >= axes.last - axes.first), _TIME_STEPS[-1])
     return _multiples(step, axes.first, axes.last), step < 1
 

@@ -1,4 +1,4 @@
-"""From an array of pixels to the bytes of an image file, or of Spark's image struct."""
+"""Encodes frames as image files, and as rows of Spark's image schema."""
 
 import io
 from typing import Any, Literal, get_args
@@ -10,27 +10,33 @@ from spark_keyframes.errors import EncodeError
 
 ImgType = Literal[".jpg", ".png"]
 Pixels = npt.NDArray[np.uint8]
+"""uint8, shape (height, width, 3), RGB."""
 
-CV_8UC3 = 16  # OpenCV's number for three channels of 8 bits; `ImageSchema.ocvTypes` has it too
+CV_8UC3 = 16
+"""OpenCV's type number of three 8-bit channels, as in `ImageSchema.ocvTypes`."""
 
 _CONTENT_TYPES: dict[str, str] = {".jpg": "image/jpeg", ".png": "image/png"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"format": "JPEG", "quality": 90},
-    ".png": {"format": "PNG", "compress_level": 1},  # higher levels take much longer for little
+    ".png": {"format": "PNG", "compress_level": 1},  # higher levels are slow and save little
 }
 
 
 def encode_image(rgb: Pixels, img_type: ImgType) -> bytes:
     """Encode a frame as an image file without metadata.
 
-    The same pixels give the same bytes, so a task that is tried again stores the same object.
+    The same pixels give the same bytes, so a retried task stores the same object.
 
     Args:
         rgb: uint8, shape (height, width, 3), RGB.
         img_type: ".jpg" (quality 90) or ".png" (lossless).
 
+    Returns:
+        The bytes of the image file.
+
     Raises:
-        EncodeError: the array is no RGB image, or too large for the format.
+        EncodeError: the array is not an RGB image, is too large for the format, or img_type is
+            unknown.
     """
     from PIL import Image
 
@@ -42,14 +48,14 @@ def encode_image(rgb: Pixels, img_type: ImgType) -> bytes:
     except (OSError, ValueError, SystemError) as error:
         height, width, _ = rgb.shape
         raise EncodeError(
-            f"cannot encode a frame of {width}×{height} pixels as {img_type}: {error}; JPEG ends "
-            "at 65500 pixels a side, use img_type='.png'",
+            f"cannot encode a frame of {width}×{height} pixels as {img_type}: {error}; a JPEG "
+            "side has at most 65500 pixels, use img_type='.png'",
         ) from error
     return file.getvalue()
 
 
 def content_type(img_type: ImgType) -> str:
-    """Return the media type of `img_type`, for the storage that keeps the image."""
+    """Return the media type of `img_type`, e.g. "image/jpeg"; EncodeError if it is unknown."""
     try:
         return _CONTENT_TYPES[img_type]
     except KeyError:
@@ -63,11 +69,14 @@ def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
 
     Args:
         rgb: uint8, shape (height, width, 3), RGB.
-        origin: where the image is stored, or empty.
+        origin: URL of the stored image, or empty.
 
     Returns:
         The fields in the schema's order. `data` is a memoryview of height × width × 3 bytes, row
-        by row, BGR, as OpenCV and `ImageSchema.toNDArray` have it.
+        by row, BGR, as OpenCV and `ImageSchema.toNDArray` expect.
+
+    Raises:
+        EncodeError: the array is not an RGB image.
     """
     _check(rgb)
     height, width, channels = rgb.shape
@@ -77,25 +86,29 @@ def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
         "width": width,
         "nChannels": channels,
         "mode": CV_8UC3,
-        # One copy, that which swaps the channels; Arrow reads the memoryview as it is.
+        # The only copy is the one that swaps the channels: Arrow reads the memoryview itself.
         "data": np.ascontiguousarray(rgb[:, :, ::-1]).reshape(-1).data,
     }
 
 
 def rgb_array(image: Any) -> Pixels:
-    """The pixels of an image in Spark's schema; `spark_image` backwards.
+    """Return the pixels of an image in Spark's schema; the inverse of `spark_image`.
 
-    What `ImageSchema.toNDArray` does, but without a SparkContext, which Spark Connect has not, and
-    as RGB.
+    Unlike `ImageSchema.toNDArray`, it needs no SparkContext, so it works over Spark Connect. The
+    result is RGB, not BGR.
 
     Args:
-        image: a row of the column `<output_col>_images`, or a dict of its fields.
+        image: an element of the column `<output_col>_images`, or a dict of its fields.
 
-    Returns: uint8, shape (height, width, 3), RGB; a view of the row's bytes.
+    Returns:
+        uint8, shape (height, width, 3), RGB; a view of the row's bytes.
+
+    Raises:
+        EncodeError: the image does not have three 8-bit channels.
     """
     if image["mode"] != CV_8UC3:
         raise EncodeError(
-            f"an image must have three channels of 8 bits, mode {CV_8UC3}, got {image['mode']}"
+            f"an image must have three 8-bit channels, mode {CV_8UC3}, got mode {image['mode']}"
         )
     shape = (image["height"], image["width"], 3)
     return np.frombuffer(image["data"], np.uint8).reshape(shape)[:, :, ::-1]

@@ -1,28 +1,28 @@
-"""Where the image of a frame goes: the same video and frame always to the same place."""
+"""URLs of stored images: the same video and frame always get the same URL."""
 
 import re
 import unicodedata
 
-_LONGEST_STEM = 100  # bytes: file systems end at 255 for a name, TOS at 1024 for a key
+_MAX_STEM = 100  # bytes; file systems allow 255 for a name, TOS allows 1024 for a key
 
 
 def image_url(output_dir: str, *, stem: str, identity: str, frame_id: int, img_type: str) -> str:
     """Return `<output_dir>/<stem>-<16 hex digits of identity>/<frame id, 8 digits><img_type>`.
 
     Args:
-        output_dir: a folder, as a URL or a plain path, with or without a slash at its end.
-        stem: the video's file name without its ending, for people; anything in it that is not
-            safe in a key, a file name and a URL is replaced.
-        identity: a hash of the video's source, at least 16 hex digits: it keeps videos of the
-            same name apart.
-        frame_id: of the frame in presentation order, from 0.
+        output_dir: folder, as a URL or a local path, with or without a trailing slash.
+        stem: the video's file name without its extension. Characters that are not safe in a key,
+            a file name and a URL are replaced.
+        identity: hash of the video's source, at least 16 hex digits; it distinguishes videos of
+            the same name.
+        frame_id: number of the frame in presentation order, from 0.
         img_type: ".jpg" or ".png".
 
     Raises:
-        ValueError: no output_dir, an identity that is no hash, or a negative frame_id.
+        ValueError: output_dir is empty, identity is not a hash, or frame_id is negative.
     """
     if not output_dir:
-        raise ValueError("output_dir must not be empty; nothing is stored without one")
+        raise ValueError("output_dir must not be empty")
     if not re.match(r"[0-9a-f]{16}", identity):
         raise ValueError(f"identity must begin with 16 hex digits, got {identity!r}")
     if frame_id < 0:
@@ -35,15 +35,15 @@ def image_url(output_dir: str, *, stem: str, identity: str, frame_id: int, img_t
 
 
 def safe_stem(stem: str) -> str:
-    """Return `stem` as one part of a key, at most 100 bytes long, never empty.
+    """Return `stem` as one component of a key: 1 to 100 bytes, without unsafe characters.
 
-    Letters, marks and digits of every script stay, and `-`, `_` and `.` inside; each run of
-    anything else becomes one `_`.
+    Letters, marks and digits of all scripts are kept, and so are `-`, `_` and `.` except a dot at
+    either end. Each run of other characters becomes one `_`.
     """
-    # One form for letters that Unicode can write in two ways: macOS names files in the other.
+    # macOS decomposes letters such as é in file names, other systems do not.
     composed = unicodedata.normalize("NFC", stem)
     kept = [c if c in "-_." or unicodedata.category(c)[0] in "LMN" else " " for c in composed]
     safe = re.sub(r"\.{2,}", ".", re.sub(r" +", "_", "".join(kept).strip()))
-    # Cut between characters, and without a dot at either end: hidden files, "..", and Windows.
-    cut = safe.strip(".").encode()[:_LONGEST_STEM].decode(errors="ignore").strip(".")
+    # A leading dot hides the file, ".." is the parent folder, and Windows drops a trailing dot.
+    cut = safe.strip(".").encode()[:_MAX_STEM].decode(errors="ignore").strip(".")
     return cut or "video"

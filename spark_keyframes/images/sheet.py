@@ -1,4 +1,4 @@
-"""The contact sheet: one picture that shows what was found in a video, and where."""
+"""Draws a contact sheet: the keyframes of a video, and where they are on its score curve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
-from spark_keyframes.images.text import INK, LINE, MUTED, PAPER, clock, write
+from spark_keyframes.images.text import INK, LINE, MUTED, PAPER, draw_text, format_time
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -17,23 +17,23 @@ WIDTH = 1200  # pixels
 _MARGIN = 40
 _GAP = 16
 _CAPTION = 46  # pixels of text under a frame
-_GRID_HEIGHT = 470  # what the grid takes at most, as long as eight columns suffice
-_MOST_COLUMNS = 8
+_GRID_HEIGHT = 470  # largest height of the grid, unless that takes more than eight columns
+_MAX_COLUMNS = 8
 _CURVE_HEIGHT = 300
 
 
 @dataclass(frozen=True)
 class SheetFrame:
-    """One keyframe on the sheet."""
+    """A keyframe to draw."""
 
     rgb: npt.NDArray[np.uint8]
-    """shape (height, width, 3), RGB, of any size"""
+    """uint8, shape (height, width, 3), RGB, of any size."""
     frame_id: int
-    """the frame's number in the video, in order of presentation, from 0"""
+    """Number of the frame in presentation order, from 0."""
     timestamp: float
-    """seconds from the start of the video"""
+    """Seconds from the start of the video."""
     score: float
-    """raw cosine similarity to the text"""
+    """Cosine similarity to the text."""
 
 
 def contact_sheet(
@@ -45,21 +45,21 @@ def contact_sheet(
     subtitle: str = "",
     spans: Sequence[tuple[float, float]] = (),
 ) -> "Image.Image":
-    """Draw keyframes with their time, number and score, over the score curve of the whole video.
+    """Draw keyframes with their time, number and score, above the score curve of the video.
 
     Args:
-        keyframes: the selected frames, one or more, in order of time.
-        curve_times: seconds, of every candidate, ascending.
-        curve_scores: cosine similarities, of every candidate, finite.
-        title: such as “spoon” in cooking.mp4.
-        subtitle: a line under it, or empty.
-        spans: (from, to) in seconds to shade: where the text is true, where that is known.
+        keyframes: the selected frames, at least one, in order of time.
+        curve_times: time of each candidate in seconds, ascending.
+        curve_scores: cosine similarity of each candidate, finite.
+        title: first line, for example “spoon” in cooking.mp4.
+        subtitle: second line, or empty.
+        spans: (start, end) in seconds of known matches of the text, which are shaded.
 
     Returns:
         An RGB image, 1200 pixels wide.
 
     Raises:
-        ValueError: no keyframes, no candidates, or not one score for each candidate.
+        ValueError: there is no keyframe or no candidate, or times and scores differ in length.
     """
     from PIL import Image, ImageDraw
 
@@ -67,7 +67,7 @@ def contact_sheet(
         raise ValueError("a contact sheet needs at least one keyframe, got none")
     if len(curve_times) != len(curve_scores) or not len(curve_times):
         raise ValueError(
-            "curve_times and curve_scores must be as long as each other and not empty, got "
+            "curve_times and curve_scores must have the same length, at least 1, got "
             f"{len(curve_times)} and {len(curve_scores)}"
         )
     height, width = keyframes[0].rgb.shape[:2]
@@ -78,9 +78,9 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
 
     inner = WIDTH - 2 * _MARGIN
-    write(draw, (_MARGIN, _MARGIN + 26), title, 32, INK, width=inner)
+    draw_text(draw, (_MARGIN, _MARGIN + 26), title, 32, INK, width=inner)
     if subtitle:
-        write(draw, (_MARGIN, _MARGIN + 54), subtitle, 17, MUTED, width=inner)
+        draw_text(draw, (_MARGIN, _MARGIN + 54), subtitle, 17, MUTED, width=inner)
     for index, keyframe in enumerate(keyframes):
         row, column = divmod(index, grid.columns)
         left = round(_MARGIN + column * (inner + _GAP) / grid.columns)
@@ -104,14 +104,14 @@ class _Grid:
     columns: int
     rows: int
     width: int
-    """pixels of a frame's place, without its caption"""
+    """Pixels of a cell, without the caption."""
     height: int
 
 
 def _grid(count: int, aspect: float) -> _Grid:
-    """Choose the columns that show `count` frames largest, with few places left empty."""
+    """Return the grid that shows `count` frames largest, with few empty cells."""
     options = []
-    for columns in range(1, _MOST_COLUMNS + 1):
+    for columns in range(1, _MAX_COLUMNS + 1):
         rows = -(-count // columns)
         width = (WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
         options.append(_Grid(columns, rows, width, max(1, round(width / aspect))))
@@ -138,6 +138,6 @@ def _draw_keyframe(
     draw = ImageDraw.Draw(sheet)
     right, line = left + size[0], top + grid.height + 21
     large = 17 if grid.width >= 150 else 15
-    write(draw, (left, line), clock(keyframe.timestamp), large, INK)
-    write(draw, (right, line), f"{keyframe.score:.3f}", large, INK, anchor="rs")
-    write(draw, (left, line + 18), f"frame {keyframe.frame_id}", 13, MUTED)
+    draw_text(draw, (left, line), format_time(keyframe.timestamp), large, INK)
+    draw_text(draw, (right, line), f"{keyframe.score:.3f}", large, INK, anchor="rs")
+    draw_text(draw, (left, line + 18), f"frame {keyframe.frame_id}", 13, MUTED)

@@ -1,4 +1,4 @@
-"""Type and colours of the contact sheet."""
+"""Colours and text of the contact sheet."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -16,14 +16,14 @@ LINE: Colour = (229, 231, 235)
 ACCENT: Colour = (13, 116, 110)
 SHADE: Colour = (253, 236, 200)
 
-# Pillow's own font has no Chinese, Japanese or Korean; these are where systems keep one that has.
+# Pillow's own font has no Chinese, Japanese or Korean characters. Common systems have one of these.
 _WIDE_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "PingFang.ttc", "msyh.ttc")
-_WIDE_FROM = 0x2E80  # the first code point of the scripts that it lacks
+_WIDE_FROM = 0x2E80  # first code point of the East Asian scripts
 
 
 @cache
 def font(size: int, *, wide: bool = False) -> "ImageFont.FreeTypeFont":
-    """Return the sheet's font at a size in pixels; `wide`: one with East Asian scripts."""
+    """Return the font at a size in pixels; with `wide`, one that has East Asian scripts."""
     from PIL import ImageFont
 
     for name in _WIDE_FONTS if wide else ():
@@ -35,7 +35,7 @@ def font(size: int, *, wide: bool = False) -> "ImageFont.FreeTypeFont":
     return found  # type: ignore[no-any-return]
 
 
-def write(
+def draw_text(
     draw: "ImageDraw.ImageDraw",
     at: tuple[float, float],
     text: str,
@@ -45,7 +45,7 @@ def write(
     anchor: str = "ls",
     width: float | None = None,
 ) -> None:
-    """Write one line; `anchor` as in Pillow; cut with an ellipsis at `width` pixels."""
+    """Draw one line of text, cut with an ellipsis at `width` pixels; `anchor` is Pillow's."""
     chosen = font(size, wide=_is_wide(text))
     text = " ".join(text.split())
     if width is not None and chosen.getlength(text) > width:
@@ -55,8 +55,8 @@ def write(
     draw.text(at, text, fill=colour, font=chosen, anchor=anchor)
 
 
-def clock(seconds: float, *, tenths: bool = True) -> str:
-    """Return a time as m:ss.s, or h:mm:ss.s from an hour on; without tenths as m:ss."""
+def format_time(seconds: float, *, tenths: bool = True) -> str:
+    """Return a time as m:ss.s, or as h:mm:ss.s from one hour on; without `tenths` as m:ss."""
     tens = round(seconds * 10)
     sign, tens = ("-", -tens) if tens < 0 else ("", tens)
     minutes, rest = divmod(tens, 600)

@@ -1,3 +1,5 @@
+"""Frames become image files and Spark image structs, and read back as the same pixels."""
+
 import io
 
 import numpy as np
@@ -10,7 +12,7 @@ from spark_keyframes.images.encode import CV_8UC3, content_type, encode_image, s
 
 
 def picture(height: int = 360, width: int = 640) -> np.ndarray:
-    """Smooth colours with one hard edge, as frames have."""
+    """Return smooth colours with a rectangle of hard edges, like a real frame."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     rgb = np.stack([x / width * 255, y / height * 255, 128 + 60 * np.sin(x / 40)], axis=2)
     rgb[height // 4 : height // 2, width // 4 : width // 2] = (200, 40, 30)
@@ -25,7 +27,7 @@ def test_png_is_lossless():
     assert np.array_equal(decoded(encode_image(picture(), ".png")), picture())
 
 
-def test_jpeg_is_small_and_close():
+def test_jpeg_is_small_and_close_to_the_original():
     data = encode_image(picture(), ".jpg")
     error = decoded(data).astype(np.float64) - picture()
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 38  # dB
@@ -33,13 +35,13 @@ def test_jpeg_is_small_and_close():
 
 
 @pytest.mark.parametrize("img_type", [".jpg", ".png"])
-def test_the_same_pixels_give_the_same_bytes_whatever_their_layout(img_type):
-    flipped = picture()[::-1, ::-1].copy()[::-1, ::-1]  # equal, not contiguous
+def test_the_same_pixels_give_the_same_bytes_in_any_memory_layout(img_type):
+    flipped = picture()[::-1, ::-1].copy()[::-1, ::-1]  # equal, but not contiguous
     assert encode_image(picture(), img_type) == encode_image(flipped, img_type)
 
 
 @pytest.mark.parametrize(("img_type", "format"), [(".jpg", "JPEG"), (".png", "PNG")])
-def test_an_image_is_of_its_type_and_holds_no_metadata(img_type, format):
+def test_an_image_has_its_type_and_no_metadata(img_type, format):
     image = Image.open(io.BytesIO(encode_image(picture(), img_type)))
     assert (image.format, image.size, image.mode) == (format, (640, 360), "RGB")
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
@@ -47,7 +49,7 @@ def test_an_image_is_of_its_type_and_holds_no_metadata(img_type, format):
     assert content_type(img_type) == f"image/{format.lower()}"
 
 
-def test_the_smallest_frame():
+def test_a_frame_of_one_pixel():
     for img_type in (".jpg", ".png"):
         assert decoded(encode_image(picture(1, 1), img_type)).shape == (1, 1, 3)
 
@@ -64,13 +66,13 @@ def test_a_frame_too_large_for_jpeg_says_what_to_use():
     "frame",
     [picture().astype(np.float32), picture()[..., 0], picture()[:0], np.zeros((2, 2, 4), np.uint8)],
 )
-def test_what_is_no_frame_is_refused(frame):
+def test_arrays_that_are_not_rgb_frames_are_refused(frame):
     for encode in (lambda: encode_image(frame, ".jpg"), lambda: spark_image(frame)):
         with pytest.raises(EncodeError, match=r"uint8 array of shape \(height, width, 3\), got"):
             encode()
 
 
-def test_an_unknown_type_names_the_known_ones():
+def test_the_error_for_an_unknown_type_lists_the_known_ones():
     with pytest.raises(EncodeError, match=r"'\.jpg', '\.png', got '\.gif'"):
         encode_image(picture(), ".gif")
 
@@ -82,7 +84,7 @@ def test_sparks_image_struct_reads_back_as_the_frame():
     image = spark_image(picture(), origin="tos://bucket/a.jpg")
     assert list(image) == ["origin", "height", "width", "nChannels", "mode", "data"]
     schema = object.__new__(type(ImageSchema))
-    vars(schema)["imageFields"] = list(image)  # the real one asks a running JVM for them
+    vars(schema)["imageFields"] = list(image)  # ImageSchema itself asks a running JVM
     row = Row(**image | {"data": bytearray(image["data"])})
     array = schema.toNDArray(row)
     assert np.array_equal(array[..., ::-1], picture())

@@ -1,3 +1,5 @@
+"""Image URLs are stable, distinct and safe for any file name."""
+
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -14,7 +16,7 @@ def url(output_dir: str = "tos://bucket/a", stem: str = "cooking", frame_id: int
     return image_url(output_dir, stem=stem, identity=HASH, frame_id=frame_id, img_type=".jpg")
 
 
-def test_the_name_of_a_frame():
+def test_the_url_of_a_frame():
     assert url() == "tos://bucket/a/cooking-0123456789abcdef/00000012.jpg"
 
 
@@ -31,7 +33,7 @@ def test_the_name_of_a_frame():
         ("file:///out/", "file:///out/cooking-"),
     ],
 )
-def test_output_folders(output_dir, start):
+def test_any_form_of_output_dir_is_accepted(output_dir, start):
     assert url(output_dir).startswith(start)
 
 
@@ -41,7 +43,7 @@ def test_output_folders(output_dir, start):
         ("cooking", "cooking"),
         ("做饭 (第1集)", "做饭_第1集"),
         ("हिन्दी", "हिन्दी"),
-        ("e\u0301te\u0301", "\u00e9t\u00e9"),  # the letters in two parts, as macOS writes them
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),  # decomposed, as in macOS file names
         ("../../etc/passwd", "_._etc_passwd"),
         (".hidden", "hidden"),
         ("a?b#c%41&d", "a_b_c_41_d"),
@@ -51,12 +53,12 @@ def test_output_folders(output_dir, start):
         ("🎬", "video"),
     ],
 )
-def test_stems(stem, safe):
+def test_unsafe_characters_of_a_stem_are_replaced(stem, safe):
     assert safe_stem(stem) == safe
 
 
 @given(stem=st.text(st.characters(), max_size=300), frame_id=st.integers(0, 10**8 - 1))
-def test_any_stem_stays_inside_and_needs_no_escaping(stem, frame_id):
+def test_any_stem_stays_below_the_folder_and_needs_no_escaping(stem, frame_id):
     found = url(stem=stem, frame_id=frame_id)
     path = PurePosixPath(urlsplit(found).path)
     assert path.parent.parent == PurePosixPath("/a")
@@ -71,12 +73,12 @@ def test_any_stem_stays_inside_and_needs_no_escaping(stem, frame_id):
 
 
 @given(stem=st.text(max_size=300))
-def test_a_safe_stem_is_left_alone(stem):
+def test_a_safe_stem_does_not_change(stem):
     assert safe_stem(safe_stem(stem)) == safe_stem(stem)
 
 
 @given(st.sets(st.integers(0, 10**10), min_size=2, max_size=5))
-def test_frames_do_not_share_a_name_and_sort_in_order(frame_ids):
+def test_urls_are_distinct_and_sort_by_frame_id(frame_ids):
     ordered = [url(frame_id=i) for i in sorted(frame_ids)]
     assert len(set(ordered)) == len(ordered)
     below = [name for i, name in zip(sorted(frame_ids), ordered, strict=True) if i < 10**8]
@@ -92,7 +94,7 @@ def test_frames_do_not_share_a_name_and_sort_in_order(frame_ids):
         ({"frame_id": -1}, "frame_id"),
     ],
 )
-def test_what_cannot_be_a_name(change, message):
+def test_invalid_arguments_are_refused(change, message):
     good = {"output_dir": "out", "stem": "a", "identity": HASH, "frame_id": 0, "img_type": ".jpg"}
     values = good | change
     with pytest.raises(ValueError, match=message):

@@ -1,10 +1,12 @@
+"""A contact sheet shows the frames in order, their times, and the score curve."""
+
 import numpy as np
 import pytest
 
 from spark_keyframes.images import SheetFrame, contact_sheet
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
 from spark_keyframes.images.sheet import WIDTH
-from spark_keyframes.images.text import ACCENT, PAPER, SHADE, clock
+from spark_keyframes.images.text import ACCENT, PAPER, SHADE, format_time
 
 COLOURS = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (200, 160, 0), (160, 0, 160)]
 
@@ -26,16 +28,16 @@ def sheet(count: int, *, candidates: int = 100, **size: int) -> np.ndarray:
     return np.asarray(picture)
 
 
-def boxes_of(picture: np.ndarray, colour: tuple[int, int, int]) -> tuple[slice, slice]:
+def bounds_of(picture: np.ndarray, colour: tuple[int, int, int]) -> tuple[slice, slice]:
     """Return the rows and columns that hold pixels of exactly this colour."""
     rows, columns = np.nonzero(np.all(picture == colour, axis=2))
     assert len(rows), f"nothing of colour {colour}"
     return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
 
 
-def test_the_frames_stand_in_order_whole_and_in_their_shape():
+def test_frames_are_in_order_and_keep_their_aspect_ratio():
     picture = sheet(4)
-    places = [boxes_of(picture, colour) for colour in COLOURS[:4]]
+    places = [bounds_of(picture, colour) for colour in COLOURS[:4]]
     assert [left.start for _, left in places] == sorted(left.start for _, left in places)
     for rows, columns in places:
         height, width = rows.stop - rows.start, columns.stop - columns.start
@@ -52,15 +54,15 @@ def test_any_number_of_frames_of_any_shape_fits(count, height, width):
     for edge in (picture[:20], picture[-8:], picture[:, :30], picture[:, -30:]):
         assert np.all(edge == PAPER)
     for colour in COLOURS[: min(count, 5)]:
-        boxes_of(picture, colour)
+        bounds_of(picture, colour)
 
 
-def test_frames_of_different_shapes_stay_in_their_places():
+def test_frames_of_different_shapes_do_not_overlap():
     frames = [frame(0), frame(1, height=320, width=180), frame(2, height=20, width=320)]
     picture = np.asarray(
         contact_sheet(frames, curve_times=[0, 1, 2], curve_scores=[1, 2, 3], title="")
     )
-    places = [boxes_of(picture, colour)[1] for colour in COLOURS[:3]]
+    places = [bounds_of(picture, colour)[1] for colour in COLOURS[:3]]
     assert places[0].stop < places[1].start
     assert places[1].stop < places[2].start
 
@@ -83,8 +85,8 @@ def test_a_dot_marks_each_selected_frame_on_the_curve():
         x, y = axes.x(time), axes.y(score)
         assert near(picture, x, y) == ACCENT
         assert near(picture, x, y - 3) == ACCENT
-        assert near(picture, x, y - 9) != ACCENT  # a dot, not a line, above it
-        assert near(picture, x, (y + axes.y(axes.low)) / 2) != PAPER  # a line below it
+        assert near(picture, x, y - 9) != ACCENT  # above it: the dot ends
+        assert near(picture, x, (y + axes.y(axes.low)) / 2) != PAPER  # below it: a line
     assert near(picture, axes.x(30), axes.y(scores[30])) not in (ACCENT, PAPER)  # not selected
 
 
@@ -94,7 +96,7 @@ def test_higher_scores_are_higher_and_later_times_further_right():
     assert axes.x(0) < axes.x(1) < axes.x(2)
 
 
-def test_spans_are_shaded_where_they_are_and_cut_at_the_ends():
+def test_spans_are_shaded_and_clipped_at_the_axes():
     curve = Curve([0, 100], [0.2, 0.2], [], spans=[(-50, 10), (40, 60), (200, 300)])
     axes, picture = curve_picture(curve)
     y = (axes.y(axes.high) + axes.y(0.2)) / 2 + 3  # between the grid lines
@@ -120,7 +122,7 @@ def test_the_same_input_gives_the_same_picture():
     assert np.array_equal(sheet(5), sheet(5))
 
 
-def test_long_and_foreign_titles_stay_inside():
+def test_long_titles_are_cut_at_the_margin():
     picture = contact_sheet(
         [frame(0)], curve_times=[0], curve_scores=[0], title="勺子 spoon\n" * 50, subtitle="s" * 999
     )
@@ -139,11 +141,11 @@ def test_long_and_foreign_titles_stay_inside():
         (-0.5, True, "-0:00.5"),
     ],
 )
-def test_clock(seconds, tenths, shown):
-    assert clock(seconds, tenths=tenths) == shown
+def test_times_are_shown_as_minutes_and_seconds(seconds, tenths, shown):
+    assert format_time(seconds, tenths=tenths) == shown
 
 
-def test_what_cannot_be_drawn_says_why():
+def test_missing_frames_or_scores_are_refused():
     with pytest.raises(ValueError, match="at least one keyframe"):
         contact_sheet([], curve_times=[0], curve_scores=[0], title="")
     with pytest.raises(ValueError, match="got 2 and 1"):
