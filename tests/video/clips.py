@@ -23,7 +23,7 @@ H265 = {"preset": "ultrafast", "x265-params": "log-level=none:pools=1:frame-thre
 
 
 def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Frame `number` as an H×W×3 uint8 picture."""
+    """Draw frame `number` as an H×W×3 uint8 array."""
     y, x = np.mgrid[0:height, 0:width]
     image = np.stack(
         [(x * 3 + number * 5) % 256, (y * 4 + number * 3) % 256, (x + y + number) % 256], axis=-1
@@ -36,7 +36,7 @@ def picture(number: int, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def number_in(image: NDArray[np.uint8]) -> int:
-    """The number that an upright picture of a clip shows."""
+    """Return the number that an upright frame of a clip shows."""
     height, width = image.shape[:2]
     block = width // 8
     means = [
@@ -65,7 +65,7 @@ def clip(
     setup: Callable[[av.VideoStream], None] | None = None,
     prepare: Callable[[av.VideoFrame], av.VideoFrame] | None = None,
 ) -> bytes:
-    """A clip as bytes; `pts` are presentation times in units of `time_base` (default 1/rate)."""
+    """Encode a clip; `pts` are presentation times in units of `time_base` (default 1/rate)."""
     file = io.BytesIO()
     width, height = size
     with av.open(file, "w", format=container, options=container_options or {}) as output:
@@ -74,8 +74,8 @@ def clip(
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.gop_size = gop
         if codec == "mpeg2video":
-            # It cuts a frame into slices, one for each thread, which else are as many as CPUs: so a
-            # clip has the same bytes on every machine, and damage does the same to it.
+            # The encoder makes one slice per thread, by default one thread per CPU. With a fixed
+            # number, a clip has the same bytes on every machine.
             stream.codec_context.thread_count = 3
         if time_base is not None:
             stream.codec_context.time_base = time_base
@@ -117,7 +117,7 @@ def _negative_pts(container: str) -> bytes:
 
 
 def _av1() -> bytes:
-    os.environ["SVT_LOG"] = "0"  # the encoder's own chatter, past Python's stderr
+    os.environ["SVT_LOG"] = "0"  # the encoder would write to stderr
     return clip("libsvtav1", "mp4", options={"preset": "12", "svtav1-params": "lp=1"})
 
 
@@ -131,7 +131,7 @@ def _temporal_layers() -> bytes:
 
 
 def _edit_list() -> bytes:
-    """An MP4 that begins 0.48 s before its edit list does: those frames are not presented."""
+    """An MP4 whose edit list cuts off the first 0.48 s: those frames are not presented."""
     return clip("libx264", "mp4", options=H264, pts=[i - 12 for i in range(90)])
 
 
@@ -141,7 +141,7 @@ def _late_first_keyframe() -> bytes:
 
 
 def _open_gop_from_the_middle() -> bytes:
-    """HEVC cut at an open GOP's keyframe: its leading frames refer to what is gone."""
+    """HEVC cut at an open GOP's keyframe: its leading frames refer to missing frames."""
 
     def cut(packets: list[av.Packet]) -> list[av.Packet]:
         keys = [i for i, packet in enumerate(packets) if packet.is_keyframe]
@@ -151,14 +151,14 @@ def _open_gop_from_the_middle() -> bytes:
 
 
 def _repeated_timestamp() -> bytes:
-    """A Matroska file whose timestamps are too coarse for its frames."""
+    """A Matroska file whose time base is too coarse for its frame rate."""
     return clip("libx264", "matroska", options=_x264("bframes=0"), rate=1500)
 
 
 def _truncated_mp4() -> bytes:
     """An MP4 with its index in front, cut in the middle of a packet."""
     with tempfile.TemporaryDirectory() as folder:
-        # Moving the index needs a file that FFmpeg can open a second time.
+        # To move the index to the front, FFmpeg opens the file a second time.
         path = Path(folder) / "clip.mp4"
         original = av.open(io.BytesIO(clip("libx264", "mp4", options=H264)))
         with original, av.open(path, "w", options={"movflags": "faststart"}) as output:
@@ -172,7 +172,7 @@ def _truncated_mp4() -> bytes:
 
 
 def damaged(data: bytes, seed: int, size: int = 100) -> bytes:
-    """The clip with noise somewhere in the middle half of its packets."""
+    """Return the clip with `size` random bytes somewhere in the middle half of its packets."""
     random = np.random.default_rng(seed)
     index = data.find(b"moov")
     end = index if index > 0 else len(data)
@@ -182,7 +182,7 @@ def damaged(data: bytes, seed: int, size: int = 100) -> bytes:
 
 
 def _missing_packets() -> bytes:
-    """MPEG-TS that lost some of its packets on the way."""
+    """MPEG-TS without five packets from the middle."""
     data = clip("libx264", "mpegts", options=H264)
     middle = len(data) // 188 // 2 * 188
     return data[:middle] + data[middle + 188 * 5 :]
@@ -253,7 +253,7 @@ FAST: dict[str, Callable[[], bytes]] = {
     "mjpeg odd size": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p", size=(97, 65)),
     "prores mov": lambda: clip("prores_ks", "mov", pix_fmt="yuv422p10le", frames=40),
 }
-"""Clips with timestamps that can be trusted, of codecs where decoding may start in the middle."""
+"""Clips with reliable timestamps, of codecs where decoding may start at any keyframe."""
 
 SEQUENTIAL: dict[str, Callable[[], bytes]] = {
     "h264 avi": lambda: clip("libx264", "avi", options=H264),
@@ -275,10 +275,10 @@ SEQUENTIAL: dict[str, Callable[[], bytes]] = {
     "gif": lambda: clip("gif", "gif", pix_fmt="rgb8"),
     "ffv1": lambda: clip("ffv1", "matroska"),
 }
-"""Clips which are decoded in sequence."""
+"""Clips that are decoded in sequence."""
 
 
 @functools.cache
 def clip_named(name: str) -> bytes:
-    """A clip of `FAST` or `SEQUENTIAL`."""
+    """Return a clip of `FAST` or `SEQUENTIAL`."""
     return (FAST | SEQUENTIAL)[name]()

@@ -1,4 +1,4 @@
-"""Candidates the plain way: decode everything, number it, pick by time. Independent of the code."""
+"""A reference without the code under test: decodes everything and picks candidates by time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 
 def digest(picture: av.VideoFrame) -> bytes:
-    """The same for the same pixels in the same format, whatever the padding of rows."""
-    # PyAV has no arrays of subsampled pictures with odd sizes.
+    """Return a hash of the pixels and their format, without the padding of rows."""
+    # PyAV cannot convert subsampled frames of odd sizes to arrays.
     layout = "rgb24" if picture.width % 2 else picture.format.name
     pixels = np.ascontiguousarray(picture.to_ndarray(format=layout))
     shape = f"{picture.width}×{picture.height} {picture.format.name}".encode()
@@ -22,17 +22,17 @@ def digest(picture: av.VideoFrame) -> bytes:
 
 @dataclass
 class Reference:
-    """Every frame that a plain decode gives, in order."""
+    """All frames of a video, in presentation order."""
 
     digests: list[bytes]
-    """What stands for their pixels: the frames themselves would fill the memory."""
+    """Hash of each frame: the frames themselves would fill the memory."""
     pts: list[int | None]
     times: list[Fraction]
-    """Seconds since the first frame."""
+    """Start of each frame, in seconds since the first."""
     end: Fraction
 
     def candidates(self, fps: Fraction) -> list[int]:
-        """Indexes of the frames on screen at k/fps, each once."""
+        """Return the indexes of the frames on screen at k/fps, none twice."""
         chosen: list[int] = []
         k = 0
         while (at := k / fps) < self.end:
@@ -44,9 +44,9 @@ class Reference:
 
 
 def decode_plainly(data: bytes, *, threads: int = 0) -> Reference:
-    """Decode with PyAV's defaults; damaged packets are passed over.
+    """Decode with PyAV's defaults; skip damaged packets.
 
-    How FFmpeg conceals damage depends on the number of threads: damaged clips need threads=1.
+    How FFmpeg conceals damage depends on the number of threads, so damaged clips need threads=1.
     """
     digests: list[bytes] = []
     pts: list[int | None] = []

@@ -1,4 +1,4 @@
-"""Candidates are the frames that a full decode gives, bit for bit, whatever path was taken."""
+"""AvVideo returns exactly the frames of a full decode, in every way of decoding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REAL = sorted(p.name for p in SHARED.glob("*") if p.suffix in {".mp4", ".webm"})
 
 
 both_ways = pytest.mark.parametrize("threads", [1, 3])
-"""GOP after GOP, and three at the same time."""
+"""One GOP after another, and three at the same time."""
 
 
 def open_bytes(data: bytes, threads: int = 1, limits: Limits = Limits()) -> AvVideo:
@@ -49,7 +49,7 @@ def assert_same(frames: list[Frame], reference: Reference, indexes: list[int]) -
 
 @both_ways
 @pytest.mark.parametrize("name", FAST | SEQUENTIAL)
-def test_candidates_equal_a_plain_decode(name: str, threads: int) -> None:
+def test_candidates_equal_a_full_decode(name: str, threads: int) -> None:
     data = clip_named(name)
     reference = reference_of(name)
     with open_bytes(data, threads) as video:
@@ -62,7 +62,7 @@ def test_candidates_equal_a_plain_decode(name: str, threads: int) -> None:
 
 @both_ways
 @pytest.mark.parametrize("name", ["h264 mp4", "hevc mp4", "vp9 webm", "h264 avi"])
-def test_frames_by_id_equal_a_plain_decode(name: str, threads: int) -> None:
+def test_frames_by_id_equal_a_full_decode(name: str, threads: int) -> None:
     data = clip_named(name)
     reference = reference_of(name)
     with open_bytes(data, threads) as video:
@@ -70,7 +70,7 @@ def test_frames_by_id_equal_a_plain_decode(name: str, threads: int) -> None:
             assert_same(list(video.frames(ids)), reference, sorted(set(ids)))
 
 
-def test_every_single_frame_can_be_had_alone() -> None:
+def test_every_frame_can_be_decoded_alone() -> None:
     for name in ("h264 open GOP mp4", "hevc mp4", "mpeg2 ts", "hevc temporal layers"):
         data = clip_named(name)
         reference = reference_of(name)
@@ -85,14 +85,14 @@ def test_every_single_frame_can_be_had_alone() -> None:
 )
 @settings(max_examples=25, deadline=None)
 @given(ids=st.sets(st.integers(0, 89), max_size=12))
-def test_any_choice_of_frames_can_be_had(name: str, threads: int, ids: set[int]) -> None:
+def test_any_set_of_frames_can_be_decoded(name: str, threads: int, ids: set[int]) -> None:
     reference = reference_of(name)
     with open_bytes(clip_named(name), threads) as video:
         assert_same(list(video.frames(list(ids))), reference, sorted(ids))
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "h264 29.97", "vp8 webm", "hevc mp4", "mjpeg avi"])
-def test_frame_ids_are_the_numbers_that_the_pictures_show(name: str) -> None:
+def test_frame_ids_are_the_numbers_that_the_frames_show(name: str) -> None:
     with open_bytes(clip_named(name)) as video:
         frames = list(video.candidates(3.0))
     assert [number_in(frame.to_rgb()) for frame in frames] == [f.frame_id for f in frames]
@@ -106,7 +106,7 @@ def test_frames_outside_the_edit_list_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "hevc mp4", "mpeg2 ts", "h264 29.97"])
-def test_fast_path_decodes_few_frames(name: str) -> None:
+def test_only_the_needed_packets_are_decoded(name: str) -> None:
     with open_bytes(clip_named(name)) as video:
         count = len(list(video.candidates(0.5)))
         assert count == 2
@@ -115,7 +115,7 @@ def test_fast_path_decodes_few_frames(name: str) -> None:
         assert video.counters.frames < 30
 
 
-def test_codecs_without_skipping_still_skip_gops() -> None:
+def test_codecs_that_cannot_skip_frames_skip_whole_gops() -> None:
     for name in ("vp8 webm", "vp9 webm", "av1 mp4", "mjpeg avi"):
         with open_bytes(clip_named(name)) as video:
             assert len(list(video.candidates(0.5))) == 2
@@ -130,7 +130,7 @@ def test_codecs_without_skipping_still_skip_gops() -> None:
         ("h264 open GOP ts", 5),
         ("hevc mp4", 3),
         ("hevc ts", 3),
-        # Its "keyframes" are where a refresh begins; the picture is whole some frames later.
+        # Its packets flagged as keyframes begin a refresh, which is complete some frames later.
         ("h264 intra refresh", 1),
     ],
 )
@@ -139,8 +139,8 @@ def test_decoding_starts_only_where_it_is_exact(name: str, gops: int) -> None:
         assert len(video._table.gop_starts) == gops
 
 
-def test_interlaced_video_is_known_from_its_header_alone() -> None:
-    """An interlaced stream may turn from whole pictures to single fields at any time."""
+def test_interlaced_video_is_recognized_by_its_header() -> None:
+    """The packets do not suffice: a stream may change from frames to fields at any time."""
     from spark_keyframes.video.bitstream import h264_may_have_fields
 
     for name, expected in [("h264 interlaced", True), ("h264 ts from 10 s", False)]:
@@ -150,13 +150,13 @@ def test_interlaced_video_is_known_from_its_header_alone() -> None:
 
 
 @both_ways
-def test_wanting_every_frame_gives_every_frame(threads: int) -> None:
+def test_a_high_fps_gives_every_frame(threads: int) -> None:
     with open_bytes(clip_named("h264 mp4"), threads) as video:
         assert [f.frame_id for f in video.candidates(1000.0)] == list(range(90))
 
 
 @both_ways
-def test_large_videos_are_read_again_instead_of_kept(
+def test_packets_of_large_videos_are_read_again_instead_of_kept(
     monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
@@ -176,10 +176,10 @@ def test_large_videos_are_read_again_instead_of_kept(
     "name", ["h264 mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "vp9 webm"]
 )
 def test_damage_is_found_and_decoded_in_sequence(name: str, seed: int, threads: int) -> None:
-    """Frames keep the numbers of their packets; what cannot be decoded shows the frame before.
+    """Frames keep their ids; a frame that cannot be decoded is replaced by the one before.
 
-    Fixed seeds, and no VP8: where a codec does not notice the damage, what it leaves undecoded
-    is whatever the buffer held before.
+    The seeds are fixed, and VP8 is left out: a codec that does not notice damage returns undefined
+    pixels, the previous content of its buffer.
     """
     data = damaged(clip_named(name), seed)
     reference = decode_plainly(data, threads=1)
@@ -227,26 +227,26 @@ def test_frames_stay_usable_after_closing(threads: int) -> None:
 
 @both_ways
 @pytest.mark.parametrize("name", ["h264 mp4", "h264 turned", "h264 avi"])
-def test_frames_are_freed_as_soon_as_they_are_let_go(name: str, threads: int) -> None:
-    def living() -> int:
+def test_frames_are_freed_without_the_garbage_collector(name: str, threads: int) -> None:
+    def frames_in_memory() -> int:
         return len([o for o in gc.get_objects() if type(o) is av.VideoFrame])
 
     gc.collect()
     gc.disable()
     try:
-        before = living()
+        before = frames_in_memory()
         with open_bytes(clip_named(name), threads) as video:
             for frame in video.candidates(1000.0):
                 assert frame.nbytes > 0
                 assert frame.to_rgb().size > 0
         del frame, video
-        assert living() == before
+        assert frames_in_memory() == before
     finally:
         gc.enable()
 
 
 @both_ways
-def test_too_large_pictures_are_refused(threads: int) -> None:
+def test_too_large_frames_are_refused(threads: int) -> None:
     limits = Limits(max_pixels=50 * 50)
     for name in ("h264 mp4", "h264 raw", "vp9 webm"):
         with pytest.raises((LimitError, DecodeError), match=r"2500|decoded"):
@@ -254,7 +254,7 @@ def test_too_large_pictures_are_refused(threads: int) -> None:
 
 
 @both_ways
-def test_pictures_that_grow_in_the_middle_are_decoded_as_they_are(threads: int) -> None:
+def test_the_frame_size_may_change_within_a_video(threads: int) -> None:
     small = clip("libx264", "mpegts", options=H264, frames=50)
     large = clip(
         "libx264", "mpegts", options=H264, frames=50, size=(160, 96), pts=list(range(50, 100))
@@ -268,7 +268,7 @@ def test_pictures_that_grow_in_the_middle_are_decoded_as_they_are(threads: int) 
 
 
 @both_ways
-def test_colours_are_right_where_the_palette_comes_with_the_first_packet(threads: int) -> None:
+def test_a_palette_in_the_first_packet_applies_to_all_frames(threads: int) -> None:
     palette = np.random.default_rng(0).integers(0, 256, (256, 4), dtype=np.uint8)
 
     def paint(frame: av.VideoFrame) -> av.VideoFrame:
@@ -287,7 +287,7 @@ def test_colours_are_right_where_the_palette_comes_with_the_first_packet(threads
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL, reason="no real clips in ../shared/videos")
 @pytest.mark.parametrize("name", REAL)
-def test_real_clips_equal_a_plain_decode(name: str, threads: int) -> None:
+def test_real_clips_equal_a_full_decode(name: str, threads: int) -> None:
     data = (SHARED / name).read_bytes()
     reference = decode_plainly(data)
     with open_bytes(data, threads) as video:

@@ -1,4 +1,4 @@
-"""What decoding took is counted exactly, whichever path it took and wherever it stopped."""
+"""Decoded and skipped frames are counted exactly, in every way of decoding."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def counts(video: AvVideo) -> tuple[int, int]:
     return video.frames_decoded, video.frames_skipped
 
 
-# Where a later frame's header names a B-frame that was left out with the leading frames of an open
-# GOP, H.264's decoder calls that damage: what follows is decoded in sequence.
+# In the other two clips, FFmpeg's H.264 decoder reports damage where a frame refers to a skipped
+# leading frame of an open GOP. The rest is then decoded a second time, in sequence.
 ONE_ATTEMPT = FAST.keys() - {"h264 open GOP mp4", "h264 open GOP ts"}
 
 
@@ -39,15 +39,15 @@ def test_each_frame_is_decoded_or_skipped(name: str, threads: int) -> None:
 
 
 @both_ways
-def test_frames_that_no_other_refers_to_are_skipped_within_a_gop(threads: int) -> None:
+def test_non_reference_frames_are_skipped_within_a_gop(threads: int) -> None:
     with open_named("h264 mp4", threads) as video:
         list(video.frames([29]))
-        assert video.counters.decoded > video.frames_decoded, "some were given and left out"
+        assert video.counters.decoded > video.frames_decoded, "the decoder skipped some packets"
         assert sum(counts(video)) == 90
 
 
 @both_ways
-def test_every_keyframe_alone_is_one_frame_of_each_gop(threads: int) -> None:
+def test_only_the_first_frame_of_each_gop_is_decoded_if_no_other_is_wanted(threads: int) -> None:
     with open_named("h264 mp4", threads) as video:
         list(video.frames([0, 30, 60]))
         assert counts(video) == (3, 87)
@@ -63,8 +63,8 @@ def test_a_frame_decoded_again_counts_again_and_is_not_skipped(threads: int) -> 
 
 
 @both_ways
-def test_stopping_early_counts_what_was_done(threads: int) -> None:
-    """No more than what threads had decoded ahead by then, once the video is closed."""
+def test_stopping_early_counts_the_frames_decoded_so_far(threads: int) -> None:
+    """The counts are complete once the video is closed; threads may have decoded ahead."""
     with open_named("h264 mp4", threads) as video:
         frames = video.candidates(1000.0)
         next(frames)
@@ -73,23 +73,23 @@ def test_stopping_early_counts_what_was_done(threads: int) -> None:
     assert decoded > 0
     assert video.counters.decoded >= decoded
     if threads == 1:
-        assert skipped > 60, "the first GOP was not left"
+        assert skipped > 60, "nothing after the first GOP was decoded"
 
 
 @pytest.mark.parametrize("name", ["h264 avi", "mpeg4 mp4", "wmv"])
-def test_in_sequence_all_is_decoded_and_nothing_skipped(name: str) -> None:
+def test_decoding_in_sequence_skips_nothing(name: str) -> None:
     with open_named(name) as video:
         list(video.candidates(0.5))
         assert counts(video) == (90, 0)
-        assert video.counters.decoded == 90, "the flush at the end is no packet"
+        assert video.counters.decoded == 90, "the flush at the end does not count as a packet"
 
 
 @both_ways
-def test_damage_that_is_found_on_the_way_counts_both_attempts(threads: int) -> None:
+def test_both_attempts_count_if_damage_is_found_while_decoding(threads: int) -> None:
     data = damaged(clip_named("h264 mp4"), 1)
     with AvVideo(io.BytesIO(data), threads=threads) as video:
         assert video.timeline is not None
         list(video.candidates(25.0))
-        assert video.counters.decoded > len(video.timeline), "it was not decoded in sequence"
-        assert video.frames_skipped < 5, "all that could be decoded came out"
-        assert sum(counts(video)) > len(video.timeline), "what came out twice counts twice"
+        assert video.counters.decoded > len(video.timeline), "the second attempt did not count"
+        assert video.frames_skipped < 5, "all undamaged frames were returned"
+        assert sum(counts(video)) > len(video.timeline), "a frame returned twice counts twice"

@@ -1,4 +1,4 @@
-"""What a video may take: bombs are refused with the name of the limit, and cost nothing else."""
+"""Videos that exceed a limit are refused, and the error names the limit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def candidates(data: bytes, limits: Limits, fps: float = 1.0) -> list[int]:
 
 @functools.cache
 def static_4k(frames: int = 3000) -> bytes:
-    """Two black pictures of 3840×2160 over and over: 25 pictures of 12 MB in each second."""
+    """Two black frames of 3840×2160, repeated: 25 frames of 12 MB each per second."""
 
     def black(number: int, width: int, height: int) -> np.ndarray:
         return np.zeros((height, width, 3), np.uint8)
@@ -64,7 +64,7 @@ def static_4k(frames: int = 3000) -> bytes:
         (Limits(max_decode_seconds=0.5), r"longer than 0\.5 s, which is max_decode_seconds"),
     ],
 )
-def test_an_endless_static_4k_video_is_given_up(limits: Limits, message: str) -> None:
+def test_a_long_static_4k_video_is_refused(limits: Limits, message: str) -> None:
     data = static_4k()
     assert len(data) < 40 * 2**20
     began = time.monotonic()
@@ -74,7 +74,7 @@ def test_an_endless_static_4k_video_is_given_up(limits: Limits, message: str) ->
 
 
 class Bits:
-    """Writes the syntax of H.264, ITU-T H.264 7.3."""
+    """Writes H.264 syntax elements, ITU-T H.264 7.3."""
 
     def __init__(self) -> None:
         self.bits = ""
@@ -94,13 +94,13 @@ class Bits:
 
 
 def h264(width: int, height: int) -> bytes:
-    """An H.264 stream with one picture of that size, gray: each macroblock skipped or damaged."""
+    """Return an H.264 stream with one gray frame of that size, coded in few bytes."""
     sps = Bits().u(8, 0x67).u(8, 66).u(8, 0xC0).u(8, 62).ue(0).ue(0).ue(2).ue(1).u(1, 0)
     sps.ue(width // 16 - 1).ue(height // 16 - 1).u(1, 1).u(1, 1).u(1, 0).u(1, 0)
     pps = Bits().u(8, 0x68).ue(0).ue(0).u(1, 0).u(1, 0).ue(0).ue(0).ue(0).u(1, 0).u(2, 0)
     pps.ue(0).ue(0).ue(0).u(1, 1).u(1, 0).u(1, 0)
     # IDR slice: first_mb 0, I, pps 0, frame_num 0, idr_pic_id 0, no reordering, qp delta 0,
-    # deblocking off; then macroblocks I_16x16 that predict DC and hold no coefficients.
+    # deblocking off. Then I_16x16 macroblocks with DC prediction and no coefficients.
     slice_ = Bits().u(8, 0x65).ue(0).ue(7).ue(0).u(4, 0).ue(0).u(1, 0).u(1, 0).ue(0).ue(1)
     slice_.bits += "00100" + "1" + "1" + "1"  # mb_type 3, chroma DC, qp delta 0, no coefficients
     macroblock = "00100" + "1" + "1" + "1"
@@ -108,19 +108,19 @@ def h264(width: int, height: int) -> bytes:
     return sps.nal() + pps.nal() + slice_.nal()
 
 
-def test_a_picture_of_16000_by_16000_is_refused() -> None:
-    assert candidates(h264(160, 96), Limits()) == [0], "the stream is good but for its size"
+def test_a_frame_of_16000_by_16000_is_refused() -> None:
+    assert candidates(h264(160, 96), Limits()) == [0], "at a normal size, the stream is valid"
     with pytest.raises((LimitError, DecodeError), match="max_pixels"):
         candidates(h264(16000, 16000), Limits())
 
 
-def test_a_picture_of_16000_by_16000_passes_where_it_is_allowed() -> None:
+def test_a_frame_of_16000_by_16000_is_decoded_if_the_limit_allows() -> None:
     limits = Limits(max_pixels=16000 * 16000)
     assert candidates(h264(16000, 16000), limits) == [0]
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "mpeg4 avi", "h264 raw", "vp9 webm"])
-def test_frames_and_seconds_are_limited_for_every_kind(name: str) -> None:
+def test_frames_and_seconds_are_limited_in_every_way_of_decoding(name: str) -> None:
     data = clip_named(name)
     assert len(candidates(data, Limits(max_frames=90, max_video_seconds=3.7))) == 4
     with pytest.raises(LimitError, match="max_frames"):

@@ -1,4 +1,4 @@
-"""What is no video says what it is, and nothing that it names is opened."""
+"""Errors say what a file is if it is not a video. No file or URL that it names is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spark_keyframes.video import open_video
 from .clips import H264, clip, clip_named
 
 
-def sound(codec: str, container: str, *, cover: bool = False) -> bytes:
+def audio(codec: str, container: str, *, cover: bool = False) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=44100)
@@ -58,7 +58,7 @@ def sound(codec: str, container: str, *, cover: bool = False) -> bytes:
     ],
 )
 @pytest.mark.parametrize("hint", [None, "mp4", "hls"])
-def test_what_is_no_video_is_named(
+def test_the_error_names_the_kind_of_file(
     data: bytes, match: str, hint: str | None, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret.mp4"
@@ -75,12 +75,14 @@ def test_what_is_no_video_is_named(
         ("libmp3lame", "mp3", True),
     ],
 )
-def test_sound_is_no_video_even_with_a_cover(codec: str, container: str, cover: bool) -> None:
+def test_audio_is_not_a_video_even_with_a_cover_picture(
+    codec: str, container: str, cover: bool
+) -> None:
     with pytest.raises(NoVideoStreamError, match="holds no video stream, only audio"):
-        open_video(io.BytesIO(sound(codec, container, cover=cover)))
+        open_video(io.BytesIO(audio(codec, container, cover=cover)))
 
 
-def test_a_stream_without_packets() -> None:
+def test_a_stream_without_packets_is_refused() -> None:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"movflags": "empty_moov"}) as output:
         output.add_stream("libx264", rate=25, width=96, height=64)
@@ -89,7 +91,7 @@ def test_a_stream_without_packets() -> None:
         open_video(file)
 
 
-def test_packets_that_are_all_noise() -> None:
+def test_packets_without_any_valid_data_are_refused() -> None:
     data = bytearray(clip("libx264", "mp4", options={**H264, "x264-params": "slices=1"}))
     start, stop = data.index(b"mdat") + 4, data.index(b"moov")
     data[start:stop] = bytes(stop - start)
@@ -98,29 +100,29 @@ def test_packets_that_are_all_noise() -> None:
         list(video.candidates(1.0))
 
 
-def test_an_unknown_codec_says_what_to_do() -> None:
+def test_the_error_for_an_unknown_codec_says_what_to_do() -> None:
     data = clip("mpeg4", "avi").replace(b"FMP4", b"ZZ9P")
     with pytest.raises(DecodeError, match="codec is unknown.*convert it to H.264"):
         open_video(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("codec", ["ffv1", "rawvideo"])
-def test_a_bomb_is_refused_with_the_limit(codec: str) -> None:
-    """A header that promises 16384×16384 pixels."""
+def test_a_header_with_a_huge_frame_size_is_refused(codec: str) -> None:
+    """The header claims 16384×16384 pixels."""
     size, huge = struct.pack("<ii", 96, 64), struct.pack("<ii", 16384, 16384)
     video = open_video(io.BytesIO(clip(codec, "avi", frames=2).replace(size, huge)))
     with video, pytest.raises(DecodeError, match="larger than the 35651584 of max_pixels"):
         list(video.candidates(1.0))
 
 
-def test_the_hint_helps_where_the_content_does_not_tell() -> None:
-    """Raw MPEG-4 with a frame too few to be recognised."""
+def test_the_format_hint_is_used_if_the_content_does_not_tell() -> None:
+    """Three raw JPEG frames are too few for FFmpeg to recognize the format."""
     data = clip("mjpeg", "mjpeg", pix_fmt="yuvj420p", frames=3)
     with open_video(io.BytesIO(data), format_hint="mjpeg") as video:
         assert list(video.candidates(1.0))
 
 
-def test_errors_of_the_file_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_reading_the_file_are_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             if self.tell() > 5000:

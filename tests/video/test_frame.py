@@ -1,4 +1,4 @@
-"""Frames are upright, and of the colour that the video means."""
+"""Frames are upright and have the right colours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def flat(number: int, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def red_frame(height: int, *, made_as: int, tagged: int, full_range: bool = False) -> Frame:
-    """A red picture whose YUV values follow one matrix, tagged with the same, another or none."""
+    """Return a red frame with the YUV matrix `made_as`, tagged as `tagged`."""
     rgb = av.VideoFrame.from_ndarray(flat(0, 64, height), format="rgb24")
     picture = rgb.reformat(
         format="yuv444p",
@@ -54,20 +54,20 @@ def red_frame(height: int, *, made_as: int, tagged: int, full_range: bool = Fals
     ],
 )
 @pytest.mark.parametrize("full_range", [False, True])
-def test_colours_follow_the_tags_and_else_the_size(
+def test_colours_follow_the_tags_or_without_tags_the_size(
     height: int, made_as: int, tagged: int, full_range: bool
 ) -> None:
     frame = red_frame(height, made_as=made_as, tagged=tagged, full_range=full_range)
     np.testing.assert_allclose(frame.to_rgb()[10, 10].astype(int), RED, atol=3)
 
 
-def test_a_wrong_matrix_would_be_seen() -> None:
+def test_a_wrong_matrix_changes_the_colours() -> None:
     frame = red_frame(720, made_as=BT601, tagged=UNSPECIFIED)
     assert abs(frame.to_rgb()[10, 10].astype(int) - RED).max() > 8
 
 
 @pytest.mark.parametrize("lines", [480, 720])
-def test_untagged_encoded_video(lines: int) -> None:
+def test_colours_of_an_untagged_video_follow_its_size(lines: int) -> None:
     def prepare(rgb: av.VideoFrame) -> av.VideoFrame:
         picture = rgb.reformat(
             format="yuv420p", dst_colorspace=1 if lines == 720 else 5, dst_color_range=LIMITED
@@ -93,7 +93,7 @@ def test_full_range_yuvj_keeps_black_and_white() -> None:
     assert rgb[10, -10].min() >= 252
 
 
-def test_ten_bits_become_eight() -> None:
+def test_ten_bit_video_becomes_eight_bit_rgb() -> None:
     ten = first_frame(clip_named("hevc 10 bit")).to_rgb()
     eight = first_frame(clip_named("hevc mp4")).to_rgb()
     assert ten.dtype == np.uint8
@@ -104,8 +104,8 @@ def test_ten_bits_become_eight() -> None:
     "name",
     ["h264 mp4", "h264 odd size", "mjpeg odd size", "vp9 webm", "gif", "prores mov", "av1 mp4"],
 )
-def test_pixels_are_those_of_pyav(name: str) -> None:
-    """Where the tags leave no doubt, to_rgb() is PyAV's own conversion, whatever the size."""
+def test_pixels_equal_pyavs_own_conversion(name: str) -> None:
+    """For tagged or small video, to_rgb() equals PyAV's own conversion, at any size."""
     data = clip_named(name)
     with av.open(io.BytesIO(data)) as container:
         expected = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -119,7 +119,7 @@ def test_pixels_are_those_of_pyav(name: str) -> None:
 
 @pytest.mark.parametrize("angle", [0, 90, 180, 270])
 def test_frames_are_upright(angle: int) -> None:
-    """A camera held sideways stores the picture turned, and says by how much to turn it back."""
+    """A camera held sideways stores rotated frames, and the angle to rotate them back."""
     turns = angle // 90
 
     def lying(number: int, width: int, height: int) -> NDArray[np.uint8]:
@@ -137,7 +137,7 @@ def test_frames_are_upright(angle: int) -> None:
     assert number_in(rgb) == 77
 
 
-def test_mirrored_pictures_are_mirrored_back() -> None:
+def test_mirrored_frames_are_mirrored_back() -> None:
     def mirrored(number: int, width: int, height: int) -> NDArray[np.uint8]:
         return np.ascontiguousarray(picture(77, width, height)[:, ::-1])
 
@@ -152,6 +152,6 @@ def test_mirrored_pictures_are_mirrored_back() -> None:
     assert number_in(first_frame(data).to_rgb()) == 77
 
 
-def test_nbytes_is_what_the_planes_hold() -> None:
+def test_nbytes_is_the_size_of_the_planes() -> None:
     frame = first_frame(clip_named("h264 mp4"))
     assert 96 * 64 * 1.5 <= frame.nbytes <= 96 * 64 * 3

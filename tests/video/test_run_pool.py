@@ -1,4 +1,4 @@
-"""Several GOPs at a time: the same frames in the same order, bounded, and nothing left behind."""
+"""Decoding several GOPs at a time: same frames, same order, bounded memory, no threads left."""
 
 from __future__ import annotations
 
@@ -46,27 +46,27 @@ def decoders() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_stays() -> Iterator[None]:
+def no_thread_is_left() -> Iterator[None]:
     yield
     assert decoders() == []
 
 
 @pytest.fixture
-def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every thread waits with its first frame until that is asked for."""
+def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frame may be queued, so that each thread waits with its first frame."""
     monkeypatch.setattr(run_pool, "_AHEAD_BYTES", 0)
 
 
-def until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
     while not condition():
-        assert time.monotonic() < end, "it never came true"
+        assert time.monotonic() < end, "the condition never became true"
         time.sleep(0.001)
 
 
 @pytest.mark.parametrize("threads", [2, 5, 40])
 @pytest.mark.parametrize("ahead", [0, 3 * FRAME_BYTES, 2**30])
-def test_many_gops_give_what_one_thread_gives(
+def test_several_threads_return_the_frames_of_one_thread(
     threads: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_pool, "_AHEAD_BYTES", ahead)
@@ -80,7 +80,7 @@ def test_many_gops_give_what_one_thread_gives(
         assert many.counters.frames >= 3 * FRAMES
 
 
-def test_what_only_the_container_says_is_known_to_every_thread() -> None:
+def test_every_thread_knows_the_rotation_from_the_container() -> None:
     with AvVideo(io.BytesIO(clip_named("h264 turned")), threads=3) as video:
         frames = list(video.candidates(1.0))
     assert [(f.width, f.height) for f in frames] == [(64, 96)] * 4
@@ -99,7 +99,7 @@ def test_two_gops_are_decoded_at_the_same_time(monkeypatch: pytest.MonkeyPatch) 
         assert len(every_frame(video)) == FRAMES
 
 
-def test_at_most_as_many_gops_as_threads_are_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_one_gop_per_thread_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, at_work, most = threading.Lock(), 0, 0
 
     def counted(*args: Any) -> Iterator[Any]:
@@ -122,7 +122,9 @@ def test_at_most_as_many_gops_as_threads_are_at_work(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("gop", [1, GOP, 45])
-def test_few_frames_wait_however_many_are_wanted(gop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_frames_are_queued_even_if_all_are_wanted(
+    gop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = {**H264, "tune": "zerolatency"}
     data = clip("libx264", "mp4", gop=gop, options=options)
     with open_many(1, data) as one:
@@ -137,11 +139,11 @@ def test_few_frames_wait_however_many_are_wanted(gop: int, monkeypatch: pytest.M
                 most = max(most, video._pool._held_bytes)
             assert len([o for o in video._pool._outputs if not o.is_finished]) <= 2
         assert count == FRAMES
-        # Four for each of two threads, and one of the GOP that is waited for.
+        # Four frames for each of two threads, and one of the first GOP, which may exceed the limit.
         assert 8 * size <= most <= 9 * size
 
 
-def test_a_gop_too_long_to_be_held_is_read_while_it_is_decoded(
+def test_a_gop_that_is_too_large_is_read_while_it_is_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
@@ -178,8 +180,8 @@ def raise_into(video: AvVideo, frames: Any) -> None:
 
 @pytest.mark.parametrize("how", [close_iterator, close_video, begin_another, raise_into])
 @pytest.mark.parametrize("taken", [1, GOP, GOP + 2])
-@pytest.mark.usefixtures("no_room")
-def test_leaving_early_ends_threads_that_wait(how: Callable[..., None], taken: int) -> None:
+@pytest.mark.usefixtures("no_space")
+def test_stopping_early_ends_waiting_threads(how: Callable[..., None], taken: int) -> None:
     video = open_many(3)
     frames = video.candidates(1000.0)
     for _ in range(taken):
@@ -191,28 +193,28 @@ def test_leaving_early_ends_threads_that_wait(how: Callable[..., None], taken: i
     assert time.monotonic() - begin < 5
 
 
-def test_leaving_early_ends_threads_at_work() -> None:
+def test_stopping_early_ends_threads_that_decode() -> None:
     for _ in range(20):
         video = open_many(4)
         for frame in video.candidates(1000.0):
             assert frame.frame_id == 0
             break
-        # The iterator has gone out of scope.
+        # Python has closed the iterator, which is no longer referenced.
         assert decoders() == []
 
 
-def test_frames_left_behind_are_freed() -> None:
+def test_queued_frames_are_freed_when_the_iterator_is_closed() -> None:
     with open_many(3) as video:
         frames = video.candidates(1000.0)
         next(frames)
         left = video._pool
         assert left is not None
-        until(lambda: left._held_bytes > 0)
+        wait_until(lambda: left._held_bytes > 0)
         frames.close()
         assert not left._outputs
 
 
-def test_nothing_runs_before_the_first_frame_is_asked_for() -> None:
+def test_no_thread_starts_before_the_first_frame_is_requested() -> None:
     with open_many(3) as video:
         frames = video.candidates(1000.0)
         assert decoders() == []
@@ -232,7 +234,7 @@ def test_one_thread_and_one_gop_need_no_pool() -> None:
 
 @pytest.mark.parametrize("gop", [0, 7, 17])
 @pytest.mark.parametrize("keep", [100, 2**20])
-def test_a_broken_gop_gives_what_one_thread_gives(
+def test_a_damaged_gop_gives_the_frames_of_one_thread(
     gop: int, keep: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", keep)
@@ -244,14 +246,14 @@ def test_a_broken_gop_gives_what_one_thread_gives(
     data[position + 5 : position + size] = bytes(range(7, 7 + size - 5))
     with open_many(1, bytes(data)) as one, open_many(3, bytes(data)) as many:
         expected = every_frame(one)
-        assert one.counters.decoded > FRAMES, "it was not decoded a second time"
+        assert one.counters.decoded > FRAMES, "it was not decoded again in sequence"
         assert every_frame(many) == expected
         assert len({frame_id for frame_id, _ in expected}) == len(expected)
-        # Once more: nothing of the failure stays.
+        # A second time: the failure leaves no state behind.
         assert every_frame(many) == expected
 
 
-def test_an_error_comes_after_the_frames_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_raised_after_the_frames_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(codec: Any, packets: Any, run: Any, *rest: Any) -> Iterator[Any]:
         if run.start == 3 * GOP:
             raise MemoryError("no memory for GOP 3")
@@ -289,7 +291,7 @@ def test_errors_of_the_file_reach_the_consumer(
         assert decoders() == []
 
 
-def test_a_forgotten_iterator_does_not_keep_python_from_exiting(tmp_path: Path) -> None:
+def test_python_exits_while_an_iterator_is_open(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(many_gops())
     code = (
@@ -305,7 +307,7 @@ def test_a_forgotten_iterator_does_not_keep_python_from_exiting(tmp_path: Path) 
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-def test_pictures_are_right_while_others_are_decoded() -> None:
+def test_frames_are_right_while_others_are_decoded() -> None:
     with open_many(4) as video:
         for frame in video.candidates(1000.0):
             assert number_in(frame.to_rgb()) == frame.frame_id

@@ -1,4 +1,4 @@
-"""Whatever a row holds, the same video comes of it."""
+"""URLs, base64 and bytes open the same video; invalid values are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .clips import clip_named
 SHARED = Path(__file__).parents[3] / "shared" / "videos" / "intel__car-detection.mp4"
 
 
-def test_a_path_has_its_own_name(tmp_path: Path) -> None:
+def test_a_source_from_a_path_has_its_name_stem_and_identity(tmp_path: Path) -> None:
     path = tmp_path / "cooking show.mp4"
     path.write_bytes(b"abc")
     with open_source(str(path)) as source:
@@ -34,7 +34,7 @@ def test_a_path_has_its_own_name(tmp_path: Path) -> None:
     assert source.file.closed
 
 
-def test_a_file_url_is_read_and_its_stem_unquoted(tmp_path: Path) -> None:
+def test_the_stem_of_a_file_url_is_unquoted(tmp_path: Path) -> None:
     path = tmp_path / "cooking show.mp4"
     path.write_bytes(b"abc")
     with open_source(path.as_uri()) as source:
@@ -42,7 +42,7 @@ def test_a_file_url_is_read_and_its_stem_unquoted(tmp_path: Path) -> None:
         assert source.file.read() == b"abc"
 
 
-def test_base64_and_binary_are_the_same_video() -> None:
+def test_base64_and_binary_give_the_same_bytes_and_identity() -> None:
     data = bytes(range(256)) * 10
     text = base64.b64encode(data).decode()
     lines = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
@@ -77,7 +77,7 @@ def test_base64_and_binary_are_the_same_video() -> None:
         ("file:///etc/passwd", "is not base64"),
     ],
 )
-def test_what_is_not_base64_is_refused(value: str, match: str) -> None:
+def test_invalid_base64_is_refused(value: str, match: str) -> None:
     with pytest.raises(InvalidBase64Error, match=match):
         open_source(value, video_src_type="video_base64")
 
@@ -99,12 +99,12 @@ def test_values_of_another_type_are_refused(value: object, kind: str, match: str
         open_source(value, video_src_type=kind)  # type: ignore[arg-type]
 
 
-def test_unknown_kinds_are_refused() -> None:
+def test_an_unknown_video_src_type_is_refused() -> None:
     with pytest.raises(ParameterError, match="must be one of 'video_url'"):
         open_source("a.mp4", video_src_type="url")  # type: ignore[arg-type]
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError, match=r"missing\.mp4"):
         open_source(str(tmp_path / "missing.mp4"))
 
@@ -117,7 +117,7 @@ def test_candidate_frames_of_a_path_and_of_bytes(tmp_path: Path) -> None:
         assert [(f.frame_id, f.timestamp) for f in frames] == [(0, 0.0), (50, 2.0)]
 
 
-def test_candidate_frames_refuses_a_bad_rate_before_it_opens_anything() -> None:
+def test_candidate_frames_refuses_an_invalid_fps_before_it_opens_the_video() -> None:
     with pytest.raises(ParameterError, match="fps must be greater than 0, got 0"):
         candidate_frames("missing.mp4", fps=0)
 
@@ -145,7 +145,7 @@ def test_path_base64_and_binary_give_the_same_candidates() -> None:
     assert results[1:] == results[:1] * 3
 
 
-def test_a_url_that_cannot_be_read_shows_no_password() -> None:
+def test_the_error_for_an_invalid_url_shows_no_password() -> None:
     with pytest.raises(SourceReadError, match="is not a valid URL") as caught:
         open_source("http://user:s3cr3t@ex\u2100mple.com/a.mp4")
     assert "s3cr3t" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Candidate k is the frame on screen at start + k/fps, exactly, while inside the video."""
+"""Candidate k is exactly the frame on screen at start + k/fps, up to the end of the video."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def steady(count: int, duration: int, time_base: Fraction, start: int = 0) -> Ti
     return Timeline(pts, time_base, pts[-1] + duration)
 
 
-def test_25_frames_a_second_give_one_in_25() -> None:
+def test_at_25_frames_per_second_every_25th_frame_is_a_candidate() -> None:
     assert steady(100, 1, Fraction(1, 25)).candidate_ids(1.0) == [0, 25, 50, 75]
 
 
-def test_half_a_frame_a_second() -> None:
+def test_half_a_candidate_per_second() -> None:
     assert steady(100, 1, Fraction(1, 25)).candidate_ids(0.5) == [0, 50]
 
 
-def test_2997_does_not_drift_in_an_hour() -> None:
+def test_29_97_frames_per_second_do_not_drift_within_an_hour() -> None:
     ids = steady(107_892, 1001, Fraction(1, 30000)).candidate_ids(1.0)
     assert ids[:4] == [0, 29, 59, 89]
     assert ids[1800] == 1800 * 30000 // 1001
@@ -41,7 +41,7 @@ def test_2997_does_not_drift_in_an_hour() -> None:
 
 
 @pytest.mark.parametrize("fps", [29.97, 23.976, 0.1, 1 / 3, 5 / 3, 30000 / 1001])
-def test_a_float_is_what_a_person_means_by_it(fps: float) -> None:
+def test_a_float_stands_for_the_nearest_simple_fraction(fps: float) -> None:
     meant = {
         29.97: Fraction(2997, 100),
         23.976: Fraction(2997, 125),
@@ -53,28 +53,28 @@ def test_a_float_is_what_a_person_means_by_it(fps: float) -> None:
     assert exact_fps(fps) == meant[fps]
 
 
-def test_one_frame_in_ten_seconds_falls_on_the_frame_that_begins_there() -> None:
+def test_a_candidate_every_ten_seconds_is_the_frame_that_begins_there() -> None:
     assert steady(1000, 1, Fraction(1, 25)).candidate_ids(0.1) == [0, 250, 500, 750]
 
 
-def test_the_start_is_the_first_frame_wherever_its_clock_stands() -> None:
+def test_times_are_relative_to_the_first_timestamp() -> None:
     for start in (-7, 0, 900_000):
         timeline = steady(75, 3600, Fraction(1, 90_000), start)
         assert timeline.candidate_ids(1.0) == [0, 25, 50]
         assert timeline.seconds(25) == 1.0
 
 
-def test_a_frame_that_stays_is_a_candidate_once() -> None:
+def test_a_long_frame_is_a_candidate_once() -> None:
     timeline = Timeline([0, 1, 60, 61], Fraction(1, 10), 62)
     assert timeline.candidate_ids(1.0) == [0, 1, 2]
 
 
-def test_the_last_frame_counts_while_it_is_on_screen() -> None:
+def test_the_last_frame_is_a_candidate_until_the_end_of_the_video() -> None:
     assert Timeline([0, 9], Fraction(1, 10), 10).candidate_ids(1.0) == [0]
     assert Timeline([0, 9], Fraction(1, 10), 11).candidate_ids(1.0) == [0, 1]
 
 
-def test_an_unknown_duration_is_as_long_as_the_one_before() -> None:
+def test_a_last_frame_of_unknown_duration_stays_as_long_as_the_one_before() -> None:
     assert end_of([0, 4, 7], None) == 10
     assert end_of([0, 4, 7], 0) == 10
     assert end_of([0, 4, 7], 5) == 12
@@ -82,12 +82,12 @@ def test_an_unknown_duration_is_as_long_as_the_one_before() -> None:
     assert end_of([3], None) == 4
 
 
-def test_above_the_videos_own_rate_every_frame_is_a_candidate() -> None:
+def test_above_the_frame_rate_every_frame_is_a_candidate() -> None:
     assert steady(50, 1001, Fraction(1, 30000)).candidate_ids(1e9) == list(range(50))
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
-def test_impossible_rates_are_refused(fps: float) -> None:
+def test_invalid_rates_are_refused(fps: float) -> None:
     with pytest.raises(
         ParameterError, match=r"fps must be greater than 0, got .*; use e\.g\. 0\.5"
     ):
@@ -95,7 +95,7 @@ def test_impossible_rates_are_refused(fps: float) -> None:
 
 
 @pytest.mark.parametrize("fps", ["1", None, True])
-def test_rates_that_are_no_numbers_are_refused(fps: object) -> None:
+def test_rates_that_are_not_numbers_are_refused(fps: object) -> None:
     with pytest.raises(ParameterError, match="fps must be a number"):
         exact_fps(fps)  # type: ignore[arg-type]
 
