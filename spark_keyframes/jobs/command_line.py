@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
@@ -20,6 +20,9 @@ _TITLES = {
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+_OBJECTS = ("module", "callbacks")
+"""Parameters that are objects, which no command line can give."""
 
 _Options = TypeVar("_Options", bound=JobOptions)
 
@@ -86,7 +89,7 @@ def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
     """Yield the fields that are options, with the title of their group, nested ones last."""
     nested = _nested(owner)
     for field in fields(owner):
-        if field.init and field.name not in nested:
+        if field.init and field.name not in nested and field.name not in _OBJECTS:
             yield field.metadata.get("group", title), field
     for name, part in nested.items():
         yield from _fields(part, _TITLES[name])
@@ -117,7 +120,7 @@ def _value(field: Field[Any], given: Any) -> Any:
 
 def _kind(field: Field[Any]) -> Any:
     """Return the type of a field, without the None of an option that may be left out."""
-    if isinstance(field.type, UnionType):
+    if get_origin(field.type) in (Union, UnionType):
         return next(kind for kind in get_args(field.type) if kind is not NoneType)
     return field.type
 
@@ -157,7 +160,7 @@ def _is_size(field: Field[Any]) -> bool:
 
 
 def _help(field: Field[Any], options: type) -> str:
-    text = field.metadata.get("doc") or HELP[field.name]
+    text = field.metadata.get("doc") or HELP.get(field.name, "")
     default = _default(field)
     text = f"{text} Default: {default}." if default else text
     return with_flags(text, options).replace("%", "%%")
