@@ -142,8 +142,8 @@ def _steps(sampler: VideoAdaptiveKeyframesSampling) -> Callable[[Iterator[Any]],
 
         import pyarrow as pa
 
-        from spark_keyframes.clip import load_clip
         from spark_keyframes.engine import resolve_device
+        from spark_keyframes.engine.modules import ready_module
 
         device = resolve_device(rank=0)
         from transformers import CLIPModel, CLIPTokenizer  # noqa: F401
@@ -152,8 +152,8 @@ def _steps(sampler: VideoAdaptiveKeyframesSampling) -> Callable[[Iterator[Any]],
         )
 
         seen["imported"] = time.time()
-        load_clip(sampler.model_path, sampler.clip_model_name, device=device, dtype=sampler.dtype)
-        seen["loaded"] = time.time()
+        with ready_module(sampler.make_module(), device):
+            seen["loaded"] = time.time()
         for batch in batches:
             for video in batch.column(0).to_pylist():
                 sampler.sample(video)

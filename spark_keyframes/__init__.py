@@ -1,10 +1,13 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
 from spark_keyframes.account import Account
+from spark_keyframes.engine import Callback, ContactSheets, RateLimit
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.limits import Limits
-from spark_keyframes.result import Candidates, Keyframes
+from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
+from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.selection import Selector
 from spark_keyframes.spark.explode import explode_keyframes
 from spark_keyframes.spark.monitoring.metrics import metrics, report_lines
 from spark_keyframes.spark.monitoring.progress import progress
@@ -13,11 +16,19 @@ from spark_keyframes.storage import Access
 __all__ = [
     "Access",
     "Account",
+    "Callback",
     "Candidates",
+    "ClipModule",
+    "ContactSheets",
+    "EmbeddingModule",
+    "Failure",
     "Keyframes",
     "KeyframesError",
+    "KeyframesModule",
     "Limits",
     "ParameterError",
+    "RateLimit",
+    "Selector",
     "VideoAdaptiveKeyframesSampling",
     "explode_keyframes",
     "metrics",

@@ -15,6 +15,15 @@ def check_type(name: str, value: Any, expected: type, what: str) -> None:
         raise ParameterError(f"{name} must be {what}, got {value!r} ({type(value).__name__})")
 
 
+def check_object(name: str, value: Any, base: type) -> None:
+    """Raise ParameterError unless `value` is an object of a subclass of `base`."""
+    if isinstance(value, type) and issubclass(value, base):
+        raise ParameterError(
+            f"{name} takes objects, got the class {value.__name__}; use {value.__name__}()"
+        )
+    check_type(name, value, base, f"an object of a subclass of {base.__name__}")
+
+
 def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """Raise ParameterError unless `value` is one of `choices`."""
     if value not in choices:

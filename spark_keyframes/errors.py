@@ -149,6 +149,31 @@ class SelectionError(KeyframesError, ValueError):
     stage = "select"
 
 
+class HookError(KeyframesError):
+    """Code of the user's failed: a module, a selector or a callback.
+
+    The message names the hook and the class; `__cause__` is what was raised.
+    """
+
+
+class ModuleError(HookError):
+    """A hook of the module failed, or returned something else than it must."""
+
+    stage = "clip"
+
+
+class SelectorError(HookError, ValueError):
+    """The selector failed, or returned indices that cannot be."""
+
+    stage = "select"
+
+
+class CallbackError(HookError):
+    """A hook of a callback failed."""
+
+    stage = "open"
+
+
 # encode and upload: make the images and store them
 
 

@@ -1,42 +1,169 @@
-"""The science of the job, apart from the machinery that runs it."""
+"""The model side: what the engine asks of a scoring module, and CLIP as the default one."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.clip import Clip, load_clip
-from spark_keyframes.parameters import Parameters
-from spark_keyframes.selection import Selector, Survivors, contested, make_selector
-from spark_keyframes.video import Decoder, Source, make_decoder, open_source
+from spark_keyframes.clip import Clip, Dtype, load_clip
+from spark_keyframes.errors import ModuleError
 
 if TYPE_CHECKING:
     import torch
 
+# A text per row could mean millions of texts.
+_TEXTS_KEPT = 4096
 
-class KeyframesModule:
-    """What to do with a video: which frames, which pixels, which scores, which of them win.
 
-    In the manner of a LightningModule: an engine calls the hooks, first `setup`, and decides when,
-    where and how many at once. This class knows nothing of Spark, threads or storage. Pickled, it
-    is its parameters; the model belongs to the process (see `load_clip`).
+class KeyframesModule(ABC):
+    """Scores frames against texts. Subclass it to bring a model of your own.
+
+    The names are those of a LightningModule, without a dependency on Lightning. Only
+    `predict_step` is obligatory:
+
+        class Brightness(KeyframesModule):
+            def preprocess(self, rgb):
+                return rgb.mean()
+
+            def predict_step(self, inputs, texts):
+                return inputs
+
+    A module must be picklable before `setup`; load models there and not in `__init__`. The engine
+    copies the module and calls `setup` on the copy, then `preprocess` from several threads at once,
+    and `predict_step` from one. A hook that raises anything but a KeyframesError fails the rows of
+    its frames with ModuleError, which names the hook and the class; in `setup` it ends the job.
     """
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
-        self.selector: Selector = make_selector(
-            parameters.selector,
-            max_num_frames=parameters.max_num_frames,
-            t1=parameters.t1,
-            t2=parameters.t2,
-            all_depth=parameters.all_depth,
+    key: Hashable | None = None
+    """Modules of one class with equal keys are interchangeable: a process sets up the first one for
+    each device, keeps it between tasks, and uses it for all. None: set up anew for each task."""
+    tolerance: float = 0.0
+    """How far scores may be off. Above 0, frames whose selection depends on such a difference are
+    scored again by `predict_step(inputs, texts, exact=True)`. It may be set in `setup`."""
+    keeps_rgb: bool = True
+    """Whether what `preprocess` returns may refer to its argument, as a view of it for example. The
+    argument is then a copy. False saves the copy."""
+
+    def setup(self, device: "torch.device") -> None:  # noqa: B027 - optional
+        """Prepare for scoring on `device`: load the model. Called once, before anything else."""
+
+    def preprocess(self, rgb: npt.NDArray[np.uint8]) -> Any:
+        """Return what `predict_step` needs of a frame: by default the frame itself.
+
+        Up to 3 × `batch_size` of these wait in memory, so return something small. Several threads
+        call this at once.
+
+        Args:
+            rgb: H×W×3, uint8, RGB, upright, full size.
+        """
+        return rgb
+
+    @abstractmethod
+    def predict_step(self, inputs: Sequence[Any], texts: Sequence[str]) -> Any:
+        """Return the score of each frame for its own text: N finite floats, higher is better.
+
+        Args:
+            inputs: N results of `preprocess`, of several videos, 1 to `batch_size` of them.
+            texts: N texts, one for each frame.
+
+        Returns: a list, a numpy array or a torch tensor of shape (N,).
+        """
+
+    def teardown(self) -> None:  # noqa: B027 - optional
+        """Free what `setup` took.
+
+        Called after each task; with a `key` at the end of the process, if that is orderly.
+        """
+
+
+class EmbeddingModule(KeyframesModule):
+    """A module whose scores are cosine similarities of image and text embeddings.
+
+    Selectors that compare frames with each other need this kind (`needs_embeddings`).
+    """
+
+    unit_length: bool = False
+    """True: the embeddings have length 1 already, and are not scaled again."""
+
+    @abstractmethod
+    def embed_images(self, inputs: Sequence[Any]) -> Any:
+        """Return the embeddings of N results of `preprocess`, of shape (N, D), of any length.
+
+        A module with a `tolerance` above 0 also takes the keyword `exact`.
+        """
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        """Return the embeddings of M different texts, of shape (M, D), of any length.
+
+        Called once for each text; the results are kept.
+        """
+
+    def predict_step(self, inputs: Sequence[Any], texts: Sequence[str], **exact: bool) -> Any:
+        """Return the cosine similarity of each frame and its own text, float32 of shape (N,)."""
+        return self.similarities(self.unit_embeddings(inputs, **exact), texts)
+
+    def unit_embeddings(self, inputs: Sequence[Any], **exact: bool) -> "torch.Tensor":
+        """Return the embeddings of N frames at length 1, float32 of shape (N, D)."""
+        return _unit_rows(self.embed_images(inputs, **exact), len(inputs), "images", self)
+
+    def similarities(
+        self, unit_embeddings: "torch.Tensor", texts: Sequence[str]
+    ) -> npt.NDArray[np.float32]:
+        """Return the cosine similarity of each row and its text, float32 of shape (N,)."""
+        import torch
+
+        known = self._text_embeddings(texts)
+        products = (unit_embeddings * torch.stack([known[text] for text in texts])).sum(dim=1)
+        result: npt.NDArray[np.float32] = products.cpu().numpy()
+        return result
+
+    def _text_embeddings(self, texts: Sequence[str]) -> "OrderedDict[str, torch.Tensor]":
+        """The unit embeddings of `texts` and of others, by text."""
+        # Not made in __init__, which a subclass may not call.
+        known: OrderedDict[str, torch.Tensor] = self.__dict__.setdefault(
+            "_known_texts", OrderedDict()
         )
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            rows = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
+            known.update(zip(missing, rows, strict=True))
+        for text in texts:
+            known.move_to_end(text)
+        while len(known) > max(_TEXTS_KEPT, len(texts)):
+            known.popitem(last=False)
+        return known
+
+
+class ClipModule(EmbeddingModule):
+    """CLIP, from the documented parameters `model_path`, `clip_model_name` and `dtype`."""
+
+    keeps_rgb = False
+    unit_length = True
+
+    def __init__(self, *, model_path: str, clip_model_name: str, dtype: Dtype) -> None:
+        self.model_path = model_path
+        self.clip_model_name = clip_model_name
+        self.dtype = dtype
         self._clip: Clip | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_clip": None}
+    @property
+    def key(self) -> Hashable:  # type: ignore[override]
+        """Where the model is, and how it computes."""
+        folder = str(Path(self.model_path).absolute()) if self.model_path else ""
+        return folder, self.clip_model_name, self.dtype
+
+    def params(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        return {
+            "model_path": self.model_path,
+            "clip_model_name": self.clip_model_name,
+            "dtype": self.dtype,
+        }
 
     @property
     def clip(self) -> Clip:
@@ -46,62 +173,45 @@ class KeyframesModule:
         return self._clip
 
     def setup(self, device: "torch.device") -> None:
-        """Load the model on `device`, or take the one that this process has already.
-
-        Raises ModelNotFoundError or ModelError.
-        """
+        """Load the model. Raises ModelNotFoundError or ModelError."""
         self._clip = load_clip(
-            self.parameters.model_path,
-            self.parameters.clip_model_name,
-            device=device,
-            dtype=self.parameters.dtype,
+            self.model_path, self.clip_model_name, device=device, dtype=self.dtype
         )
-
-    def open_source(self, value: Any) -> AbstractContextManager[Source]:
-        """The readable bytes of a row's value."""
-        return open_source(
-            value,
-            video_src_type=self.parameters.video_src_type,
-            video_format=self.parameters.video_format,
-            access=self.parameters.access,
-            limits=self.parameters.limits,
-        )
-
-    def make_decoder(self, threads: int, *, prefetch: bool = True) -> Decoder:
-        """What opens and decodes the videos, with so many threads for all of them."""
-        parameters = self.parameters
-        return make_decoder(
-            parameters.decoder, threads, limits=parameters.limits, prefetch=prefetch
-        )
+        self.tolerance = self._clip.tolerance
 
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
-        """The 3×S×S uint8 picture that CLIP sees of an H×W×3 frame. Any thread may call it."""
+        """Return the 3×S×S uint8 picture that CLIP sees of a frame."""
         return self.clip.preprocessor.pixels(rgb)
 
-    def predict_step(
-        self, pixels: "Sequence[torch.Tensor]", texts: Sequence[str], *, exact: bool = False
-    ) -> npt.NDArray[np.float32]:
-        """Cosine similarities, float32 of shape (N,), of N frames, each to its own text.
-
-        `exact` leaves out what the model's precision saves: for frames that are too close to call.
-        """
+    def embed_images(
+        self, inputs: "Sequence[torch.Tensor]", *, exact: bool = False
+    ) -> "torch.Tensor":
+        """Return unit-length embeddings, float32 of shape (N, D), on the model's device."""
         import torch
 
-        return self.clip.similarities(torch.stack(list(pixels)), texts, exact=exact)
+        return self.clip.embed_images(torch.stack(list(inputs)), exact=exact)
 
-    def survivors(self, count: int) -> Survivors:
-        """Which of `count` candidates can still be selected, as their scores come in."""
-        return Survivors(self.selector, count, margin=2 * self.clip.tolerance)
+    def embed_texts(self, texts: Sequence[str]) -> "torch.Tensor":
+        """Return unit-length embeddings, float32 of shape (M, D), on the model's device."""
+        import torch
 
-    def select(self, scores: Sequence[float]) -> list[int]:
-        """Indices of the candidates that become keyframes, ascending."""
-        return self.selector.select(scores)
-
-    def contested(self, scores: Sequence[float]) -> list[int]:
-        """Indices of the candidates whose selection hangs on the precision of their scores."""
-        tolerance = self.clip.tolerance
-        return contested(self.selector, scores, tolerance) if tolerance else []
+        return torch.stack([self.clip.embed_text(text) for text in texts])
 
     def teardown(self) -> None:
-        """Let go of the model; the process keeps it for the next task."""
+        """Let go of the model."""
         self._clip = None
+
+
+def _unit_rows(embeddings: Any, count: int, of: str, module: EmbeddingModule) -> "torch.Tensor":
+    """The rows of `embeddings` at length 1, in float32 whatever the model's precision."""
+    import torch
+
+    if isinstance(embeddings, (list, tuple)):
+        embeddings = torch.stack([torch.as_tensor(row) for row in embeddings])
+    rows = torch.as_tensor(embeddings).detach().float()
+    if rows.dim() != 2 or len(rows) != count:
+        raise ModuleError(
+            f"embed_{of} of {type(module).__name__} gave shape {tuple(rows.shape)} for {count} "
+            f"{of}; return one row for each"
+        )
+    return rows if module.unit_length else torch.nn.functional.normalize(rows, dim=-1)

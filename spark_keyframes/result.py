@@ -46,6 +46,8 @@ class Keyframes:
     """what it took"""
     source: str = ""
     """the video's name, without credentials"""
+    identity: str = ""
+    """hex SHA-256 of the URL as given, or of the video's bytes for base64 and binary"""
     text: str = ""
     """what the frames were compared with"""
 

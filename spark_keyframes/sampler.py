@@ -1,16 +1,17 @@
-"""The face: the documented operator, on Spark, in this process and in SQL."""
+"""VideoAdaptiveKeyframesSampling: the documented operator, on Spark and in one process."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine import ImageWriter, Pipeline, Request, resolve_device
+from spark_keyframes.checks import check_object
+from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.errors import CredentialsError, ParameterError
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
@@ -24,10 +25,10 @@ from spark_keyframes.storage import check_writable
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class VideoAdaptiveKeyframesSampling(Parameters):
     """The keyframes of videos that best match a text, spread over each video.
 
@@ -73,6 +74,34 @@ class VideoAdaptiveKeyframesSampling(Parameters):
     Raises:
         ParameterError (a ValueError): a value that cannot work, with what to do.
     """
+
+    module: KeyframesModule | None = field(default=None, hash=False)
+    callbacks: Sequence[Callback] = field(default=(), hash=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.module is not None:
+            check_object("module", self.module, KeyframesModule)
+            self.check_left_at_default("module", "model_path", "clip_model_name", "dtype")
+        if isinstance(self.callbacks, Callback):
+            raise ParameterError(f"callbacks must be a list, got {self.callbacks!r}; use [...]")
+        object.__setattr__(self, "callbacks", tuple(self.callbacks))
+        for callback in self.callbacks:
+            check_object("callbacks", callback, Callback)
+        selector, module = self.make_selector(), self.make_module()
+        if selector.needs_embeddings and not isinstance(module, EmbeddingModule):
+            raise ParameterError(
+                f"selector {type(selector).__name__} needs embeddings, and module "
+                f"{type(module).__name__} gives none; use an EmbeddingModule, or another selector"
+            )
+
+    def make_module(self) -> KeyframesModule:
+        """Return `module`, or else the default one: CLIP from the documented parameters."""
+        if self.module is not None:
+            return self.module
+        return ClipModule(
+            model_path=self.model_path, clip_model_name=self.clip_model_name, dtype=self.dtype
+        )
 
     def transform(
         self,
@@ -144,9 +173,13 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 'text is "": the frames are compared with nothing in particular; '
                 "set text, or text_col for a text per row"
             )
-        module, writer = KeyframesModule(self), self._writer_anywhere()
-        tally = tally_of(spark)
-        stage = ArrowStage(module, columns, writer, on_error, resources.tasks_at_once, tally)
+        stage = ArrowStage(
+            self._pipeline(self._writer_anywhere()),
+            columns,
+            on_error,
+            resources.tasks_at_once,
+            tally_of(spark),
+        )
         schema = result_schema(videos.schema, columns)
         if resources.profile is None:
             return videos.mapInArrow(stage, schema)
@@ -162,16 +195,11 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         Raises KeyframesError of the kind that says what was wrong with the video, the model or
         the storage.
         """
-        pipeline = Pipeline(
-            KeyframesModule(self),
-            device=resolve_device(rank=self.rank),
-            writer=self._writer(),
-            workers=1,
-        )
+        pipeline = replace(self._pipeline(self._writer()), workers=1)
         if isinstance(video, os.PathLike):
             video = os.fspath(video)
         request = Request(video=video, text=self.text if text is None else text)
-        with closing(pipeline.run([request])) as outcomes:
+        with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)
         if isinstance(outcome, Failure):
             raise outcome.cause
@@ -203,7 +231,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             if self.video_src_type != "video_url":
                 warn_of_large_batches(spark)
         self._check_output_for_workers()
-        return keyframes_udf(KeyframesModule(self), self._writer_anywhere())
+        return keyframes_udf(self._pipeline(self._writer_anywhere()))
+
+    def _pipeline(self, writer: ImageWriter | None) -> Pipeline:
+        return Pipeline(self.make_module(), self, callbacks=self.callbacks, writer=writer)
 
     def _writer(self) -> ImageWriter | None:
         return ImageWriter(self.output_tos_dir, self.img_type) if self.output_tos_dir else None

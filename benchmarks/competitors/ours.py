@@ -8,7 +8,6 @@ from worker import arguments, serve
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import Pipeline, Request, resolve_device
-from spark_keyframes.module import KeyframesModule
 
 options = arguments()
 folder = Path(options.model)
@@ -39,8 +38,9 @@ def run(video, fps, videos=()):
 
 def run_many(sampler, videos):
     """Sample as a Spark task does, without Spark."""
-    pipeline = Pipeline(KeyframesModule(sampler), device=resolve_device(rank=0))
-    found = list(pipeline.run(Request(video=video, text=options.text) for video in videos))
+    pipeline = Pipeline(sampler.make_module(), sampler)
+    requests = (Request(video=video, text=options.text) for video in videos)
+    found = list(pipeline.run(requests, device=resolve_device(rank=0)))
     return {"frame_ids": [], "scored": sum(len(each.candidates.scores) for each in found)}
 
 

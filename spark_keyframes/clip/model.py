@@ -1,17 +1,12 @@
-"""One CLIP per process: loaded once, kept between tasks."""
+"""Loads a CLIP model: weights, tokenizer and the settings of its image processor."""
 
 import contextlib
 import logging
 import os
 import platform
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
 
 from spark_keyframes.clip.precision import TOLERANCE, Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
@@ -21,16 +16,13 @@ from spark_keyframes.errors import ModelError, ModelNotFoundError
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
-
-# A prompt per row could mean millions of them.
-_TEXTS_KEPT = 4096
+logger = logging.getLogger("spark_keyframes")
 
 
 class Clip:
-    """A CLIP model on a device: images and texts in, cosine similarities out.
+    """A CLIP model on a device: images and texts in, embeddings out.
 
-    Get one from `load_clip`. Not for use by several threads at once, except `preprocessor`.
+    `load_clip` makes one. Only `preprocessor` may be used by several threads at once.
     """
 
     def __init__(
@@ -41,7 +33,6 @@ class Clip:
         self._vision = vision_tower(model, preprocessor, precision)
         self._model = model
         self._tokenizer = tokenizer
-        self._texts: OrderedDict[str, torch.Tensor] = OrderedDict()
 
     @property
     def device(self) -> "torch.device":
@@ -49,37 +40,30 @@ class Clip:
         device: torch.device = self._model.device
         return device
 
+    @property
+    def tolerance(self) -> float:
+        """How far similarities may be off, see TOLERANCE; 0 in full precision."""
+        return TOLERANCE.get(self.precision, 0.0)
+
     def embed_text(self, text: str) -> "torch.Tensor":
-        """Unit-length embedding of `text`, float32 of shape (D,) on `device`.
+        """Return the unit-length embedding of `text`, float32 of shape (D,) on `device`.
 
         Longer texts are truncated to the model's context as CLIP does, 77 tokens for OpenAI's.
         """
         import torch
 
-        if text in self._texts:
-            self._texts.move_to_end(text)
-            return self._texts[text]
         tokens = self._tokenizer(
             text,
             truncation=True,
             max_length=self._model.config.text_config.max_position_embeddings,
             return_tensors="pt",
         ).to(self.device)
-        # In float32 at any precision: its error would be in every score.
+        # In float32 at any precision: an error here would be in every score.
         with torch.inference_mode():
-            embedding = _unit(self._model.get_text_features(**tokens).pooler_output)[0]
-        self._texts[text] = embedding
-        if len(self._texts) > _TEXTS_KEPT:
-            self._texts.popitem(last=False)
-        return embedding
-
-    @property
-    def tolerance(self) -> float:
-        """See TOLERANCE; 0 where similarities are as exact as can be."""
-        return TOLERANCE.get(self.precision, 0.0)
+            return _unit(self._model.get_text_features(**tokens).pooler_output)[0]
 
     def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
-        """Unit-length embeddings, float32 of shape (N, D) on `device`, of N×3×S×S uint8.
+        """Return unit-length embeddings of N×3×S×S uint8, float32 of shape (N, D) on `device`.
 
         `exact` computes in the weights' own precision.
         """
@@ -87,17 +71,6 @@ class Clip:
 
         with torch.inference_mode():
             return _unit(self._vision.embed(pixels, exact=exact))
-
-    def similarities(
-        self, pixels: "torch.Tensor", texts: Sequence[str], *, exact: bool = False
-    ) -> npt.NDArray[np.float32]:
-        """Cosine similarity of each of N images to its own text, float32 of shape (N,)."""
-        import torch
-
-        embeddings = torch.stack([self.embed_text(text) for text in texts])
-        products = (self.embed_images(pixels, exact=exact) * embeddings).sum(dim=1)
-        result: npt.NDArray[np.float32] = products.cpu().numpy()
-        return result
 
 
 def _unit(features: "torch.Tensor") -> "torch.Tensor":
@@ -107,38 +80,29 @@ def _unit(features: "torch.Tensor") -> "torch.Tensor":
     return torch.nn.functional.normalize(features.float(), dim=-1)
 
 
-_loaded: dict[tuple[str, str, str], Clip] = {}
-_loading = threading.Lock()
-
-
 def load_clip(
     model_path: str, clip_model_name: str, *, device: "torch.device", dtype: Dtype
 ) -> Clip:
-    """The CLIP model of this process for these arguments, loaded at the first call.
+    """Load a CLIP model.
 
-    Arguments:
+    Args:
         model_path: folder that holds models; empty: the Hugging Face Hub, with its cache and its
             environment variables (HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE).
         clip_model_name: folder below model_path, or the model's name on the Hub.
-        device: where to run.
+        device: where to compute.
         dtype: see `resolve_precision`.
 
     Raises:
-        ModelNotFoundError: nothing there.
+        ModelNotFoundError: there is no model.
         ModelError: what is there is no usable CLIP model.
     """
     precision = resolve_precision(dtype, device)
     source = str(Path(model_path) / clip_model_name) if model_path else clip_model_name
-    key = (source if not model_path else str(Path(source).absolute()), str(device), precision)
-    with _loading:
-        if key not in _loaded:
-            if model_path:
-                _check_folder(source, model_path, clip_model_name)
-            _loaded[key] = _load(source, device, precision, local=bool(model_path))
-            logger.info(
-                "loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision
-            )
-        return _loaded[key]
+    if model_path:
+        _check_folder(source, model_path, clip_model_name)
+    clip = _load(source, device, precision, local=bool(model_path))
+    logger.info("loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision)
+    return clip
 
 
 def _check_folder(folder: str, model_path: str, clip_model_name: str) -> None:

@@ -1,23 +1,20 @@
-"""What is kept of a video's candidates while they can still be selected."""
+"""Keeps the candidates that can still be selected, within a bound on memory."""
 
 import threading
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 from spark_keyframes.video import RgbFrame, Video
 
-if TYPE_CHECKING:
-    import torch
-
 
 class ByteBudget:
-    """Memory that the tasks of an engine share for frames which can still be selected."""
+    """A number of bytes that the videos of an engine share. Safe for use by several threads."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Take `size` bytes if there are as many left."""
+        """Take `size` bytes if as many are left; return whether they were."""
         with self._lock:
             if size > self._left:
                 return False
@@ -31,45 +28,52 @@ class ByteBudget:
 
 
 class FrameCache:
-    """The candidates of one video that are held, within a budget that videos share.
+    """The candidates of one video that are kept, within a budget that all videos share.
 
-    Where images are wanted, the decoder holds the frames at full size. Where none are, CLIP's small
-    pictures are held here, for a second look. What there is no room for is decoded again. One
-    thread holds, and any may forget what it is done with.
+    A candidate that does not fit the budget is decoded again when it is needed. One thread keeps
+    candidates; any thread may drop them.
+
+    Args:
+        budget: the bytes for all videos.
+        keep: "frames" in the decoder, at full size, for images; "inputs" of the module here, to
+            score them again; or nothing.
     """
 
-    def __init__(self, budget: ByteBudget, *, images: bool) -> None:
-        self.images = images
-        self.pixels: dict[int, torch.Tensor] = {}
-        """CLIP's small pictures, by the candidate's index"""
+    def __init__(self, budget: ByteBudget, *, keep: Literal["frames", "inputs", "nothing"]) -> None:
+        self.keeps_frames = keep == "frames"
+        self.inputs: dict[int, Any] = {}
+        """results of the module's `preprocess`, by the candidate's index"""
+        self._keeps_inputs = keep == "inputs"
         self._budget = budget
         self._frames: dict[int, tuple[Video, int, int]] = {}
-        """what the decoder holds, by the candidate's index: its video, frame id and bytes"""
+        """by the candidate's index: the decoder's video, the frame id and its bytes there"""
 
-    def hold(self, index: int, video: Video, picture: RgbFrame, pixels: "torch.Tensor") -> None:
-        """Keep a candidate if there is room."""
-        fits = self._budget.take(picture.nbytes if self.images else pixels.nbytes)
-        if not fits:
-            video.release([picture.frame_id])
-        elif self.images:
-            self._frames[index] = video, picture.frame_id, picture.nbytes
-        else:
-            self.pixels[index] = pixels
+    def add(self, index: int, video: Video, picture: RgbFrame, inputs: Any) -> None:
+        """Keep a candidate if the budget allows it."""
+        if self.keeps_frames:
+            if self._budget.take(picture.nbytes):
+                self._frames[index] = video, picture.frame_id, picture.nbytes
+            else:
+                video.release([picture.frame_id])
+        elif self._keeps_inputs:
+            size = getattr(inputs, "nbytes", None)
+            if size is not None and self._budget.take(size):
+                self.inputs[index] = inputs
 
     def has_frame(self, index: int) -> bool:
         """Whether the decoder need not decode it again."""
         return index in self._frames
 
-    def forget(self, index: int) -> None:
-        """Let go of a candidate, if it is held."""
-        if (held := self._frames.pop(index, None)) is not None:
-            video, frame_id, size = held
+    def drop(self, index: int) -> None:
+        """Free a candidate, if it is kept."""
+        if (kept := self._frames.pop(index, None)) is not None:
+            video, frame_id, size = kept
             video.release([frame_id])
             self._budget.give_back(size)
-        if (pixels := self.pixels.pop(index, None)) is not None:
-            self._budget.give_back(pixels.nbytes)
+        if (inputs := self.inputs.pop(index, None)) is not None:
+            self._budget.give_back(inputs.nbytes)
 
     def clear(self) -> None:
-        """Let go of all."""
-        for index in [*self._frames, *self.pixels]:
-            self.forget(index)
+        """Free all."""
+        for index in [*self._frames, *self.inputs]:
+            self.drop(index)

@@ -1,31 +1,32 @@
-"""One video on its way from a row's value to its keyframes."""
+"""Carries one video from a row's value to its keyframes."""
 
-import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from spark_keyframes.account import Account
+from spark_keyframes.engine.callbacks import Callbacks
+from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.frame_cache import ByteBudget, FrameCache
+from spark_keyframes.engine.hooks import calling
 from spark_keyframes.engine.image_writer import ImageWriter, Upload
-from spark_keyframes.errors import RowTooLargeError, error_chain
+from spark_keyframes.engine.scorer import BatchScorer
+from spark_keyframes.errors import ModuleError, RowTooLargeError, error_chain
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
+from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Candidates, Failure, Keyframes
-from spark_keyframes.selection import Survivors
+from spark_keyframes.selection import Selector
 from spark_keyframes.urls import redact_url
-from spark_keyframes.video import Decoder, RgbFrame, Source, Video
-
-if TYPE_CHECKING:
-    import torch
+from spark_keyframes.video import Decoder, RgbFrame, Source, Video, open_source
 
 
 @dataclass(frozen=True)
 class Request:
-    """A row's question: which frames of this video match this text."""
+    """The question of a row: which frames of this video match this text?"""
 
     video: Any
     """path or URL, base64 or bytes, as video_src_type says; None for a null"""
@@ -33,46 +34,32 @@ class Request:
     """None for a null"""
 
 
-class CancelledError(Exception):
-    """The engine was closed while this task was at work."""
+@dataclass(frozen=True)
+class RunContext:
+    """What all videos of a run share."""
 
-
-class Scorer(Protocol):
-    """Where a task sends its candidates' pixels; their scores come back through `add_score`."""
-
-    def submit(self, task: "VideoTask", pixels: "torch.Tensor") -> None:
-        """Wait for room, then queue; CancelledError once the engine is closed."""
-        ...
-
-    def confirm(self, task: "VideoTask", pixels: "list[torch.Tensor]") -> None:
-        """Ask for exact scores, which come back together through `add_confirmed`."""
-        ...
-
-    def notify(self) -> None:
-        """Say that a task has sent its last candidate, or is done."""
-        ...
+    module: KeyframesModule
+    """set up already"""
+    parameters: Parameters
+    selector: Selector
+    callbacks: Callbacks
+    scorer: BatchScorer
+    budget: ByteBudget
+    decoder: Decoder
+    writer: ImageWriter | None = None
+    """None: images are not stored"""
+    row_bytes: int | None = None
+    """the most bytes of images as arrays; None: no limit"""
 
 
 class VideoTask:
-    """Carries one video through open, decode, score, select and store.
+    """Opens, decodes, scores, selects and stores one video.
 
-    `run` works in a thread of its own. Only the scoring is shared with other videos: `run` submits
-    pixels, and the scoring thread answers with `add_score`, in the same order. Frames that can no
-    longer be selected are let go as soon as their scores say so.
+    `run` needs a thread of its own. It submits candidates to the scorer, which several videos share
+    and whose thread adds the scores to `candidates`.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        module: KeyframesModule,
-        scorer: Scorer,
-        budget: ByteBudget,
-        decoder: Decoder,
-        *,
-        row: int = 0,
-        writer: ImageWriter | None = None,
-        row_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, request: Request, context: RunContext, *, row: int = 0) -> None:
         self.request = request
         self.row = row
         """number of the request, from 0"""
@@ -80,115 +67,102 @@ class VideoTask:
         """where it is, or where it ended"""
         self.outcome: Keyframes | Failure | None = None
         self.done = False
-        self.decoded = False
-        """no more candidates will come"""
         self.account = Account()
-        self._module = module
-        self._scorer = scorer
-        self._decoder = decoder
-        self._writer = writer
-        self._row_bytes = row_bytes
+        parameters = context.parameters
+        self._context = context
         self._source_name = ""
         self._stage_began = 0.0
         self._began: float | None = None
         self._ended: float | None = None
-        self._frame_ids: list[int] = []
-        self._timestamps: list[float] = []
-        self._scores: list[float] = []
-        self._confirmed: list[float] = []
-        self._holding = FrameCache(
-            budget, images=writer is not None or module.parameters.return_keyframes
+        self._cache = FrameCache(context.budget, keep=_kept_candidates(context))
+        self.candidates = CandidateScores(
+            request.text or "",
+            self.account,
+            self._cache,
+            context.selector,
+            parameters.max_num_frames,
         )
-        self._survivors: Survivors | None = None
-        self._lock = threading.Lock()
-        self._scored = threading.Event()
-        self._all_confirmed = threading.Event()
-        self._cancelled = False
         self._upload: Upload | None = None
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
         self._began = self._stage_began = time.perf_counter()
+        callbacks = self._context.callbacks
+        outcome: Keyframes | Failure
         try:
-            self.outcome = self._keyframes()
-        except Exception as error:  # noqa: BLE001 - whatever a video does, it costs its own row only
-            self._enter(self.stage)  # its seconds up to here
-            self.outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
-            _forget_frames_of(error)
+            callbacks.video_start(self.name, self.candidates.text)
+            outcome = self._keyframes()
+        except Exception as error:  # noqa: BLE001 - any failure costs only this row
+            self._enter(self.stage)  # adds the seconds up to here
+            outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
+            _free_stack_frames(error)
         finally:
-            self._holding.clear()
-            self._ended = time.perf_counter()
-            if self._module.parameters.video_src_type != "video_url":
-                # It may be 50 MB, and the outcome may wait long for a slower video before it.
-                self.request = replace(self.request, video=None)
-            self.decoded = self.done = True
-            self._scorer.notify()
+            self._cache.clear()
+        if not isinstance(getattr(outcome, "cause", None), CancelledError):
+            outcome = callbacks.video_end(self.name, outcome)
+        self._ended = time.perf_counter()
+        if self._context.parameters.video_src_type != "video_url":
+            # It may be 50 MB, and the outcome may wait long for a slower video before it.
+            self.request = replace(self.request, video=None)
+        self.outcome = outcome
+        self.candidates.complete = self.done = True
+        self._context.scorer.notify()
 
     @property
     def name(self) -> str:
-        """The video's name, without credentials; before it is opened, bytes have none."""
-        video, kind = self.request.video, self._module.parameters.video_src_type
+        """The video's name without credentials; base64 and bytes have none before they are open."""
+        video, kind = self.request.video, self._context.parameters.video_src_type
         of_url = redact_url(video) if kind == "video_url" and isinstance(video, str) else kind
         return self._source_name or of_url
 
     @property
     def seconds(self) -> float:
-        """On the clock, from its beginning to now or to its end; 0 before."""
+        """Wall-clock seconds from the beginning to now or to the end; 0 before."""
         if self._began is None:
             return 0.0
         return (self._ended or time.perf_counter()) - self._began
 
     @property
     def video_seconds(self) -> float:
-        """How far into the video its candidates are, or went."""
-        return self._timestamps[-1] if self._timestamps else 0.0
+        """The timestamp of the last candidate so far, in seconds."""
+        timestamps = self.candidates.timestamps
+        return timestamps[-1] if timestamps else 0.0
 
     def cancel(self) -> None:
         """Make `run` end soon; from any thread."""
-        self._cancelled = True
-        self._scored.set()
-        self._all_confirmed.set()
+        self.candidates.cancel()
         if self._upload is not None:
             self._upload.cancel()
 
-    def add_score(self, score: float) -> None:
-        """Take in the score of the next candidate; called by the scoring thread."""
-        with self._lock:
-            index = len(self._scores)
-            self._scores.append(score)
-            self.account.frames_scored += 1
-            if self._survivors is not None and index < self._survivors.count:
-                for out in self._survivors.add(index, score):
-                    self._holding.forget(out)
-            self._check_scored()
-
-    def add_confirmed(self, scores: list[float]) -> None:
-        """Take in the exact scores of what was sent to `Scorer.confirm`, in order."""
-        self._confirmed = scores
-        self._all_confirmed.set()
-
     def _enter(self, stage: str) -> None:
-        """Begin a stage: what fails from now on fails in it, and its seconds count."""
+        """Begin a stage: errors from now on belong to it, and so do the seconds."""
         now = time.perf_counter()
         self.account.seconds[self.stage] += now - self._stage_began
         self.stage, self._stage_began = stage, now
 
     def _keyframes(self) -> Keyframes:
-        with self._module.open_source(self.request.video) as source:
+        parameters = self._context.parameters
+        with open_source(
+            self.request.video,
+            video_src_type=parameters.video_src_type,
+            video_format=parameters.video_format,
+            access=parameters.access,
+            limits=parameters.limits,
+        ) as source:
             self._source_name = source.name
             self._enter("demux")
             with self._counted(source) as video:
                 self._submit_candidates(video)
                 self._wait_for_scores()
-                self._confirm(video)
+                self._score_contested(video)
                 self._enter("select")
-                chosen = self._module.select(self._scores)
+                chosen = self.candidates.choose(self.candidates.scores)
                 return self._finish(source, video, chosen)
 
     @contextmanager
     def _counted(self, source: Source) -> Iterator[Video]:
-        """The video, whose frames count when it is closed: only then does its decoder rest."""
-        video = self._decoder.open(source.file, format_hint=source.format_hint)
+        """The open video; its frames are counted once it is closed and its decoder stands still."""
+        video = self._context.decoder.open(source.file, format_hint=source.format_hint)
         try:
             with video:
                 yield video
@@ -198,104 +172,122 @@ class VideoTask:
             self.account.decoded_again = video.decoded_again
 
     def _submit_candidates(self, video: Video) -> None:
-        fps = self._module.parameters.fps
+        fps = self._context.parameters.fps
         count = video.candidate_count(fps)
         if count is not None:
-            self._survivors = self._module.survivors(count)
+            self.candidates.expect(count, tolerance=self._context.module.tolerance)
         self._enter("decode")
-        for index, picture in enumerate(video.candidates(fps, hold=self._holding.images)):
+        for picture in video.candidates(fps, hold=self._cache.keeps_frames):
             self._enter("preprocess")
-            pixels = self._module.preprocess(picture.rgb)
-            self._frame_ids.append(picture.frame_id)
-            self._timestamps.append(picture.timestamp)
-            self._holding.hold(index, video, picture, pixels)
+            inputs = self._preprocess(picture)
+            index = self.candidates.append(picture.frame_id, picture.timestamp)
+            self._cache.add(index, video, picture, inputs)
             with self._waiting():
-                self._scorer.submit(self, pixels)
+                self._context.scorer.submit(self.candidates, inputs)
             self._enter("decode")
+
+    def _preprocess(self, picture: RgbFrame) -> Any:
+        module = self._context.module
+        # The decoder writes the next picture to the same memory.
+        rgb = picture.rgb.copy() if module.keeps_rgb else picture.rgb
+        with calling("preprocess", module, ModuleError, "preprocess"):
+            return module.preprocess(rgb)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        """The clock of the stage stands still, that of waiting runs."""
+        """Pause the stage's timer, and count this time as waiting."""
         self._enter("clip")
         began = self._stage_began
         yield
         waited = time.perf_counter() - began
         self.account.waited += waited
-        self._stage_began += waited  # the scoring thread adds the seconds of "clip"
-        if self._cancelled:
-            raise CancelledError
+        self._stage_began += waited  # the scorer's thread adds the seconds of "clip"
+        self.candidates.check()
 
     def _wait_for_scores(self) -> None:
-        with self._lock:
-            self.decoded = True
-            self._check_scored()
+        self.candidates.complete = True
         with self._waiting():
-            self._scorer.notify()
-            self._scored.wait()
+            self._context.scorer.notify()
+            self.candidates.wait_until_scored()
 
-    def _confirm(self, video: Video) -> None:
-        """Score exactly the candidates whose selection hangs on the precision of their scores."""
+    def _score_contested(self, video: Video) -> None:
+        """Score the candidates again whose selection depends on the precision of their scores."""
         self._enter("select")
-        doubtful = self._module.contested(self._scores)
-        if not doubtful:
+        contested = self.candidates.contested(self._context.module.tolerance)
+        if not contested:
             return
         self._enter("preprocess")
-        held = self._holding.pixels
-        missing = [index for index in doubtful if index not in held]
+        kept = self._cache.inputs
+        missing = [index for index in contested if index not in kept]
         pictures = self._pictures(video, missing)
-        pixels = [
-            held[index] if index in held else self._module.preprocess(next(pictures).rgb)
-            for index in doubtful
+        inputs = [
+            kept[index] if index in kept else self._preprocess(next(pictures))
+            for index in contested
         ]
         with self._waiting():
-            self._scorer.confirm(self, pixels)
-            self._all_confirmed.wait()
-        self.account.scored_again = len(doubtful)
-        for index, score in zip(doubtful, self._confirmed, strict=True):
-            self._scores[index] = score
-
-    def _check_scored(self) -> None:
-        if self.decoded and len(self._scores) == len(self._frame_ids):
-            self._scored.set()
+            self._context.scorer.submit_contested(self.candidates, inputs)
+            self.candidates.wait_for_exact(contested)
+        self.account.scored_again = len(contested)
 
     def _finish(self, source: Source, video: Video, chosen: list[int]) -> Keyframes:
+        context, callbacks = self._context, self._context.callbacks
+        returned = context.parameters.return_keyframes
+        keyframes = self._result(source, chosen)
+        self._enter("encode")
+        pictures: Iterable[tuple[int, Pixels]] = self._full_size(video, chosen, returned)
+        if callbacks.want_keyframes:
+            if returned or callbacks.need_images:
+                pictures = [(frame_id, rgb.copy()) for frame_id, rgb in pictures]
+                keyframes = replace(keyframes, images=[rgb for _, rgb in pictures])
+            callbacks.keyframes(keyframes)
         images: list[Pixels] = []
         tos_paths: list[str] = []
-        keep = self._module.parameters.return_keyframes
-        self._enter("encode")
         with self._uploading(source) as upload:
-            if self._cancelled:
-                raise CancelledError
-            for picture in self._pictures(video, chosen) if keep or upload else ():
-                if keep:
-                    self._check_row(len(chosen), picture.rgb)
-                    images.append(picture.rgb.copy())
+            self.candidates.check()
+            for frame_id, rgb in pictures if returned or upload else ():
+                if returned:
+                    images.append(rgb if callbacks.want_keyframes else rgb.copy())
                 if upload:
-                    upload.add(picture.frame_id, picture.rgb)
+                    upload.add(frame_id, rgb)
             if upload:
                 self._enter("upload")
                 tos_paths = upload.finish()
-        self._enter("select")  # stops the clock of the last stage
+        self._enter("select")  # adds the seconds of the last stage
+        return replace(keyframes, tos_paths=tos_paths, images=images)
+
+    def _result(self, source: Source, chosen: list[int]) -> Keyframes:
+        of = self.candidates
         return Keyframes(
-            tos_paths=tos_paths,
-            frame_ids=[self._frame_ids[index] for index in chosen],
-            scores=[self._scores[index] for index in chosen],
-            timestamps=[self._timestamps[index] for index in chosen],
-            images=images,
-            candidates=Candidates(self._frame_ids, self._timestamps, self._scores),
+            tos_paths=[],
+            frame_ids=[of.frame_ids[index] for index in chosen],
+            scores=[of.scores[index] for index in chosen],
+            timestamps=[of.timestamps[index] for index in chosen],
+            images=[],
+            candidates=Candidates(of.frame_ids, of.timestamps, of.scores),
             account=self.account,
             source=source.name,
-            text=self.request.text or "",
+            identity=source.identity,
+            text=of.text,
         )
+
+    def _full_size(
+        self, video: Video, chosen: list[int], returned: bool
+    ) -> Iterator[tuple[int, Pixels]]:
+        """The frame id and pixels of each keyframe; each array is gone with the next one."""
+        for picture in self._pictures(video, chosen):
+            if returned:
+                self._check_row(len(chosen), picture.rgb)
+            yield picture.frame_id, picture.rgb
 
     @contextmanager
     def _uploading(self, source: Source) -> Iterator[Upload | None]:
-        """The upload, if there is one, whose images count when it is closed: only then it rests."""
-        if self._writer is None:
+        """The upload, if there is one; its images are counted once it is closed."""
+        writer = self._context.writer
+        if writer is None:
             yield None
             return
         try:
-            with self._writer.begin(source) as self._upload:
+            with writer.begin(source) as self._upload:
                 yield self._upload
         finally:
             if self._upload is not None:
@@ -303,11 +295,11 @@ class VideoTask:
                 self.account.bytes_uploaded = self._upload.bytes
 
     def _pictures(self, video: Video, chosen: list[int]) -> Iterator[RgbFrame]:
-        """The candidates `chosen`, in order; to decode them once more counts as decoding."""
-        pictures = video.frames_by_id([self._frame_ids[index] for index in chosen])
+        """The candidates `chosen`, in order; those that are not kept count as decoding."""
+        pictures = video.frames_by_id([self.candidates.frame_ids[index] for index in chosen])
         stage = self.stage
         for index in chosen:
-            if not self._holding.has_frame(index):
+            if not self._cache.has_frame(index):
                 self._enter("decode")
             picture = next(pictures)
             self._enter(stage)
@@ -315,16 +307,26 @@ class VideoTask:
 
     def _check_row(self, count: int, rgb: Pixels) -> None:
         size, (height, width, _) = count * rgb.nbytes, rgb.shape
-        if self._row_bytes is not None and size > self._row_bytes:
+        limit = self._context.row_bytes
+        if limit is not None and size > limit:
             raise RowTooLargeError(
                 f"{count} images of {width}×{height} pixels take "
-                f"{size / 2**30:.1f} GiB as arrays, more than the {self._row_bytes / 2**30:.0f} "
+                f"{size / 2**30:.1f} GiB as arrays, more than the {limit / 2**30:.0f} "
                 "GiB that a row may hold; use return_keyframes=False with output_tos_dir, or a "
                 "smaller max_num_frames"
             )
 
 
-def _forget_frames_of(error: BaseException) -> None:
+def _kept_candidates(context: RunContext) -> Any:
+    """What to keep of a candidate that can still be selected."""
+    callbacks = context.callbacks
+    wanted = context.parameters.return_keyframes or callbacks.need_images
+    if wanted or context.writer is not None:
+        return "frames"
+    return "inputs" if context.module.tolerance else "nothing"
+
+
+def _free_stack_frames(error: BaseException) -> None:
     """Free what the stack frames of a kept error refer to: a video in memory, decoded frames."""
     for current in error_chain(error):
         traceback.clear_frames(current.__traceback__)

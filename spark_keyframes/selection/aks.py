@@ -12,13 +12,7 @@ import numpy.typing as npt
 
 from spark_keyframes.checks import check_integer, check_number
 from spark_keyframes.errors import SelectionError
-from spark_keyframes.selection.base import (
-    Bracket,
-    Scores,
-    best,
-    check_max_num_frames,
-    checked_scores,
-)
+from spark_keyframes.selection.base import Bracket, Scores, Selector, best, checked_scores
 
 
 def aks(
@@ -35,12 +29,14 @@ def aks(
     has a clear peak, is `all_depth` deep, or has one frame left to give. Each final segment then
     gives its best frames; of equal scores the earlier wins.
 
-    Where max_num_frames is a multiple of 2**all_depth and there are more candidates than that, the
-    result is the original's. Elsewhere the original loses the fractions of max_num_frames /
-    2**depth, down to 0 frames for fewer than 32 at the default depth. Here no frame is lost: the
-    odd one goes to the half with the higher best score.
+    The result is the original's where max_num_frames is a multiple of 2**all_depth and there are
+    more candidates than that. Elsewhere the original loses the fractions of max_num_frames /
+    2**depth: all frames for fewer than 32 at the default depth. Here none is lost: an odd frame
+    goes to the half with the higher best score.
 
-    Arguments:
+    Source: Tang et al., Adaptive Keyframe Sampling, CVPR 2025, arXiv 2502.21271.
+
+    Args:
         scores: one number per candidate, in order of presentation, all finite.
         max_num_frames: frames to select, at least 1.
         t1: a segment has a clear peak if the mean of its top max_num_frames normalised scores
@@ -54,45 +50,43 @@ def aks(
         SelectionError: `scores` is empty or holds NaN or infinity.
         ParameterError: max_num_frames or all_depth is out of range.
     """
-    return AKS(max_num_frames=max_num_frames, t1=t1, t2=t2, all_depth=all_depth).select(scores)
+    check_integer("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
+    return AKS(t1=t1, t2=t2, all_depth=all_depth).select(scores, max_num_frames)
 
 
 @dataclass(frozen=True)
-class AKS:
-    """Adaptive Keyframe Sampling as a selector; `aks` says what it does."""
+class AKS(Selector):
+    """Adaptive Keyframe Sampling as a selector; see `aks`."""
 
-    max_num_frames: int = 32
     t1: float = 0.8
     t2: float = -100
     all_depth: int = 5
 
     def __post_init__(self) -> None:
-        check_max_num_frames(self.max_num_frames)
         check_integer("all_depth", self.all_depth, 0, "0 means no split at all")
         check_number("t1", self.t1, "use e.g. 0.8")
         check_number("t2", self.t2, "use e.g. -100")
 
-    def select(self, scores: Scores) -> list[int]:
+    def select(self, scores: Scores, k: int) -> list[int]:
         """See Selector.select."""
         values = _normalised(checked_scores(scores))
-        return sorted(self._segment(values, 0, len(values), self.max_num_frames, 0))
 
-    def _segment(
-        self, values: npt.NDArray[np.float64], start: int, stop: int, budget: int, depth: int
-    ) -> list[int]:
-        if stop - start <= budget:
-            return list(range(start, stop))
-        if depth >= self.all_depth or budget == 1 or self._has_clear_peak(values[start:stop]):
-            return best(values, start, stop, budget)
-        middle = start + (stop - start) // 2
-        left = self._left_budget(values, start, middle, stop, budget)
-        return self._segment(values, start, middle, left, depth + 1) + self._segment(
-            values, middle, stop, budget - left, depth + 1
-        )
+        def segment(start: int, stop: int, budget: int, depth: int) -> list[int]:
+            if stop - start <= budget:
+                return list(range(start, stop))
+            if depth >= self.all_depth or budget == 1 or self._has_peak(values[start:stop], k):
+                return best(values, start, stop, budget)
+            middle = start + (stop - start) // 2
+            left = self._left_budget(values, start, middle, stop, budget)
+            return segment(start, middle, left, depth + 1) + segment(
+                middle, stop, budget - left, depth + 1
+            )
 
-    def _has_clear_peak(self, segment: npt.NDArray[np.float64]) -> bool:
-        # max_num_frames at every depth, not the segment's share of it: as the original judges.
-        top = np.sort(segment)[::-1][: self.max_num_frames]
+        return sorted(segment(0, len(values), k, 0))
+
+    def _has_peak(self, segment: npt.NDArray[np.float64], k: int) -> bool:
+        # The original code compares with the top k at every depth, not with the segment's budget.
+        top = np.sort(segment)[::-1][:k]
         return bool(np.mean(top) - np.mean(segment) > self.t1 and np.std(segment) > self.t2)
 
     @staticmethod
@@ -103,12 +97,10 @@ class AKS:
         left_is_better = values[start:middle].max() >= values[middle:stop].max()
         return half + 1 if odd and left_is_better else half
 
-    def brackets(self, count: int) -> Iterator[Bracket]:
-        """See Selector.brackets. A segment at depth d gives at most max_num_frames / 2**d frames,
-        rounded up, wherever the walk ends.
-        """
+    def brackets(self, count: int, k: int) -> Iterator[Bracket]:
+        """See Selector.brackets. A segment at depth d gives at most k / 2**d frames, rounded up."""
         level = [(0, count)]
-        places = self.max_num_frames
+        places = k
         for depth in range(self.all_depth + 1):
             yield from (Bracket(start, stop, places) for start, stop in level if start < stop)
             if places == 1 or depth == self.all_depth:

@@ -1,56 +1,118 @@
-"""What a selector is, and what follows from it: which frames can still be selected."""
+"""The interface of selectors, and the checks of what they are given and return."""
 
-import heapq
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import NamedTuple, Protocol
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.checks import check_integer
-from spark_keyframes.errors import SelectionError
+from spark_keyframes.errors import KeyframesError, SelectionError, SelectorError
+from spark_keyframes.urls import redact_text
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
 
 
 class Bracket(NamedTuple):
-    """Some consecutive candidates, and how many of the best of them could be selected for it."""
+    """Consecutive candidates, and how many of the best of them a selector may choose."""
 
     start: int
     """first candidate"""
     stop: int
     """one past the last candidate"""
     places: int
-    """candidates that can be selected because they are among the best of this bracket"""
+    """the number of best candidates in this range that may be selected"""
 
 
-class Selector(Protocol):
-    """Chooses keyframes among candidates by their scores.
+class Selector(ABC):
+    """Chooses keyframes among a video's candidates. Subclass it to write your own.
 
-    A selector is a frozen dataclass: hashable, picklable, equal by its parameters.
+    Only `select` is obligatory:
+
+        class First(Selector):
+            def select(self, scores, k):
+                return range(k)
+
+    A selector must be picklable, and must choose the same frames for the same scores. One with
+    parameters is best a frozen dataclass, so that equal parameters make equal selectors.
     """
 
-    def select(self, scores: Scores) -> list[int]:
-        """Indices of the selected candidates, ascending: min(max_num_frames, len(scores)) of them.
+    needs_embeddings: bool = False
+    """True: `select` also gets the keyword `embeddings`, float32 of shape (N, D), as the module's
+    `embed_images` gave them. The module must be an EmbeddingModule."""
+    needs_timestamps: bool = False
+    """True: `select` also gets the keyword `timestamps`, float64 of shape (N,), in seconds from the
+    start of the video."""
 
-        Raises SelectionError where `scores` is empty or holds NaN or infinity.
+    @abstractmethod
+    def select(self, scores: Any, k: int) -> Iterable[int]:
+        """Return the indices of the selected candidates.
+
+        Args:
+            scores: float64 of shape (N,), finite, in order of presentation; N is at least 1.
+            k: the most frames that may be selected: `max_num_frames`.
+
+        Returns: at most k indices from 0 to N - 1. Their order and duplicates do not matter.
         """
-        ...
 
-    def brackets(self, count: int) -> Iterator[Bracket]:
-        """The competitions among `count` candidates, known before any score is.
+    def brackets(self, count: int, k: int) -> Iterator[Bracket] | None:
+        """Return which candidates can be selected, known before any score is. Optional.
 
-        A candidate can be selected only if it is among the best `places` of at least one bracket
-        that holds it; of equal scores the earlier is better. They come in rows of disjoint
-        brackets, each row from left to right.
+        A candidate must be selected only if it is among the best `places` of at least one bracket
+        that holds it; of equal scores the earlier is better. Frames that can no longer be selected
+        are then dropped as scores come in. Brackets come in rows of disjoint ones, each row from
+        left to right. None: any candidate may be selected until the last score is known.
         """
-        ...
+        return None
+
+
+def choose(
+    selector: Selector,
+    scores: Scores,
+    k: int,
+    *,
+    embeddings: npt.NDArray[np.float32] | None = None,
+    timestamps: Sequence[float] | None = None,
+) -> list[int]:
+    """Return the indices that `selector` selects, checked, ascending, each once.
+
+    Raises:
+        SelectionError: `scores` is empty or not finite.
+        SelectorError: the selector failed, or returned more than k indices or one outside.
+    """
+    values = checked_scores(scores)
+    extras: dict[str, Any] = {}
+    if selector.needs_embeddings:
+        extras["embeddings"] = embeddings
+    if selector.needs_timestamps:
+        extras["timestamps"] = np.asarray(timestamps, dtype=np.float64)
+    name = f"select of {type(selector).__name__}"
+    try:
+        select: Any = selector.select
+        indices = list(select(values.copy(), k, **extras))
+        if any(isinstance(index, bool | np.bool_) for index in indices):
+            raise TypeError("it gave booleans; return indices, e.g. numpy.flatnonzero(mask)")
+        chosen = {operator.index(index) for index in indices}
+    except KeyframesError:
+        raise
+    except Exception as error:
+        raise SelectorError(
+            f"{name} failed: {type(error).__name__}: {redact_text(str(error))}"
+        ) from error
+    outside = [index for index in chosen if not 0 <= index < len(values)]
+    if outside:
+        raise SelectorError(
+            f"{name} gave index {outside[0]} for {len(values)} candidates; "
+            f"indices go from 0 to {len(values) - 1}"
+        )
+    if len(chosen) > k:
+        raise SelectorError(f"{name} gave {len(chosen)} frames, but at most {k} were asked for")
+    return sorted(chosen)
 
 
 def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:
-    """Scores as a vector of float64, or SelectionError where nothing can be selected from them."""
+    """Return scores as a vector of float64; raise SelectionError for none, NaN or infinity."""
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or values.size == 0:
         raise SelectionError(
@@ -67,13 +129,8 @@ def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:
     return values
 
 
-def check_max_num_frames(max_num_frames: int) -> None:
-    """Raise ParameterError unless `max_num_frames` is a whole number of at least 1."""
-    check_integer("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
-
-
 def best(values: npt.NDArray[np.float64], start: int, stop: int, places: int) -> list[int]:
-    """Indices of the `places` highest values in [start, stop), the earlier first where equal."""
+    """Return the indices of the `places` highest values in [start, stop), the earlier if equal."""
     order = np.argsort(-values[start:stop], kind="stable")
     return [start + int(i) for i in order[:places]]
 
@@ -83,85 +140,3 @@ def equal_slices(count: int, slices: int) -> Iterator[tuple[int, int]]:
     slices = min(count, slices)
     for number in range(slices):
         yield number * count // slices, (number + 1) * count // slices
-
-
-class Survivors:
-    """The candidates that a selector can still select, while their scores come in.
-
-    Holding only these bounds the memory of a video of any length. For AKS that is at most
-    max_num_frames * (all_depth + 1) frames, twice that with a margin.
-
-    Arguments:
-        selector: who will select.
-        count: how many candidates there will be.
-        margin: scores this close are too close to call: a bracket then keeps as many again, as
-            long as they are that close to its last place.
-    """
-
-    def __init__(self, selector: Selector, count: int, *, margin: float = 0.0) -> None:
-        self.count = count
-        self._margin = margin
-        brackets = list(selector.brackets(count))
-        self._places = [bracket.places for bracket in brackets]
-        self._stops = [bracket.stop for bracket in brackets]
-        # Brackets come in rows of disjoint ones, from left to right: the depths of AKS.
-        rows = [n for n, b in enumerate(brackets) if n == 0 or b.start < brackets[n - 1].stop]
-        self._rows = [
-            (first, [bracket.start for bracket in brackets[first:last]])
-            for first, last in pairwise([*rows, len(brackets)])
-        ]
-        # Heaps whose roots are the candidates to give up next: of the best, and of those near.
-        self._best: list[list[tuple[float, int]]] = [[] for _ in self._places]
-        self._near: list[list[tuple[float, int]]] = [[] for _ in self._places]
-        self._seats: dict[int, int] = {}
-
-    def add(self, index: int, score: float) -> list[int]:
-        """Take in a score; return the candidates (perhaps this one) that are out of the race."""
-        # A seat of its own for now: one bracket may turn it away before another takes it in.
-        containing = list(self._brackets_with(index))
-        self._seats[index] = 1 + len(containing)
-        unseated = [index]
-        for bracket in containing:
-            unseated += self._compete(bracket, score, index)
-        for loser in unseated:
-            self._seats[loser] -= 1
-        out = [loser for loser in dict.fromkeys(unseated) if self._seats[loser] == 0]
-        for loser in out:
-            del self._seats[loser]
-        return out
-
-    def _brackets_with(self, index: int) -> Iterator[int]:
-        for first, starts in self._rows:
-            bracket = first + bisect_right(starts, index) - 1
-            if bracket >= first and index < self._stops[bracket]:
-                yield bracket
-
-    def _compete(self, bracket: int, score: float, index: int) -> list[int]:
-        """Enter the candidate into the bracket; return those that leave it."""
-        best, near, places = self._best[bracket], self._near[bracket], self._places[bracket]
-        heapq.heappush(best, (score, -index))
-        if len(best) <= places:
-            return []
-        heapq.heappush(near, heapq.heappop(best))
-        leaving = []
-        while near and (len(near) > places or near[0][0] <= best[0][0] - self._margin):
-            leaving.append(-heapq.heappop(near)[1])
-        return leaving
-
-    def __contains__(self, index: int) -> bool:
-        return index in self._seats
-
-    def __len__(self) -> int:
-        return len(self._seats)
-
-
-def contested(selector: Selector, scores: Scores, tolerance: float) -> list[int]:
-    """Candidates whose selection could change if scores were off by up to `tolerance`, ascending.
-
-    Scoring these again, exactly, makes the selection that of exact scores nearly everywhere.
-    """
-    values = checked_scores(scores)
-    chosen = set(selector.select(values))
-    doubted = values + tolerance
-    doubted[list(chosen)] -= 2 * tolerance
-    return sorted(chosen.symmetric_difference(selector.select(doubted)))

@@ -6,27 +6,22 @@ from dataclasses import dataclass
 from spark_keyframes.selection.base import (
     Bracket,
     Scores,
-    check_max_num_frames,
+    Selector,
     checked_scores,
     equal_slices,
 )
 
 
 @dataclass(frozen=True)
-class Uniform:
-    """The middle candidate of each of max_num_frames equal slices of the video."""
+class Uniform(Selector):
+    """The middle candidate of each of k equal slices of the video."""
 
-    max_num_frames: int = 32
-
-    def __post_init__(self) -> None:
-        check_max_num_frames(self.max_num_frames)
-
-    def select(self, scores: Scores) -> list[int]:
+    def select(self, scores: Scores, k: int) -> list[int]:
         """See Selector.select."""
-        return [bracket.start for bracket in self.brackets(len(checked_scores(scores)))]
+        return [bracket.start for bracket in self.brackets(len(checked_scores(scores)), k)]
 
-    def brackets(self, count: int) -> Iterator[Bracket]:
+    def brackets(self, count: int, k: int) -> Iterator[Bracket]:
         """See Selector.brackets."""
-        for start, stop in equal_slices(count, self.max_num_frames):
+        for start, stop in equal_slices(count, k):
             middle = (start + stop - 1) // 2
             yield Bracket(middle, middle + 1, 1)

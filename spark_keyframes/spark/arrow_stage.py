@@ -8,17 +8,15 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
 from spark_keyframes.engine.device import resolve_device
-from spark_keyframes.engine.image_writer import ImageWriter
 from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.images import spark_image
-from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 from spark_keyframes.spark.columns import Columns, OnError
@@ -41,9 +39,8 @@ class ArrowStage:
     model between tasks.
     """
 
-    module: KeyframesModule
+    pipeline: Pipeline
     columns: Columns
-    writer: ImageWriter | None
     on_error: OnError
     tasks_at_once: int = 1
     """how many of its tasks may run beside each other in an executor"""
@@ -53,19 +50,17 @@ class ArrowStage:
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
         device = resolve_device(
-            rank=self.module.parameters.rank,
+            rank=self.pipeline.parameters.rank,
             assigned=assigned_gpus(),
             tasks_at_once=self.tasks_at_once,
         )
-        pipeline = Pipeline(
-            self.module,
-            device=device,
-            writer=self.writer,
-            row_bytes=_ROW_BYTES if self.columns.images else None,
-        )
+        pipeline = replace(self.pipeline, row_bytes=_ROW_BYTES if self.columns.images else None)
         waiting: deque[_Rows] = deque()
         run = pipeline.run(
-            self._requests(batches, waiting), stop_on_failure=self.on_error == "raise"
+            self._requests(batches, waiting),
+            device=device,
+            stop_on_failure=self.on_error == "raise",
+            log_context=task_fields,
         )
         with closing(run) as outcomes:
             try:
@@ -91,7 +86,7 @@ class ArrowStage:
             waiting.append(_Rows(batch, self.columns))
             texts = batch.column(self.columns.text) if self.columns.text else None
             for index, video in enumerate(cells(batch.column(self.columns.input))):
-                text = self.module.parameters.text if texts is None else texts[index].as_py()
+                text = self.pipeline.parameters.text if texts is None else texts[index].as_py()
                 yield Request(video=video, text=text)
 
 
@@ -131,6 +126,16 @@ def assigned_gpus() -> list[str]:
     context = TaskContext.get()
     resources = context.resources() if context is not None else {}
     return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+def task_fields() -> dict[str, int]:
+    """Fields that tell which of Spark's tasks this is; empty outside of one."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    if context is None:
+        return {}
+    return {"partition": context.partitionId(), "task_attempt": context.taskAttemptId()}
 
 
 def _error_of_row(number: int, failure: Failure) -> KeyframesError:

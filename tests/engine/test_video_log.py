@@ -12,13 +12,11 @@ import torch
 from spark_keyframes import Limits
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.engine.pipeline import VideoFailedError
-from spark_keyframes.engine.task import VideoTask
+from spark_keyframes.engine.task import RunContext, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.errors import NotAVideoError, SourceNotFoundError
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.module import ClipModule
 from spark_keyframes.result import Failure
-
-logger = logging.getLogger("tests.video_log")
 
 
 @pytest.fixture
@@ -33,7 +31,8 @@ def failed(plain):
 
     def make(error, row=0):
         request = Request("http://host/a.mp4?X-Tos-Signature=abc", "spoon")
-        task = VideoTask(request, KeyframesModule(plain), None, None, None, row=row)
+        context = RunContext(plain.make_module(), plain, plain.make_selector(), *[None] * 4)
+        task = VideoTask(request, context, row=row)
         task.outcome = Failure.of(error, "open", "a.mp4")
         return task
 
@@ -42,7 +41,7 @@ def failed(plain):
 
 def test_the_first_of_each_kind_are_said_then_one_a_minute(said, failed):
     now = [0.0]
-    log = VideoLog(logger, slow_seconds=60, clock=lambda: now[0])
+    log = VideoLog(slow_seconds=60, clock=lambda: now[0])
     for number in range(50):
         log.ended(failed(SourceNotFoundError(f"no {number}")))
     log.ended(failed(NotAVideoError("no container")))
@@ -70,7 +69,7 @@ def test_an_error_that_is_not_known_shows_where_it_was_and_no_secret(said, caplo
         except OSError as error:
             raise ZeroDivisionError("of url: /a.mp4?X-Tos-Signature=abc") from error
 
-    log = VideoLog(logger, slow_seconds=60)
+    log = VideoLog(slow_seconds=60)
     try:
         defect()
     except ZeroDivisionError as error:
@@ -91,7 +90,7 @@ def test_an_error_that_is_not_known_shows_where_it_was_and_no_secret(said, caplo
         assert "pw" not in shown
 
 
-class Held(KeyframesModule):
+class Held(ClipModule):
     """Holds the first candidate of a video until it is let go."""
 
     gate = threading.Event()
@@ -101,16 +100,17 @@ class Held(KeyframesModule):
         return super().preprocess(rgb)
 
 
-def run(module, *videos):
-    with closing(Pipeline(module, device=torch.device("cpu")).run(videos)) as outcomes:
+def run(pipeline, *videos):
+    with closing(pipeline.run(videos, device=torch.device("cpu"))) as outcomes:
         return list(outcomes)
 
 
 def test_a_slow_video_is_named_while_it_is_at_work_and_at_its_end(plain, clips, said, caplog):
     Held.gate.clear()
-    module = Held(replace(plain, limits=Limits(slow_seconds=0.5)))
+    held = Held(**plain.make_module().params())
+    pipeline = Pipeline(held, replace(plain, limits=Limits(slow_seconds=0.5)))
     requests = Request(None, "spoon"), Request(str(clips[2]), "spoon")
-    working = threading.Thread(target=run, args=(module, *requests))
+    working = threading.Thread(target=run, args=(pipeline, *requests))
     working.start()
     try:
         deadline = time.monotonic() + 60
@@ -137,12 +137,15 @@ def test_a_slow_video_is_named_while_it_is_at_work_and_at_its_end(plain, clips, 
 
 
 def test_a_video_within_its_time_is_not_named(plain, clips, said):
-    run(KeyframesModule(plain), Request(str(clips[2]), "spoon"))
+    run(Pipeline(plain.make_module(), plain), Request(str(clips[2]), "spoon"))
     assert said() == []
 
 
 def test_a_failure_that_ends_the_run_is_said(plain, said):
-    pipeline = Pipeline(KeyframesModule(plain), device=torch.device("cpu"))
+    pipeline = Pipeline(plain.make_module(), plain)
     with pytest.raises(VideoFailedError):
-        list(pipeline.run([Request("/none.mp4", "")], stop_on_failure=True))
+        run_once = pipeline.run(
+            [Request("/none.mp4", "")], device=torch.device("cpu"), stop_on_failure=True
+        )
+        list(run_once)
     assert [text[:40] for text in said()] == ["no keyframes (open, SourceNotFoundError)"]

@@ -6,9 +6,9 @@ from contextlib import closing, contextmanager
 import pytest
 import torch
 
+from spark_keyframes import KeyframesModule, VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
 from spark_keyframes.errors import STAGES, StorageWriteError
-from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure
 from spark_keyframes.spark.monitoring.metrics import _account_lines as account_lines
 from spark_keyframes.video import open_source
@@ -19,9 +19,10 @@ FPS, SCORED = 5, {"a": 18, "b": 10, "c": 6}
 FRAMES = {"a": 90, "b": 50, "c": 30}
 
 
-def outcome_of(module, video, **options):
-    pipeline = Pipeline(module, device=torch.device("cpu"), workers=1, **options)
-    with closing(pipeline.run([Request(str(video), "spoon")])) as outcomes:
+def outcome_of(sampler, video, **options):
+    pipeline = Pipeline(sampler.make_module(), sampler, workers=1, **options)
+    run = pipeline.run([Request(str(video), "spoon")], device=torch.device("cpu"))
+    with closing(run) as outcomes:
         return next(outcomes)
 
 
@@ -44,7 +45,7 @@ def test_each_frame_of_the_video_is_decoded_or_skipped(plain, clips):
 def test_each_stage_has_its_seconds(plain, clips, tmp_path):
     begin = time.perf_counter()
     writer = ImageWriter(str(tmp_path), ".jpg")
-    account = outcome_of(KeyframesModule(plain), clips[0], writer=writer).account
+    account = outcome_of(plain, clips[0], writer=writer).account
     elapsed = time.perf_counter() - begin
     assert tuple(account.seconds) == STAGES
     assert all(seconds > 0 for seconds in account.seconds.values()), account.seconds
@@ -55,7 +56,7 @@ def test_each_stage_has_its_seconds(plain, clips, tmp_path):
 
 def test_frames_decoded_again_count_again(plain, clips, tmp_path):
     writer = ImageWriter(str(tmp_path), ".jpg")
-    account = outcome_of(KeyframesModule(plain), clips[0], writer=writer, held_bytes=0).account
+    account = outcome_of(plain, clips[0], writer=writer, held_bytes=0).account
     assert account.decoded_again == 4
     assert account.frames_scored == 18
     assert account.frames_decoded >= decoded_alone(clips[0]) + 4
@@ -70,9 +71,13 @@ def test_a_failure_says_what_it_took_until_then(plain, clips, threads):
             if number_in(rgb) == 20:
                 time.sleep(0.02)
                 raise ValueError("boom")
-            return super().preprocess(rgb)
+            return number_in(rgb)
 
-    failure = outcome_of(Broken(plain), clips[0], threads=threads)
+        def predict_step(self, inputs, texts):
+            return inputs
+
+    broken = VideoAdaptiveKeyframesSampling(module=Broken(), fps=FPS, return_keyframes=False)
+    failure = outcome_of(broken, clips[0], threads=threads)
     assert isinstance(failure, Failure)
     assert failure.stage == "preprocess"
     account = failure.account
@@ -140,7 +145,7 @@ def test_images_of_a_video_that_fails_later_count_as_they_are_stored(plain, clip
                 yield upload
 
     full = Full(str(tmp_path), ".jpg")
-    failure = outcome_of(KeyframesModule(plain), clips[0], writer=full)
+    failure = outcome_of(plain, clips[0], writer=full)
     assert failure.error == "StorageWriteError"
     (stored,) = tmp_path.rglob("*.jpg")
     assert failure.account.images_uploaded == 1

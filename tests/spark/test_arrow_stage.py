@@ -16,7 +16,7 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes import ParameterError
 from spark_keyframes.account import Account
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.engine import Pipeline
 from spark_keyframes.result import Candidates, Keyframes
 from spark_keyframes.schema import (
     ACCOUNT_DDL,
@@ -214,9 +214,8 @@ def test_large_results_leave_in_parts_and_none_is_lost(monkeypatch):
 def test_a_row_that_no_spark_could_carry_is_a_failure(sampler, videos, monkeypatch):
     monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
     stage = ArrowStage(
-        KeyframesModule(sampler),
+        Pipeline(sampler.make_module(), sampler),
         engine_spark.Columns("video", "k", ["video"], images="images", error="why"),
-        None,
         "null",
     )
     batch = pa.RecordBatch.from_pylist([{"video": videos.first()["video"]}])
@@ -236,8 +235,8 @@ def test_types_in_spark_and_in_arrow_are_the_same():
 def test_the_stage_pickles_to_its_parameters(plain):
     from pyspark import cloudpickle
 
-    module = KeyframesModule(plain)
-    stage = ArrowStage(module, engine_spark.Columns("video", "k", []), None, "null")
+    pipeline = Pipeline(plain.make_module(), plain)
+    stage = ArrowStage(pipeline, engine_spark.Columns("video", "k", []), "null")
     assert len(cloudpickle.dumps(stage)) < 4000
 
 

@@ -9,9 +9,8 @@ import torch
 
 from spark_keyframes import Limits
 from spark_keyframes.engine import Pipeline, Request
-from spark_keyframes.module import KeyframesModule
-from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure
+from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.video.process.process_pool import process_pool
 from tests.video.clips import clip, number_in
 from tests.video.test_decode_limits import static_4k
@@ -24,9 +23,11 @@ def outcomes(models):
     def run(videos, watch=lambda number: None, **parameters):
         given = {"text": "spoon", "model_path": str(models), "clip_model_name": "small"}
         given |= {"fps": 5.0, "max_num_frames": 4, "dtype": "float32", **parameters}
-        pipeline = Pipeline(KeyframesModule(Parameters(**given)), device=CPU, threads=2)
+        sampler = VideoAdaptiveKeyframesSampling(**given)
+        pipeline = Pipeline(sampler.make_module(), sampler, threads=2)
         found = []
-        for outcome in pipeline.run(Request(str(video), "spoon") for video in videos):
+        requests = (Request(str(video), "spoon") for video in videos)
+        for outcome in pipeline.run(requests, device=CPU):
             found.append(outcome)
             watch(len(found))
         return found
@@ -92,10 +93,9 @@ def test_processes_are_kept_for_the_next_run(outcomes, clips):
 
 def test_ending_a_run_early_ends_what_is_at_work(models, clips):
     given = {"text": "spoon", "model_path": str(models), "clip_model_name": "small"}
-    module = KeyframesModule(Parameters(**given, fps=25.0, dtype="float32"))
-    run = Pipeline(module, device=CPU, threads=2).run(
-        Request(str(clips[0]), "x") for _ in range(99)
-    )
+    sampler = VideoAdaptiveKeyframesSampling(**given, fps=25.0, dtype="float32")
+    pipeline = Pipeline(sampler.make_module(), sampler, threads=2)
+    run = pipeline.run((Request(str(clips[0]), "x") for _ in range(99)), device=CPU)
     next(run)
     run.close()
     assert not process_pool().thread_counts.counts.any(), "no thread decodes any more"

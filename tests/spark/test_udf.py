@@ -5,7 +5,7 @@ import pytest
 from pyspark.errors import PythonException
 
 from spark_keyframes import ParameterError
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.engine import Pipeline
 from spark_keyframes.spark.udf import _UdfStage
 from tests.spark.rows import check, prompted
 from tests.storage.web_server import WebServer, answer, without_proxies
@@ -83,7 +83,7 @@ def test_a_udf_is_not_run_again_for_a_filter(plain, videos):
 
 def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
     batches = [[], [str(clips[2])], [], [str(clips[2]), None], []]
-    stage = _UdfStage(KeyframesModule(plain), None)
+    stage = _UdfStage(Pipeline(plain.make_module(), plain))
     arrays = list(stage(pa.array(batch, pa.string()) for batch in batches))
     assert [len(array) for array in arrays] == [0, 1, 0, 2, 0]
     assert arrays[3][1].as_py() is None
@@ -93,7 +93,7 @@ def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
 def test_a_udf_answers_each_batch_of_videos_and_texts(plain, clips, kind):
     video = str(clips[2])
     batches = [([], []), ([video], ["spoon"]), ([], []), ([video, video], [None, "a red car"])]
-    stage = _UdfStage(KeyframesModule(plain), None)
+    stage = _UdfStage(Pipeline(plain.make_module(), plain))
     arrays = list(stage(tuple(pa.array(column, kind) for column in batch) for batch in batches))
     assert [len(array) for array in arrays] == [0, 1, 0, 2]
     spoon, (nothing, car) = arrays[1][0].as_py(), arrays[3].to_pylist()
@@ -104,7 +104,7 @@ def test_a_udf_answers_each_batch_of_videos_and_texts(plain, clips, kind):
 
 
 def test_a_udf_logs_why_a_row_failed(plain, caplog):
-    (array,) = _UdfStage(KeyframesModule(plain), None)(iter([pa.array(["/none.mp4"])]))
+    (array,) = _UdfStage(Pipeline(plain.make_module(), plain))(iter([pa.array(["/none.mp4"])]))
     assert array.to_pylist() == [None]
     assert "no keyframes (open, SourceNotFoundError): no file /none.mp4" in caplog.text
 

@@ -5,7 +5,7 @@ import pytest
 from pyspark.sql import Row
 
 from spark_keyframes import ParameterError
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.engine import Pipeline
 from spark_keyframes.spark import versions
 from spark_keyframes.spark.resources import TaskRequest, _no_profiles, task_resources
 from spark_keyframes.spark.udf import _pandas_udf, _UdfStage
@@ -35,7 +35,7 @@ def test_without_profiles_what_the_conf_says_is_fine(spark):
 
 def test_the_udf_of_older_versions_gives_structs_of_nulls(spark, plain, clips, expected):
     frame = prompted(spark, clips[2])
-    udf = _pandas_udf(_UdfStage(KeyframesModule(plain), None))
+    udf = _pandas_udf(_UdfStage(Pipeline(plain.make_module(), plain)))
     one = frame.withColumn("keyframes", udf("video")).collect()
     two = frame.withColumn("keyframes", udf("video", "prompt")).collect()
     check([one[0], one[3], two[0]], expected)

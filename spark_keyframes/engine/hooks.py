@@ -1,0 +1,23 @@
+"""Calls code of the user's: a failure names the hook and the class."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spark_keyframes.errors import HookError, KeyframesError
+from spark_keyframes.urls import redact_text
+
+
+@contextmanager
+def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Iterator[None]:
+    """Turn what a hook raises into an `error` of `stage`, such as "setup of Brightness failed".
+
+    Errors of this package pass as they are: they say what to do.
+    """
+    try:
+        yield
+    except KeyframesError:
+        raise
+    except Exception as raised:
+        reason = redact_text(str(raised)) or "no message"
+        message = f"{hook} of {type(owner).__name__} failed: {type(raised).__name__}: {reason}"
+        raise error(message, stage=stage) from raised
