@@ -143,9 +143,8 @@ def test_a_video_within_its_time_is_not_named(plain, clips, said):
 
 def test_a_failure_that_ends_the_run_is_said(plain, said):
     pipeline = Pipeline(plain.make_module(), plain)
+    requests = [Request("/none.mp4", "")]
+    outcomes = pipeline.run(requests, device=torch.device("cpu"), stop_on_failure=True)
     with pytest.raises(VideoFailedError):
-        run_once = pipeline.run(
-            [Request("/none.mp4", "")], device=torch.device("cpu"), stop_on_failure=True
-        )
-        list(run_once)
+        next(outcomes)
     assert [text[:40] for text in said()] == ["no keyframes (open, SourceNotFoundError)"]
