@@ -1,50 +1,66 @@
 """What one video took: wall-clock seconds by stage, frames, and bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from spark_keyframes.errors import STAGES
+from spark_keyframes.fields import doc_of, documented
 
 
 @dataclass
 class Account:
     """What a video took, up to its result or its failure."""
 
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    """wall-clock seconds by stage; of a batch that videos share, each has its part"""
-    waited: float = 0.0
-    """seconds in which the video waited for the model, busy with other videos or with this"""
-    frames_decoded: int = 0
-    """frames that came out of the decoder; one that did so twice counts twice"""
-    frames_skipped: int = 0
-    """frames of the video that did not: no candidate needs them, or they are damaged; 0 where the
-    timestamps cannot be trusted, since then all is decoded"""
-    frames_scored: int = 0
-    """candidates, each counted once"""
-    scored_again: int = 0
-    """of these, those that were too close to call at first"""
-    decoded_again: int = 0
-    """frames that were decoded a second time, since there was no room to hold them"""
-    images_uploaded: int = 0
-    """images that the storage has acknowledged; of a video that failed later, they stay there"""
-    bytes_uploaded: int = 0
-    """of these, as they are stored"""
+    seconds: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys(STAGES, 0.0),
+        metadata={
+            "doc": "Wall-clock seconds in each stage. Of a batch that several videos share, each "
+            "video counts its part."
+        },
+    )
+    waited: float = documented(
+        0.0, "Seconds of waiting for the model, which was busy with this or other videos."
+    )
+    frames_decoded: int = documented(
+        0, "Frames that came out of the decoder. A frame that was decoded twice counts twice."
+    )
+    frames_skipped: int = documented(
+        0,
+        "Frames that did not: no candidate needs them, or they are damaged. 0 where the timestamps "
+        "cannot be trusted, since all frames are decoded then.",
+    )
+    frames_scored: int = documented(0, "Candidates, each counted once.")
+    scored_again: int = documented(
+        0, "Candidates that were scored a second time, since their scores were too close."
+    )
+    decoded_again: int = documented(
+        0, "Frames that were decoded a second time, since there was no room to keep them."
+    )
+    images_uploaded: int = documented(
+        0, "Images that the storage acknowledged. Those of a video that failed later stay there."
+    )
+    bytes_uploaded: int = documented(0, "The size of these images, in bytes.")
+
+
+def account_columns() -> dict[str, tuple[str, str]]:
+    """Return the fields of an account as a struct: by name, the type in SQL and the text."""
+    columns: dict[str, tuple[str, str]] = {}
+    for each in fields(Account):
+        if each.name == "seconds":
+            columns |= {f"{stage}_seconds": ("double", doc_of(each)) for stage in STAGES}
+        elif each.type is float:
+            columns[f"{each.name}_seconds"] = ("double", doc_of(each))
+        else:
+            columns[each.name] = ("bigint", doc_of(each))
+    return columns
 
 
 def account_cell(account: Account) -> dict[str, float]:
-    """The account of a row as its struct."""
-    return {
-        **{f"{stage}_seconds": account.seconds[stage] for stage in STAGES},
-        "waited_seconds": account.waited,
-        "frames_decoded": account.frames_decoded,
-        "frames_skipped": account.frames_skipped,
-        "frames_scored": account.frames_scored,
-        "scored_again": account.scored_again,
-        "decoded_again": account.decoded_again,
-        "images_uploaded": account.images_uploaded,
-        "bytes_uploaded": account.bytes_uploaded,
-    }
+    """Return an account as the fields of `account_columns`."""
+    values = [*(account.seconds[stage] for stage in STAGES), account.waited]
+    values += [getattr(account, each.name) for each in fields(Account)[2:]]
+    return dict(zip(account_columns(), values, strict=True))
 
 
 def stage_words(metrics: Mapping[str, Any]) -> str:

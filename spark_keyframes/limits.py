@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 
 from spark_keyframes.checks import check_integer, check_number
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.fields import documented
 
 _GIB = 2**30
 
@@ -13,30 +14,45 @@ _GIB = 2**30
 class Limits:
     """Limits on one video. A video that exceeds one fails with LimitError, which names the limit.
 
+    Args:
+
     Raises:
         ParameterError: a value is invalid. It is a ValueError too.
     """
 
-    max_download_bytes: int = 8 * _GIB
-    """of what is not local, unpacked if it comes compressed"""
-    max_download_seconds: float = 3600.0
-    """on the clock, for all of a video"""
-    min_download_rate: float = 1024.0
-    """bytes per second, over any minute in which a video is waited for; 0: no matter how slow"""
-    max_pixels: int = 8192 * 4352
-    """of one picture; the default is a little over 8K, 54 MB as 4:2:0. A crafted header of a few
-    bytes may promise a picture of gigabytes."""
-    max_frames: int = 10_000_000
-    """of the whole video; the default is a day at 115 frames per second"""
-    max_video_seconds: float = 86_400.0
-    """how long the video plays"""
-    max_decode_seconds: float = 3600.0
-    """on the clock, in which the decoder is waited for; to read the index is part of it"""
-    max_decode_bytes: int = 4 * _GIB
-    """memory that decoding one video may take, as address space of its process"""
-    slow_seconds: float = 60.0
-    """on the clock, for all of a video. One that takes longer does not fail: it is named in the log
-    of its worker, while it is at work and at its end."""
+    max_download_bytes: int = documented(
+        8 * _GIB, "The most bytes of a video that is not local, after decompression."
+    )
+    max_download_seconds: float = documented(
+        3600.0, "The most wall-clock seconds for the download of a video."
+    )
+    min_download_rate: float = documented(
+        1024.0, "The least bytes per second over any minute of waiting for a download. 0: no limit."
+    )
+    max_pixels: int = documented(
+        8192 * 4352,
+        "The most pixels of one frame. The default is a little over 8K: 54 MB as 4:2:0. A crafted "
+        "header of a few bytes can promise a frame of gigabytes.",
+    )
+    max_frames: int = documented(
+        10_000_000,
+        "The most frames of a video. The default is a day at 115 frames per second.",
+    )
+    max_video_seconds: float = documented(86_400.0, "The longest video, in seconds.")
+    max_decode_seconds: float = documented(
+        3600.0,
+        "The most wall-clock seconds spent waiting for the decoder, including reading the index.",
+    )
+    max_decode_bytes: int = documented(
+        4 * _GIB,
+        "The most memory that decoding one video may take, as address space of its process above "
+        "what the process needs anyway.",
+    )
+    slow_seconds: float = documented(
+        60.0,
+        "A video that takes more wall-clock seconds does not fail, but is named in the log of its "
+        "worker: once while it is at work, and once at its end.",
+    )
 
     def __post_init__(self) -> None:
         for field in fields(self):

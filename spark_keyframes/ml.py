@@ -16,7 +16,8 @@ from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, Defaul
 
 from spark_keyframes.checks import check_integer, check_type
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.jobs.options import HELP
+from spark_keyframes.fields import camel_case, doc_of, spelled
+from spark_keyframes.parameters import TRANSFORM_OPTIONS
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.spark.columns import check_on_error
 from spark_keyframes.spark.versions import is_connect
@@ -115,21 +116,6 @@ _PARTS: dict[str, type] = {
     },
 }
 
-_DOCS = HELP | {
-    "clip_model_name": "the model: a folder below modelPath, or a name on the Hub",
-    "video_src_type": "what inputCol holds: video_url (paths or URLs), video_base64, video_binary",
-    "return_keyframes": "add the images too, in a column <outputCol>_images",
-    "input_col": "column of videos: strings or binary, as videoSrcType says",
-    "output_col": "the result's column",
-    "text_col": "column with a text per row, instead of text",
-    "error_col": "column to add for why a row failed, null where it succeeded",
-    "account_col": "column to add for what each video took",
-    "on_error": "null: a row that fails has a null result; raise: the job fails",
-    "keep_video": "keep base64 and binary videos in the result; URLs always stay",
-    "cpus": "CPUs of a task; without it, as Spark's conf says",
-    "gpus": "GPUs of a task, 1; without it, as Spark's conf says",
-}
-
 
 @dataclass(frozen=True)
 class _Source:
@@ -142,15 +128,18 @@ class _Source:
     @property
     def param(self) -> str:
         """The Param's name."""
-        first, *rest = self.name.split("_")
-        return first + "".join(word.capitalize() for word in rest)
+        return camel_case(self.name)
 
     @property
     def doc(self) -> str:
         """What explainParams() says of it."""
-        # A parameter without a text is a Param all the same; a test says that it lacks it.
-        text = _DOCS.get(self.name, "")
-        return f"limit, {text}" if self.part == "limits" else text
+        if self.part == _TRANSFORM:
+            text = TRANSFORM_OPTIONS[self.name]
+        else:
+            text = next(
+                doc_of(each) for each in fields(_PARTS[self.part]) if each.name == self.name
+            )
+        return spelled(text, camel_case)
 
     def convert(self, value: Any) -> Any:
         """The value as the Param keeps it, or a ParameterError that names the Param."""

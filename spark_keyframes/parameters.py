@@ -1,7 +1,7 @@
 """The parameters of the documented operator, checked when they are given."""
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import get_args
 
 from spark_keyframes.checks import (
@@ -13,6 +13,7 @@ from spark_keyframes.checks import (
 )
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.fields import documented
 from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.selection import Selector, SelectorName, make_selector
@@ -22,31 +23,94 @@ from spark_keyframes.video import DecoderName, VideoSrcType
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Parameters:
-    """Documented names and defaults; VideoAdaptiveKeyframesSampling describes each.
+    """The documented parameters, with the documented defaults, and those that were added.
 
-    Raises ParameterError (a ValueError) for a value that cannot work.
+    Raises:
+        ParameterError: a value is invalid. It is a ValueError too.
     """
 
-    text: str = ""
-    model_path: str = "/opt/las/models"
-    clip_model_name: str = "openai/clip-vit-base-patch32"
-    dtype: Dtype = "float16"
-    video_src_type: VideoSrcType = "video_url"
-    fps: float = 1.0
-    max_num_frames: int = 32
-    t1: float = 0.8
-    t2: float = -100
-    all_depth: int = 5
-    img_type: ImgType = ".jpg"
-    output_tos_dir: str = ""
-    return_keyframes: bool = True
-    batch_size: int = 16
-    rank: int = 0
-    video_format: str = "mp4"
-    selector: SelectorName | Selector = field(default="aks", hash=False)
-    decoder: DecoderName = "process"
-    limits: Limits = Limits()
-    access: Access = Access()
+    text: str = documented(
+        "",
+        "The text that frames are compared with, best as a caption in the model's language: "
+        "a red car seen from above. CLIP reads the first 77 tokens.",
+    )
+    model_path: str = documented(
+        "/opt/las/models",
+        "The folder that holds models. Empty: the model is loaded from the Hugging Face Hub.",
+    )
+    clip_model_name: str = documented(
+        "openai/clip-vit-base-patch32",
+        "The model's folder below `model_path`, or its name on the Hub.",
+    )
+    dtype: Dtype = documented(
+        "float16",
+        "The precision of the model. float16 is faster: float16 on a GPU, and on a CPU the fastest "
+        "half precision that selects the same frames. float32 is exact.",
+    )
+    video_src_type: VideoSrcType = documented(
+        "video_url",
+        "What a row holds: video_url (a path or URL), video_base64 or video_binary.",
+    )
+    fps: float = documented(
+        1.0,
+        "Candidate frames per second of video, above 0; 0.5 is one every two seconds. Higher: a "
+        "finer choice, and more work. Above the video's own rate: every frame.",
+    )
+    max_num_frames: int = documented(
+        32,
+        "The number of keyframes per video, at least 1. A video with fewer candidates gives fewer.",
+    )
+    t1: float = documented(
+        0.8,
+        "AKS does not split a segment of the video whose top scores exceed its mean by more than "
+        "this, after scaling to 0 to 1. Next to no video reaches the default; 0.1 to 0.3 favours "
+        "the best matches over an even spread.",
+    )
+    t2: float = documented(
+        -100,
+        "The least standard deviation of a segment's scaled scores for `t1` to apply.",
+    )
+    all_depth: int = documented(
+        5,
+        "How often AKS may halve the video to spread the keyframes, at least 0. 0: no spread.",
+    )
+    img_type: ImgType = documented(
+        ".jpg", "The format of keyframe images: .jpg (quality 90) or .png."
+    )
+    output_tos_dir: str = documented(
+        "",
+        "Where keyframe images are stored: tos://bucket/prefix, a local folder, file://, or a "
+        "scheme of fsspec. Empty: they are not stored.",
+    )
+    return_keyframes: bool = documented(
+        True, "Return the images too, as arrays in a second column."
+    )
+    batch_size: int = documented(
+        16, "Frames per forward pass of the model, at least 1; 64 or more for a GPU."
+    )
+    rank: int = documented(0, "The GPU's number, where Spark has not assigned one.")
+    video_format: str = documented(
+        "mp4",
+        "The container of base64 and binary videos (mp4, mov, …), where the bytes do not tell.",
+    )
+    selector: SelectorName | Selector = documented(
+        "aks",
+        "How keyframes are chosen: aks (good matches, spread over the video), top (the best "
+        "wherever they are), bin (the best of each equal slice), uniform (equal distances, "
+        "whatever the scores), or a Selector of your own.",
+        hash=False,
+    )
+    decoder: DecoderName = documented(
+        "process",
+        "Where videos are decoded. process: in child processes, so that a video that crashes its "
+        "codec costs its own row only. thread: in the task itself.",
+    )
+    limits: Limits = documented(
+        Limits(), "Limits on one video: download, pixels, frames, seconds, memory; see Limits."
+    )
+    access: Access = documented(
+        Access(), "Which URLs may be read: schemes, hosts, folders, private addresses; see Access."
+    )
 
     def __post_init__(self) -> None:
         for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
@@ -124,3 +188,25 @@ _WHOLE_NUMBERS = {
     "batch_size": (1, "use 16, or 64 and more for a GPU"),
     "rank": (0, "GPUs are numbered from 0"),
 }
+
+TRANSFORM_OPTIONS = {
+    "input_col": "The column of videos: strings, or binary, as `video_src_type` says. A null video "
+    "gives a null result.",
+    "output_col": "The column to add for the result, struct<tos_paths: array<string>, frame_ids: "
+    "array<bigint>, scores: array<float>>: three aligned lists ordered by frame id. With "
+    "`return_keyframes`, <output_col>_images beside it holds the images as array<image> in Spark's "
+    "image schema (pyspark.ml.image.ImageSchema).",
+    "text_col": "A string column with a text per row, instead of `text`. A null text gives a null "
+    "result.",
+    "error_col": "The column to add for why a row failed, struct<stage: string, error: string, "
+    "message: string>: null where it succeeded.",
+    "account_col": "The column to add for what each video took, failed ones too: see Account. Null "
+    "for a null video.",
+    "on_error": "null: a row that fails has a null result. raise: the job fails.",
+    "keep_video": "Keep base64 and binary videos in the result; URLs always stay.",
+    "cpus": "The CPUs of each task of this stage, on a cluster; none: as Spark's conf says. A task "
+    "decodes and scores on all of them, with one model.",
+    "gpus": "1 for a GPU per task, on a cluster whose executors announce theirs; none: as Spark's "
+    "conf says. A task without one uses GPU number `rank`, or else its CPUs.",
+}
+"""The text of each keyword of `transform`."""

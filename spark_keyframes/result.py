@@ -30,12 +30,15 @@ class Candidates:
 class Keyframes:
     """The selected frames of one video, in aligned lists ordered by frame id."""
 
-    tos_paths: list[str]
-    """where the images are; empty without output_tos_dir"""
-    frame_ids: list[int]
-    """the frame's number in the video, in order of presentation, from 0"""
-    scores: list[float]
-    """raw cosine similarity to the text"""
+    tos_paths: list[str] = field(
+        metadata={"doc": "The URLs or paths of the stored images; empty without `output_tos_dir`."}
+    )
+    frame_ids: list[int] = field(
+        metadata={"doc": "The frames' numbers in the video, in order of presentation, from 0."}
+    )
+    scores: list[float] = field(
+        metadata={"doc": "The frames' scores: with CLIP the raw cosine similarity to the text."}
+    )
     timestamps: list[float]
     """seconds from the start of the video"""
     images: list[npt.NDArray[np.uint8]] = field(repr=False, compare=False)

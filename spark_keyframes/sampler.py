@@ -4,13 +4,14 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.checks import check_object
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.errors import CredentialsError, ParameterError
+from spark_keyframes.fields import documented
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
@@ -36,7 +37,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
     Sampling (arXiv 2502.21271) and saved as images. One object is one set of parameters: it is
     immutable, cheap, and picklable.
 
-    Arguments:
+    Args:
         text: what the frames are compared with, best as a caption in the model's language:
             "a red car seen from above". Longer than CLIP's 77 tokens: truncated.
         model_path: folder that holds models; "" loads from the Hugging Face Hub.
@@ -75,8 +76,17 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         ParameterError (a ValueError): a value that cannot work, with what to do.
     """
 
-    module: KeyframesModule | None = field(default=None, hash=False)
-    callbacks: Sequence[Callback] = field(default=(), hash=False)
+    module: KeyframesModule | None = documented(
+        None,
+        "A KeyframesModule of your own, which scores frames against texts. It replaces CLIP: "
+        "`model_path`, `clip_model_name` and `dtype`.",
+        hash=False,
+    )
+    callbacks: Sequence[Callback] = documented(
+        (),
+        "Callbacks, called around each video in this order.",
+        hash=False,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,7 +129,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
     ) -> "DataFrame":
         """Add the keyframes of each video. Lazy, as all transformations are.
 
-        Arguments:
+        Args:
             videos: one video per row.
             input_col: string column of paths, URLs or base64, or binary column, as
                 `video_src_type` says. A null video gives a null result.
@@ -188,7 +198,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
         """The keyframes of one video, in this process and without Spark.
 
-        Arguments:
+        Args:
             video: as `video_src_type` says: a path or URL, base64, or bytes.
             text: instead of the parameter.
 

@@ -5,7 +5,7 @@ pyspark and pyarrow are imported inside the functions, so that `sample()` works 
 
 from typing import TYPE_CHECKING
 
-from spark_keyframes.errors import STAGES
+from spark_keyframes.account import account_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,20 +20,8 @@ IMAGE_DDL = "origin string, height int, width int, nChannels int, mode int, data
 ERROR_DDL = "stage string, error string, message string"
 """Why a row has no keyframes. See `spark_keyframes.errors`."""
 
-ACCOUNT_DDL = ", ".join(
-    [
-        *(f"{stage}_seconds double" for stage in STAGES),
-        "waited_seconds double",
-        "frames_decoded bigint",
-        "frames_skipped bigint",
-        "frames_scored bigint",
-        "scored_again bigint",
-        "decoded_again bigint",
-        "images_uploaded bigint",
-        "bytes_uploaded bigint",
-    ]
-)
-"""The cost of a row: the fields of `spark_keyframes.account.Account`, one column each."""
+ACCOUNT_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in account_columns().items())
+"""What a row took: the fields of spark_keyframes.Account, flat."""
 
 
 def spark_type(ddl: str) -> "StructType":

@@ -37,6 +37,8 @@ def test_parameters_and_defaults_are_the_documented_ones():
         "decoder": "process",
         "limits": Limits(),
         "access": Access(),
+        "module": None,
+        "callbacks": (),
     }
     kinds = {parameter.kind for parameter in signature.parameters.values()}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
@@ -44,7 +46,7 @@ def test_parameters_and_defaults_are_the_documented_ones():
 
 def test_every_parameter_is_described():
     described = inspect.getdoc(VideoAdaptiveKeyframesSampling)
-    for name in [*DOCUMENTED, "selector", "decoder", "limits", "access"]:
+    for name in [*DOCUMENTED, "selector", "decoder", "limits", "access", "module", "callbacks"]:
         assert f"\n    {name}:" in described
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from spark_keyframes.checks import check_type
 from spark_keyframes.errors import AccessError, ParameterError
+from spark_keyframes.fields import documented
 from spark_keyframes.storage.addresses import is_metadata, is_public
 from spark_keyframes.urls import host_of, is_host, is_local, redact_url, scheme_of
 
@@ -19,21 +20,30 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 class Access:
     """The addresses and folders that may be read. Any other fails with AccessError.
 
+    Args:
+
     Raises:
         ParameterError: a value is invalid. It is a ValueError too.
     """
 
-    allowed_schemes: tuple[str, ...] = ()
-    """"https", "tos", … and "file" for plain paths too; empty: all"""
-    allowed_hosts: tuple[str, ...] = ()
-    """of http(s): names, or "*.example.com" for all below one; of tos, s3 and the like: buckets;
-    empty: all"""
-    allowed_roots: tuple[str, ...] = ()
-    """folders that local files must lie in, once symbolic links are resolved; empty: all"""
-    private_addresses: bool = True
-    """of http(s): False refuses hosts that resolve to an address which is not public: loopback,
-    private and reserved ones. Link-local addresses, where clouds keep their metadata service, are
-    always refused. Not of tos: its endpoint is the operator's own choice."""
+    allowed_schemes: tuple[str, ...] = documented(
+        (),
+        "Read only URLs of these schemes, such as https and tos; plain paths are file. Empty: all.",
+    )
+    allowed_hosts: tuple[str, ...] = documented(
+        (),
+        "Read only from these hosts (*.example.com: all below one) or, for tos, s3 and the like, "
+        "buckets. Empty: all.",
+    )
+    allowed_roots: tuple[str, ...] = documented(
+        (), "Read local files only in these folders, after symbolic links are resolved. Empty: all."
+    )
+    private_addresses: bool = documented(
+        True,
+        "Read over HTTP from addresses that are not public: loopback, private and reserved ones. "
+        "Link-local addresses, where clouds keep their metadata service, are never read. Does not "
+        "apply to tos, whose endpoint you set yourself.",
+    )
 
     def __post_init__(self) -> None:
         for name, normalise, example in (

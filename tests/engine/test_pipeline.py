@@ -159,15 +159,25 @@ def test_each_request_is_scored_against_its_own_text(pipeline, clips):
     assert mixed[0].scores != mixed[1].scores
 
 
-def test_float16_looks_twice_only_at_what_is_close(pipeline, clips, monkeypatch):
-    from spark_keyframes.clip import precision
+@pytest.fixture
+def bfloat16(monkeypatch):
+    """Lets float16 compute in bfloat16 on any CPU, by transformers: packed weights need AVX512."""
+    monkeypatch.setattr("spark_keyframes.clip.precision._cpu_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("spark_keyframes.clip.packed_tower.can_pack", lambda model: False)
 
-    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: True)
-    watched = pipeline(dtype="float16")
-    exact, fast = run(pipeline(), clips[:1]), run(watched, clips[:1])
+
+@pytest.mark.usefixtures("bfloat16")
+def test_float16_looks_twice_only_at_what_is_close(pipeline, clips):
+    class Rough(Watched):
+        def setup(self, device):
+            super().setup(device)
+            self.tolerance = 0.01  # random weights tell frames apart better than real ones
+
+    watched = pipeline(Rough, dtype="float16", fps=25.0)
+    exact, fast = run(pipeline(fps=25.0), clips[:1]), run(watched, clips[:1])
     assert fast[0].frame_ids == exact[0].frame_ids
     looks = [size for size, _, second in watched.module.batches if second]
-    assert sum(looks) == fast[0].account.scored_again <= 8
+    assert 0 < sum(looks) == fast[0].account.scored_again <= 8
 
 
 def test_a_null_is_none_and_costs_nothing(pipeline, clips):
@@ -242,12 +252,10 @@ def test_reads_only_a_few_requests_ahead(pipeline, clips):
             assert len(asked) <= done + 3 + 3 * 8, "workers, and what may be done ahead"
 
 
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("return_keyframes", [True, False])
 def test_holds_no_more_than_can_be_selected(pipeline, clips, monkeypatch, return_keyframes):
     """Of 90 candidates, 2 of which are selected, AKS needs at most 2 * 2 at a time."""
-    from spark_keyframes.clip import precision
-
-    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: True)
     most = 0
     add = FrameCache.add
 

@@ -11,6 +11,7 @@ import torch
 
 from spark_keyframes import Limits
 from spark_keyframes.engine import Pipeline, Request
+from spark_keyframes.engine.callbacks import Callbacks
 from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.task import RunContext, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
@@ -31,7 +32,9 @@ def failed(plain):
 
     def make(error, row=0):
         request = Request("http://host/a.mp4?X-Tos-Signature=abc", "spoon")
-        context = RunContext(plain.make_module(), plain, plain.make_selector(), *[None] * 4)
+        context = RunContext(
+            plain.make_module(), plain, plain.make_selector(), Callbacks(), *[None] * 3
+        )
         task = VideoTask(request, context, row=row)
         task.outcome = Failure.of(error, "open", "a.mp4")
         return task

@@ -1,0 +1,139 @@
+"""Writes the texts of parameters, results and accounts into docstrings and pages.
+
+    python docs/texts.py            # write
+    python docs/texts.py --check    # exit with 1 where a text differs
+
+The texts live in the fields of dataclasses, see spark_keyframes/fields.py. The command line and the
+ML Params read them from there when they run.
+"""
+
+import argparse
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from spark_keyframes import Access, Keyframes, Limits, VideoAdaptiveKeyframesSampling
+from spark_keyframes.account import account_columns
+from spark_keyframes.fields import doc_of, spelled
+from spark_keyframes.parameters import TRANSFORM_OPTIONS
+from spark_keyframes.schema import KEYFRAMES_DDL
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "parameters.md"
+
+
+def main() -> int:
+    """Write all texts, or check them; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 for a difference"
+    )
+    check = parser.parse_args().check
+    different = [path for path, text in written() if path.read_text() != text]
+    for path, text in written():
+        if path in different and not check:
+            path.write_text(text)
+    for path in different:
+        print(f"{path.relative_to(ROOT)}: {'differs; run make texts' if check else 'written'}")
+    return int(check and bool(different))
+
+
+def written() -> Iterator[tuple[Path, str]]:
+    """Each file with generated texts, and its content as it must be."""
+    for kind in (Limits, Access):
+        path = Path(inspect.getfile(kind))
+        yield path, with_args(path.read_text(), f"class {kind.__name__}", texts_of(kind), 4)
+    path = Path(inspect.getfile(VideoAdaptiveKeyframesSampling))
+    source = with_args(
+        path.read_text(),
+        "class VideoAdaptiveKeyframesSampling",
+        texts_of(VideoAdaptiveKeyframesSampling),
+        4,
+    )
+    yield path, with_args(source, "    def transform(", TRANSFORM_OPTIONS, 8)
+    page = PAGE.read_text()
+    for name, rows in tables().items():
+        page = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+            lambda found, rows=rows: f"{found[1]}{rows}{found[2]}",
+            page,
+            flags=re.DOTALL,
+        )
+    yield PAGE, page
+
+
+def texts_of(kind: Any) -> dict[str, str]:
+    """The text of each field of a dataclass, by name."""
+    return {field.name: doc_of(field) for field in fields(kind)}
+
+
+def with_args(source: str, definition: str, texts: dict[str, str], indent: int) -> str:
+    """Replace the entries below the first `Args:` after `definition`."""
+    start = source.index("Args:\n", source.index(definition)) + len("Args:\n")
+    # `transform` has an argument before its keywords, which is written by hand.
+    kept = re.match(rf" {{{indent + 4}}}videos: .*\n", source[start:])
+    start += kept.end() if kept else 0
+    end = source.index("\n\n", start - 1) + 1
+    lines = "".join(
+        textwrap.fill(
+            spelled(f"{name}: {text}", lambda other: f"`{other}`"),
+            100,
+            initial_indent=" " * (indent + 4),
+            subsequent_indent=" " * (indent + 8),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        + "\n"
+        for name, text in texts.items()
+    )
+    return source[:start] + lines + source[end:]
+
+
+def tables() -> dict[str, str]:
+    """The tables of docs/parameters.md, by the name of their marker."""
+    result = dict(field.split(" ", 1) for field in KEYFRAMES_DDL.split(", "))
+    texts = texts_of(Keyframes)
+    return {
+        "parameters": defaults_table(VideoAdaptiveKeyframesSampling),
+        "limits": defaults_table(Limits),
+        "access": defaults_table(Access),
+        "transform": table(("keyword", "meaning"), TRANSFORM_OPTIONS.items()),
+        "result": table(
+            ("field", "type", "meaning"),
+            [(name, kind, texts[name]) for name, kind in result.items()],
+        ),
+        "account": table(
+            ("field", "type", "meaning"),
+            [(name, kind, text) for name, (kind, text) in account_columns().items()],
+        ),
+    }
+
+
+def defaults_table(kind: Any) -> str:
+    """Name, default and text of each field of a dataclass."""
+    return table(
+        ("name", "default", "meaning"),
+        [(field.name, f"`{shown(field.default)}`", doc_of(field)) for field in fields(kind)],
+    )
+
+
+def shown(default: Any) -> str:
+    """A default as Python code, sizes in powers of 1024."""
+    if isinstance(default, int) and default % 2**30 == 0 and default:
+        return f"{default // 2**30} * 2**30"
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+def table(heads: tuple[str, ...], rows: Any) -> str:
+    """A table in Markdown; the first column holds names."""
+    lines = [heads, ("---",) * len(heads), *((f"`{name}`", *rest) for name, *rest in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
