@@ -50,7 +50,10 @@ bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whol
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks $(BENCH)
 
+texts: .venv/.stamp ## Write the texts of parameters into docstrings and pages
+	$(BIN)/python docs/texts.py
+
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out build dist *.egg-info
 
-.PHONY: help sample test test-matrix lint bench clean
+.PHONY: help sample test test-matrix lint bench texts clean

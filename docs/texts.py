@@ -13,7 +13,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from spark_keyframes.parameters import TRANSFORM_OPTIONS
 from spark_keyframes.schema import KEYFRAMES_DDL
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "parameters.md"
 
 
 def main() -> int:
@@ -56,15 +55,19 @@ def written() -> Iterator[tuple[Path, str]]:
         4,
     )
     yield path, with_args(source, "    def transform(", TRANSFORM_OPTIONS, 8)
-    page = PAGE.read_text()
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        yield path, with_tables(path.read_text())
+
+
+def with_tables(page: str) -> str:
+    """Replace each table between two comments, such as <!-- limits --> and <!-- /limits -->."""
     for name, rows in tables().items():
-        page = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-            lambda found, rows=rows: f"{found[1]}{rows}{found[2]}",
-            page,
-            flags=re.DOTALL,
+        parts = re.split(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", page, flags=re.DOTALL)
+        page = parts[0] + "".join(
+            f"{start}{rows}{end}{rest}"
+            for start, end, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
         )
-    yield PAGE, page
+    return page
 
 
 def texts_of(kind: Any) -> dict[str, str]:
@@ -95,7 +98,7 @@ def with_args(source: str, definition: str, texts: dict[str, str], indent: int) 
 
 
 def tables() -> dict[str, str]:
-    """The tables of docs/parameters.md, by the name of their marker."""
+    """The tables of the pages, by the name of their marker."""
     result = dict(field.split(" ", 1) for field in KEYFRAMES_DDL.split(", "))
     texts = texts_of(Keyframes)
     return {
@@ -126,6 +129,8 @@ def shown(default: Any) -> str:
     """A default as Python code, sizes in powers of 1024."""
     if isinstance(default, int) and default % 2**30 == 0 and default:
         return f"{default // 2**30} * 2**30"
+    if is_dataclass(default):
+        return f"{type(default).__name__}()"
     return f'"{default}"' if isinstance(default, str) else repr(default)
 
 

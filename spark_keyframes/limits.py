@@ -15,6 +15,20 @@ class Limits:
     """Limits on one video. A video that exceeds one fails with LimitError, which names the limit.
 
     Args:
+        max_download_bytes: The most bytes of a video that is not local, after decompression.
+        max_download_seconds: The most wall-clock seconds for the download of a video.
+        min_download_rate: The least bytes per second over any minute of waiting for a download. 0:
+            no limit.
+        max_pixels: The most pixels of one frame. The default is a little over 8K: 54 MB as 4:2:0. A
+            crafted header of a few bytes can promise a frame of gigabytes.
+        max_frames: The most frames of a video. The default is a day at 115 frames per second.
+        max_video_seconds: The longest video, in seconds.
+        max_decode_seconds: The most wall-clock seconds spent waiting for the decoder, including
+            reading the index.
+        max_decode_bytes: The most memory that decoding one video may take, as address space of its
+            process above what the process needs anyway.
+        slow_seconds: A video that takes more wall-clock seconds does not fail, but is named in the
+            log of its worker: once while it is at work, and once at its end.
 
     Raises:
         ParameterError: a value is invalid. It is a ValueError too.

@@ -38,39 +38,42 @@ class VideoAdaptiveKeyframesSampling(Parameters):
     immutable, cheap, and picklable.
 
     Args:
-        text: what the frames are compared with, best as a caption in the model's language:
-            "a red car seen from above". Longer than CLIP's 77 tokens: truncated.
-        model_path: folder that holds models; "" loads from the Hugging Face Hub.
-        clip_model_name: the model's folder below model_path, or its name on the Hub.
-        dtype: "float16" runs float16 on a GPU and the fastest half precision that keeps the
-            selection on a CPU; "float32" is exact and slower.
-        video_src_type: what a row holds: "video_url" (path or URL), "video_base64" or
-            "video_binary".
-        fps: candidate frames per second of video, above 0. Higher: finer choice, more work. Above
-            the video's own rate: every frame.
-        max_num_frames: keyframes per video, at least 1. Fewer come back only where a video has
-            fewer candidates.
-        t1: AKS keeps a segment whole if the mean of its top normalised scores exceeds its mean by
-            more than this. The default is met by next to no video; 0.1 to 0.3 favours relevance
-            over spread.
-        t2: … and if the standard deviation of its normalised scores exceeds this.
-        all_depth: AKS' deepest split, at least 0. 0 is no spread at all.
-        img_type: keyframe image format, ".jpg" (quality 90) or ".png".
-        output_tos_dir: where keyframe images go: tos://bucket/prefix, a local folder, file://, or
-            a scheme of fsspec. "" uploads nothing.
-        return_keyframes: return the images too, as arrays.
-        batch_size: frames per CLIP forward pass, at least 1.
-        rank: GPU number, where Spark has not assigned one.
-        video_format: container of base64 and binary input ("mp4", "mov", …), used where the bytes
-            alone do not tell.
-        selector: "aks", or for comparison "top" (best wherever they are), "bin" (best of each
-            equal slice), "uniform" (equal distances, whatever the scores).
-        decoder: "process" decodes in child processes, so that a video that crashes or hangs its
-            codec costs its own row only; "thread" in this process.
-        limits: how much one video may take before its row fails: download, pixels, frames,
-            seconds, memory; see Limits.
-        access: which URLs may be read: schemes, hosts, local folders, private addresses; see
-            Access.
+        text: The text that frames are compared with, best as a caption in the model's language: a
+            red car seen from above. CLIP reads the first 77 tokens.
+        model_path: The folder that holds models. Empty: the model is loaded from the Hugging Face
+            Hub.
+        clip_model_name: The model's folder below `model_path`, or its name on the Hub.
+        dtype: The precision of the model. float16 is faster: float16 on a GPU, and on a CPU the
+            fastest half precision that selects the same frames. float32 is exact.
+        video_src_type: What a row holds: video_url (a path or URL), video_base64 or video_binary.
+        fps: Candidate frames per second of video, above 0; 0.5 is one every two seconds. Higher: a
+            finer choice, and more work. Above the video's own rate: every frame.
+        max_num_frames: The number of keyframes per video, at least 1. A video with fewer candidates
+            gives fewer.
+        t1: AKS does not split a segment of the video whose top scores exceed its mean by more than
+            this, after scaling to 0 to 1. Next to no video reaches the default; 0.1 to 0.3 favours
+            the best matches over an even spread.
+        t2: The least standard deviation of a segment's scaled scores for `t1` to apply.
+        all_depth: How often AKS may halve the video to spread the keyframes, at least 0. 0: no
+            spread.
+        img_type: The format of keyframe images: .jpg (quality 90) or .png.
+        output_tos_dir: Where keyframe images are stored: tos://bucket/prefix, a local folder,
+            file://, or a scheme of fsspec. Empty: they are not stored.
+        return_keyframes: Return the images too, as arrays in a second column.
+        batch_size: Frames per forward pass of the model, at least 1; 64 or more for a GPU.
+        rank: The GPU's number, where Spark has not assigned one.
+        video_format: The container of base64 and binary videos (mp4, mov, …), where the bytes do
+            not tell.
+        selector: How keyframes are chosen: aks (good matches, spread over the video), top (the best
+            wherever they are), bin (the best of each equal slice), uniform (equal distances,
+            whatever the scores), or a Selector of your own.
+        decoder: Where videos are decoded. process: in child processes, so that a video that crashes
+            its codec costs its own row only. thread: in the task itself.
+        limits: Limits on one video: download, pixels, frames, seconds, memory; see Limits.
+        access: Which URLs may be read: schemes, hosts, folders, private addresses; see Access.
+        module: A KeyframesModule of your own, which scores frames against texts. It replaces CLIP:
+            `model_path`, `clip_model_name` and `dtype`.
+        callbacks: Callbacks, called around each video in this order.
 
     Raises:
         ParameterError (a ValueError): a value that cannot work, with what to do.
@@ -131,28 +134,24 @@ class VideoAdaptiveKeyframesSampling(Parameters):
 
         Args:
             videos: one video per row.
-            input_col: string column of paths, URLs or base64, or binary column, as
-                `video_src_type` says. A null video gives a null result.
-            output_col: the result, struct<tos_paths: array<string>, frame_ids: array<bigint>,
-                scores: array<float>>, the three lists aligned and ordered by frame id. With
-                return_keyframes=True, `<output_col>_images` holds the images beside it as
+            input_col: The column of videos: strings, or binary, as `video_src_type` says. A null
+                video gives a null result.
+            output_col: The column to add for the result, struct<tos_paths: array<string>,
+                frame_ids: array<bigint>, scores: array<float>>: three aligned lists ordered by
+                frame id. With `return_keyframes`, <output_col>_images beside it holds the images as
                 array<image> in Spark's image schema (pyspark.ml.image.ImageSchema).
-            text_col: string column with a text per row, instead of `text`. A null text gives a
+            text_col: A string column with a text per row, instead of `text`. A null text gives a
                 null result.
-            error_col: adds struct<stage: string, error: string, message: string>, null where the
-                row succeeded.
-            account_col: adds what each video took, failed ones too, as a struct: `decode_seconds
-                double` and so for each stage, `waited_seconds double` for the model,
-                `frames_decoded`, `frames_skipped` and `frames_scored bigint`, see Account. Null
-                for a null video. spark_keyframes.metrics sums it up.
-            on_error: "null": a row that fails has a null result. "raise": the job fails.
-            keep_video: keep base64 and binary videos in the result; URLs always stay.
-            cpus: CPUs of each task of this stage, on a cluster; None: spark.task.cpus. A task
-                decodes and scores on all of them, with one model. Stages with other CPUs have other
-                Python workers, and so load it again.
-            gpus: 1 for a GPU per task, on a cluster whose executors announce theirs
-                (spark.executor.resource.gpu.amount). None: spark.task.resource.gpu.amount; a task
-                without one uses GPU number `rank`, where there is one, or else its CPUs.
+            error_col: The column to add for why a row failed, struct<stage: string, error: string,
+                message: string>: null where it succeeded.
+            account_col: The column to add for what each video took, failed ones too: see Account.
+                Null for a null video.
+            on_error: null: a row that fails has a null result. raise: the job fails.
+            keep_video: Keep base64 and binary videos in the result; URLs always stay.
+            cpus: The CPUs of each task of this stage, on a cluster; none: as Spark's conf says. A
+                task decodes and scores on all of them, with one model.
+            gpus: 1 for a GPU per task, on a cluster whose executors announce theirs; none: as
+                Spark's conf says. A task without one uses GPU number `rank`, or else its CPUs.
 
         Returns: the DataFrame with all other columns unchanged, and its rows in their order.
 

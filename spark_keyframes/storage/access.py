@@ -21,6 +21,15 @@ class Access:
     """The addresses and folders that may be read. Any other fails with AccessError.
 
     Args:
+        allowed_schemes: Read only URLs of these schemes, such as https and tos; plain paths are
+            file. Empty: all.
+        allowed_hosts: Read only from these hosts (*.example.com: all below one) or, for tos, s3 and
+            the like, buckets. Empty: all.
+        allowed_roots: Read local files only in these folders, after symbolic links are resolved.
+            Empty: all.
+        private_addresses: Read over HTTP from addresses that are not public: loopback, private and
+            reserved ones. Link-local addresses, where clouds keep their metadata service, are never
+            read. Does not apply to tos, whose endpoint you set yourself.
 
     Raises:
         ParameterError: a value is invalid. It is a ValueError too.

@@ -1,0 +1,34 @@
+"""Texts of parameters, results and accounts are the same wherever they are shown."""
+
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from spark_keyframes import Access, Account, Limits, VideoAdaptiveKeyframesSampling
+from spark_keyframes.fields import camel_case, doc_of, spelled
+from tests.conftest import REPO
+
+
+def test_docstrings_and_pages_have_the_texts_of_the_fields():
+    command = [sys.executable, "docs/texts.py", "--check"]
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}: run make texts"
+
+
+@pytest.mark.parametrize("kind", [VideoAdaptiveKeyframesSampling, Limits, Access, Account])
+def test_every_field_has_a_text_of_whole_sentences(kind):
+    for field in fields(kind):
+        text = doc_of(field)
+        assert text[:1].isupper() or text.startswith(f"{field.name}:"), field.name
+        assert text.endswith("."), field.name
+
+
+def test_a_text_names_parameters_in_the_reader_s_spelling():
+    text = "Below `model_path`, e.g. `fps`."
+    assert spelled(text, camel_case) == "Below modelPath, e.g. fps."
+    assert (
+        spelled(text, lambda name: f"--{name.replace('_', '-')}")
+        == "Below --model-path, e.g. --fps."
+    )
