@@ -13,7 +13,7 @@ from tests.conftest import REPO
 
 def test_docstrings_and_pages_have_the_texts_of_the_fields():
     command = [sys.executable, "docs/texts.py", "--check"]
-    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{result.stdout}{result.stderr}: run make texts"
 
 
