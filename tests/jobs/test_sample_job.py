@@ -90,6 +90,7 @@ def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
         else:
             assert row["error"] is None
             assert len(row["keyframes"]["frame_ids"]) == len(row["keyframes_images"]) == 3
+            assert len(row["keyframes"]["tos_paths"]) == 3
             assert all(Path(path).is_file() for path in row["keyframes"]["tos_paths"])
 
     status, printed, _ = submit(models, *arguments)

@@ -145,8 +145,10 @@ def test_base64_and_binary_give_what_the_path_gives(spark, plain, clips, expecte
 def test_a_relative_output_folder_is_the_driver_s(plain, videos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (row,) = replace(plain, output_tos_dir="out").transform(videos.limit(1)).collect()
-    assert all(path.startswith(f"{tmp_path}/out/") for path in row["keyframes"]["tos_paths"])
-    assert all(Path(path).is_file() for path in row["keyframes"]["tos_paths"])
+    paths = row["keyframes"]["tos_paths"]
+    assert len(paths) == 4
+    assert all(path.startswith(f"{tmp_path}/out/") for path in paths)
+    assert all(Path(path).is_file() for path in paths)
 
 
 def test_sample_takes_a_path_and_gives_comparable_results(plain, clips):

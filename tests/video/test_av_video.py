@@ -279,8 +279,10 @@ def test_a_palette_in_the_first_packet_applies_to_all_frames(threads: int) -> No
         expected = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     for ids in ([50], [0, 25, 50, 75]):
         with open_bytes(data, threads) as video:
-            for frame in video.frames(ids):
-                np.testing.assert_array_equal(frame.to_rgb(), expected[frame.frame_id])
+            frames = [(frame.frame_id, frame.to_rgb()) for frame in video.frames(ids)]
+        assert [frame_id for frame_id, _ in frames] == ids
+        for frame_id, rgb in frames:
+            np.testing.assert_array_equal(rgb, expected[frame_id])
 
 
 @both_ways
