@@ -18,7 +18,13 @@ help: ## Show this help
 sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, show the result
 	$(BIN)/python -m demo.sample --text "$(TEXT)"
 
-test: .venv/.stamp ## Run all tests
+test: .venv/.stamp ## Run the essential tests: a few minutes
+	$(BIN)/pytest -m "not slow"
+
+test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
+	$(BIN)/pytest -m slow
+
+test-all: .venv/.stamp ## Run all tests
 	$(BIN)/pytest
 
 # The pins of constraints.txt, but for those that a version of Spark has its own of.
@@ -33,10 +39,14 @@ test-matrix: .venv/.stamp $(SPARKS:%=.venv-spark-%/.stamp) ## Run a small suite 
 	@for bin in $(SPARKS:%=.venv-spark-%/bin) $(BIN); do \
 		SPARK_MATRIX=1 $$bin/pytest tests/matrix -rs -p no:cacheprovider || exit 1; done
 
-lint: .venv/.stamp ## Check style and types
+lint: .venv/.stamp ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+
+picture: .venv/.stamp ## Print how many imports each room has from each other room
+	@$(BIN)/python -m tests.import_picture
 
 .venv-bench/.stamp: benchmarks/requirements.txt
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
@@ -56,4 +66,4 @@ texts: .venv/.stamp ## Write the texts of parameters into docstrings and pages
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out build dist *.egg-info
 
-.PHONY: help sample test test-matrix lint bench texts clean
+.PHONY: help sample test test-slow test-all test-matrix lint picture bench texts clean

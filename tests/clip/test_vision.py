@@ -20,6 +20,19 @@ needs_bfloat16 = pytest.mark.skipif(
 )
 
 
+def packs_bfloat16():
+    try:
+        torch.ops.mkldnn._reorder_linear_weight(torch.zeros(16, 16, dtype=torch.bfloat16), 16)
+    except RuntimeError:
+        return False
+    return True
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not packs_bfloat16(), reason="needs a CPU with AVX512, for packed weights in bfloat16"
+)
+
+
 def random_model(**changes):
     settings = {
         "hidden_size": 64,
