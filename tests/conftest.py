@@ -9,6 +9,7 @@ import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from tests.clip.random_clip import save_random_clip
+from tests.spark.cluster import QUICK_JVM
 from tests.video.clips import clip
 
 REPO = Path(__file__).parent.parent
@@ -78,6 +79,9 @@ def spark():
         .appName("tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "1g")
+        .config("spark.driver.extraJavaOptions", QUICK_JVM)
+        # A worker whose task fails or stops early is replaced: by one with the imports done.
+        .config("spark.python.daemon.module", "spark_keyframes.spark.daemon")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.log.level", "ERROR")
         .getOrCreate()
