@@ -31,6 +31,7 @@ def test_the_url_of_a_frame():
         ("/", "/cooking-"),
         ("file:///", "file:///cooking-"),
         ("file:///out/", "file:///out/cooking-"),
+        ("tos://bucket/MAX", "tos://bucket/MAX/cooking-"),
     ],
 )
 def test_any_form_of_output_dir_is_accepted(output_dir, start):
@@ -51,6 +52,10 @@ def test_any_form_of_output_dir_is_accepted(output_dir, start):
         ("..", "video"),
         ("", "video"),
         ("🎬", "video"),
+        ("XMAX", "XMAX"),
+        ("." + "a" * 100, "a" * 100),
+        ("a" * 101, "a" * 100),
+        ("a" * 99 + ".b", "a" * 99),
     ],
 )
 def test_unsafe_characters_of_a_stem_are_replaced(stem, safe):

@@ -50,6 +50,8 @@ def test_values_are_normalised():
         ({"allowed_hosts": ("https://a.b",)}, "without scheme, port and path, got 'https://a.b'"),
         ({"allowed_hosts": ("a.b:80",)}, "got 'a.b:80'"),
         ({"allowed_hosts": ("*",)}, "got '\\*'"),
+        ({"allowed_hosts": ("[a.b",)}, "got '\\[a.b'"),
+        ({"allowed_hosts": ("a.b]",)}, "got 'a.b]'"),
         ({"allowed_hosts": ("a.*.b",)}, "got 'a.\\*.b'"),
         ({"allowed_hosts": ("视频.cn",)}, "in ASCII"),
         ({"allowed_hosts": 3}, "a tuple of strings, got 3"),
@@ -57,6 +59,7 @@ def test_values_are_normalised():
         ({"allowed_roots": Path("/data")}, "the single"),
         ({"allowed_roots": ("data",)}, "absolute paths of folders, got 'data'"),
         ({"allowed_roots": (3,)}, "must hold strings, got 3"),
+        ({"allowed_roots": ("/data\0",)}, "absolute paths of folders, got '/data"),
         ({"private_addresses": 0}, "private_addresses must be True or False, got 0"),
     ],
 )
@@ -81,8 +84,9 @@ def test_an_invalid_value_is_refused_with_advice(values, message):
     ],
 )
 def test_schemes_that_are_not_allowed_are_not_opened(url, scheme):
-    with pytest.raises(AccessError, match=f"has scheme '{scheme}', and allowed_schemes are https"):
-        read(url, allowed_schemes=("https",))
+    message = f"has scheme '{scheme}', and allowed_schemes are https, s3; add"
+    with pytest.raises(AccessError, match=message):
+        read(url, allowed_schemes=("https", "s3"))
 
 
 def test_a_redirect_to_a_scheme_that_is_not_allowed_is_not_followed(web):
@@ -98,11 +102,15 @@ def test_a_redirect_to_a_scheme_that_is_not_allowed_is_not_followed(web):
     ("url", "is_allowed"),
     [
         ("http://example.com/a", True),
+        ("http://[::1]:80/a", True),
         ("http://EXAMPLE.com.:80/a", True),
         ("http://user:p%40ss@example.com/a", True),
         ("http://a.b.example.org/a", True),
         ("http://example.org/a", False),
         ("http://badexample.com/a", False),
+        ("http://evil.net/://example.com/a", False),
+        ("http://evil.net%2f.example.org/a", False),
+        ("http://[::2]:80/a", False),
         ("http://example.com.evil.net/a", False),
         ("http://example.com@evil.net/a", False),
         ("http://evil.net\\@example.com/a", False),
@@ -118,11 +126,11 @@ def test_a_redirect_to_a_scheme_that_is_not_allowed_is_not_followed(web):
     ],
 )
 def test_hosts(url, is_allowed):
-    access = Access(allowed_hosts=("example.com", "*.example.org"))
+    access = Access(allowed_hosts=("example.com", "*.example.org", "::1"))
     if is_allowed:
         access.check_url(url)
     else:
-        with pytest.raises(AccessError, match="allowed_hosts are example.com, "):
+        with pytest.raises(AccessError, match=r"are example\.com, \*\.example\.org, ::1; add"):
             access.check_url(url)
 
 
@@ -208,8 +216,8 @@ def test_files_outside_the_allowed_roots_are_not_opened(folders, path, form):
     (root / "link").symlink_to(folders / "secret")
     (root / "up").symlink_to("..")
     (root / "deep" / "chain").symlink_to("../link")
-    with pytest.raises(AccessError, match="in none of allowed_roots: .*/root; add"):
-        read(form.format(folders / path), allowed_roots=(root,))
+    with pytest.raises(AccessError, match="in none of allowed_roots: .*/root, /none; add"):
+        read(form.format(folders / path), allowed_roots=(root, "/none"))
 
 
 @pytest.mark.parametrize("dots", ["%2e%2e/secret", "deep/..%2f..%2fsecret", ".%2E/secret"])

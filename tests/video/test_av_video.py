@@ -105,7 +105,10 @@ def test_frames_outside_the_edit_list_do_not_count() -> None:
     assert [number_in(frame.to_rgb()) for frame in frames] == [12, 37, 62, 87]
 
 
-@pytest.mark.parametrize("name", ["h264 mp4", "hevc mp4", "mpeg2 ts", "h264 29.97"])
+@pytest.mark.parametrize(
+    "name",
+    ["h264 mp4", "h264 open GOP mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "h264 29.97"],
+)
 def test_only_the_needed_packets_are_decoded(name: str) -> None:
     with open_bytes(clip_named(name)) as video:
         count = len(list(video.candidates(0.5)))

@@ -78,12 +78,25 @@ def test_a_last_frame_of_unknown_duration_stays_as_long_as_the_one_before() -> N
     assert end_of([0, 4, 7], None) == 10
     assert end_of([0, 4, 7], 0) == 10
     assert end_of([0, 4, 7], 5) == 12
+    assert end_of([0, 4, 7], 1) == 8
+    assert end_of([0, 4], None) == 8
+    assert end_of([0, 1], None) == 2
     assert end_of([3], None, frame_duration=4) == 7
     assert end_of([3], None) == 4
 
 
 def test_above_the_frame_rate_every_frame_is_a_candidate() -> None:
     assert steady(50, 1001, Fraction(1, 30000)).candidate_ids(1e9) == list(range(50))
+
+
+def test_a_rate_below_the_finest_fraction_is_taken_as_it_is() -> None:
+    assert exact_fps(1e-9) == Fraction(1e-9)
+
+
+def test_a_frame_is_found_by_its_exact_timestamp() -> None:
+    timeline = Timeline([0, 4, 7], Fraction(1, 10), 9)
+    assert [timeline.id_at(pts) for pts in (0, 4, 7)] == [0, 1, 2]
+    assert [timeline.id_at(pts) for pts in (-1, 3, 5, 8)] == [None] * 4
 
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
