@@ -124,14 +124,7 @@ def test_no_imports_in_circles(package):
 
 
 @pytest.mark.parametrize(
-    "path",
-    **names(
-        [
-            path
-            for path in FILES
-            if room_of(module_of(path)) not in KNOWS_SPARK and path.name != "video_log.py"
-        ]
-    ),
+    "path", **names([path for path in FILES if room_of(module_of(path)) not in KNOWS_SPARK])
 )
 def test_only_what_runs_on_spark_knows_spark(path):
     known = [found for found in IMPORTS[path] if found.imported.split(".")[0] == "pyspark"]
