@@ -1,4 +1,4 @@
-"""Formats of boxes in boxes: MP4 and MOV, RIFF (AVI), EBML (Matroska, WebM), ASF, KLV (MXF).
+"""Parsers of nested formats: MP4 and MOV, RIFF (AVI), EBML (Matroska, WebM), ASF, KLV (MXF).
 
 References: ISO/IEC 14496-12, the QuickTime File Format, Microsoft's RIFF and ASF specifications,
 RFC 8794 and RFC 9559, SMPTE 377M.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from tests.fuzz.clip_structure import Layout, Structure
 
 _MP4_PARENTS = b"moov trak mdia minf stbl moof traf mvex edts dinf udta meta".split()
-# Full boxes whose content begins with a count of entries: bytes of an entry, and what it holds.
+# Full boxes that begin with a count of entries: bytes of an entry, and the kind of its fields.
 _MP4_TABLES = {
     b"stts": (8, "time"),
     b"ctts": (8, "time"),
@@ -50,7 +50,7 @@ def _mp4_boxes(data: bytes, structure: Structure, start: int, stop: int, level: 
         if name in _MP4_PARENTS:
             _mp4_boxes(data, structure, body, start + size, level + 1)
         elif name == b"stsd":
-            # The one entry that these clips have, and the boxes after its 78 bytes: avcC, colr, …
+            # The clips have one entry; boxes such as avcC and colr follow its 78 bytes.
             _mp4_boxes(data, structure, body + 8 + 86, start + size, level + 2)
         _mp4_fields(structure, name, body, start + size)
         start += size
@@ -83,7 +83,7 @@ def _mp4_fields(structure: Structure, name: bytes, body: int, stop: int) -> None
 
 
 def _length_prefixed(data: bytes, structure: Structure, start: int, stop: int) -> None:
-    """NAL units behind their lengths, as the samples of H.264 and HEVC are."""
+    """Parse NAL units with length prefixes, the samples of H.264 and HEVC."""
     while start + 4 < stop:
         size = _be(data, start, 4)
         structure.unit(start, start + 4, min(start + 4 + size, stop), 1)
@@ -151,7 +151,7 @@ def _ebml(
             structure.big("picture", body, end - body)
         elif name in _EBML_BLOCKS:
             structure.big("time", body + 1, 2)
-            structure.big("count", body + 3, 1)  # its flags: lacing above all
+            structure.big("count", body + 3, 1)  # flags, such as lacing
         start = end
 
 

@@ -1,4 +1,4 @@
-"""Many mutated videos through the decoder, and what came of them.
+"""Decodes many mutated videos and prints the totals.
 
 python -m tests.fuzz.campaign --inputs 20000
 python -m tests.fuzz.campaign --one h264-mp4:spliced-box:1234 --save input.mp4
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,20 +21,20 @@ from pathlib import Path
 from random import Random
 from typing import IO, Any
 
-from tests.fuzz.campaign_report import CRASHED, SHORT_OF_MEMORY, TOO_LONG, CampaignReport, as_text
+from tests.fuzz.campaign_totals import CRASHED, SHORT_OF_MEMORY, TOO_LONG, CampaignTotals, as_text
 from tests.fuzz.mutations import MUTATIONS, mutated
 from tests.fuzz.pairs import PAIRS
 
 REPO = Path(__file__).parents[2]
 TIME_LIMIT = 20
-"""Seconds for one input; generous, since the machine may be busy. Three times as many: a hang."""
+"""Decode time limit of one input in seconds; after three times as many, it counts as a hang."""
 MEMORY_LIMIT = 4 * 2**30
 """Bytes of address space of the process that decodes."""
 _ROUND = len(PAIRS) * len(MUTATIONS)
 
 
-class Worker:
-    """A process of `tests.fuzz.fuzz_worker`, started again where it died."""
+class FuzzWorker:
+    """A process that runs `tests.fuzz.fuzz_worker`; it is restarted after a crash."""
 
     def __init__(self, decoder: str, time_limit: int, memory_limit: int) -> None:
         self._arguments = [decoder, str(time_limit), str(memory_limit)]
@@ -52,13 +53,13 @@ class Worker:
         self.starts += 1
 
     def report_of(self, name: str, *, measure: bool = False) -> dict[str, Any]:
-        """What came of the input; where the worker died of it, how."""
+        """Decode the input and return the worker's report, or one that says how the worker died."""
         data = mutated(name)
         pair, _, seed = name.split(":")
         request = {
             "size": len(data),
-            # As rows come: with a hint or without, from a file or from memory, decoded in one
-            # thread or in two, with images or without.
+            # The seed varies what rows vary: with or without a hint, from a file or from memory,
+            # in one or two threads, with frames held or not.
             "hint": PAIRS[pair].hint if int(seed) % 2 else None,
             "on_disk": not int(seed) % 2,
             "threads": 1 + int(seed) // 2 % 2,
@@ -78,11 +79,11 @@ class Worker:
     def _died(self) -> dict[str, Any]:
         status = self._process.wait()
         self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace")[-2000:]
+        stderr = self._errors.read().decode(errors="replace")[-2000:]
         self._close_pipes()
         self._start()
-        outcome = TOO_LONG if status == -14 else CRASHED
-        return {"outcome": outcome, "defect": f"the worker ended with status {status}\n{said}"}
+        outcome = TOO_LONG if status == -signal.SIGALRM else CRASHED
+        return {"outcome": outcome, "defect": f"the worker ended with status {status}\n{stderr}"}
 
     def close(self) -> None:
         """End the process."""
@@ -96,7 +97,7 @@ class Worker:
 
 
 def names(inputs: int, first_seed: int = 0) -> Iterator[str]:
-    """Names of inputs: with each seed every pair and every mutation once, in no order."""
+    """Yield names of inputs: for each seed, all pairs with all mutations, shuffled."""
     left = inputs
     for seed in itertools.count(first_seed):
         every = [f"{pair}:{mutation}:{seed}" for pair in PAIRS for mutation in MUTATIONS]
@@ -116,46 +117,46 @@ def run(
     time_limit: int = TIME_LIMIT,
     memory_limit: int = MEMORY_LIMIT,
     show: Callable[[str], None] = lambda _: None,
-) -> CampaignReport:
-    """Decode `count` inputs; what came of them."""
-    tally = CampaignReport()
+) -> CampaignTotals:
+    """Decode `count` inputs in `processes` workers and return the totals."""
+    totals = CampaignTotals()
     lock = threading.Lock()
     source = iter(inputs)
     began = time.monotonic()
     every = max(count // 200, 1)
 
     def work(number: int) -> None:
-        worker = Worker(decoder, time_limit, memory_limit)
+        worker = FuzzWorker(decoder, time_limit, memory_limit)
         while True:
             with lock:
                 name = next(source, None)
             if name is None:
                 break
             started = time.monotonic()
-            report = worker.report_of(name, measure=tally.inputs % every == 0)
+            report = worker.report_of(name, measure=totals.inputs % every == 0)
             seconds = time.monotonic() - started
             if report["outcome"] == SHORT_OF_MEMORY:
-                report["defect"] = _unlike_alone(name, report, decoder, time_limit, memory_limit)
+                report["defect"] = _check_alone(name, report, decoder, time_limit, memory_limit)
             with lock:
-                tally.add(name, report, seconds, (number, worker.starts))
+                totals.add(name, report, seconds, (number, worker.starts))
                 if report.get("defect"):
-                    show(f"{name}: {tally.findings[-1].what}")
-                elif tally.inputs % (10 * every) == 0:
-                    held = tally.usage[-1].total_memory / 1024 if tally.usage else 0
+                    show(f"{name}: {totals.findings[-1].what}")
+                elif totals.inputs % (10 * every) == 0:
+                    memory = totals.usage[-1].total_memory / 1024 if totals.usage else 0
                     so_far = time.monotonic() - began
-                    show(f"{tally.inputs} of {count}, {so_far:.0f} s, {held:.1f} MiB")
+                    show(f"{totals.inputs} of {count}, {so_far:.0f} s, {memory:.1f} MiB")
         worker.close()
-        tally.worker_starts += worker.starts
+        totals.worker_starts += worker.starts
 
     with ThreadPoolExecutor(processes) as pool:
         list(pool.map(work, range(processes)))
-    tally.seconds = time.monotonic() - began
-    return tally
+    totals.seconds = time.monotonic() - began
+    return totals
 
 
-def _unlike_alone(name: str, report: dict[str, Any], *limits: Any) -> str:
-    """A defect, if it was for the videos before it that this one was refused."""
-    worker = Worker(*limits)
+def _check_alone(name: str, report: dict[str, Any], *limits: Any) -> str:
+    """Return a defect if the input has another outcome in a fresh process, otherwise ""."""
+    worker = FuzzWorker(*limits)
     alone = worker.report_of(name)
     worker.close()
     if alone["outcome"] == report["outcome"]:
@@ -164,26 +165,30 @@ def _unlike_alone(name: str, report: dict[str, Any], *limits: Any) -> str:
 
 
 def main() -> int:
-    """PacketRun what the command line says; 1 if there is a finding."""
+    """Run the command line; return 1 if there is a finding."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.campaign", description=__doc__)
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--decoder", choices=("process", "thread"), default="process")
-    parser.add_argument("--seed", type=int, default=0, help=f"the first; each is {_ROUND} inputs")
-    parser.add_argument("--report", type=Path, help="write the tally to this file as well")
-    parser.add_argument("--one", metavar="NAME", help="only the input pair:mutation:seed")
-    parser.add_argument("--save", type=Path, help="with --one: write its bytes to this file")
+    parser.add_argument(
+        "--seed", type=int, default=0, help=f"first seed; each seed gives {_ROUND} inputs"
+    )
+    parser.add_argument("--report", type=Path, help="also write the totals to this file")
+    parser.add_argument("--one", metavar="NAME", help="decode only this input, pair:mutation:seed")
+    parser.add_argument("--save", type=Path, help="with --one: write the input to this file")
     arguments = parser.parse_args()
     if arguments.save:
         arguments.save.write_bytes(mutated(arguments.one))
     inputs = [arguments.one] if arguments.one else names(arguments.inputs, arguments.seed)
     count = 1 if arguments.one else arguments.inputs
-    tally = run(inputs, count, processes=arguments.processes, decoder=arguments.decoder, show=print)
-    text = as_text(tally)
+    totals = run(
+        inputs, count, processes=arguments.processes, decoder=arguments.decoder, show=print
+    )
+    text = as_text(totals)
     print(text)
     if arguments.report:
         arguments.report.write_text(text)
-    return 1 if tally.findings else 0
+    return 1 if totals.findings else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Where the parts of a clip lie: what mutations cut, swap and lie about.
+"""The structure of a clip, which mutations change: its units, and the fields in them.
 
-A layout is a function that walks the bytes of one container format and notes down its units and
-the fields in them. It only ever sees clips that are whole, so it may trust them.
+A layout is a function that parses one container format. It only gets valid clips, so it checks
+nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ Kind = Literal["size", "count", "time", "picture"]
 
 @dataclass(frozen=True)
 class Unit:
-    """A box, chunk, element, packet, page or NAL unit: bytes start…stop, its content from body."""
+    """A box, chunk, element, packet, page or NAL unit."""
 
     start: int
     body: int
     stop: int
     level: int = 0
-    """How many units it lies in."""
+    """Number of units that contain it."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A number in the header of something: bytes start…stop."""
+    """A number in a header: the bytes from `start` up to `stop`."""
 
     start: int
     stop: int
@@ -36,33 +36,33 @@ class Field:
 
 @dataclass
 class Structure:
-    """What is known of a clip."""
+    """The units and fields of a clip."""
 
     units: list[Unit] = field(default_factory=list)
     fields: list[Field] = field(default_factory=list)
 
     def unit(self, start: int, body: int, stop: int, level: int = 0) -> None:
-        """Note down a unit."""
+        """Add a unit: its content begins at `body`, it ends before `stop`."""
         self.units.append(Unit(start, body, stop, level))
 
     def big(self, kind: Kind, start: int, size: int) -> None:
-        """Note down a field of `size` bytes, the highest first."""
+        """Add a big-endian field of `size` bytes."""
         self.fields.append(Field(start, start + size, kind, "big"))
 
     def little(self, kind: Kind, start: int, size: int) -> None:
-        """Note down a field of `size` bytes, the lowest first."""
+        """Add a little-endian field of `size` bytes."""
         self.fields.append(Field(start, start + size, kind, "little"))
 
     def of_kind(self, kind: Kind) -> list[Field]:
-        """The fields of one kind."""
+        """Return the fields of one kind."""
         return [field for field in self.fields if field.kind == kind]
 
 
 Layout = Callable[[bytes, Structure], None]
 
 
-def dissect(data: bytes, layout: str) -> Structure:
-    """The structure of a clip; one without units of its own is cut into 32 of the same size."""
+def parse_structure(data: bytes, layout: str) -> Structure:
+    """Return the structure of a clip. Without a parser, it has 32 units of equal size."""
     from tests.fuzz.box_formats import BOXES
     from tests.fuzz.packet_formats import PACKETS
 

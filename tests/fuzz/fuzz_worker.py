@@ -1,6 +1,7 @@
-"""The process that decodes inputs: what a Spark worker is to the engine.
+"""The process that decodes inputs; it takes the place of a Spark worker.
 
-It reads a line of JSON and as many bytes from its standard input, and answers with a line of JSON.
+For each input it reads a line of JSON and the input's bytes from standard input, and writes a line
+of JSON to standard output.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from spark_keyframes.video.process.process_decoder import ProcessVideo
 
 _FPS = 5.0
 
-_unseen: list[str] = []
-"""Errors that Python only prints: in threads, and in __del__."""
+_unraised: list[str] = []
+"""Errors that Python prints but does not raise: in threads, and in __del__."""
 _exit_reasons: list[str] = []
-"""Of decoding processes, of what they died."""
+"""How decode processes ended while decoding the current input."""
 
 
 def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) -> None:
-    """What the engine does with a video, and whether its promises are kept."""
+    """Decode a video as the engine does, and check what the interface promises."""
     with decoder.open(file, format_hint=hint) as video:
         promised = video.candidate_count(_FPS)
         ids: list[int] = []
@@ -45,10 +46,10 @@ def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) ->
             assert not ids or picture.frame_id > ids[-1], "frame ids do not increase"
             assert math.isfinite(picture.timestamp), f"timestamp {picture.timestamp}"
             assert picture.timestamp >= last, "timestamps go backwards"
-            assert picture.nbytes > 0, "a picture without bytes"
+            assert picture.nbytes > 0, "a frame without bytes"
             assert picture.rgb.ndim == 3, f"a picture of shape {picture.rgb.shape}"
             assert picture.rgb.shape[2] == 3, f"a picture of shape {picture.rgb.shape}"
-            picture.rgb[-1, -1].tolist()  # to its last byte it is there
+            picture.rgb[-1, -1].tolist()  # crashes if the memory is shorter
             last = picture.timestamp
             ids.append(picture.frame_id)
             if len(ids) == 2:
@@ -61,36 +62,36 @@ def decode(decoder: Decoder, file: BinaryIO, hint: str | None, *, hold: bool) ->
 
 
 def report_of(decoder: Decoder, data: bytes, request: dict[str, Any]) -> dict[str, Any]:
-    """What came of an input; "defect" where something other than a KeyframesError did."""
+    """Decode an input and return its outcome, with a "defect" unless it is an expected one."""
     report: dict[str, Any] = {"outcome": "frames", "defect": ""}
     try:
-        # A local file is read by the decoding process itself, all else is served to it.
+        # The decode process reads a local file itself; everything else is served to it.
         with tempfile.TemporaryFile() if request["on_disk"] else io.BytesIO(data) as file:
             if request["on_disk"]:
                 file.write(data)
                 file.flush()
                 file.seek(0)
             decode(decoder, file, request["hint"], hold=request["hold"])
-    except Exception as error:  # noqa: BLE001 -- which ones there are is the question
+    except Exception as error:  # noqa: BLE001 -- any error is reported
         limit = re.search(r"\bmax_\w+", str(error)) if isinstance(error, LimitError) else None
         report["outcome"] = type(error).__name__ + (f": {limit[0]}" if limit else "")
         report["message"] = str(error)[:500]
-        # Nobody gave a parameter that cannot work.
+        # All parameters are valid here, so a ParameterError is a defect too.
         if not isinstance(error, KeyframesError) or isinstance(error, ParameterError):
             report["defect"] = traceback.format_exc()
         traceback.clear_frames(error.__traceback__)
     if _exit_reasons and report["outcome"] != "DecoderCrashedError":
-        # The video was not to blame: the next process decoded it.
-        report["defect"] += f"a decoding process died: {_exit_reasons[0]}"
+        # The next process decoded the video, so the video did not cause the crash.
+        report["defect"] += f"a decode process failed: {_exit_reasons[0]}"
     _exit_reasons.clear()
-    if _unseen:
-        report["defect"] += "\n".join(_unseen)
-        _unseen.clear()
+    if _unraised:
+        report["defect"] += "\n".join(_unraised)
+        _unraised.clear()
     return report
 
 
 def usage() -> dict[str, int]:
-    """Of this process: memory in KiB, with all processes below it, open files, threads."""
+    """Return the fields of `campaign_totals.Usage` of this process and its descendants."""
     children = _descendants(os.getpid())
     return {
         "memory": _memory(os.getpid()),
@@ -104,7 +105,7 @@ def usage() -> dict[str, int]:
 def _memory(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:  # it has just ended
+    except OSError:  # the process has ended meanwhile
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
 
@@ -120,43 +121,43 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _note_unseen(args: Any) -> None:
+def _record_unraised(args: Any) -> None:
     lines = traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback)
-    _unseen.append("unseen: " + "".join(lines))
+    _unraised.append("not raised: " + "".join(lines))
 
 
-def _note_deaths() -> None:
-    """Where the next process lives, the decoder keeps a death to itself."""
+def _record_exits() -> None:
+    """Record each decode process that fails; the decoder hides it if the next attempt succeeds."""
     handle_exit = ProcessVideo._handle_exit
 
-    def noted(video: ProcessVideo, death: ProcessExitedError) -> None:
-        _exit_reasons.append(str(death))
-        handle_exit(video, death)
+    def record(video: ProcessVideo, error: ProcessExitedError) -> None:
+        _exit_reasons.append(str(error))
+        handle_exit(video, error)
 
-    ProcessVideo._handle_exit = noted  # type: ignore[method-assign]
+    ProcessVideo._handle_exit = record  # type: ignore[method-assign]
 
 
 def main(decoder: Any, seconds: int, memory_bytes: int) -> None:
-    """Serve inputs until the end of standard input, each within so many seconds of decoding."""
-    sys.unraisablehook = threading.excepthook = _note_unseen
+    """Decode inputs until the end of standard input, with these limits for each."""
+    sys.unraisablehook = threading.excepthook = _record_unraised
     if decoder == "thread":
-        # Threads have no limit of their own: this one is for the sake of the machine.
+        # ThreadDecoder has no memory limit; this one protects the machine.
         resource.setrlimit(resource.RLIMIT_AS, (4 * memory_bytes, 4 * memory_bytes))
-    _note_deaths()
+    _record_exits()
     limits = Limits(max_decode_seconds=seconds, max_decode_bytes=memory_bytes)
     decoders = {threads: make_decoder(decoder, threads, limits=limits) for threads in (1, 2)}
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # libraries may print to standard output
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
         data = sys.stdin.buffer.read(request["size"])
-        # Its default action ends the process, even one that is busy inside FFmpeg.
+        # SIGALRM ends the process, even while it is inside FFmpeg.
         signal.alarm(3 * seconds)
         report = report_of(decoders[request["threads"]], data, request)
         signal.alarm(0)
         if request["measure"]:
             gc.collect()
-            ctypes.CDLL(None).malloc_trim(0)  # what is free, but not given back, is no leak
+            ctypes.CDLL(None).malloc_trim(0)  # freed memory that malloc keeps is not a leak
             report["usage"] = usage()
         answers.write(json.dumps(report).encode() + b"\n")
 

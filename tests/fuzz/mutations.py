@@ -1,4 +1,4 @@
-"""What is done to clips. An input is named pair:mutation:seed, and can be made again from that."""
+"""Mutations of clips. An input is named pair:mutation:seed; the name alone reproduces it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.fuzz.clip_structure import Field, Kind, Structure, Unit, dissect
+from tests.fuzz.clip_structure import Field, Kind, Structure, Unit, parse_structure
 from tests.fuzz.pairs import PAIRS, clip_of
-from tests.fuzz.picture_sizes import Site, size_sites, with_size
+from tests.fuzz.picture_sizes import SizeSite, size_sites, with_size
 
 _HEADER = 512
-"""Bytes at the start of a clip that count as header, and the largest unit that does."""
+"""Bytes at the start of a clip that count as header, and size of the largest header unit."""
 
-# A container with another name of a codec gives the packets to a strange decoder.
+# Another codec name in the container makes FFmpeg use the wrong decoder.
 _FOURCCS = (
     b"avc1 hev1 mp4v vp08 vp09 av01 apcn apch jpeg mjp2 H264 FMP4 MJPG DIVX XVID WMV1 WMV2 WMV3 "
     b"VP80 VP90 AV01 FFV1 HFYU SVQ1 SVQ3 cvid IV50 MSVC rle png RV20 RV40 dvc mpg2 theo VP60 VP6F "
@@ -27,38 +27,38 @@ _MATROSKA_CODECS = (
 
 
 @dataclass(frozen=True)
-class Clip:
-    """What a mutation is given."""
+class ParsedClip:
+    """A clip and its structure."""
 
     data: bytes
     structure: Structure
 
     @functools.cached_property
     def header_units(self) -> list[Unit]:
-        """Small units: boxes of parameters and tables rather than coded pictures."""
+        """Small units: most hold parameters and tables, not coded frames."""
         return [u for u in self.structure.units if u.stop - u.start <= _HEADER]
 
 
 @functools.cache
-def _whole(pair: str) -> Clip:
+def _parsed(pair: str) -> ParsedClip:
     data = clip_of(pair)
-    return Clip(data, dissect(data, PAIRS[pair].layout))
+    return ParsedClip(data, parse_structure(data, PAIRS[pair].layout))
 
 
 @functools.cache
-def _size_sites(pair: str) -> list[Site]:
+def _size_sites(pair: str) -> list[SizeSite]:
     return size_sites(clip_of(pair), pair.split("-")[0])
 
 
 def mutated(name: str) -> bytes:
-    """The input with this name."""
+    """Return the input with this name."""
     pair, mutation, _ = name.split(":")
-    # A string seeds Random by its SHA-512: the same on every machine and in every process.
+    # Random hashes a string seed with SHA-512, so it is the same on every machine.
     random = Random(name)
     data = clip_of(pair)
     while data == clip_of(pair):
-        data = MUTATIONS[mutation](random, _whole(pair), pair)
-    # FFmpeg drops pages with a wrong checksum before it looks into them.
+        data = MUTATIONS[mutation](random, _parsed(pair), pair)
+    # FFmpeg drops Ogg pages with a wrong checksum without parsing them.
     return _with_page_checksums(data) if pair.endswith("-ogg") and random.random() < 0.7 else data
 
 
@@ -69,16 +69,16 @@ def _flipped(random: Random, data: bytes, positions: range, count: int) -> bytes
     return bytes(changed)
 
 
-def _sparse_flips(random: Random, clip: Clip, _: str) -> bytes:
+def _sparse_flips(random: Random, clip: ParsedClip, _: str) -> bytes:
     return _flipped(random, clip.data, range(len(clip.data)), random.randint(1, 8))
 
 
-def _dense_flips(random: Random, clip: Clip, _: str) -> bytes:
+def _dense_flips(random: Random, clip: ParsedClip, _: str) -> bytes:
     start, stop = _range(random, clip.data, random.choice([16, 64, 256, 1024]))
     return _flipped(random, clip.data, range(start, stop), (stop - start) // random.choice([1, 8]))
 
 
-def _header_flips(random: Random, clip: Clip, _: str) -> bytes:
+def _header_flips(random: Random, clip: ParsedClip, _: str) -> bytes:
     data = clip.data
     for _i in range(random.randint(1, 4)):
         unit = random.choice(clip.header_units or clip.structure.units)
@@ -87,7 +87,7 @@ def _header_flips(random: Random, clip: Clip, _: str) -> bytes:
     return data
 
 
-def _payload_flips(random: Random, clip: Clip, _: str) -> bytes:
+def _payload_flips(random: Random, clip: ParsedClip, _: str) -> bytes:
     data = clip.data
     largest = sorted(clip.structure.units, key=lambda unit: unit.body - unit.stop)[:32]
     for _i in range(random.randint(1, 8)):
@@ -96,7 +96,7 @@ def _payload_flips(random: Random, clip: Clip, _: str) -> bytes:
     return data
 
 
-def _truncated(random: Random, clip: Clip, _: str) -> bytes:
+def _truncated(random: Random, clip: ParsedClip, _: str) -> bytes:
     data = clip.data
     if random.random() < 0.3:
         cut = random.choice(clip.structure.units).start
@@ -107,10 +107,10 @@ def _truncated(random: Random, clip: Clip, _: str) -> bytes:
         return data[:cut]
     if kind < 0.8:
         return data[cut:]
-    return data[:cut] + bytes(len(data) - cut)  # as a copy that was allocated, and not finished
+    return data[:cut] + bytes(len(data) - cut)  # like an unfinished copy of a preallocated file
 
 
-def _noise(random: Random, clip: Clip, _: str) -> bytes:
+def _noise(random: Random, clip: ParsedClip, _: str) -> bytes:
     data = clip.data
     for _i in range(random.randint(1, 3)):
         start, stop = _range(random, data, random.choice([4, 32, 256, 2048]))
@@ -120,8 +120,8 @@ def _noise(random: Random, clip: Clip, _: str) -> bytes:
     return data
 
 
-def _shifted(random: Random, clip: Clip, _: str) -> bytes:
-    """Bytes that are missing, or there twice, wherever it may be."""
+def _shifted(random: Random, clip: ParsedClip, _: str) -> bytes:
+    """Remove bytes, or duplicate them elsewhere."""
     data = clip.data
     start, stop = _range(random, data, random.choice([1, 2, 5, 64, 1000]))
     position = random.randrange(len(data))
@@ -129,34 +129,34 @@ def _shifted(random: Random, clip: Clip, _: str) -> bytes:
     return random.choice([without, data[:position] + data[start:stop] + data[position:]])
 
 
-def _removed_box(random: Random, clip: Clip, _: str) -> bytes:
+def _removed_box(random: Random, clip: ParsedClip, _: str) -> bytes:
     unit = random.choice(clip.structure.units)
     return clip.data[: unit.start] + clip.data[unit.stop :]
 
 
-def _duplicated_box(random: Random, clip: Clip, _: str) -> bytes:
+def _duplicated_box(random: Random, clip: ParsedClip, _: str) -> bytes:
     unit = random.choice(clip.structure.units)
     copies = random.choice([1, 1, 2, 10, 100])
     copy = clip.data[unit.start : unit.stop] * min(copies, 200_000 // len(clip.data) + 1)
     return clip.data[: unit.stop] + copy + clip.data[unit.stop :]
 
 
-def _reordered_box(random: Random, clip: Clip, _: str) -> bytes:
+def _reordered_box(random: Random, clip: ParsedClip, _: str) -> bytes:
     a, b = random.choice(clip.structure.units), random.choice(clip.structure.units)
     a, b = sorted((a, b), key=lambda unit: unit.start)
     d = clip.data
-    if a.stop > b.start:  # one in the other: the inner one comes out of it
+    if a.stop > b.start:  # b is inside a: move it behind a
         return d[: b.start] + d[b.stop : a.stop] + d[b.start : b.stop] + d[a.stop :]
     return (
         d[: a.start] + d[b.start : b.stop] + d[a.stop : b.start] + d[a.start : a.stop] + d[b.stop :]
     )
 
 
-def _spliced_box(random: Random, clip: Clip, pair: str) -> bytes:
-    """A unit of another clip, before one of this clip or in place of it."""
+def _spliced_box(random: Random, clip: ParsedClip, pair: str) -> bytes:
+    """Insert a unit of another clip before a unit of this clip, or in its place."""
     layout = PAIRS[pair].layout
     same = [other for other in PAIRS if PAIRS[other].layout == layout and other != pair]
-    other = _whole(random.choice(same if same and random.random() < 0.8 else list(PAIRS)))
+    other = _parsed(random.choice(same if same and random.random() < 0.8 else list(PAIRS)))
     unit = random.choice(other.structure.units)
     target = random.choice([u for u in clip.structure.units if u.level == unit.level] or [unit])
     after = target.stop if random.random() < 0.5 else target.start
@@ -164,51 +164,53 @@ def _spliced_box(random: Random, clip: Clip, pair: str) -> bytes:
 
 
 def _wrong(kind: Kind) -> Mutation:
-    def mutation(random: Random, clip: Clip, _: str) -> bytes:
+    def mutation(random: Random, clip: ParsedClip, _: str) -> bytes:
         fields = clip.structure.of_kind(kind)
         data = clip.data
         for _i in range(random.choice([1, 1, 1, 2, 5])):
-            data = _with_lie(random, data, random.choice(fields) if fields else _any(random, data))
+            data = _with_wrong_value(
+                random, data, random.choice(fields) if fields else _any(random, data)
+            )
         return data
 
     return mutation
 
 
 def _any(random: Random, data: bytes) -> Field:
-    """Where nothing is known of the format: some number near the start."""
+    """Return some bytes near the start, for a format without a parser."""
     start = random.randrange(min(_HEADER, len(data) - 8))
     order = "big" if random.random() < 0.5 else "little"
     return Field(start, start + random.choice([1, 2, 4, 8]), "size", order)
 
 
-def _with_lie(random: Random, data: bytes, field: Field) -> bytes:
+def _with_wrong_value(random: Random, data: bytes, field: Field) -> bytes:
     size = field.stop - field.start
     if not size:
         return data
     largest = (1 << 8 * size) - 1
-    truth = int.from_bytes(data[field.start : field.stop], field.order)
-    lie = random.choice(
+    right = int.from_bytes(data[field.start : field.stop], field.order)
+    wrong = random.choice(
         [
             *(0, 1, 7, 8, largest, largest - 1, largest >> 1, (largest >> 1) + 1, largest >> 4),
-            *(truth + 1, truth - 1, truth * 2, truth // 2, truth ^ 1 << random.randrange(8 * size)),
+            *(right + 1, right - 1, right * 2, right // 2, right ^ 1 << random.randrange(8 * size)),
             *(len(data), random.randint(0, largest), 1 << random.randrange(8 * size)),
         ]
     )
-    return _with_number(data, field, lie)
+    return _with_number(data, field, wrong)
 
 
 def _with_number(data: bytes, field: Field, number: int) -> bytes:
-    """Another number in this field; of one that is too large for it, the low bytes."""
+    """Write the low bytes of a number into a field."""
     size = field.stop - field.start
     low = number & (1 << 8 * size) - 1
     return data[: field.start] + low.to_bytes(size, field.order) + data[field.stop :]
 
 
-def _inflated(random: Random, clip: Clip, _: str) -> bytes:
-    """A table that claims to be long: few bytes may make a demuxer build an index of gigabytes."""
+def _inflated(random: Random, clip: ParsedClip, _: str) -> bytes:
+    """Let a table claim many entries, for which a demuxer may build an index of gigabytes."""
     data = clip.data
     count = random.choice([10**4, 10**5, 10**6, 10**7, 5 * 10**7])
-    # MP4: samples of one byte, so many in one chunk, and as many in a fragment.
+    # MP4: `count` samples of one byte, all in one chunk, or in one fragment.
     for name, numbers in (
         (b"stsz", {4: 1, 8: count}),
         (b"stsc", {12: count}),
@@ -226,18 +228,20 @@ def _inflated(random: Random, clip: Clip, _: str) -> bytes:
     return data
 
 
-def _picture_size(random: Random, clip: Clip, pair: str) -> bytes:
+def _picture_size(random: Random, clip: ParsedClip, pair: str) -> bytes:
     data = clip.data
     sites, fields = _size_sites(pair), clip.structure.of_kind("picture")
     for _i in range(random.choice([1, 1, 2, 8])):
         if sites and (not fields or random.random() < 0.7):
             data = with_size(data, random.choice(sites), random)
         else:
-            data = _with_lie(random, data, random.choice(fields) if fields else _any(random, data))
+            data = _with_wrong_value(
+                random, data, random.choice(fields) if fields else _any(random, data)
+            )
     return data
 
 
-def _renamed_codec(random: Random, clip: Clip, pair: str) -> bytes:
+def _renamed_codec(random: Random, clip: ParsedClip, pair: str) -> bytes:
     data = clip.data
     for names, padding in ((_FOURCCS, b" "), (_MATROSKA_CODECS, b"\0")):
         found = [name for name in names if name in data]
@@ -247,23 +251,23 @@ def _renamed_codec(random: Random, clip: Clip, pair: str) -> bytes:
     return data if data != clip.data else _wrong("count")(random, clip, pair)
 
 
-def _glued(random: Random, clip: Clip, pair: str) -> bytes:
-    """Two files in one: one after the other, one in the other, or the halves of both."""
+def _glued(random: Random, clip: ParsedClip, pair: str) -> bytes:
+    """Combine two files: one after the other, one inside the other, or half of each."""
     a = clip.data
     b = clip_of(random.choice([other for other in PAIRS if other != pair]))
     cut, other_cut = random.randrange(len(a)), random.randrange(len(b))
     return random.choice([a + b, a[:cut] + b + a[cut:], a[:cut] + b[other_cut:]])
 
 
-def _stacked(random: Random, clip: Clip, pair: str) -> bytes:
-    """One mutation that knows the format, then some that need not."""
+def _stacked(random: Random, clip: ParsedClip, pair: str) -> bytes:
+    """Apply any mutation, then two that do not depend on the format."""
     names = [name for name in MUTATIONS if name != "stacked"]
     data = MUTATIONS[random.choice(names)](random, clip, pair)
     for name in random.sample(("sparse-flips", "dense-flips", "truncated", "noise", "shifted"), 2):
         if len(data) > 16:
             units = [unit for unit in clip.structure.units if unit.stop <= len(data)]
-            whole = Structure(units or [Unit(0, 0, len(data))])
-            data = MUTATIONS[name](random, Clip(data, whole), pair)
+            structure = Structure(units or [Unit(0, 0, len(data))])
+            data = MUTATIONS[name](random, ParsedClip(data, structure), pair)
     return data
 
 
@@ -273,7 +277,7 @@ def _range(random: Random, data: bytes, most: int) -> tuple[int, int]:
 
 
 def _with_page_checksums(data: bytes) -> bytes:
-    """Ogg pages with their checksums (RFC 3533 6) made right again."""
+    """Return Ogg pages with correct checksums (RFC 3533 6)."""
     parts = data.split(b"OggS")
     pages = [parts[0]]
     for part in parts[1:]:
@@ -294,7 +298,7 @@ def _crc_entry(byte: int) -> int:
 
 _CRC = [_crc_entry(byte) for byte in range(256)]
 
-Mutation = Callable[[Random, Clip, str], bytes]
+Mutation = Callable[[Random, ParsedClip, str], bytes]
 
 MUTATIONS: dict[str, Mutation] = {
     "sparse-flips": _sparse_flips,

@@ -1,7 +1,7 @@
-"""Formats of packets in a row: MPEG-TS, FLV, Ogg, IVF, start codes, OBUs, JPEG, GIF, Y4M.
+"""Parsers of flat formats: MPEG-TS, FLV, Ogg, IVF, start codes, OBUs, JPEG, GIF, Y4M.
 
-References: ITU-T H.222.0, Adobe's FLV specification, RFC 3533, RFC 6386 (IVF has none but libvpx),
-ITU-T H.264 Annex B, the AV1 bitstream specification 5.3, ITU-T T.81, GIF89a.
+References: ITU-T H.222.0, Adobe's FLV specification, RFC 3533, libvpx (for IVF), ITU-T H.264
+Annex B, the AV1 bitstream specification 5.3, ITU-T T.81, GIF89a.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _ivf(data: bytes, structure: Structure) -> None:
 
 
 def _startcodes(data: bytes, structure: Structure) -> None:
-    """Raw H.264, HEVC, MPEG-1, -2, -4, and program streams, whose packets begin the same way."""
+    """Parse raw H.264, HEVC, MPEG-1, -2, -4, and program streams: units with start codes."""
     start = data.find(b"\0\0\1")
     while start >= 0:
         following = data.find(b"\0\0\1", start + 3)
@@ -106,7 +106,7 @@ def _startcodes(data: bytes, structure: Structure) -> None:
                 structure.big("time", start + 9, 5)
                 structure.big("time", start + 14, 5)
         else:
-            structure.big("count", start + 3, 1)  # what kind of unit it is
+            structure.big("count", start + 3, 1)  # the type of the unit
             structure.big("count", start + 4, 2)
         start = following
 
@@ -133,7 +133,7 @@ def _jpeg(data: bytes, structure: Structure) -> None:
     start = data.find(b"\xff")
     while 0 <= start < len(data) - 3:
         code = data[start + 1]
-        if code == 0xDA:  # the scan: what follows is coded pixels up to the end of the picture
+        if code == 0xDA:  # the scan: coded pixels up to the end of the picture
             end = data.find(b"\xff\xd9", start)
             structure.unit(start, start + 4, end if end >= 0 else len(data))
         elif 0xC0 <= code <= 0xFE and code not in range(0xD0, 0xDA):
@@ -163,7 +163,7 @@ def _gif(data: bytes, structure: Structure) -> None:
     start = after_palette(10, 13)
     while start < len(data) and data[start] != 0x3B:
         if data[start] == 0x21:
-            structure.little("time", start + 4, 2)  # the delay, where it is a control extension
+            structure.little("time", start + 4, 2)  # the delay, in a control extension
             end = after_blocks(start + 2)
         else:
             for offset in (1, 3, 5, 7):

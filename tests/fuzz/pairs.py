@@ -1,4 +1,4 @@
-"""What is mutated: small clips of 35 pairs of codec and container, 64×48, 8 to 25 frames each."""
+"""The clips to mutate: 35 pairs of codec and container, 64×48 pixels, 8 to 25 frames each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from tests.video.clips import H265, clip
 
 SIZE = (64, 48)
-# What x264 finds by looking ahead depends on what was in its memory before: without that, and at a
+# The result of x264's lookahead depends on earlier contents of its memory. Without it, and at a
 # constant quantizer, a clip has the same bytes every time.
 _X264 = "bframes=2:b-adapt=0:scenecut=0:weightp=0:rc-lookahead=0"
 _H264 = {"qp": "30", "preset": "veryfast", "threads": "1", "x264-params": _X264}
@@ -25,13 +25,13 @@ _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 
 @dataclass(frozen=True)
 class Pair:
-    """How to make a clip, and how its bytes are laid out."""
+    """How to encode a clip, and the format of its bytes."""
 
     make: Callable[[], bytes]
     layout: str
-    """Key of `structure.LAYOUTS`."""
+    """Name of the parser of its structure, see `clip_structure.parse_structure`."""
     hint: str
-    """The `format_hint` that a row would come with."""
+    """The `format_hint` to open it with."""
 
 
 def _pair(
@@ -55,7 +55,7 @@ def _pair(
             gop=6,
             pix_fmt=pix_fmt,
             options=options,
-            # Else Matroska and Ogg hold random numbers, and an input could not be made again.
+            # Otherwise Matroska and Ogg contain random ids, which differ each time.
             container_options={"fflags": "+bitexact", **(muxing or {})},
             rotation=rotation,
         )
@@ -64,7 +64,7 @@ def _pair(
 
 
 def _h264_with_sound() -> bytes:
-    """H.264 with a track of sound: two streams, whose packets take turns."""
+    """Return H.264 with an audio track: two streams with interleaved packets."""
     file = io.BytesIO()
     video = av.open(io.BytesIO(_pair("mp4", "libx264", "mp4", options=_H264).make()))
     with video, av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as output:
@@ -84,7 +84,7 @@ def _h264_with_sound() -> bytes:
 
 
 def _av1(layout: str, container: str) -> Pair:
-    os.environ["SVT_LOG"] = "0"  # the encoder's own chatter, past Python's stderr
+    os.environ["SVT_LOG"] = "0"  # the encoder would write to stderr
     options = {"preset": "12", "svtav1-params": "lp=1"}
     return _pair(layout, "libsvtav1", container, frames=10, options=options)
 
@@ -132,5 +132,5 @@ PAIRS: dict[str, Pair] = {
 
 @functools.cache
 def clip_of(pair: str) -> bytes:
-    """The clip as it was made, without any mutation."""
+    """Return the clip without any mutation."""
     return PAIRS[pair].make()

@@ -1,7 +1,7 @@
-"""Where a clip says how large its pictures are, and what a liar would write there.
+"""Finds the places where a clip stores its frame size, and writes wrong sizes there.
 
-Containers mostly say it in whole bytes. Codecs say it in bits: those are searched for with the
-bits around them, or read from the start of the parameter set that they are in.
+Most containers store it in whole bytes. Codecs store it in bits, which are found by the bits around
+them, or by parsing the parameter set from its start.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from tests.fuzz.pairs import SIZE
 
 _WIDTH, _HEIGHT = SIZE
 _SHIFTED_BYTES = 16
-"""Bytes of a parameter set that move where a number gets longer; what falls out is its end."""
+"""Bytes of a parameter set that are shifted if a number gets longer; the end is cut off."""
 
 
 @dataclass(frozen=True)
-class Site:
-    """Numbers: first bit and length of each; a negative length: two Exp-Golomb codes."""
+class SizeSite:
+    """A place where the frame size is stored."""
 
     numbers: tuple[tuple[int, int], ...]
+    """First bit and length in bits of each number; negative for two Exp-Golomb codes."""
 
 
 def _golomb(number: int) -> str:
-    """The Exp-Golomb code, ue(v) of ITU-T H.264 9.1."""
+    """Return the Exp-Golomb code, ue(v) of ITU-T H.264 9.1."""
     return f"{number + 1:0{2 * (number + 1).bit_length() - 1}b}"
 
 
-# By codec: the bits of 64×48, and in them the first bit and the length of each number.
+# By codec: the bits of 64×48, and the first bit and length of each number in them.
 _IN_BITS = {
     "mpeg1": (f"{0x1B3:032b}{_WIDTH:012b}{_HEIGHT:012b}", ((32, 12), (44, 12))),
     "mpeg2": (f"{0x1B3:032b}{_WIDTH:012b}{_HEIGHT:012b}", ((32, 12), (44, 12))),
@@ -40,11 +41,11 @@ _IN_BITS = {
 }
 
 
-def size_sites(data: bytes, codec: str) -> list[Site]:
-    """All places that look like the size of a picture; `codec` as pairs are named."""
+def size_sites(data: bytes, codec: str) -> list[SizeSite]:
+    """Return all places that look like a frame size; `codec` is the first part of a pair's name."""
     bits = _bits_of(data)
     sites = [
-        Site(tuple((start * 8 + 8 * size * i, size * 8) for i in (0, 1)))
+        SizeSite(tuple((start * 8 + 8 * size * i, size * 8) for i in (0, 1)))
         for order in ("big", "little")
         for size in (2, 4)
         for pair in (SIZE, SIZE[::-1])
@@ -53,19 +54,19 @@ def size_sites(data: bytes, codec: str) -> list[Site]:
     if codec in _IN_BITS:
         pattern, numbers = _IN_BITS[codec]
         for start in _all(bits, pattern)[:20]:
-            sites.append(Site(tuple((start + offset, size) for offset, size in numbers)))
+            sites.append(SizeSite(tuple((start + offset, size) for offset, size in numbers)))
     elif codec == "h264":
-        # It counts macroblocks: codes too short to be searched for.
+        # H.264 counts macroblocks, and the codes are too short to search for.
         short = _golomb(_WIDTH // 16 - 1) + _golomb(_HEIGHT // 16 - 1)
         for start in _all(data, b"\x67\x64"):
             position = _after(bits, start * 8 + 32, "gggg11gggg1")
             if bits.startswith(short, position):
-                sites.append(Site(((position, -len(short)),)))
+                sites.append(SizeSite(((position, -len(short)),)))
     return sites
 
 
-def with_size(data: bytes, site: Site, random: Random) -> bytes:
-    """The clip with another size at this site."""
+def with_size(data: bytes, site: SizeSite, random: Random) -> bytes:
+    """Return the clip with another size at this place."""
     bits = _bits_of(data)
     for position, size in site.numbers:
         if size > 0:
@@ -82,9 +83,9 @@ def with_size(data: bytes, site: Site, random: Random) -> bytes:
 
 
 def _after(bits: str, position: int, syntax: str) -> int:
-    """The position after Exp-Golomb codes (g) and single bits (1)."""
-    for what in syntax:
-        zeros = bits.find("1", position) - position if what == "g" else 0
+    """Return the position after Exp-Golomb codes (g) and single bits (1)."""
+    for element in syntax:
+        zeros = bits.find("1", position) - position if element == "g" else 0
         position += 2 * zeros + 1
     return position
 

@@ -1,4 +1,4 @@
-"""What came of a campaign, counted and written down."""
+"""Totals of a campaign: outcomes, findings and resource usage, as Markdown."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import av
 CRASHED, TOO_LONG = "worker died", "worker hung"
 SHORT_OF_MEMORY = "LimitError: max_decode_bytes"
 FLAT = 0.05
-"""Memory may grow by this share of what it was in the second tenth of the run."""
+"""Largest growth of memory from the second to the last tenth of a run, as a fraction."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An input that did what none may do."""
+    """An input that revealed a defect."""
 
     name: str
     what: str
@@ -26,32 +26,34 @@ class Finding:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the worker held at one time."""
+    """Resources of a worker at one time."""
 
     worker: tuple[int, int]
-    """Which, and how many it was started after."""
+    """Number of the worker, and of its process since the last crash."""
     at: int
-    """After how many inputs."""
+    """Inputs decoded so far."""
     memory: int
-    """Resident, in KiB."""
+    """Resident memory in KiB."""
     memory_below: int
-    """That of all processes below it, together."""
+    """Resident memory of its descendant processes in KiB."""
     processes_below: int
+    """Number of descendant processes."""
     files: int
+    """Open files."""
     threads: int
 
     @property
     def total_memory(self) -> int:
-        """Resident memory of all of them, in KiB."""
+        """Resident memory of the worker and its descendants in KiB."""
         return self.memory + self.memory_below
 
 
 @dataclass
-class CampaignReport:
-    """What came of all inputs so far."""
+class CampaignTotals:
+    """Outcomes of all inputs so far."""
 
     by_pair: dict[str, collections.Counter[str]] = field(default_factory=dict)
-    """How often which outcome."""
+    """Outcomes by pair of codec and container."""
     by_mutation: dict[str, collections.Counter[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
@@ -61,13 +63,13 @@ class CampaignReport:
 
     @property
     def inputs(self) -> int:
-        """How many there were."""
+        """Number of inputs."""
         return sum(counter.total() for counter in self.by_pair.values())
 
     def add(
         self, name: str, report: dict[str, Any], seconds: float, worker: tuple[int, int]
     ) -> None:
-        """Take in what came of one input."""
+        """Add the report of one input."""
         pair, mutation, _ = name.split(":")
         outcome = report["outcome"]
         for table, key in ((self.by_pair, pair), (self.by_mutation, mutation)):
@@ -81,9 +83,9 @@ class CampaignReport:
             self.usage.append(Usage(worker=worker, at=self.inputs, **report["usage"]))
 
     def tenths(self) -> tuple[Usage, Usage] | None:
-        """What the worker that lived longest held in the second tenth of its life and in the last.
+        """Return the usage of the longest-running worker in the second and in the last tenth.
 
-        Medians, since a picture of 8K may be there when it is looked at; None for a short life.
+        Both are medians, because a single 8K frame would dominate a mean. None for a short run.
         """
         worker = statistics.mode(usage.worker for usage in self.usage) if self.usage else None
         curve = [usage for usage in self.usage if usage.worker == worker]
@@ -99,18 +101,18 @@ def _median(usages: list[Usage]) -> Usage:
     return Usage(worker=usages[0].worker, **{name: of(name) for name in names})
 
 
-def as_text(tally: CampaignReport) -> str:
-    """The tally as Markdown."""
+def as_text(totals: CampaignTotals) -> str:
+    """Return the totals as Markdown."""
     outcomes = collections.Counter[str]()
-    for counter in tally.by_pair.values():
+    for counter in totals.by_pair.values():
         outcomes += counter
     columns = [name for name, _ in outcomes.most_common()]
     lines = [
         f"PyAV {av.__version__}, FFmpeg {av.ffmpeg_version_info}; "
-        f"{tally.inputs} inputs in {tally.seconds:.0f} s",
+        f"{totals.inputs} inputs in {totals.seconds:.0f} s",
         "",
     ]
-    for title, table in (("pair", tally.by_pair), ("mutation", tally.by_mutation)):
+    for title, table in (("pair", totals.by_pair), ("mutation", totals.by_mutation)):
         lines += [
             f"| {title} | " + " | ".join(columns) + " |",
             "|---|" + "--:|" * len(columns),
@@ -121,14 +123,14 @@ def as_text(tally: CampaignReport) -> str:
             "| **all** | " + " | ".join(str(outcomes[column]) for column in columns) + " |",
             "",
         ]
-    lines.append(f"- slowest input: {tally.slowest[0]:.2f} s, `{tally.slowest[1]}`")
-    lines.append(f"- workers started: {tally.worker_starts}")
-    if tenths := tally.tenths():
+    lines.append(f"- slowest input: {totals.slowest[0]:.2f} s, `{totals.slowest[1]}`")
+    lines.append(f"- workers started: {totals.worker_starts}")
+    if tenths := totals.tenths():
         lines += [_usage_line("second", tenths[0]), _usage_line("last", tenths[1])]
-    lines.append(f"- findings: {len(tally.findings)}")
-    seen = collections.Counter(finding.what for finding in tally.findings)
+    lines.append(f"- findings: {len(totals.findings)}")
+    seen = collections.Counter(finding.what for finding in totals.findings)
     for what, count in seen.most_common():
-        first = next(finding for finding in tally.findings if finding.what == what)
+        first = next(finding for finding in totals.findings if finding.what == what)
         lines.append(f"  - {count} × {what}, for example `{first.name}`")
     return "\n".join(lines) + "\n"
 
@@ -136,6 +138,6 @@ def as_text(tally: CampaignReport) -> str:
 def _usage_line(which: str, usage: Usage) -> str:
     return (
         f"- in the {which} tenth: {usage.memory / 1024:.1f} MiB in the worker, "
-        f"{usage.memory_below / 1024:.1f} MiB in {usage.processes_below} processes below it, "
+        f"{usage.memory_below / 1024:.1f} MiB in {usage.processes_below} descendants, "
         f"{usage.files} open files, {usage.threads} threads"
     )
