@@ -33,9 +33,9 @@ from spark_keyframes.video.gops import (
 from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES, RunPool
-from spark_keyframes.video.sequential import MonotonicTimes, decode_all
+from spark_keyframes.video.sequential import MonotonicTimes, candidates_in_sequence, decode_all
 from spark_keyframes.video.thread_slots import ThreadSlots
-from spark_keyframes.video.timeline import Timeline, candidate_step, exact_fps, is_candidate
+from spark_keyframes.video.timeline import Timeline, exact_fps
 
 _log = logging.getLogger("spark_keyframes")
 
@@ -303,19 +303,12 @@ class AvVideo(Closeable):
 
     def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
         times = self._times()
-        step = candidate_step(fps, times.time_base)
-        last = start = gap = picture = None
-        for frame_id, following in enumerate(self._decode_all()):
-            time = times.time_of(following)
-            if picture is not None and start is not None:
-                gap = time - start
-                if is_candidate(start, time, step):
-                    yield Frame(frame_id - 1, float(start * times.time_base), picture)
-            last, start, picture = frame_id, time, following
-        if picture is None or start is None or last is None:
+        is_empty = True
+        for frame in candidates_in_sequence(times, self._decode_all(), fps):
+            is_empty = False
+            yield frame
+        if is_empty:
             raise self._nothing_decoded()
-        if is_candidate(start, times.end_after(picture, gap), step):
-            yield Frame(last, float(start * times.time_base), picture)
 
     def _frames_in_sequence(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         if not frame_ids:

@@ -12,8 +12,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.video.counters import Counters
+from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
-from spark_keyframes.video.timeline import DEFAULT_RATE
+from spark_keyframes.video.timeline import DEFAULT_RATE, candidate_step, is_candidate
 
 
 def decode_all(
@@ -71,3 +72,22 @@ class MonotonicTimes:
         """Return the end of the last frame; `gap` is the duration of the frame before it."""
         duration = Fraction(picture.duration) if self._trust_pts and picture.duration else None
         return self._last + (duration or gap or self._step)
+
+
+def candidates_in_sequence(
+    times: MonotonicTimes, pictures: Iterable[av.VideoFrame], fps: float
+) -> Iterator[Frame]:
+    """Yield the candidates among all decoded frames; at least one, unless there is no frame."""
+    step = candidate_step(fps, times.time_base)
+    last = start = gap = picture = None
+    for frame_id, following in enumerate(pictures):
+        time = times.time_of(following)
+        if picture is not None and start is not None:
+            gap = time - start
+            if is_candidate(start, time, step):
+                yield Frame(frame_id - 1, float(start * times.time_base), picture)
+        last, start, picture = frame_id, time, following
+    if picture is None or start is None or last is None:
+        return
+    if is_candidate(start, times.end_after(picture, gap), step):
+        yield Frame(last, float(start * times.time_base), picture)
