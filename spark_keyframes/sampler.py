@@ -17,7 +17,7 @@ from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import OnError, check_on_error, plan_columns, result_schema
-from spark_keyframes.spark.monitoring.tally import tally_of
+from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
 from spark_keyframes.spark.udf import keyframes_udf
 from spark_keyframes.spark.versions import active_session, has_profiles, warn_of_large_batches
@@ -187,7 +187,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             columns,
             on_error,
             resources.tasks_at_once,
-            tally_of(spark),
+            video_counter(spark),
         )
         schema = result_schema(videos.schema, columns)
         if resources.profile is None:

@@ -20,7 +20,7 @@ from spark_keyframes.images import spark_image
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 from spark_keyframes.spark.columns import Columns, OnError
-from spark_keyframes.spark.monitoring.tally import Tally
+from spark_keyframes.spark.monitoring.video_counter import VideoCounter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +44,8 @@ class ArrowStage:
     on_error: OnError
     tasks_at_once: int = 1
     """how many of its tasks may run beside each other in an executor"""
-    tally: Tally | None = None
-    """counts how videos ended, for a bar on the driver"""
+    counter: VideoCounter | None = None
+    """counts videos for the progress bar on the driver"""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
@@ -67,8 +67,8 @@ class ArrowStage:
                 for outcome in outcomes:
                     rows = waiting[0]
                     rows.add(outcome)
-                    if self.tally is not None:
-                        self.tally.add(outcome)
+                    if self.counter is not None:
+                        self.counter.add(outcome)
                     if rows.complete or rows.are_due:
                         yield rows.flush()
                     if rows.complete:

@@ -14,7 +14,7 @@ from spark_keyframes import metrics, report_lines
 from spark_keyframes.errors import STAGES
 from tests.conftest import REPO
 from tests.spark.counting import NAMES, both, by_hand
-from tests.spark.screens import Screen
+from tests.spark.pseudo_terminal import PseudoTerminal
 
 # By the frames and candidates of the clips a, b and c, see tests/conftest.py.
 KNOWN = {"videos": 6, "done": 3, "failed": 2, "failed_open": 1, "failed_demux": 1, "keyframes": 12}
@@ -52,24 +52,24 @@ def test_classic(spark, storing, paths):
 @pytest.mark.slow
 def test_connect(models, paths, tmp_path):
     pytest.importorskip("grpc")
-    program = REPO / "tests" / "engine" / "counting.py"
+    program = REPO / "tests" / "spark" / "counting.py"
     arguments = ["local[2]", models, tmp_path / "images", *(path or "" for path in paths)]
-    with Screen() as screen:
+    with PseudoTerminal() as terminal:
         done = subprocess.run(
             [sys.executable, program, *map(str, arguments)],
             env={**os.environ, "PYTHONPATH": str(REPO)},
             cwd=tmp_path,
             stdout=subprocess.PIPE,
-            stderr=screen.file,
+            stderr=terminal.file,
             text=True,
             timeout=300,
             check=False,
         )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")] or [""]
-    assert line, screen.text
+    assert line, terminal.text
     check(*json.loads(line.removeprefix("RESULT")))
     counts = [
-        (int(n), int(total)) for n, total in re.findall(r"tasks: .* (\d+)/(\d+)", screen.text)
+        (int(n), int(total)) for n, total in re.findall(r"tasks: .* (\d+)/(\d+)", terminal.text)
     ]
     assert counts[-1][0] == counts[-1][1] > 0, "the bar counts tasks"
 

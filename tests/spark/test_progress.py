@@ -1,4 +1,4 @@
-"""The bar on a terminal says what became of the videos; elsewhere there is none."""
+"""The progress bar: what it shows on a terminal, and that there is none elsewhere."""
 
 import contextlib
 import io
@@ -8,117 +8,119 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from tqdm import tqdm
 
 from spark_keyframes import progress
-from spark_keyframes.spark.monitoring import progress as engine_progress
-from spark_keyframes.spark.monitoring.terminal import terminal as terminal_at
+from spark_keyframes.spark.monitoring import progress as progress_module
+from spark_keyframes.spark.monitoring.terminal import terminal_at
+from spark_keyframes.spark.monitoring.video_counter import VideoCounts
 from tests.conftest import REPO
-from tests.spark.screens import Screen
+from tests.spark.pseudo_terminal import PseudoTerminal
 from tests.storage.web_server import WebServer, answer
 
 SCRIPTS = Path(sys.executable).parent
 
 
 @contextlib.contextmanager
-def terminal():
-    """One that is this process's stderr."""
+def terminal_as_stderr():
     with (
-        Screen() as screen,
-        os.fdopen(os.dup(screen.file), "w") as file,
+        PseudoTerminal() as terminal,
+        os.fdopen(os.dup(terminal.file), "w") as file,
         contextlib.redirect_stderr(file),
     ):
-        yield screen
+        yield terminal
 
 
 @pytest.fixture
-def often(monkeypatch):
-    monkeypatch.setattr(engine_progress, "_SECONDS_BETWEEN", 0.1)
+def drawn_often(monkeypatch):
+    monkeypatch.setattr(progress_module, "_SECONDS_BETWEEN", 0.1)
 
 
-def drawn(screen, what):
-    """The last drawing of the bar that has this."""
-    lines = [line for line in re.split(r"[\r\n]+", screen.text) if re.search(what, line)]
-    assert lines, screen.text
+def drawings(terminal):
+    return [line for line in re.split(r"[\r\n]+", terminal.text) if line.startswith("videos:")]
+
+
+def last_drawing(terminal, pattern):
+    lines = [line for line in drawings(terminal) if re.search(pattern, line)]
+    assert lines, terminal.text
     return lines[-1]
 
 
-def test_it_counts_videos_done_failed_and_frames(spark, plain, clips, often):
+def test_it_shows_videos_done_failed_and_frames_per_second(spark, plain, clips, drawn_often):
     paths = [*map(str, clips), "/missing.mp4", None]
     videos = spark.createDataFrame([(path,) for path in paths * 2], "video string").repartition(4)
-    with terminal() as screen, progress(spark, total=lambda: 10):
-        result = plain.transform(videos, account_col="took")
+    with terminal_as_stderr() as terminal, progress(spark, total=lambda: 10):
+        result = plain.transform(videos, account_col="account")
         began = time.monotonic()
-        took = [row["took"] for row in result.collect() if row["took"]]
+        accounts = [row["account"] for row in result.collect() if row["account"]]
         elapsed = time.monotonic() - began
-    line = drawn(screen, "10/10")
+    line = last_drawing(terminal, "10/10")
     assert line.startswith("videos: 100%")
-    left, said = re.search(r"<(\S+), (.*)\]", line).groups()
+    left, words = re.search(r"<(\S+), (.*)\]", line).groups()
     assert left == "00:00"
-    rate, done, failed, frames = said.split(", ")
+    rate, done, failed, frames = words.split(", ")
     assert re.fullmatch(r" *\d+\.\d+(video/s|s/video)", rate)
     assert (done, failed) == ("6 done", "2 failed")
-    fastest = sum(account["frames_decoded"] for account in took) / elapsed
-    # The bar lives longer than the action: about as long as it takes to draw it.
-    assert fastest / 3 <= int(frames.removesuffix(" frames/s")) <= fastest + 1
+    highest = sum(account["frames_decoded"] for account in accounts) / elapsed
+    # The bar's clock starts before the action and stops after it.
+    assert highest / 3 <= int(frames.removesuffix(" frames/s")) <= highest + 1
 
 
-def counts_at_work(screen, total):
-    """What the bar said was through before the first task had ended."""
-    lines = [line for line in screen.text.split("\r") if "done" not in line]
-    found = [re.search(rf"^videos: .* (\d+)/{total} ", line) for line in lines]
-    return {int(match[1]) for match in found if match}
+def counts_before_the_end(terminal, total):
+    found = [re.search(rf" (\d+)/{total} ", line) for line in drawings(terminal)]
+    return {int(match[1]) for match in found if match} - {0, total}
 
 
 @pytest.mark.slow
-def test_under_spark_submit_rows_count_while_their_task_runs(models, clips, tmp_path):
-    """What a job writes to stderr is a pipe, though spark-submit's own is a terminal."""
-    total = 160  # they come back 64 at a time
+def test_under_spark_submit_it_moves_as_tasks_end(models, clips, tmp_path):
+    """The job's stderr is a pipe there; that of spark-submit is the terminal."""
+    total = 12  # in tasks of 6, 3, 1, 1 and 1
     command = [SCRIPTS / "spark-submit", "--master", "local[1]"]
-    command += ["--conf", "spark.executor.heartbeatInterval=1s", "--conf", "spark.ui.enabled=false"]
-    command += [REPO / "jobs" / "sample.py", "--input", tmp_path / "in.parquet"]
-    command += ["--input-col", "video", "--text", "spoon", "--fps", "5", "--max-num-frames", "4"]
+    command += ["--conf", "spark.ui.enabled=false"]
+    command += [REPO / "jobs" / "sample.py", "--input", tmp_path / "videos.txt"]
+    command += ["--text", "spoon", "--fps", "5", "--max-num-frames", "4"]
     command += ["--model-path", models, "--clip-model-name", "small"]
-    with Screen() as screen, WebServer() as web:
+    with PseudoTerminal() as terminal, WebServer() as web:
 
-        def after_some_are_through(request):
+        def answer_once_the_bar_has_moved(request):
             end = time.monotonic() + 120
-            while counts_at_work(screen, total) <= {0} and time.monotonic() < end:
+            while not counts_before_the_end(terminal, total) and time.monotonic() < end:
                 time.sleep(0.1)
             answer(body=clips[2].read_bytes())(request)
 
-        web.paths["/last.mp4"] = [after_some_are_through]
+        web.paths["/last.mp4"] = [answer_once_the_bar_has_moved]
         videos = [*[str(clips[2])] * (total - 1), f"{web.url}/last.mp4"]
-        pq.write_table(pa.table({"video": videos}), tmp_path / "in.parquet")
+        (tmp_path / "videos.txt").write_text("\n".join(videos))
         done = subprocess.run(
             list(map(str, command)),
             env={**os.environ, "PYTHONPATH": str(REPO), "SPARK_CONF_DIR": str(REPO / "conf")},
             stdout=subprocess.PIPE,
-            stderr=screen.file,
+            stderr=terminal.file,
             text=True,
             timeout=400,
             check=False,
         )
-    assert f"videos     {total}: {total} with keyframes, 0 failed" in done.stdout, screen.text
+    assert f"videos     {total}: {total} with keyframes, 0 failed" in done.stdout, terminal.text
     assert "video/s" not in done.stdout
-    assert counts_at_work(screen, total) - {0, total}, "those of a task that runs"
-    lines = [line for line in screen.text.split("\r") if line.startswith("videos:")]
-    assert f" {total}/{total} " in lines[-1]
-    assert f", {total} done, 0 failed, " in lines[-1]
-    assert lines[-1].split(", ")[-1].rstrip().endswith(" frames/s]")
+    assert counts_before_the_end(terminal, total) <= {6, 9, 10, 11}
+    assert counts_before_the_end(terminal, total)
+    assert ", tasks 4/5, 1 running]" in terminal.text
+    last = drawings(terminal)[-1]
+    assert f" {total}/{total} " in last
+    assert f", {total} done, 0 failed, " in last
+    assert last.split(", ")[-1].rstrip().endswith(" frames/s]")
 
 
-def test_a_stream_is_counted_over_its_batches(spark, plain, clips, often, tmp_path):
+def test_a_stream_is_counted_over_its_batches(spark, plain, clips, drawn_often, tmp_path):
     frame = spark.createDataFrame([(str(path),) for path in clips], "video string")
     frame.repartition(3).write.parquet(str(tmp_path / "in"))
     stream = spark.readStream.schema("video string").option("maxFilesPerTrigger", 1)
-    with terminal() as screen, progress(spark, total=3):
+    with terminal_as_stderr() as terminal, progress(spark, total=3):
         query = (
             plain.transform(stream.parquet(str(tmp_path / "in")))
             .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
@@ -127,67 +129,104 @@ def test_a_stream_is_counted_over_its_batches(spark, plain, clips, often, tmp_pa
             .start()
         )
         query.awaitTermination()
-    assert ", 3 done, 0 failed, " in drawn(screen, "3/3")
+    assert ", 3 done, 0 failed, " in last_drawing(terminal, "3/3")
 
 
-def test_other_actions_are_none_of_its_business(spark, often):
+def test_rows_of_other_actions_are_not_counted(spark, drawn_often):
     videos = spark.range(5).mapInArrow(lambda batches: batches, "id long")
-    with terminal() as screen, progress(spark):
+    with terminal_as_stderr() as terminal, progress(spark):
         assert videos.count() == 5
-    assert drawn(screen, "videos: ").startswith("videos: 0video")
-    assert "5" not in screen.text.split("[")[0]
+    assert drawings(terminal)
+    assert all(line.startswith("videos: 0video") for line in drawings(terminal))
+
+
+def test_videos_that_count_twice_do_not_move_it_past_its_total():
+    with tqdm(total=3, file=io.StringIO()) as bar:
+        progress_module._draw(bar, VideoCounts(videos=5, done=4, failed=1, frames=0), [])
+        assert bar.n == 3
+    with tqdm(file=io.StringIO()) as bar:
+        progress_module._draw(bar, VideoCounts(videos=5, done=4, failed=1, frames=0), [])
+        assert bar.n == 5
+
+
+def test_the_plan_is_the_same_with_and_without_a_terminal(spark, plain, videos):
+    without = plain.transform(videos)
+    with terminal_as_stderr():
+        result = plain.transform(videos)
+    assert result.sameSemantics(without)
+    assert not replace(plain, fps=4).transform(videos).sameSemantics(without)
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_it_ends_with_an_error_of_the_job(spark, error):
-    with terminal() as screen, pytest.raises(error), progress(spark, total=5):
+    with terminal_as_stderr() as terminal, pytest.raises(error), progress(spark, total=5):
         raise error
-    assert drawn(screen, "0/5")
+    assert last_drawing(terminal, "0/5")
     assert "progress" not in [thread.name for thread in threading.enumerate()]
 
 
 @pytest.mark.parametrize(("error", "ended"), [(None, 2), (ValueError, 1)])
-def test_over_connect_the_last_tasks_are_not_told(error, ended):
-    """A server speaks every two seconds, and no more once an action is done."""
+def test_over_connect_the_last_tasks_count_as_ended_without_an_error(error, ended):
+    """The server reports every two seconds, and not at the end of an action."""
     bar = tqdm(file=io.StringIO())
-    handler = engine_progress._ConnectHandler(bar)
+    handler = progress_module._ConnectHandler(bar)
     handler([SimpleNamespace(num_completed_tasks=1, num_tasks=2)], 1, "action", False)
     handler(None, 0, "action", True)
     handler.end(error)
     assert (bar.n, bar.total) == (ended, 2)
 
 
-def test_an_error_of_its_own_is_no_error_of_the_job(caplog):
-    caplog.set_level("DEBUG", engine_progress.logger.name)
-    with terminal(), progress(object()):
+def test_an_error_of_the_bar_is_logged_and_not_raised(spark, caplog):
+    caplog.set_level("DEBUG", "spark_keyframes")
+
+    def fail():
+        raise ValueError("no total")
+
+    with terminal_as_stderr(), progress(spark, total=fail):
         pass
-    assert [record.getMessage() for record in caplog.records] == ["no progress bar any more"]
+    assert caplog.messages == ["the progress bar failed"]
+
+
+def test_a_session_without_accumulators_has_no_bar(caplog):
+    caplog.set_level("DEBUG", "spark_keyframes")
+    with terminal_as_stderr() as terminal, progress(object()):
+        pass
+    assert caplog.messages == ["no accumulators for the progress bar"]
+    assert drawings(terminal) == []
 
 
 def test_it_can_be_turned_off():
-    program = "import sys; from spark_keyframes import progress\nwith progress(object()): print(1)"
-    with Screen() as screen:
+    program = """
+from pyspark.sql import SparkSession
+from spark_keyframes import progress
+
+builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+spark = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+with progress(spark, total=1):
+    print("inside")
+"""
+    with PseudoTerminal() as terminal:
         done = subprocess.run(
             [sys.executable, "-c", program],
             env={**os.environ, "TQDM_DISABLE": "1"},
             stdout=subprocess.PIPE,
-            stderr=screen.file,
+            stderr=terminal.file,
             text=True,
             check=True,
         )
-    assert done.stdout == "1\n"
-    assert screen.text == ""
+    assert done.stdout == "inside\n"
+    assert "video" not in terminal.text
 
 
 def test_without_a_terminal_there_is_none(spark, monkeypatch):
-    for nobody in (io.StringIO(), None):
-        monkeypatch.setattr(sys, "stderr", nobody)
+    for stderr in (io.StringIO(), None):
+        monkeypatch.setattr(sys, "stderr", stderr)
         with progress(spark, total=5):
             assert "progress" not in [thread.name for thread in threading.enumerate()]
-        assert nobody is None or nobody.getvalue() == ""
+        assert stderr is None or stderr.getvalue() == ""
 
 
-def test_what_is_no_terminal_is_left_as_it_is(tmp_path):
+def test_paths_that_are_no_terminal_are_not_written_to(tmp_path):
     log = tmp_path / "log"
     log.write_text("kept")
     for path in (log, tmp_path / "none", tmp_path, Path("/dev/null")):

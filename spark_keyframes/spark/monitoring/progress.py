@@ -1,190 +1,132 @@
-"""A bar on the driver that says how far Spark is with the videos.
+"""Shows a progress bar on the driver while Spark samples videos.
 
-It asks Spark for what Spark counts anyway. In a classic session these are the rows that came out of
-the stage, a SQL metric, which executors report with their heartbeats; and a tally of how videos
-ended, which they report as a task ends. Over Connect it is tasks.
+In a classic session it counts videos by accumulators, and tasks by Spark's status tracker.
+Over Connect it counts tasks only.
 """
 
 import contextlib
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.spark.monitoring.tally import Ends, Tally, tally_of
-from spark_keyframes.spark.monitoring.terminal import open_screen
+from spark_keyframes.spark.monitoring.terminal import open_terminal
+from spark_keyframes.spark.monitoring.video_counter import (
+    VideoCounter,
+    VideoCounts,
+    video_counter,
+)
 from spark_keyframes.spark.versions import is_connect
 
 if TYPE_CHECKING:
+    from pyspark import StatusTracker
     from pyspark.sql import SparkSession
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 _SECONDS_BETWEEN = 1.0
 _SECONDS_TO_END = 5.0
-# Of the actions of a session, the latest that are looked at: a batch of a stream is two.
-_LATEST = 20
 
 
 @contextlib.contextmanager
 def progress(
     spark: "SparkSession", *, total: int | Callable[[], int] | None = None
 ) -> Iterator[None]:
-    """Show a bar while an action runs: videos through, time left, videos done and failed, frames/s.
+    """Show a progress bar while an action runs.
 
         result = sampler.transform(videos)
         with progress(spark, total=videos.count):
             result.write.parquet("out")
 
-    Videos through are those of all actions in between, streaming ones too, as executors report them
-    every 10 seconds (spark.executor.heartbeatInterval) and at the end of a task. What became of
-    them, and their frames, is known of tasks that have ended; frames/s takes the others to be
-    alike. Over Connect the bar counts tasks.
+    The bar shows the number of videos, the time left, videos done and failed, decoded frames per
+    second, and the tasks of the stages at work. Videos and frames are counted when their task
+    ends. They are those of every `transform` of the application that runs in the meantime, streams
+    included; `udf` is not counted. Over Connect the bar counts tasks, from Spark 4.0 on.
 
-    In a notebook it is a widget, or a line; in a terminal a line of stderr, that of spark-submit
-    where it runs this program. Where nobody looks, or with TQDM_DISABLE=1, there is none. It never
-    raises: what goes wrong with it is logged at level DEBUG.
+    In a notebook the bar is a widget or a line. In a terminal, or under spark-submit in a
+    terminal, it is a line on stderr. Elsewhere, and with TQDM_DISABLE=1, there is no bar. Errors
+    of the bar never reach the caller: they are logged at level DEBUG.
 
-    Arguments:
-        spark: the session of the action.
-        total: videos that there are, or what tells it, which is called only where there is a bar;
-            None: not known, and neither is the time left.
+    Args:
+        spark: the session that runs the action.
+        total: the number of videos, or a function that returns it. The function is called only
+            where there is a bar. Without a total, the bar shows no time left.
+
+    Yields:
+        Nothing. Run the action inside the `with` block.
     """
-    shown = contextlib.ExitStack()
-    with _harmless():
-        _show(spark, total, shown)
+    bar = contextlib.ExitStack()
+    with _logged_only():
+        _start(spark, total, bar)
     try:
         yield
     finally:
-        with _harmless():
-            shown.__exit__(*sys.exc_info())  # the bar ends otherwise where the action failed
+        with _logged_only():
+            bar.__exit__(*sys.exc_info())  # the Connect bar ends differently after an error
 
 
 @contextlib.contextmanager
-def _harmless() -> Iterator[None]:
-    """Let no error of the bar become one of the job."""
+def _logged_only() -> Iterator[None]:
+    """Log errors of the bar, and keep them from the job."""
     try:
         yield
     except Exception:
-        logger.debug("no progress bar any more", exc_info=True)
+        logger.debug("the progress bar failed", exc_info=True)
 
 
-def _show(
-    spark: "SparkSession",
-    total: int | Callable[[], int] | None,
-    shown: contextlib.ExitStack,
+def _start(
+    spark: "SparkSession", total: int | Callable[[], int] | None, stack: contextlib.ExitStack
 ) -> None:
-    screen = open_screen()
-    if screen is None:
+    """Open the bar where there is a terminal, and register its end with `stack`."""
+    terminal = open_terminal()
+    if terminal is None:
         return
-    if screen is not sys.stderr:
-        shown.callback(screen.close)
-    from tqdm.auto import tqdm
-
-    connect = is_connect(spark)
-    if connect:
-        total = None  # of tasks
+    if terminal is not sys.stderr:
+        stack.callback(terminal.close)
+    counter = video_counter(spark)
+    if counter is None and not (is_connect(spark) and hasattr(spark, "registerProgressHandler")):
+        return  # Connect before Spark 4.0, or a cluster that forbids a SparkContext
+    if counter is None:
+        total = None  # it would be a number of videos, and the bar counts tasks
     elif callable(total):
         total = total()
+    unit = "task" if counter is None else "video"
+    from tqdm.auto import tqdm
+
     bar = tqdm(
         total=total,
-        desc="tasks" if connect else "videos",
-        unit="task" if connect else "video",
-        file=screen,
+        desc=f"{unit}s",
+        unit=unit,
+        file=terminal,
         dynamic_ncols=True,
-        smoothing=0,  # what comes every 10 seconds looks like haste and rest to a moving average
+        smoothing=0,  # tasks end in bursts, which a moving average would show as a changing speed
     )
-    shown.callback(bar.close)
+    stack.callback(bar.close)
     if bar.disable:
         return
-    if connect:
-        if not hasattr(spark, "registerProgressHandler"):
-            return  # before Spark 4.0
+    if counter is not None:
+        stack.enter_context(_updated(bar, counter, spark.sparkContext.statusTracker()))
+    else:
         handler: Any = _ConnectHandler(bar)
         spark.registerProgressHandler(handler)
-        shown.callback(spark.removeProgressHandler, handler)
-        shown.push(handler.end)
-    else:
-        shown.enter_context(_watched(_Actions(spark), tally_of(spark), bar))
-
-
-class _Actions:
-    """The actions that a classic session has begun since, as Spark's own status has them."""
-
-    def __init__(self, spark: "SparkSession") -> None:
-        java: Any = spark
-        self._store = java._jsparkSession.sharedState().statusStore()
-        before = self._latest()
-        self._before = before[-1].executionId() if before else -1
-        self._rows: dict[int, int] = {}
-        self._ended: set[int] = set()
-
-    @property
-    def rest(self) -> bool:
-        """Whether each that was seen has ended."""
-        return self._rows.keys() == self._ended
-
-    def rows_through(self) -> int:
-        """Rows that came out of the stage so far."""
-        for action in self._latest():
-            number = action.executionId()
-            if number > self._before and number not in self._ended:
-                # Asked before its numbers: then they are the last ones.
-                if action.completionTime().isDefined():
-                    self._ended.add(number)
-                self._rows[number] = self._rows_of(number)
-        return sum(self._rows.values())
-
-    def _latest(self) -> list[Any]:
-        count = self._store.executionsCount()
-        return _list(self._store.executionsList(max(0, count - _LATEST), _LATEST))
-
-    def _rows_of(self, number: int) -> int:
-        metrics = [
-            metric.accumulatorId()
-            for node in _list(self._store.planGraph(number).allNodes())
-            # PythonMapInArrow in 3.5.
-            if node.name().endswith("MapInArrow") and "ArrowStage" in node.desc()
-            for metric in _list(node.metrics())
-            if metric.name() == "number of output rows"
-        ]
-        if not metrics:
-            return 0
-        values = self._store.executionMetrics(number)
-        found = [values.get(metric) for metric in metrics]
-        return sum(int(value.get().replace(",", "")) for value in found if value.isDefined())
-
-
-def _list(sequence: Any) -> list[Any]:
-    """A sequence of Scala."""
-    return [sequence.apply(index) for index in range(sequence.size())]
+        stack.callback(spark.removeProgressHandler, handler)
+        stack.push(handler.end)
 
 
 @contextlib.contextmanager
-def _watched(actions: _Actions, tally: Tally | None, bar: Any) -> Iterator[None]:
-    """Draw what there is every second, and once at the end; in a thread of its own."""
-    before = tally.ends if tally else None
+def _updated(bar: Any, counter: VideoCounter, tracker: "StatusTracker") -> Iterator[None]:
+    """Draw the bar every second in a thread of its own, and once at the end."""
+    before = counter.counts
     stopped = threading.Event()
 
-    def draw() -> None:
-        through = actions.rows_through()
-        ends = None
-        if tally and before:
-            ends = Ends(*(now - then for now, then in zip(tally.ends, before, strict=True)))
-        _draw(bar, through, ends)
+    def counted() -> VideoCounts:
+        return VideoCounts(*(now - then for now, then in zip(counter.counts, before, strict=True)))
 
     def watch() -> None:
-        with _harmless():
+        with _logged_only():
             while not stopped.wait(_SECONDS_BETWEEN):
-                draw()
-            # Spark's status lags a little behind.
-            last = time.monotonic() + _SECONDS_TO_END / 2
-            while not actions.rest and time.monotonic() < last:
-                time.sleep(0.1)
-                actions.rows_through()
-            draw()
+                _draw(bar, counted(), _tasks(tracker))
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()
@@ -193,31 +135,43 @@ def _watched(actions: _Actions, tally: Tally | None, bar: Any) -> Iterator[None]
     finally:
         stopped.set()
         thread.join(_SECONDS_TO_END)
+        # Spark adds the counts of the last task before its action returns.
+        _draw(bar, counted(), [])
 
 
-def _draw(bar: Any, through: int, ends: Ends | None) -> None:
+def _tasks(tracker: "StatusTracker") -> list[str]:
+    """Return how many tasks of the stages at work have ended, and how many run."""
+    stages = [tracker.getStageInfo(number) for number in tracker.getActiveStageIds()]
+    known = [stage for stage in stages if stage is not None]  # a stage may end meanwhile
+    if not known:
+        return []
+    ended = sum(stage.numCompletedTasks for stage in known)
+    running = sum(stage.numActiveTasks for stage in known)
+    return [f"tasks {ended}/{sum(stage.numTasks for stage in known)}", f"{running} running"]
+
+
+def _draw(bar: Any, counts: VideoCounts, tasks: list[str]) -> None:
     words = []
-    if ends and ends.videos:
-        through = max(through, ends.videos)
-        words = [f"{ends.done} done", f"{ends.failed} failed"]
+    if counts.videos:
+        words = [f"{counts.done} done", f"{counts.failed} failed"]
         elapsed = bar.format_dict["elapsed"]
-        if ends.frames and elapsed:
-            frames = ends.frames / ends.videos * through
-            words.append(f"{frames / elapsed:.0f} frames/s")
-    bar.set_postfix_str(", ".join(words), refresh=False)
-    bar.n = through
+        if counts.frames and elapsed:
+            words.append(f"{counts.frames / elapsed:.0f} frames/s")
+    bar.set_postfix_str(", ".join(words + tasks), refresh=False)
+    # A task that is run again may count twice.
+    bar.n = counts.videos if bar.total is None else min(counts.videos, bar.total)
     bar.refresh()
 
 
 class _ConnectHandler:
-    """What Spark Connect calls with the stages of an action."""
+    """Spark Connect calls it with the stages of an action, to draw the bar."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._actions: dict[str | None, tuple[int, int]] = {}
 
     def end(self, error: type[BaseException] | None, *_: object) -> None:
-        """Take all tasks for ended unless there is an error: the server does not tell the last."""
+        """Count all tasks as ended unless there is an error: the server omits the last ones."""
         if error is None and self._bar.total:
             self._bar.n = self._bar.total
 
@@ -228,7 +182,7 @@ class _ConnectHandler:
         operation_id: str | None,
         done: bool,
     ) -> None:
-        with _harmless():
+        with _logged_only():
             known = list(stages or ())
             if known:
                 ended = sum(stage.num_completed_tasks for stage in known)

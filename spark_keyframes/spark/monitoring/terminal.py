@@ -1,4 +1,4 @@
-"""Where a bar of progress is seen, if anywhere."""
+"""Finds the terminal or notebook that shows the progress bar."""
 
 import os
 import sys
@@ -6,30 +6,24 @@ from pathlib import Path
 from typing import TextIO
 
 
-def open_screen() -> TextIO | None:
-    """The notebook's or the terminal's stderr; None where nobody looks.
+def open_terminal() -> TextIO | None:
+    """Open the stderr of the notebook or of the terminal.
 
-    What is not `sys.stderr` itself is the caller's to close.
+    Returns:
+        A file, or None where nobody would see the bar. The caller closes it unless it is
+        `sys.stderr`.
     """
     if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()):
         return sys.stderr
-    # spark-submit reads what its Python program says from a pipe, so that only its own stderr, that
-    # of the parent process, may be a terminal.
+    # spark-submit reads the output of its Python program through a pipe. Only the stderr of
+    # spark-submit itself, the parent process, can be a terminal.
     if "PYSPARK_GATEWAY_PORT" in os.environ:
-        return terminal(Path(f"/proc/{os.getppid()}/fd/2"))
+        return terminal_at(Path(f"/proc/{os.getppid()}/fd/2"))
     return None
 
 
-def is_seen() -> bool:
-    """Whether there is a screen."""
-    screen = open_screen()
-    if screen is not None and screen is not sys.stderr:
-        screen.close()
-    return screen is not None
-
-
-def terminal(path: Path) -> TextIO | None:
-    """The terminal that this is, to write to; None where it is none."""
+def terminal_at(path: Path) -> TextIO | None:
+    """Open a terminal for writing; return None if the path is not a terminal."""
     try:
         if not path.is_char_device():
             return None

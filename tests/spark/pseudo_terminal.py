@@ -1,13 +1,15 @@
-"""A terminal to look at: what is written to it, as text."""
+"""A pseudo terminal that keeps what a program writes to it."""
 
 import os
 import threading
 
 
-class Screen:
-    """A pseudo terminal of 120 columns; `file` is its end for the program.
+class PseudoTerminal:
+    """A terminal of 120 columns; a context manager.
 
-    Use it as a context manager. `text` is what was drawn until then.
+    Attributes:
+        file: the descriptor that the program writes to.
+        text: what was written so far.
     """
 
     def __enter__(self):
@@ -32,7 +34,7 @@ class Screen:
         while True:
             try:
                 part = os.read(self._reading, 65536)
-            except OSError:  # the other end is closed everywhere
+            except OSError:  # no process has the other end open any more
                 return
             self._parts.append(part)
 
