@@ -1,4 +1,4 @@
-"""Which columns the Spark stage reads and writes, checked on the driver."""
+"""Checks on the driver which columns the Spark stage reads and writes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -15,12 +15,12 @@ OnError = Literal["null", "raise"]
 
 @dataclass(frozen=True)
 class Columns:
-    """What the stage reads and writes, by name."""
+    """The names of the columns that the stage reads and writes."""
 
     input: str
     output: str
     passed: list[str]
-    """columns that go through unchanged, in order"""
+    """columns that pass through unchanged, in order"""
     text: str | None = None
     images: str | None = None
     error: str | None = None
@@ -28,7 +28,7 @@ class Columns:
 
 
 def result_schema(schema: "StructType", columns: Columns) -> "StructType":
-    """The input's fields that pass through, then the result's."""
+    """Return the fields that pass through, and then those of the result."""
     from pyspark.sql.types import ArrayType, StructType
 
     result = StructType([schema[name] for name in columns.passed])
@@ -62,9 +62,10 @@ def plan_columns(
     images: bool,
     keep_video: bool,
 ) -> Columns:
-    """Check the columns on the driver, before anything runs.
+    """Check the columns before any task runs.
 
-    Raises ParameterError: a column is missing, of another type, or there already.
+    Raises:
+        ParameterError: a column is missing, has the wrong type, or exists already.
     """
     from pyspark.sql.types import BinaryType, StringType
 
@@ -95,7 +96,7 @@ def plan_columns(
 
 
 def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:
-    # Spark resolves names without regard to case.
+    # Spark ignores the case of column names.
     for field in schema.fields:
         if field.name.lower() == name.lower():
             if isinstance(field.dataType, kind):

@@ -1,10 +1,10 @@
-"""Spark's Python daemon, with the imports of a worker done once, before it forks the workers.
+"""Spark's Python daemon that imports the packages of a worker before it forks the workers.
 
-Set `spark.python.daemon.module=spark_keyframes.spark.daemon`. Spark then starts the daemon of
-each executor by this name, so the package must be installed on its machines.
+Set `spark.python.daemon.module=spark_keyframes.spark.daemon`. Spark starts the daemon of each
+executor by this name, so the package must be installed on the executors' machines.
 
-Nothing here may compute with torch, touch CUDA or leave a thread behind: a fork copies the thread
-that forks and no other, and the workers would wait for those that are gone.
+Nothing here may compute with torch, touch CUDA or leave a thread running. A fork copies only the
+calling thread, and a worker would wait for the missing ones.
 """
 
 import contextlib
@@ -30,18 +30,19 @@ _MODULES = (
 
 
 def preload() -> None:
-    """Import what a worker needs: pyspark's part, Arrow, pandas, PyAV, torch and CLIP.
+    """Import the packages of a worker: pyspark's, Arrow, pandas, PyAV, torch and CLIP.
 
-    What cannot be imported is said on stderr and left to the workers: there it costs the rows that
-    need it, while a daemon that does not start fails every Python task.
+    A failed import is reported on stderr and left to the workers, where it fails only the rows
+    that need it. A daemon that does not start would fail every Python task.
     """
     wait_passively()
-    # Arrow's jemalloc would start a thread. Arrow allocates by mimalloc anyway.
+    # Arrow's jemalloc would start a thread. Arrow allocates with mimalloc anyway.
     os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
-    # A collection writes to every object it visits, and a worker collects after each task: frozen
-    # objects are left out, so that their pages stay shared. None during the imports saves 0.6 s.
+    # A garbage collection writes to every object that it visits, and a worker collects after each
+    # task. It skips frozen objects, so their memory pages stay shared between the workers.
+    # Disabled during the imports, it saves 0.6 s.
     gc.disable()
-    # Spark reads a port number from this process's stdout.
+    # Spark reads a port number from stdout, so nothing else may be written there.
     with contextlib.redirect_stdout(sys.stderr):
         for name in _MODULES:
             try:

@@ -1,4 +1,4 @@
-"""One row per keyframe, instead of one per video."""
+"""Turns a result with one row per video into one row per keyframe."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,28 @@ FRAME_COLUMNS = ("frame_index", "frame_id", "score", "tos_path", "image")
 
 
 def explode_keyframes(result: "DataFrame", *, output_col: str = "keyframes") -> "DataFrame":
-    """One row per keyframe, of what `transform` gave with one row per video.
+    """Return one row per keyframe from a result of `transform`.
 
-    Arguments:
-        result: the DataFrame, or a part of it. Of a stream too.
-        output_col: as it was for `transform`.
+        frames = explode_keyframes(sampler.transform(videos, error_col="error"))
 
-    Returns: the other columns, repeated in each row of a video, and after them `frame_index int`
-    (from 0, in the order of the frames), `frame_id bigint`, `score float`, `tos_path string` (null
-    without `output_tos_dir`) and, where the images are, `image` in Spark's image schema. A video
-    without keyframes, such as one that failed, keeps one row, in which these are null: its error
-    is beside them, where `transform` was given `error_col`.
+    Args:
+        result: a result of `transform`, or some of its rows or columns. Batch or streaming.
+        output_col: as in `transform`.
 
-    Raises ParameterError: `output_col` is missing, or a column has one of these names.
+    Returns:
+        The other columns, repeated for each keyframe of a video, and then:
+
+        - `frame_index int`: the position among the keyframes of the video, from 0;
+        - `frame_id bigint`: the number of the frame in the video, from 0;
+        - `score float`: the cosine similarity to the text;
+        - `tos_path string`: where the image is; null without `output_tos_dir`;
+        - `image`: in Spark's image schema; only with `return_keyframes=True`.
+
+        A video without keyframes, such as a failed one, keeps one row. These columns are null in
+        it, and `error_col`, where there is one, has the reason.
+
+    Raises:
+        ParameterError: `output_col` is missing, or a column has one of these names already.
     """
     from pyspark.sql import functions as sf
 

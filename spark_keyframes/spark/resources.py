@@ -1,16 +1,16 @@
-"""The CPUs and the GPU of a task: asked of Spark, or refused on the driver with what to do.
+"""Requests CPUs and a GPU for each task, and refuses requests that Spark would never serve.
 
-What Spark 4.3 makes of it, as was tried:
+Seen with Spark 4.3:
 
-- `local[n]`: an action with any profile raises, also with one that says what the conf says. A GPU
-  per task by conf starts no task, for ever and without a word, where the conf announces a GPU too;
-  else there is no session.
-- A cluster with static allocation: a profile of task requests alone is served. More CPUs than an
-  executor has cores, or a GPU where executors announce none, wait for ever without a word. What
-  such a profile leaves out, the conf gives for CPUs but not for GPUs.
-- Dynamic allocation: executors come for each profile, of the kind that its executor requests say.
-- The CPUs of a task, a profile's too, are its OMP_NUM_THREADS. Tasks with others run in Python
-  workers of their own, which have a daemon of their own in each executor.
+- In `local[n]`, an action with a resource profile raises, even if the profile equals the conf.
+  With `spark.task.resource.gpu.amount` in the conf, no task ever starts, and Spark reports no
+  error. If the conf announces no GPU, the session does not start.
+- On a cluster with static allocation, a profile may hold task requests only. More CPUs than an
+  executor has cores, or a GPU where no executor announces one, wait for ever without an error.
+  CPUs that the profile leaves out come from the conf; GPUs do not.
+- With dynamic allocation, Spark starts executors for each profile, by its executor requests.
+- A task's OMP_NUM_THREADS is its number of CPUs, also with a profile. Tasks with different numbers
+  run in different Python workers, and each executor has a daemon for each number.
 """
 
 import functools
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyspark.resource import ResourceProfile
     from pyspark.sql import SparkSession
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 _NAMES = (
     "spark.app.id",
@@ -47,13 +47,13 @@ _LOCAL = re.compile(r"local(?:\[\s*(\*|\d+)\s*(?:,.*)?\])?")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the conf of a session says about executors and tasks; None: it does not say."""
+    """The settings of executors and tasks in a session's conf; None where a setting is missing."""
 
     application: str | None = None
-    """its id, different for each SparkContext"""
+    """ID of the application; each SparkContext has another"""
     master: str | None = None
     dynamic: bool = False
-    """executors come and go with the work"""
+    """whether allocation is dynamic"""
     executor_cores: int | None = None
     executor_gpus: int | None = None
     gpu_script: str = ""
@@ -63,11 +63,11 @@ class Settings:
 
     @classmethod
     def read(cls, conf: Mapping[str, str]) -> Self:
-        """From the names and values of a Spark conf."""
+        """Return the settings of a Spark conf, given as a mapping."""
         master = conf.get("spark.master")
         cores = conf.get("spark.executor.cores")
         if cores is None and master is not None and re.match("yarn|k8s:", master):
-            cores = "1"  # their default; in a standalone cluster it is all cores of a worker
+            cores = "1"  # the default there; standalone clusters use all cores of a worker
         executor_gpus = conf.get("spark.executor.resource.gpu.amount")
         task_gpus = conf.get("spark.task.resource.gpu.amount")
         return cls(
@@ -84,7 +84,7 @@ class Settings:
 
     @property
     def local_cores(self) -> int | None:
-        """n of `local[n]`; None on a cluster."""
+        """The n of `local[n]`; None on a cluster."""
         match = _LOCAL.fullmatch(self.master or "")
         if match is None:
             return None
@@ -93,7 +93,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRequest:
-    """What a profile is to ask for; None: nothing."""
+    """The requests of a resource profile; None where it has none."""
 
     cpus: int | None = None
     gpus: float | None = None
@@ -101,11 +101,11 @@ class TaskRequest:
 
 @dataclass(frozen=True)
 class TaskResources:
-    """What a stage is run with.
+    """The resources of a stage.
 
     Attributes:
-        profile: for mapInArrow; None where the conf says the same.
-        tasks_at_once: of this stage in one executor, by their CPUs; 1 also where that is not known.
+        profile: for mapInArrow; None where the conf already gives these resources.
+        tasks_at_once: how many tasks of the stage run in one executor; 1 where it is unknown.
     """
 
     profile: "ResourceProfile | None" = None
@@ -119,15 +119,16 @@ def task_resources(
     gpus: int | None = None,
     profiles: bool = True,
 ) -> TaskResources:
-    """The resources of a stage whose tasks have `cpus` CPUs and `gpus` GPUs; None: as conf says.
+    """Return the resources of a stage.
 
-    Arguments:
+    Args:
         spark: the session.
-        cpus: of each task.
-        gpus: of each task.
-        profiles: whether this Spark gives a stage of a DataFrame resources of its own.
+        cpus: CPUs of each task; None: as in the conf.
+        gpus: GPUs of each task; None: as in the conf.
+        profiles: whether this Spark takes a resource profile for a stage of a DataFrame.
 
-    Raises ParameterError for what Spark cannot give, most of which it would wait for in silence.
+    Raises:
+        ParameterError: Spark cannot give these resources. It would wait for most without an error.
     """
     settings = Settings.read(_conf(spark))
     request = request_for(settings, cpus=cpus, gpus=gpus)
@@ -150,15 +151,15 @@ def _no_profiles(request: TaskRequest) -> str:
     conf = " ".join(f"--conf {names[name]}={value:g}" for name, value in given.items())
     return (
         f"{', '.join(f'{name}={value:g}' for name, value in given.items())}, but before Spark 4.0 "
-        f"no stage of a DataFrame has resources of its own; start Spark with {conf}, and leave "
-        f"{' and '.join(given)} out"
+        "a stage of a DataFrame cannot have its own resources; start Spark with "
+        f"{conf}, and leave {' and '.join(given)} out"
     )
 
 
 def request_for(
     settings: Settings, *, cpus: int | None = None, gpus: int | None = None
 ) -> TaskRequest | None:
-    """What to ask of Spark beyond its conf; None: nothing. Raises as `task_resources` does."""
+    """Return what to request beyond the conf, or None. Raises as `task_resources` does."""
     if cpus is not None:
         cpus = check_integer("cpus", cpus, 1, "give the CPUs of a task, e.g. cpus=8")
     if gpus is not None:
@@ -182,8 +183,8 @@ def _check_gpus(settings: Settings, gpus: int | None, wanted: float | None) -> N
         )
     if settings.local_cores is not None:
         raise ParameterError(
-            f"{asked}, but Spark assigns no GPU in {settings.master!r}: it would wait for one for "
-            "ever; leave it out, there the GPU is number `rank`, or use a cluster"
+            f"{asked}, but Spark assigns no GPU in {settings.master!r} and would wait for one for "
+            "ever; leave it out, so that GPU number `rank` is used, or use a cluster"
         )
     if settings.executor_gpus is None and settings.master is not None and not settings.dynamic:
         raise ParameterError(
@@ -199,7 +200,7 @@ def _check_cpus(settings: Settings, cpus: int | None) -> None:
     if settings.local_cores is not None:
         enough = "" if cpus <= settings.local_cores else f" and the master local[{cpus}]"
         raise ParameterError(
-            f"cpus={cpus}, but in {settings.master!r} a stage cannot have CPUs of its own; start "
+            f"cpus={cpus}, but in {settings.master!r} a stage cannot have its own CPUs; start "
             f"Spark with --conf spark.task.cpus={cpus}{enough}, or leave it out: each task has "
             f"{settings.task_cpus:g} now"
         )
@@ -212,11 +213,11 @@ def _check_cpus(settings: Settings, cpus: int | None) -> None:
 
 
 def _check_executors(spark: "SparkSession", cpus: int) -> None:
-    """For a cluster whose conf does not say how many cores an executor has."""
+    """Check `cpus` where the conf does not say how many cores an executor has."""
     most = _most_cores(spark)
     if most is None:
         logger.warning(
-            "cpus=%d: if no executor has as many cores, Spark waits for ever and says nothing; "
+            "cpus=%d: if no executor has as many cores, Spark waits for ever without an error; "
             "set spark.executor.cores to have that checked",
             cpus,
         )
@@ -228,25 +229,26 @@ def _check_executors(spark: "SparkSession", cpus: int) -> None:
 
 
 def _most_cores(spark: "SparkSession") -> int | None:
-    """Of the executors that have come by now; None: none, or on Connect."""
+    """Return the cores of the largest executor so far; None over Connect or without executors."""
     if is_connect(spark):
         return None
     context: Any = spark.sparkContext
+    # The only use of the JVM's internals: no public API tells the cores of an executor.
     executors = context._jsc.sc().statusStore().executorList(True)
     found = [executors.apply(index) for index in range(executors.size())]
     return max((each.totalCores() for each in found if each.id() != "driver"), default=None)
 
 
 def _conf(spark: "SparkSession") -> Mapping[str, str]:
-    """What `Settings` reads of the session's conf, which holds that of its context."""
-    # One by one: Spark 3.5 gives no list.
+    """Return the part of the session's conf that `Settings` reads."""
+    # Spark 3.5 cannot return all settings at once.
     found = ((name, spark.conf.get(name, None)) for name in _NAMES)
     return {name: value for name, value in found if value is not None}
 
 
 @functools.lru_cache(maxsize=16)
 def _profile(request: TaskRequest, settings: Settings) -> "ResourceProfile":
-    """The same object for the same request: Spark refuses two that are equal in one stage."""
+    """Return a profile, cached: Spark refuses two equal profile objects in one stage."""
     from pyspark.resource import (
         ExecutorResourceRequests,
         ResourceProfileBuilder,
@@ -260,7 +262,7 @@ def _profile(request: TaskRequest, settings: Settings) -> "ResourceProfile":
         tasks.resource("gpu", request.gpus)
     builder = ResourceProfileBuilder().require(tasks)
     if settings.dynamic:
-        # Without cores, Spark warns, it may start more executors than are of use (SPARK-30299).
+        # Without cores, Spark may start more executors than needed, and warns (SPARK-30299).
         executors = ExecutorResourceRequests()
         executors.cores(settings.executor_cores or request.cpus or int(settings.task_cpus))
         if request.gpus:

@@ -1,7 +1,6 @@
-"""What test_matrix.py runs suite.py on: a session of Spark itself, or of Spark Connect.
+"""The session of suite.py: a classic one, or one of Spark Connect.
 
-SPARK_KEYFRAMES_REMOTE is the address of a Connect server. Then nothing of a JVM may be touched in
-this process.
+SPARK_KEYFRAMES_REMOTE is the address of a Connect server. With it, every use of a JVM raises.
 """
 
 import os
@@ -38,7 +37,7 @@ def spark(request):
 
 
 class JvmTouchedError(BaseException):
-    """No Exception: nothing that expects one may take it for Connect's answer."""
+    """No Exception, so that no `except Exception` handles it."""
 
 
 def _forbid_a_jvm():

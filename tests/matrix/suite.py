@@ -1,4 +1,4 @@
-"""What holds in each version of Spark, classic and over Connect; test_matrix.py runs it."""
+"""Tests that pass in every version of Spark, classic and over Connect; test_matrix.py runs them."""
 
 import base64
 import os
@@ -19,8 +19,8 @@ from spark_keyframes.images import rgb_array
 from spark_keyframes.jobs.inputs import read_videos, repartition_videos
 from spark_keyframes.spark.versions import check_observations, has_arrow_udf
 from tests.conftest import REPO
+from tests.spark.conftest import check_rows
 from tests.spark.processes import all_processes
-from tests.spark.rows import check
 from tests.video.clips import number_in
 
 
@@ -43,7 +43,7 @@ def test_all_columns(sampler, videos, expected):
         *("id", "video", "prompt", "keyframes", "keyframes_images", "error", "account")
     ]
     good, missing, null = result.orderBy("id").collect()
-    check([good], expected)
+    check_rows([good], expected)
     for image, number in zip(good["keyframes_images"], good["keyframes"]["frame_ids"], strict=True):
         assert number_in(rgb_array(image)) == number
         assert image["origin"] == good["video"]
@@ -70,10 +70,10 @@ def test_videos_in_rows(spark, plain, clips, expected, kind):
     assert result.columns == ["id", "keyframes"]
     rows = [{**row.asDict(), "video": str(clips[row["id"]])} for row in result.collect()]
     assert len(rows) == 3
-    check(rows, expected)
+    check_rows(rows, expected)
 
 
-def test_a_udf_of_one_column_and_of_two(spark, plain, videos, clips, expected):
+def test_a_udf_of_one_and_of_two_columns(spark, plain, videos, clips, expected):
     udf = plain.udf()
     spark.udf.register("keyframes", udf)
     videos.createOrReplaceTempView("videos")
@@ -84,7 +84,7 @@ def test_a_udf_of_one_column_and_of_two(spark, plain, videos, clips, expected):
         ),
     ):
         good, missing, null = frame.orderBy("id").collect()
-        check([good, null], expected)
+        check_rows([good, null], expected)
         assert good["asked"] == good["keyframes"]
         for nothing in (missing["keyframes"], missing["asked"], null["asked"]):
             if has_arrow_udf():
@@ -143,10 +143,10 @@ def test_a_stage_of_a_pipeline(spark, models, videos, expected, connect, tmp_pat
     model = Pipeline(stages=[loaded]).fit(videos)
     model.write().overwrite().save(str(tmp_path / "model"))
     rows = PipelineModel.load(str(tmp_path / "model")).transform(videos).orderBy("id").collect()
-    check([rows[0], rows[2]], expected)
+    check_rows([rows[0], rows[2]], expected)
 
 
-def test_what_people_type_as_an_input(spark, clips, tmp_path):
+def test_folders_as_an_input(spark, clips, tmp_path):
     folder = clips[0].parent
     names = [row["video"].rsplit("/", 1)[1] for row in read_videos(spark, str(folder)).collect()]
     assert sorted(names) == ["a.mp4", "b.mp4", "c.mp4"]
@@ -166,7 +166,7 @@ def test_resources(plain, videos):
 
 
 def test_the_job(models, clips, connect, observations, tmp_path):
-    """With --max-failures its rows are kept until they are counted, and sampled once."""
+    """With --max-failures, failures are counted before anything is written."""
     listed = tmp_path / "videos.txt"
     listed.write_text("".join(f"{path}\n" for path in (*clips, "/none.mp4")))
     arguments = [
@@ -193,7 +193,7 @@ def test_the_job(models, clips, connect, observations, tmp_path):
 
 
 def run_job(connect, *arguments):
-    """(exit code, what it said)"""
+    """Run jobs/sample.py; return its exit code and its output."""
     job = str(REPO / "jobs" / "sample.py")
     submit = [str(Path(sys.executable).with_name("spark-submit")), "--master", "local[2]"]
     environment = dict(os.environ)
@@ -215,7 +215,7 @@ def run_job(connect, *arguments):
 
 def test_over_connect_no_jvm_is_started(connect, spark):
     if not connect:
-        pytest.skip("of Connect alone")
+        pytest.skip("a classic session has a JVM")
     below = {os.getpid()}
     for process in sorted(all_processes().values(), key=lambda process: int(process.started)):
         if process.parent in below:

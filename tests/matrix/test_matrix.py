@@ -1,4 +1,4 @@
-"""suite.py in this environment's Spark: in a process of its own, and over Connect."""
+"""Runs suite.py with the Spark of this environment: in a classic session, and over Connect."""
 
 import os
 import subprocess
@@ -36,16 +36,16 @@ def run_suite(*arguments, **added):
 
 @pytest.mark.skipif(
     "SPARK_MATRIX" not in os.environ,
-    reason="what it does in a classic session, other tests do too; make test-matrix runs it",
+    reason="other tests cover a classic session; make test-matrix runs it",
 )
-def test_in_a_process_of_its_own():
+def test_in_a_classic_session():
     run_suite()
 
 
 def test_over_connect(tmp_path):
     python = Path(sys.executable)
     if not HAS_SERVER:
-        # The protocol is one: a newer server answers an older client.
+        # A newer server answers an older client.
         python = REPO / ".venv-spark-4.0" / "bin" / "python"
         if not python.exists():
             pytest.skip(f"the wheel of pyspark {pyspark.__version__} has no Connect server")

@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import REPO
 from tests.spark.cluster import CONF, Cluster
+from tests.spark.conftest import check_rows
 from tests.spark.connect import connect_server
-from tests.spark.rows import check
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_py_files_serve_the_tasks_and_their_daemon(
     assert code == 0, said
     rows = rows_of(tmp_path / "table")
     assert len(rows) == len(clips)
-    check(rows, selected)
+    check_rows(rows, selected)
 
 
 def test_where_the_package_is_missing_the_job_says_so(cluster, models, clips, tmp_path):
@@ -103,7 +103,7 @@ def test_an_archive_brings_the_environment_and_another_the_models(
     assert code == 0, said
     rows = rows_of(tmp_path / "table")
     assert len(rows) == len(clips)
-    check(rows, selected)
+    check_rows(rows, selected)
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +142,11 @@ def connected(remote, plain, clips, model_path, **shipped):
 def test_over_connect_a_session_brings_the_package(remote, zipped, models, plain, clips, selected):
     rows = connected(remote, plain, clips, models, zip=str(zipped))
     assert len(rows) == len(clips)
-    check(rows, selected)
+    check_rows(rows, selected)
 
 
 def test_over_connect_a_session_brings_its_environment(remote, archives, plain, clips, selected):
     python = "environment/bin/python"
     rows = connected(remote, plain, clips, "models", archives=archives, python=python)
     assert len(rows) == len(clips)
-    check(rows, selected)
+    check_rows(rows, selected)

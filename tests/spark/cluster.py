@@ -1,4 +1,4 @@
-"""A standalone Spark cluster on loopback: a master, workers, and what they start, as processes.
+"""Starts a standalone Spark cluster on loopback, and ends all its processes.
 
     with Cluster(tmp_path, environment={"ACCESS_KEY": "…"}) as cluster:
         with cluster.driver({"spark.executor.memory": "512m"}) as driver:
@@ -6,8 +6,8 @@
             os.kill(cluster.processes("executor")[0].pid, signal.SIGKILL)
             assert driver.answer() == {"done": 200}
 
-Each worker has a loopback address of its own: Spark starts no second attempt at a slow task on the
-host where the first one runs.
+Each worker has its own loopback address, since Spark never runs a second attempt of a slow task on
+the host of the first one.
 """
 
 import contextlib
@@ -35,12 +35,12 @@ SCRIPTS = Path(sys.executable).parent
 DRIVER = Path(__file__).parent / "cluster_driver.py"
 
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Options for JVMs that do not live long."""
+"""JVM options that make short runs quicker"""
 
 _MARK = "SPARK_KEYFRAMES_TEST_CLUSTER"
 CONF = {
     "spark.ui.enabled": "false",
-    # An executor on each of two workers, and room for as many of a second driver.
+    # One executor on each of two workers, with room for those of a second driver.
     "spark.cores.max": "2",
     "spark.executor.cores": "1",
     "spark.executor.memory": "512m",
@@ -48,24 +48,24 @@ CONF = {
     "spark.executor.extraJavaOptions": QUICK_JVM,
     "spark.driver.extraJavaOptions": QUICK_JVM,
 }
-"""Small and quick; settings of drivers and submitted jobs are put on top."""
+"""settings that drivers and submitted jobs override"""
 
 
 class Cluster:
-    """The cluster; a context manager that ends every process of it.
+    """A cluster; a context manager that ends all its processes.
 
-    Arguments:
+    Args:
         folder: for its files.
-        workers: their number.
-        gpus: the address of a GPU for each worker to announce, as if it had one.
-        environment: added to that of this process.
+        workers: number of workers.
+        gpus: the address of a GPU that each worker announces. The GPU need not exist.
+        environment: variables beyond those of this process.
 
     Attributes:
-        url: of its master.
-        temporary: TMPDIR of all its processes.
-        environment: of all its processes.
-        logs: where they write what they have to say: stderr of the master and of the workers,
-            stdout and stderr of executors.
+        url: the URL of the master.
+        temporary: TMPDIR of all processes of the cluster.
+        environment: the environment of all processes of the cluster.
+        logs: folder of log files: stderr of the master and the workers, stdout and stderr of
+            executors.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Cluster:
         try:
             place = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
             log = self._start("master.Master", "master", place, "127.0.0.1")
-            self.url = _said(log, r"Starting Spark master at (spark://\S+)")
+            self.url = _logged(log, r"Starting Spark master at (spark://\S+)")
             logs = []
             for number in range(1, self._workers + 1):
                 host = f"127.0.0.{number}"
@@ -114,7 +114,7 @@ class Cluster:
                 arguments = [*place, self.url]
                 logs.append(self._start("worker.Worker", host, arguments, host, announced))
             for log in logs:
-                _said(log, r"(Successfully registered) with master")
+                _logged(log, r"(Successfully registered) with master")
         except BaseException:
             self.__exit__()
             raise
@@ -150,9 +150,9 @@ class Cluster:
         return log
 
     def processes(self, *kinds: str) -> list[Process]:
-        """The processes of this cluster and of its drivers that are alive, the oldest first.
+        """Return the living processes of the cluster and its drivers, the oldest first.
 
-        Those whose parents are dead too: they are known by their environment, or from before.
+        Orphans are included: their environment marks them, or an earlier call has seen them.
         """
         alive = all_processes()
         ours: dict[int, Process] = {}
@@ -176,18 +176,18 @@ class Cluster:
         return False
 
     def kill(self, kind: str) -> Process:
-        """kill -9 the youngest process of a kind, once there is one; which one it was."""
+        """Wait for a process of this kind, kill the youngest with SIGKILL, and return it."""
         wait_for(lambda: self.processes(kind), 30, f"no process of kind {kind}")
         victim = self.processes(kind)[-1]
         os.kill(victim.pid, signal.SIGKILL)
         return victim
 
     def driver(self, conf: Mapping[str, str]) -> "Driver":
-        """A program that runs jobs on this cluster; a context manager."""
+        """Return a program that runs jobs on this cluster; a context manager."""
         return Driver(self, conf)
 
     def submit(self, *arguments: str, conf: Mapping[str, str]) -> "subprocess.Popen[str]":
-        """spark-submit of jobs/sample.py; its stderr goes to its stdout."""
+        """Start spark-submit of jobs/sample.py, with its stderr in its stdout."""
         settings = [f"--conf={name}={value}" for name, value in {**CONF, **conf}.items()]
         return subprocess.Popen(
             [
@@ -203,13 +203,13 @@ class Cluster:
 
 
 class Driver:
-    """cluster_driver.py in a process of its own; a context manager."""
+    """A process that runs cluster_driver.py; a context manager."""
 
     def __init__(self, cluster: Cluster, conf: Mapping[str, str]) -> None:
         conf = {**CONF, **conf}
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.said: list[str] = []
-        """lines that it wrote, its stderr included"""
+        self.output: list[str] = []
+        """lines of its stdout and stderr, without answers"""
         self._process = subprocess.Popen(
             [sys.executable, str(DRIVER), cluster.url, json.dumps(conf)],
             env={**cluster.environment, "SPARK_CONF_DIR": str(REPO / "conf")},
@@ -227,7 +227,7 @@ class Driver:
             if line.startswith("ANSWER "):
                 self._answers.put(json.loads(line.removeprefix("ANSWER ")))
             else:
-                self.said.append(line)
+                self.output.append(line)
 
     def __enter__(self) -> Self:
         return self
@@ -242,39 +242,44 @@ class Driver:
             self._reader.join(10)
 
     def send(self, command: str, **arguments: Any) -> None:
-        """Have a command carried out, see cluster_driver.py."""
+        """Send a command, see cluster_driver.py."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"command": command, **arguments}) + "\n")
         self._process.stdin.flush()
 
     def answer(self, seconds: float = 120) -> dict[str, Any]:
-        """The next answer to a command."""
+        """Wait for the answer of the next command, and return it."""
         try:
             return self._answers.get(timeout=seconds)
         except queue.Empty:
             raise AssertionError(
-                f"no answer in {seconds} s: {''.join(self.said)[-5000:]}"
+                f"no answer in {seconds} s: {''.join(self.output)[-5000:]}"
             ) from None
 
 
-def wait_for(what: Callable[[], Any], seconds: float, otherwise: str) -> float:
-    """Wait until something is true; the seconds that it took."""
+def wait_for(condition: Callable[[], Any], seconds: float, otherwise: str) -> float:
+    """Wait until a condition is true, and return how many seconds it took.
+
+    After `seconds` the assertion `otherwise` fails.
+    """
     began = time.monotonic()
-    while not what():
+    while not condition():
         assert time.monotonic() - began < seconds, f"{otherwise} after {seconds} s"
         time.sleep(0.02)
     return time.monotonic() - began
 
 
 def _discovery_script(script: Path, address: str) -> dict[str, str]:
-    """The environment of a worker that announces a GPU."""
+    """Write a discovery script; return the environment of a worker that announces this GPU."""
     script.write_text(f'#!/bin/sh\necho \'{{"name": "gpu", "addresses": ["{address}"]}}\'\n')
     script.chmod(0o755)
     gpu = "-Dspark.worker.resource.gpu"
     return {"SPARK_WORKER_OPTS": f"{gpu}.amount=1 {gpu}.discoveryScript={script}"}
 
 
-def _said(log: Path, pattern: str) -> str:
+def _logged(log: Path, pattern: str) -> str:
+    """Wait for a pattern in a log, and return its first group."""
+
     def match() -> re.Match[str] | None:
         return re.search(pattern, log.read_text(errors="replace"))
 

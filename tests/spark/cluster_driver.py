@@ -1,19 +1,18 @@
-"""The driver's program of a Cluster: it takes commands from stdin, a line of JSON each.
+"""The program of a Driver: it runs the commands on its stdin, each one a line of JSON.
 
     {"command": "sample", "parameters": {…}, "videos": ["…"], "tasks": 20, "table": "…"}
-        Write the keyframes of videos as a table. Answers {"done": 200}, as an
-        observation counts them, or {"failed": "…"}.
-        "cpus" and "gpus" are of each task, see transform. With "folder" instead of "videos" and
-        "tasks": as read_videos spreads it.
-    {"command": "look", "tasks": 8, "cpus": 2, "gpus": 1}
-        Answers {"tasks": [{"executor": 7, "cpus": 2, "threads": 2, "gpus": ["0"]}, …]}, what each
-        of so many tasks has, or {"failed": "…"}.
+        Write the keyframes of videos as a table. The answer is {"done": 200}, counted by an
+        observation, or {"failed": "…"}. "cpus" and "gpus" are those of `transform`. With "folder"
+        instead of "videos" and "tasks", read_videos reads the folder.
+    {"command": "inspect", "tasks": 8, "cpus": 2, "gpus": 1}
+        Report the resources of each task. The answer is
+        {"tasks": [{"executor": 7, "cpus": 2, "threads": 2, "gpus": ["0"]}, …]} or {"failed": "…"}.
     {"command": "kill_tasks"}
-        Kill every attempt that runs now, as Spark's UI does. Answers {"killed": 2}.
+        Kill all running task attempts, as in Spark's UI. The answer is {"killed": 2}.
     {"command": "cancel"}
         Cancel all jobs.
 
-It ends with its stdin.
+It ends when its stdin is closed.
 """
 
 import json
@@ -41,7 +40,7 @@ def sample(spark, parameters, table, videos=None, tasks=None, folder=None, cpus=
         if folder:
             frame = read_videos(spark, folder, cpus=cpus)
         else:
-            # Of a list of Python's, Spark would make rows in Python workers of a second daemon.
+            # From a Python list, Spark would make the rows in workers of a second daemon.
             frame = spark.createDataFrame(pa.table({"video": videos})).repartition(tasks, "video")
         sampler = VideoAdaptiveKeyframesSampling(**parameters)
         result = sampler.transform(frame, error_col="error", cpus=cpus, gpus=gpus)
@@ -49,20 +48,20 @@ def sample(spark, parameters, table, videos=None, tasks=None, folder=None, cpus=
         result = result.observe(seen, sf.count("keyframes").alias("done"))
         result.write.parquet(table)
         answer(**seen.get)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to know
+    except Exception as error:  # noqa: BLE001 - the test checks the answer
         answer(failed=f"{type(error).__name__}: {error}")
 
 
-def look(spark, tasks, cpus=None, gpus=None):
+def inspect(spark, tasks, cpus=None, gpus=None):
     try:
-        # Twice in one stage, as two transforms in a row ask.
+        # Two profiles in one stage, as with two calls of transform.
         first, profile = (task_resources(spark, cpus=cpus, gpus=gpus).profile for _ in range(2))
         schema = "executor long, cpus long, threads long, gpus array<string>"
         frame = spark.range(tasks, numPartitions=tasks)
         frame = frame.mapInArrow(pass_on, "id long", profile=first)
-        rows = frame.mapInArrow(what_a_task_has, schema, profile=profile).collect()
+        rows = frame.mapInArrow(resources_of_this_task, schema, profile=profile).collect()
         answer(tasks=[row.asDict() for row in rows])
-    except Exception as error:  # noqa: BLE001 - whatever it is, the test wants to know
+    except Exception as error:  # noqa: BLE001 - the test checks the answer
         answer(failed=f"{type(error).__name__}: {error}")
 
 
@@ -70,21 +69,21 @@ def pass_on(batches):
     yield from batches
 
 
-def what_a_task_has(batches):
+def resources_of_this_task(batches):
     import torch
 
     for _ in batches:
         pass
     gpus = assigned_gpus()
     resolve_device(rank=0, assigned=gpus)
-    # Its parent is the Python daemon, of which an executor has one.
+    # The parent is the Python daemon; an executor has one.
     found = {"executor": os.getppid(), "cpus": task_cpus(), "threads": torch.get_num_threads()}
     yield pa.RecordBatch.from_pylist([{**found, "gpus": gpus}])
 
 
 def kill_tasks(spark):
     context = spark.sparkContext._jsc.sc()
-    # Attempts are numbered from 0; of one that does not run, Spark says that it killed none.
+    # Attempts are numbered from 0. killTaskAttempt is false for one that does not run.
     killed = [number for number in range(5000) if context.killTaskAttempt(number, True, "test")]
     answer(killed=len(killed))
 
@@ -100,8 +99,8 @@ def main():
         command = arguments.pop("command")
         if command == "sample":
             threading.Thread(target=sample, args=(spark,), kwargs=arguments, daemon=True).start()
-        elif command == "look":
-            look(spark, **arguments)
+        elif command == "inspect":
+            inspect(spark, **arguments)
         elif command == "kill_tasks":
             kill_tasks(spark)
         elif command == "cancel":

@@ -19,9 +19,9 @@ LOCAL = {
 
 
 def environment_of(python, **added):
-    """Variables for a program that uses the Spark of this Python's environment."""
+    """Return the environment of a program that uses the Spark of this Python."""
     kept = {name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
-    # What this process set for its own Spark would have the other believe that it is a part of it.
+    # With these, the program would use the Spark of this process.
     for name in ("SPARK_HOME", "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):
         kept.pop(name, None)
     return {
@@ -39,9 +39,9 @@ def environment_of(python, **added):
 def connect_server(
     log, *, python=Path(sys.executable), master="local[2]", conf=LOCAL, environment=None
 ):
-    """The URL of a server with the Spark of this Python's environment.
+    """Start a server with the Spark of this Python, and yield its URL.
 
-    It takes its heap from SPARK_DAEMON_MEMORY and not from spark.driver.memory.
+    SPARK_DAEMON_MEMORY sets its heap; spark.driver.memory has no effect.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

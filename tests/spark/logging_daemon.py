@@ -1,4 +1,4 @@
-"""Spark's Python daemon as it is shipped, in a process that says what it logs: INFO, to stderr.
+"""The daemon of spark_keyframes.spark.daemon, with log lines of level INFO on stderr.
 
 spark.python.daemon.module=tests.spark.logging_daemon
 """

@@ -1,4 +1,4 @@
-"""The processes of this machine, and which part of Spark each is."""
+"""Lists the processes of this machine, with the part of Spark that each one is."""
 
 import contextlib
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ class Process:
     pid: int
     parent: int
     started: str
-    """with the pid, it tells a process from all others"""
+    """start time; with the pid, it identifies the process"""
     command: str
     kind: str
-    """master, worker, executor, daemon, python (one that runs tasks), decode, driver (its JVM),
-    program (that of Python beside it) or other"""
+    """master, worker, executor, daemon, python (a Python worker), decode, driver (the JVM),
+    program (the driver's Python) or other"""
 
 
 def all_processes() -> dict[int, Process]:
-    """Those of this machine that are alive, by their pid."""
+    """Return the living processes by their pid."""
     found: dict[int, tuple[int, str, str]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
-            # A process may end while it is looked at.
+            # A process may end meanwhile.
             with contextlib.suppress(OSError, IndexError):
                 state = (folder / "stat").read_text().rpartition(")")[2].split()
                 command = (
@@ -43,7 +43,7 @@ def all_processes() -> dict[int, Process]:
 
 def _kind(command: str, parent: tuple[int, str, str] | None) -> str:
     if any(f"-m {name}" in command for name in _DAEMONS):
-        # Python workers are forks of their daemon.
+        # Python workers are forks of the daemon and have its command line.
         return "python" if parent is not None and parent[2] == command else "daemon"
     for part, kind in (
         ("-m spark_keyframes.video", "decode"),

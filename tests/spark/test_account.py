@@ -1,4 +1,4 @@
-"""What a video took: in sample(), as a column, and in words."""
+"""The account of a video: from sample(), as a column, and formatted."""
 
 import time
 from contextlib import closing, contextmanager
@@ -27,7 +27,7 @@ def outcome_of(sampler, video, **options):
 
 
 def decoded_alone(path):
-    """Frames that the candidates take, decoded here without the engine."""
+    """Return how many frames the candidates need, decoded without the engine."""
     with open_source(str(path)) as source, open_video(source.file) as video:
         list(video.candidates(FPS))
         return video.frames_decoded
@@ -61,11 +61,11 @@ def test_frames_decoded_again_count_again(plain, clips, tmp_path):
     assert account.frames_scored == 18
     assert account.frames_decoded >= decoded_alone(clips[0]) + 4
     first_pass = FRAMES["a"] - account.frames_skipped
-    assert first_pass == decoded_alone(clips[0]), "the second pass skips no more, and no less"
+    assert first_pass == decoded_alone(clips[0]), "the second pass is not part of frames_skipped"
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_failure_says_what_it_took_until_then(plain, clips, threads):
+def test_a_failure_has_the_account_so_far(plain, clips, threads):
     class Broken(KeyframesModule):
         def preprocess(self, rgb):
             if number_in(rgb) == 20:
@@ -112,7 +112,7 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, cli
     assert null is None
 
 
-def test_two_lines_say_where_the_time_went():
+def test_account_lines():
     metrics = {f"{stage}_seconds": 0.0 for stage in STAGES}
     metrics |= {"decode_seconds": 12.0, "clip_seconds": 7.9, "open_seconds": 0.1}
     metrics |= {"waited_seconds": 1.5, "frames_decoded": 1200, "frames_skipped": 300}
@@ -126,7 +126,7 @@ def test_two_lines_say_where_the_time_went():
     assert account_lines(metrics)[2:] == ["uploaded   12 images, 3.5 MB"]
 
 
-def test_images_of_a_video_that_fails_later_count_as_they_are_stored(plain, clips, tmp_path):
+def test_stored_images_of_a_video_that_fails_later_count(plain, clips, tmp_path):
     first = plain.sample(clips[0]).frame_ids[0]
     writer = ImageWriter(str(tmp_path), ".jpg")
 

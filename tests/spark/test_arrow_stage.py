@@ -1,4 +1,4 @@
-"""On real Spark: the documented result, other columns untouched, errors as values."""
+"""transform(): the documented result, unchanged other columns, and errors as values."""
 
 import base64
 import decimal
@@ -29,7 +29,7 @@ from spark_keyframes.schema import (
 from spark_keyframes.spark import arrow_stage as engine_spark
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from tests.conftest import REPO
-from tests.spark.rows import check
+from tests.spark.conftest import check_rows
 from tests.video.clips import number_in
 
 
@@ -44,7 +44,7 @@ def test_the_struct_is_exactly_the_documented_one(plain, videos):
 def test_rows_come_back_in_order_with_the_keyframes_of_sample(plain, videos, expected):
     rows = plain.transform(videos).collect()
     assert [row["id"] for row in rows] == list(range(7))
-    check(rows, expected)
+    check_rows(rows, expected)
 
 
 def test_images_are_in_spark_s_image_schema(spark, sampler, videos):
@@ -136,7 +136,7 @@ def test_base64_and_binary_give_what_the_path_gives(spark, plain, clips, expecte
     frame = spark.createDataFrame([(1, value)], f"id int, video {column}")
     same = replace(plain, video_src_type=kind)
     (row,) = same.transform(frame).collect()
-    assert row.asDict().keys() == {"id", "keyframes"}, "the video does not make the round trip"
+    assert row.asDict().keys() == {"id", "keyframes"}, "the result holds the video"
     assert row["keyframes"]["frame_ids"] == expected[str(clips[0])].frame_ids
     (kept,) = same.transform(frame, keep_video=True).collect()
     assert kept["video"] == value
@@ -189,7 +189,7 @@ def test_counts_can_be_observed(spark, plain, clips):
     assert seen.get == {"done": 1, "failed": 1}
 
 
-def outcomes_of(images, rows, batch_bytes, monkeypatch):
+def flushed_batches(images, rows, batch_bytes, monkeypatch):
     monkeypatch.setattr(engine_spark, "_BATCH_BYTES", batch_bytes)
     columns = engine_spark.Columns("video", "keyframes", ["video"], images="images")
     batch = pa.RecordBatch.from_arrays([pa.array([str(n) for n in range(rows)])], ["video"])
@@ -202,9 +202,9 @@ def outcomes_of(images, rows, batch_bytes, monkeypatch):
     return flushed
 
 
-def test_large_results_leave_in_parts_and_none_is_lost(monkeypatch):
+def test_large_results_are_flushed_in_parts_and_none_is_lost(monkeypatch):
     image = np.zeros((100, 100, 3), np.uint8)
-    parts = outcomes_of([image], 10, 65_000, monkeypatch)
+    parts = flushed_batches([image], 10, 65_000, monkeypatch)
     assert [part.num_rows for part in parts] == [3, 3, 3, 1]
     table = pa.Table.from_batches(parts)
     assert table["video"].to_pylist() == [str(n) for n in range(10)]
@@ -213,7 +213,7 @@ def test_large_results_leave_in_parts_and_none_is_lost(monkeypatch):
     ]
 
 
-def test_a_row_that_no_spark_could_carry_is_a_failure(sampler, videos, monkeypatch):
+def test_a_row_too_large_for_spark_is_a_failure(sampler, videos, monkeypatch):
     monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
     stage = ArrowStage(
         Pipeline(sampler.make_module(), sampler),
@@ -234,7 +234,7 @@ def test_types_in_spark_and_in_arrow_are_the_same():
         assert [(f.name, f.type) for f in theirs] == [(f.name, f.type) for f in arrow_type(ddl)]
 
 
-def test_the_stage_pickles_to_its_parameters(plain):
+def test_the_stage_pickles_to_less_than_4_kb(plain):
     from pyspark import cloudpickle
 
     pipeline = Pipeline(plain.make_module(), plain)
@@ -248,7 +248,7 @@ PROGRAM = """
     from spark_keyframes import VideoAdaptiveKeyframesSampling
 
     class MySampler(VideoAdaptiveKeyframesSampling):
-        '''A user's own class, which only this program knows.'''
+        '''A class that only __main__ defines.'''
 
     models, master, *videos = sys.argv[1:]
     spark = SparkSession.builder.master(master).config("spark.ui.enabled", "false").getOrCreate()
@@ -270,7 +270,7 @@ def test_runs_from_a_program_s_main_on_every_master(models, clips, expected, mas
     program.write_text(textwrap.dedent(PROGRAM))
     environment = {
         **os.environ,
-        # local-cluster starts its executors by Spark's own scripts.
+        # local-cluster starts its executors with the scripts of SPARK_HOME.
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
         "PYTHONPATH": str(REPO),
     }

@@ -1,7 +1,7 @@
-"""On a standalone cluster, whatever is killed: the table and the images of a quiet run.
+"""Killed processes and tasks on a standalone cluster change neither the table nor the images.
 
-A decode child that is killed costs its video a second attempt; a Python worker or an executor costs
-the tasks that it ran, which Spark runs again. Images have the same names and bytes each time.
+After a killed decode process, its video is tried again. After a killed Python worker or executor,
+Spark runs its tasks again. Images have the same names and bytes each time.
 """
 
 import itertools
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 VIDEOS, TASKS, FRAMES = 200, 20, 2
 CONF = {
-    # A second attempt at what takes twice as long as most, and at least so many seconds.
+    # A second attempt at tasks that take twice the median and at least 4 s.
     "spark.speculation": "true",
     "spark.speculation.interval": "100ms",
     "spark.speculation.quantile": "0.5",
@@ -58,7 +58,7 @@ def web():
 
 @pytest.fixture(scope="module")
 def videos(web, tmp_path_factory):
-    """Paths of 199 small videos of eight kinds, and a URL."""
+    """Return the paths of 199 small videos of eight kinds, and a URL."""
     folder = tmp_path_factory.mktemp("videos")
     kinds = [
         clip("libx264", "mp4", frames=frames, size=size, gop=5)
@@ -71,7 +71,7 @@ def videos(web, tmp_path_factory):
 
 
 class Run:
-    """A run of the job; a context manager, at whose end the job is done."""
+    """A run of the job, which starts at once."""
 
     def __init__(self, driver, tos, sampler, videos, folder, name, tasks=TASKS):
         self._driver, self._tos, self._prefix = driver, tos, f"{name}/"
@@ -99,11 +99,11 @@ class Run:
 
     def wait_for_the_middle(self):
         wait_for(lambda: len(self.objects) > VIDEOS * FRAMES * 0.3, 120, "no images")
-        assert len(self.objects) < VIDEOS * FRAMES * 0.9, "this is no longer the middle"
+        assert len(self.objects) < VIDEOS * FRAMES * 0.9, "the job is nearly done already"
 
     def rows(self):
-        """What the table says of each video, once the job is done."""
-        assert self._driver.answer() == {"done": VIDEOS}, "counted once, however often tried"
+        """Wait for the end of the job, and return the rows of its table by video."""
+        assert self._driver.answer() == {"done": VIDEOS}, "a video that is tried twice counts once"
         return sorted(pq.read_table(self._table).to_pylist(), key=lambda row: row["video"])
 
 
@@ -117,8 +117,8 @@ def start(driver, tos, sampler, videos, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def quiet(start, videos):
-    """The rows and the objects of a run in which nothing happens."""
+def undisturbed(start, videos):
+    """The rows and the objects of a run in which nothing is killed."""
     run = start()
     rows = run.rows()
     assert [row["video"] for row in rows] == sorted(videos)
@@ -127,10 +127,10 @@ def quiet(start, videos):
     return rows, run.objects
 
 
-def check_same(run, quiet):
-    rows, (quiet_rows, quiet_objects) = run.rows(), quiet
-    assert Counter(row["video"] for row in rows) == Counter(row["video"] for row in quiet_rows)
-    for row, expected in zip(rows, quiet_rows, strict=True):
+def check_same(run, undisturbed):
+    rows, (expected_rows, expected_objects) = run.rows(), undisturbed
+    assert Counter(row["video"] for row in rows) == Counter(row["video"] for row in expected_rows)
+    for row, expected in zip(rows, expected_rows, strict=True):
         assert row["error"] is None
         found, wanted = row["keyframes"], expected["keyframes"]
         assert found["frame_ids"] == wanted["frame_ids"]
@@ -139,41 +139,41 @@ def check_same(run, quiet):
             path.split("/")[4:] for path in wanted["tos_paths"]
         ]
         assert all(path.split("/", 4)[4] in run.objects for path in found["tos_paths"])
-    assert run.objects == quiet_objects
+    assert run.objects == expected_objects
 
 
 @pytest.mark.parametrize("kind", ["executor", "python", "decode"])
-def test_a_process_that_is_killed_changes_nothing(start, quiet, cluster, kind):
+def test_a_process_that_is_killed_changes_nothing(start, undisturbed, cluster, kind):
     run = start()
     run.wait_for_the_middle()
     victim = cluster.kill(kind)
-    check_same(run, quiet)
+    check_same(run, undisturbed)
     assert victim not in cluster.processes(kind)
 
 
-def test_tasks_that_are_killed_change_nothing(start, quiet, driver):
+def test_tasks_that_are_killed_change_nothing(start, undisturbed, driver):
     run = start()
     run.wait_for_the_middle()
     driver.send("kill_tasks")
     assert driver.answer()["killed"] >= 1
-    check_same(run, quiet)
+    check_same(run, undisturbed)
 
 
-def test_a_second_attempt_at_a_slow_task_changes_nothing(start, quiet, web):
+def test_a_second_attempt_at_a_slow_task_changes_nothing(start, undisturbed, web):
     requests = itertools.count()
     web.held.clear()
     web.hold = lambda first, last: next(requests) == 0
     run = start()
     try:
         assert web.held.wait(60)
-        check_same(run, quiet)
-        assert next(requests) >= 2, "the video was asked for a second time, while the first waited"
+        check_same(run, undisturbed)
+        assert next(requests) >= 2, "no second request while the first one waited"
     finally:
         web.hold = None
 
 
-def test_a_cancelled_job_leaves_no_process_and_no_file(start, quiet, cluster, driver):
-    # A Python worker that has just ended its task would be kept for the next one, for a minute.
+def test_a_cancelled_job_leaves_no_process_and_no_file(start, undisturbed, cluster, driver):
+    # With more tasks, an idle Python worker could be kept for a minute.
     run = start(tasks=2)
     run.wait_for_the_middle()
     assert len(cluster.processes("python")) == 2

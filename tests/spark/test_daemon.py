@@ -1,4 +1,4 @@
-"""Spark's daemon with the imports done: safe to fork, and the workers' results are the same."""
+"""The preloading daemon is safe to fork, and its workers give the same results."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ daemon.preload()
 
 
 def python(program, *arguments, **environment):
-    """What the program prints, and what it says on stderr."""
+    """Run a program; return the words of its stdout, and its stderr."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(REPO), **environment},
@@ -41,7 +41,7 @@ def test_preloading_starts_no_thread_and_sets_how_threads_wait():
 
 
 def test_preloading_does_not_ask_for_cuda():
-    # To ask whether there is a GPU is enough to make CUDA unusable after a fork.
+    # Even torch.cuda.is_available() makes CUDA unusable after a fork.
     program = """
         import torch
         asked = []
@@ -56,7 +56,7 @@ def test_preloading_does_not_ask_for_cuda():
 
 
 def test_a_forked_worker_computes_with_all_its_threads():
-    # OpenBLAS, which numpy brings, has threads from its import on, but ends them before a fork.
+    # The OpenBLAS of numpy starts threads at its import, but ends them before a fork.
     program = PRELOADED + textwrap.dedent("""
         pid = os.fork()
         if pid:
@@ -77,14 +77,14 @@ def test_a_forked_worker_computes_with_all_its_threads():
     assert printed == ["1"]
 
 
-def test_what_cannot_be_imported_is_left_to_the_workers(tmp_path):
+def test_a_failed_import_is_reported_and_left_to_the_workers(tmp_path):
     (tmp_path / "transformers.py").write_text("print('hello')\nraise ImportError('it is broken')")
     printed, said = python(
         PRELOADED + "print(threads())",
         PYTHONPATH=f"{tmp_path}{os.pathsep}{REPO}",
         OMP_NUM_THREADS="1",
     )
-    assert printed == ["1"], "Spark reads stdout"
+    assert printed == ["1"], "stdout is Spark's"
     assert "left to the workers: transformers.models.clip.modeling_clip" in said
     assert "ImportError: it is broken" in said
 
@@ -103,7 +103,7 @@ ON_SPARK = """
         .getOrCreate()
     )
 
-    def look(batches):
+    def inspect_worker(batches):
         import os, sys
         import pyarrow as pa
         there = "transformers.models.clip.modeling_clip" in sys.modules
@@ -114,7 +114,7 @@ ON_SPARK = """
             yield pa.RecordBatch.from_pydict(values)
 
     frame = spark.createDataFrame([(v,) for v in videos], "video string").coalesce(1)
-    seen = frame.limit(1).mapInArrow(look, "there boolean, threads long, policy string")
+    seen = frame.limit(1).mapInArrow(inspect_worker, "there boolean, threads long, policy string")
     print("WORKER", *seen.first())
     sampler = VideoAdaptiveKeyframesSampling(text="spoon", model_path=models,
         clip_model_name="small", fps=5, max_num_frames=4, dtype="float32", return_keyframes=False)

@@ -1,4 +1,4 @@
-"""Decode processes that die in the middle of the work: no row is lost, none is there twice."""
+"""Decode processes that die during a run: no row is lost or doubled."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def outcomes(models):
 
 
 def processes():
-    """Of this process that decode, at work or waiting for some."""
+    """Return the pids of this process's decode processes, busy or idle."""
     found = []
     for proc in Path("/proc").glob("[0-9]*"):
         try:
@@ -50,29 +50,29 @@ def processes():
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_rows_are_those_of_a_quiet_run(outcomes, clips, number):
+def test_rows_are_those_of_an_undisturbed_run(outcomes, clips, number):
     videos = [*clips] * 14
-    quiet = outcomes(videos)
+    undisturbed = outcomes(videos)
     killed = []
 
     def watch(done):
-        # Far enough from each other that no video is struck twice.
+        # Far enough apart that no video loses its process twice.
         if done in (5, 20, 35):
             for pid in processes():
                 killed.append(pid)
                 os.kill(pid, number)
 
-    struck = outcomes(videos, watch)
+    disturbed = outcomes(videos, watch)
     assert len(killed) >= 3
-    assert len(struck) == len(quiet) == 42
-    for one, two in zip(struck, quiet, strict=True):
+    assert len(disturbed) == len(undisturbed) == 42
+    for one, two in zip(disturbed, undisturbed, strict=True):
         assert not isinstance(one, Failure), one
         assert one.frame_ids == two.frame_ids
         assert one.scores == pytest.approx(two.scores, abs=1e-6)
         assert [number_in(image) for image in one.images] == two.frame_ids
 
 
-def test_a_bomb_costs_its_own_row_only(outcomes, clips, tmp_path):
+def test_a_decompression_bomb_fails_its_own_row_only(outcomes, clips, tmp_path):
     bomb, large = tmp_path / "endless.mp4", tmp_path / "large.mp4"
     bomb.write_bytes(static_4k())
     large.write_bytes(clip("libx264", "mp4", frames=3, size=(1920, 1080)))
@@ -91,11 +91,11 @@ def test_processes_are_kept_for_the_next_run(outcomes, clips):
     assert set(processes()) == before
 
 
-def test_ending_a_run_early_ends_what_is_at_work(models, clips):
+def test_closing_a_run_early_ends_its_decoding(models, clips):
     given = {"text": "spoon", "model_path": str(models), "clip_model_name": "small"}
     sampler = VideoAdaptiveKeyframesSampling(**given, fps=25.0, dtype="float32")
     pipeline = Pipeline(sampler.make_module(), sampler, threads=2)
     run = pipeline.run((Request(str(clips[0]), "x") for _ in range(99)), device=CPU)
     next(run)
     run.close()
-    assert not process_pool().thread_counts.counts.any(), "no thread decodes any more"
+    assert not process_pool().thread_counts.counts.any(), "a thread still decodes"

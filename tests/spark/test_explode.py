@@ -1,4 +1,4 @@
-"""One row per keyframe, by expressions alone."""
+"""explode_keyframes returns one row per keyframe."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_a_row_per_keyframe_and_one_for_a_video_that_failed(spark):
     assert sorted(without.collect()) == [row[:-1] for row in EXPECTED]
 
 
-def test_of_a_stream_too(spark, tmp_path):
+def test_a_stream_is_exploded(spark, tmp_path):
     spark.createDataFrame(ROWS, SCHEMA).write.parquet(str(tmp_path / "in"))
     stream = spark.readStream.schema(SCHEMA).parquet(str(tmp_path / "in"))
     query = explode_keyframes(stream, output_col="found").writeStream.format("memory")
@@ -42,7 +42,7 @@ def test_of_a_stream_too(spark, tmp_path):
     assert sorted(spark.table("exploded").collect()) == EXPECTED
 
 
-def test_names_that_cannot_be(spark):
+def test_missing_and_taken_column_names_are_refused(spark):
     rows = spark.createDataFrame(ROWS, SCHEMA)
     with pytest.raises(
         ParameterError, match="output_col 'keyframes' is not a column.*it has video"

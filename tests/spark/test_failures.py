@@ -1,4 +1,4 @@
-"""Failures by stage and kind, and how many are too many."""
+"""Counts of failures by stage and error class, and the limit of a job."""
 
 import functools
 
@@ -27,19 +27,19 @@ def observed(spark, rows):
     return failure_lines(metrics(spark, rows))
 
 
-def test_a_line_for_each_stage_and_kind_with_its_number_and_an_example(spark):
+def test_each_stage_and_error_class_has_a_line_with_its_count_and_an_example(spark):
     rows = [("open", "CredentialsError", f"no key to read {n}") for n in range(3)]
     rows += [("upload", "CredentialsError", "no key to write")] * 2
-    rows += [("decode", "ZeroDivisionError", "of no kind that this package knows")]
+    rows += [("decode", "ZeroDivisionError", "an error of another package")]
     rows += [None] * 5
     assert observed(spark, rows) == [
         "failed     3 at stage open, e.g. CredentialsError: no key to read 0",
         "failed     2 at stage upload, e.g. CredentialsError: no key to write",
-        "failed     1 at stage decode, e.g. ZeroDivisionError: of no kind that this package knows",
+        "failed     1 at stage decode, e.g. ZeroDivisionError: an error of another package",
     ]
 
 
-def test_kinds_that_are_not_known_are_counted_by_their_stage(spark):
+def test_unknown_error_classes_are_counted_by_their_stage(spark):
     rows = [("decode", f"Strange{n:02}Error", "odd") for n in range(60)]
     rows += [("elsewhere", "StrangeError", None), ("decode", "LimitError", "too long")]
     assert observed(spark, rows) == [
@@ -49,7 +49,7 @@ def test_kinds_that_are_not_known_are_counted_by_their_stage(spark):
     ]
 
 
-def test_two_observations_add_up_to_that_of_all_rows(spark):
+def test_the_sum_of_two_observations_is_that_of_all_rows(spark):
     rows = [("open", "CredentialsError", f"no key to read {n}") for n in range(3)]
     rows += [("upload", "CredentialsError", "no key to write")] * 2
     rows += [("upload", "StrangeError", "odd"), ("clip", "ModelError", "of no use")]
@@ -58,13 +58,13 @@ def test_two_observations_add_up_to_that_of_all_rows(spark):
     assert failure_lines({FAILURES: added}) == observed(spark, rows)
 
 
-def test_no_failure_is_no_line(spark):
+def test_without_failures_there_is_no_line(spark):
     assert observed(spark, [None, None]) == []
     assert observed(spark, []) == []
 
 
 @pytest.mark.parametrize(
-    ("most", "failed", "done", "fine"),
+    ("most", "failed", "done", "allowed"),
     [
         ("0", 0, 10, True),
         ("0", 1, 10, False),
@@ -77,16 +77,16 @@ def test_no_failure_is_no_line(spark):
         ("100%", 9, 0, True),
     ],
 )
-def test_how_many_are_too_many(most, failed, done, fine):
-    allowed = MaxFailures.parse(most)
-    if fine:
-        allowed.check(failed, done)
+def test_the_limit_of_failures(most, failed, done, allowed):
+    limit = MaxFailures.parse(most)
+    if allowed:
+        limit.check(failed, done)
     else:
         with pytest.raises(TooManyFailuresError, match=f"^{failed} of {failed + done} videos"):
-            allowed.check(failed, done)
+            limit.check(failed, done)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "%", "101%", "nan%", "1e3%", "ten"])
-def test_what_is_no_number_of_failures(text):
+def test_texts_that_are_no_limit_of_failures(text):
     with pytest.raises(ParameterError, match=r"`max_failures` must be .* use e\.g\. 10 or 5%"):
         MaxFailures.parse(text)

@@ -1,6 +1,6 @@
-"""On a standalone cluster of two workers, each with a GPU of its own as far as Spark knows.
+"""GPU scheduling on a standalone cluster of two workers that announce a GPU each.
 
-There is no CUDA: torch says which GPU it was assigned and did not find, and computes on the CPU.
+There is no real GPU: torch logs which GPU Spark assigned, and computes on the CPU.
 """
 
 import re
@@ -39,36 +39,36 @@ def videos(tmp_path_factory):
     return [str(path) for path in paths]
 
 
-# The first two need the cluster for themselves, so they come before the driver of the others.
+# The first two tests need all of the cluster, so they come before the driver of the others.
 
 
 def test_by_conf_each_task_has_the_gpu_and_the_cpus(cluster):
     conf = {**CONF, "spark.task.cpus": "2", "spark.task.resource.gpu.amount": "1"}
     conf["spark.cores.max"] = "2"  # one executor
     with cluster.driver(conf) as driver:
-        driver.send("look", tasks=4, cpus=2, gpus=1)
+        driver.send("inspect", tasks=4, cpus=2, gpus=1)
         found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"]) for task in found] == [(2, 2)] * 4
     assert [task["gpus"] for task in found] in ([["0"]] * 4, [["1"]] * 4)
 
 
-def test_the_job_asks_for_executors_too_where_they_come_and_go(cluster, models, videos):
+def test_the_job_requests_executors_with_dynamic_allocation(cluster, models, videos):
     job = cluster.submit(
         *("--input", videos[0], "--text", "spoon", "--max-num-frames", "2", "--fps", "5"),
         *("--model-path", str(models), "--clip-model-name", "small", "--cpus", "2", "--gpus", "1"),
         conf={
             **CONF,
             "spark.dynamicAllocation.enabled": "true",
-            "spark.dynamicAllocation.maxExecutors": "1",  # of each profile
+            "spark.dynamicAllocation.maxExecutors": "1",  # for each profile
             "spark.dynamicAllocation.shuffleTracking.enabled": "true",
         },
     )
     try:
-        said, _ = job.communicate(timeout=180)
+        output, _ = job.communicate(timeout=180)
     finally:
         job.kill()
-    assert job.returncode == 0, said
-    assert "1: 1 with keyframes, 0 failed" in said
+    assert job.returncode == 0, output
+    assert "1: 1 with keyframes, 0 failed" in output
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def driver(cluster):
         yield driver
 
 
-def test_what_no_executor_has_is_refused_and_not_waited_for(driver):
-    driver.send("look", tasks=2, cpus=3)
+def test_more_cpus_than_an_executor_has_are_refused(driver):
+    driver.send("inspect", tasks=2, cpus=3)
     assert "cpus=3, but an executor has 2, and" in driver.answer()["failed"]
 
 
@@ -104,23 +104,23 @@ def test_one_model_per_executor_and_one_task_at_a_time_on_its_gpu(
         assert {row["video"] for row in pq.read_table(table).to_pylist()} == set(videos)
 
     logs = [log.read_text() for log in (cluster.logs / "work").glob("*/*/stderr")]
-    logs = [log for log in logs if "loaded CLIP" in log]  # those of logging_daemon.py
-    assert [log.count("loaded CLIP") for log in logs] == [1, 1], "one for three jobs"
+    logs = [log for log in logs if "loaded CLIP" in log]  # the executors of logging_daemon.py
+    assert [log.count("loaded CLIP") for log in logs] == [1, 1], "one model for three jobs"
     tasks = [
         re.findall(r"^(\d+) \S+: Spark assigned GPU (\S+), but torch", log, re.M) for log in logs
     ]
-    assert sum(map(len, tasks)) == TASKS * JOBS, "each task was assigned one"
-    # Two cores each would do for two tasks, and each that runs has a Python worker of its own.
+    assert sum(map(len, tasks)) == TASKS * JOBS, "each task was assigned a GPU"
+    # An executor's two cores would suffice for two tasks, each with its own Python worker.
     assert sorted(len(set(of_executor)) for of_executor in tasks) == [1, 1], "one worker, one GPU"
     assert sorted(of_executor[0][1] for of_executor in tasks) == ["0", "1"]
 
 
 def test_a_stage_has_its_resources_and_others_keep_all_cores(driver):
-    driver.send("look", tasks=4, cpus=2, gpus=1)
+    driver.send("inspect", tasks=4, cpus=2, gpus=1)
     found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"]) for task in found] == [(2, 2)] * 4
     assert_one_gpu_per_executor(found)
-    driver.send("look", tasks=4)
+    driver.send("inspect", tasks=4)
     found = driver.answer()["tasks"]
     assert [(task["cpus"], task["threads"], task["gpus"]) for task in found] == [(1, 1, [])] * 4
 

@@ -1,4 +1,4 @@
-"""Rows of 50 MB, and many small ones, in executors of 2 GB whose session is as Spark makes it."""
+"""Rows of 50 MB, and many small rows, in executors of 2 GB with Spark's default settings."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ SMALL, LARGE = 1000, 24
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """What the benchmark says of each of its cases, of fewer rows."""
+    """The results of the benchmark for each of its cases, with fewer rows."""
     cache = str(tmp_path_factory.mktemp("cache"))
     done = subprocess.run(
         [
@@ -43,5 +43,5 @@ def test_each_row_comes_back_once_with_its_keyframes(answers, case):
     assert (answer["rows"], answer["videos"], answer["right"]) == (count, count, count)
 
 
-def test_large_rows_that_stay_are_whole(answers):
+def test_kept_large_rows_have_all_their_bytes(answers):
     assert answers["kept"]["bytes"] == LARGE // 8 * 50e6

@@ -1,4 +1,4 @@
-"""The log lines of workers as a table, where Spark collects them: 4.1 and later."""
+"""Log lines of workers as a table, which Spark 4.1 and later collects."""
 
 from dataclasses import replace
 
@@ -6,14 +6,14 @@ import pytest
 
 from spark_keyframes import Limits
 
-pytestmark = pytest.mark.slow  # its workers are new ones: Spark tells them where their logs go
+pytestmark = pytest.mark.slow  # the setting starts new workers
 
 COLLECTS = "spark.sql.pyspark.worker.logging.enabled"
 
 
 @pytest.fixture(scope="module")
 def logs(spark, plain, clips):
-    """What three videos left in the table: one that fails, one that is slow, one that is null."""
+    """The table after three videos: one that fails, one that is slow, and a null."""
     if not hasattr(spark, "tvf") or not hasattr(spark.tvf, "python_worker_logs"):
         pytest.skip("this Spark does not collect the logs of workers")
     slow = replace(plain, limits=Limits(slow_seconds=1e-3))
@@ -22,7 +22,7 @@ def logs(spark, plain, clips):
     spark.conf.set(COLLECTS, True)
     try:
         slow.transform(frame.coalesce(1)).collect()
-        # Spark wants the setting to read them, too.
+        # Reading the table needs the setting too.
         table = spark.tvf.python_worker_logs().where("logger LIKE 'spark_keyframes.%'")
         return table.orderBy("ts").collect()
     finally:

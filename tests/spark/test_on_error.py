@@ -1,4 +1,4 @@
-"""on_error="raise": the job ends at the first failure, and says which row and why."""
+"""With on_error="raise" the job ends at the first failure, with its row and reason."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_no_further_video_is_read_after_the_one_that_failed(spark, plain, clips,
     frame = spark.createDataFrame(rows, "video string").coalesce(1)
     message = message_of(frame, plain)
     assert "SourceNotFoundError: row 1 of partition 0, counted from 0: no file /none.mp4" in message
-    assert len(web.ranges) <= 5, "those that were on their way by then"
+    assert len(web.ranges) <= 5, "at most the videos that were in flight"
 
 
 def test_the_message_shows_no_secret_of_the_url(spark, plain, web):
@@ -43,7 +43,7 @@ def test_the_message_shows_no_secret_of_the_url(spark, plain, web):
         assert secret not in message
 
 
-def test_bytes_that_are_no_video_are_named_by_their_row(spark, plain, clips):
+def test_bytes_that_are_not_a_video_are_named_by_their_row(spark, plain, clips):
     rows = [(bytearray(clips[2].read_bytes()),), (bytearray(b"nothing" * 9),)]
     frame = spark.createDataFrame(rows, "video binary").coalesce(1)
     message = message_of(frame, replace(plain, video_src_type="video_binary"))

@@ -1,4 +1,4 @@
-"""What a stage asks of Spark for each task, and what is refused before Spark would wait for it."""
+"""Resource requests of a stage; requests that Spark would never serve are refused."""
 
 import subprocess
 import sys
@@ -21,25 +21,25 @@ def asked(conf, **resources):
     return request_for(Settings.read(conf), **resources)
 
 
-def test_a_task_has_the_cpus_and_the_gpu_that_are_asked_for():
+def test_cpus_and_gpu_are_requested():
     assert asked(GPUS, cpus=8, gpus=1) == TaskRequest(cpus=8, gpus=1)
     assert asked(GPUS, gpus=1) == TaskRequest(gpus=1)
     assert asked(CLUSTER, cpus=4) == TaskRequest(cpus=4)
     assert asked(DYNAMIC, cpus=4, gpus=1) == TaskRequest(cpus=4, gpus=1)
 
 
-def test_the_gpu_of_the_conf_stays_where_only_cpus_are_asked_for():
+def test_the_gpu_of_the_conf_stays_where_only_cpus_are_requested():
     assert asked({**GPUS, **TASK_GPU}, cpus=8) == TaskRequest(cpus=8, gpus=1)
     halves = {**GPUS, "spark.task.resource.gpu.amount": "0.5"}
     assert asked(halves, cpus=8) == TaskRequest(cpus=8, gpus=0.5)
 
 
 @pytest.mark.parametrize("conf", [CLUSTER, GPUS, LOCAL, {}])
-def test_nothing_is_asked_for_where_nothing_is_said(conf):
+def test_nothing_is_requested_by_default(conf):
     assert asked(conf) is None
 
 
-def test_nothing_is_asked_for_that_the_conf_says_already():
+def test_nothing_is_requested_that_the_conf_gives_already():
     assert asked({**LOCAL, "spark.task.cpus": "2"}, cpus=2) is None
     assert asked({**GPUS, **TASK_GPU, "spark.task.cpus": "8"}, cpus=8, gpus=1) is None
 
@@ -75,13 +75,13 @@ def test_nothing_is_asked_for_that_the_conf_says_already():
         ({"spark.master": "k8s://https://head"}, {"cpus": 2}, "but an executor has 1, "),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_to_do(conf, resources, message):
+def test_impossible_requests_are_refused_with_the_remedy(conf, resources, message):
     with pytest.raises(ParameterError, match=message):
         asked(conf, **resources)
 
 
 @pytest.mark.parametrize("master", ["spark://head:7077", "local-cluster[2,2,1024]"])
-def test_what_the_conf_does_not_say_is_left_to_spark(master):
+def test_limits_that_the_conf_does_not_give_are_left_to_spark(master):
     assert asked({"spark.master": master}, cpus=16) == TaskRequest(cpus=16)
     assert asked({}, cpus=16, gpus=1) == TaskRequest(cpus=16, gpus=1)
 
@@ -92,7 +92,7 @@ def test_the_cores_of_a_local_master():
     assert Settings(master="local[*]").local_cores >= 1
 
 
-def test_in_a_local_session_tasks_run_beside_each_other(spark):
+def test_a_local_session_runs_as_many_tasks_as_it_has_cores(spark):
     found = task_resources(spark, cpus=1)
     assert found.profile is None
     assert found.tasks_at_once == 2
@@ -106,8 +106,8 @@ def test_a_local_session_refuses_at_once(spark, plain, clips, resources):
 
 
 @pytest.mark.slow
-def test_a_gpu_amount_in_a_local_conf_ends_the_job_and_not_its_user(clips, models):
-    """Where transform() does not refuse it, this takes for ever."""
+def test_a_gpu_amount_in_a_local_conf_ends_the_job_with_an_error(clips, models):
+    """If transform() did not refuse it, the job would never end."""
     gpu = ("executor.resource.gpu.amount=1", "task.resource.gpu.amount=1")
     done = subprocess.run(
         [
@@ -128,7 +128,7 @@ def test_a_gpu_amount_in_a_local_conf_ends_the_job_and_not_its_user(clips, model
 
 @pytest.mark.slow
 def test_a_gpu_amount_in_a_local_conf_is_refused_by_the_udf_too():
-    """In SQL it would take for ever."""
+    """If udf() did not refuse it, a query would never end."""
     program = """
 from pyspark.sql import SparkSession
 from spark_keyframes import VideoAdaptiveKeyframesSampling

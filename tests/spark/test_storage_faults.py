@@ -1,4 +1,4 @@
-"""500 videos from TOS and their keyframes to TOS, by real Spark, while the storage misbehaves."""
+"""Spark samples 500 videos from TOS and stores their keyframes there, while the storage fails."""
 
 import hashlib
 from collections import Counter
@@ -38,7 +38,7 @@ CHANCES = {
 MAY_NOT_READ = {7, 123, 499}
 MAY_NOT_WRITE = {0, 42, 300, 301}
 
-# Makes the workers hurry: they wait a tenth as long, and a second of silence is a stall.
+# Shortens the waits of the workers: a tenth of the backoff, and a timeout of one second.
 SITECUSTOMIZE = """
 import tos.clientv2
 from spark_keyframes.storage import retry
@@ -52,7 +52,7 @@ retry.backoff = remote.backoff = lambda number: 0.05 * 2**number
 
 @pytest.fixture
 def workers(spark, tmp_path):
-    """Sets environment variables of the Python workers that are started from here on."""
+    """A function that sets environment variables of the Python workers that start later."""
     (tmp_path / "sitecustomize.py").write_text(SITECUSTOMIZE)
     environment = spark.sparkContext.environment
     before = dict(environment)
@@ -86,7 +86,7 @@ def server(workers, films, monkeypatch):
 
 
 def keyframes(rows, spark, sampler):
-    """What `transform` makes of so many videos in TOS: their rows, in order."""
+    """Sample this many videos in TOS, and return their rows in order."""
     frame = spark.createDataFrame(
         [(row, f"tos://films/{key_of(row)}") for row in range(rows)], "id int, video string"
     ).repartition(2, "id")
@@ -96,8 +96,8 @@ def keyframes(rows, spark, sampler):
 @pytest.mark.slow
 def test_every_row_is_right_or_null_with_its_reason(spark, plain, films, server):
     sampler = replace(plain, max_num_frames=2)
-    quiet = replace(sampler, output_tos_dir="tos://films/quiet")
-    expected = keyframes(len(films), spark, quiet)
+    without_faults = replace(sampler, output_tos_dir="tos://films/expected")
+    expected = keyframes(len(films), spark, without_faults)
     pictures = [
         [server.objects["films", path.removeprefix("tos://films/")] for path in row["keyframes"][0]]
         for row in expected
@@ -111,7 +111,7 @@ def test_every_row_is_right_or_null_with_its_reason(spark, plain, films, server)
 
     assert [row["id"] for row in found] == list(range(ROWS))
     failed = {row["id"] for row in found if row["why"] is not None}
-    assert failed == MAY_NOT_READ | MAY_NOT_WRITE, "what passes costs no row"
+    assert failed == MAY_NOT_READ | MAY_NOT_WRITE, "a fault that goes away costs no row"
     listed = set()
     for number, row in enumerate(found):
         if number in failed:
@@ -123,7 +123,7 @@ def test_every_row_is_right_or_null_with_its_reason(spark, plain, films, server)
         paths, frame_ids, scores = row["keyframes"]
         wanted = expected[number % len(films)]["keyframes"]
         assert frame_ids == wanted["frame_ids"]
-        assert scores == pytest.approx(wanted["scores"], abs=1e-6)  # the batches are others
+        assert scores == pytest.approx(wanted["scores"], abs=1e-6)  # other frames share the batches
         source = hashlib.sha256(row["video"].encode()).hexdigest()[:16]
         folder = f"tos://films/out/film-{number:03d}-{source}"
         assert paths == [f"{folder}/{frame_id:08d}.jpg" for frame_id in frame_ids]
@@ -132,7 +132,7 @@ def test_every_row_is_right_or_null_with_its_reason(spark, plain, films, server)
             assert server.objects["films", path.removeprefix("tos://films/")] == picture
 
     stored = {key for _, key in server.objects if key.startswith("out/")}
-    assert stored == listed, "and nothing under any other name"
+    assert stored == listed, "no image has another name"
     assert len(listed) == 2 * (ROWS - len(failed))
     happened = Counter(fault for _, fault in server.faults.happened.elements())
     assert set(happened) == {fault for chances in CHANCES.values() for fault in chances}

@@ -1,4 +1,4 @@
-"""The UDF in SQL and withColumn: the documented struct or null, and each video read once."""
+"""udf() in SQL and withColumn: the documented struct or null, and each video is read once."""
 
 import pyarrow as pa
 import pytest
@@ -7,7 +7,7 @@ from pyspark.errors import PythonException
 from spark_keyframes import ParameterError
 from spark_keyframes.engine import Pipeline
 from spark_keyframes.spark.udf import _UdfStage
-from tests.spark.rows import check, prompted
+from tests.spark.conftest import check_rows, videos_with_texts
 from tests.storage.web_server import WebServer, answer, without_proxies
 
 
@@ -16,13 +16,13 @@ def test_a_udf_in_sql(spark, plain, videos, expected):
     videos.createOrReplaceTempView("videos")
     rows = spark.sql("SELECT video, keyframes(video) AS keyframes FROM videos").collect()
     assert len(rows) == 7
-    check(rows, expected)
+    check_rows(rows, expected)
 
 
-def test_a_udf_with_column_gives_null_for_what_fails(spark, plain, clips, expected):
+def test_a_udf_with_column_gives_null_for_a_failed_row(spark, plain, clips, expected):
     frame = spark.createDataFrame([(str(clips[2]),), ("/none.mp4",), (None,)], "video string")
     rows = frame.withColumn("keyframes", plain.udf()("video")).collect()
-    check(rows[:1], expected)
+    check_rows(rows[:1], expected)
     assert [row["keyframes"] for row in rows[1:]] == [None, None]
 
 
@@ -34,8 +34,8 @@ def test_the_same_udf_takes_a_text_per_row(spark, plain, clips, expected):
         "SELECT video, keyframes(video, prompt) AS keyframes, keyframes(video) AS plain, "
         "keyframes(video, NULL) AS nothing FROM prompts"
     ).collect()
-    check([car], {str(clips[0]): plain.sample(clips[0], text="a red car")})
-    check([spoon], expected)
+    check_rows([car], {str(clips[0]): plain.sample(clips[0], text="a red car")})
+    check_rows([spoon], expected)
     assert none["keyframes"] is None
     assert [row["nothing"] for row in (car, spoon, none)] == [None, None, None]
     assert car["plain"] == spoon["keyframes"], "without a text it is the sampler's"
@@ -43,9 +43,9 @@ def test_the_same_udf_takes_a_text_per_row(spark, plain, clips, expected):
 
 
 def test_a_udf_with_column_takes_a_text_per_row(spark, plain, clips, expected):
-    frame = prompted(spark, clips[2])
+    frame = videos_with_texts(spark, clips[2])
     rows = frame.withColumn("keyframes", plain.udf()("video", "prompt")).collect()
-    check(rows[:1], expected)
+    check_rows(rows[:1], expected)
     assert [row["keyframes"] for row in rows[1:]] == [None, None, None]
 
 
@@ -57,7 +57,7 @@ def test_a_udf_with_column_takes_a_text_per_row(spark, plain, clips, expected):
         ("keyframes()", "a video, or a video and a text, got 0 columns"),
     ],
 )
-def test_a_udf_says_what_it_takes(spark, plain, videos, call, message):
+def test_a_udf_refuses_wrong_columns_with_the_remedy(spark, plain, videos, call, message):
     spark.udf.register("keyframes", plain.udf())
     videos.limit(1).createOrReplaceTempView("one")
     with pytest.raises(PythonException, match=f"ParameterError: .*{message}"):
@@ -81,7 +81,7 @@ def test_a_udf_is_not_run_again_for_a_filter(plain, videos):
     assert plan.count("ArrowEvalPython") == 1
 
 
-def test_a_udf_answers_each_batch_the_empty_ones_too(plain, clips):
+def test_a_udf_answers_every_batch_empty_ones_included(plain, clips):
     batches = [[], [str(clips[2])], [], [str(clips[2]), None], []]
     stage = _UdfStage(Pipeline(plain.make_module(), plain))
     arrays = list(stage(pa.array(batch, pa.string()) for batch in batches))

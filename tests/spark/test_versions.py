@@ -1,4 +1,4 @@
-"""What is done without, and said once. Each version's own ways: tests/matrix."""
+"""Missing features are worked around with one warning; tests/matrix runs other versions."""
 
 import pyarrow as pa
 import pytest
@@ -10,7 +10,7 @@ from spark_keyframes.spark import versions
 from spark_keyframes.spark.resources import TaskRequest, _no_profiles, task_resources
 from spark_keyframes.spark.udf import _pandas_udf, _UdfStage
 from spark_keyframes.spark.versions import condition_of, default_parallelism, warn_once
-from tests.spark.rows import check, prompted
+from tests.spark.conftest import check_rows, videos_with_texts
 
 
 def test_a_warning_is_given_once(caplog):
@@ -21,26 +21,26 @@ def test_a_warning_is_given_once(caplog):
 
 def test_without_profiles_cpus_are_refused_with_the_conf_that_gives_them():
     assert _no_profiles(TaskRequest(cpus=8, gpus=1)) == (
-        "cpus=8, gpus=1, but before Spark 4.0 no stage of a DataFrame has resources of its own; "
-        "start Spark with --conf spark.task.cpus=8 --conf spark.task.resource.gpu.amount=1, and "
+        "cpus=8, gpus=1, but before Spark 4.0 a stage of a DataFrame cannot have its own "
+        "resources; start Spark with --conf spark.task.cpus=8 --conf spark.task.resource.gpu.amount=1, and "
         "leave cpus and gpus out"
     )
 
 
-def test_without_profiles_what_the_conf_says_is_fine(spark):
+def test_without_profiles_the_resources_of_the_conf_are_allowed(spark):
     assert task_resources(spark, cpus=1, profiles=False).profile is None
     with pytest.raises(ParameterError, match="spark.task.cpus=2"):
         task_resources(spark, cpus=2, profiles=False)
 
 
 def test_the_udf_of_older_versions_gives_structs_of_nulls(spark, plain, clips, expected):
-    frame = prompted(spark, clips[2])
+    frame = videos_with_texts(spark, clips[2])
     udf = _pandas_udf(_UdfStage(Pipeline(plain.make_module(), plain)))
     one = frame.withColumn("keyframes", udf("video")).collect()
     two = frame.withColumn("keyframes", udf("video", "prompt")).collect()
-    check([one[0], one[3], two[0]], expected)
-    nothing = [one[1], one[2], *two[1:]]
-    assert {tuple(row["keyframes"]) for row in nothing} == {(None, None, None)}
+    check_rows([one[0], one[3], two[0]], expected)
+    without = [one[1], one[2], *two[1:]]
+    assert {tuple(row["keyframes"]) for row in without} == {(None, None, None)}
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_the_udf_of_older_versions_gives_structs_of_nulls(spark, plain, clips, e
         ("", ""),
     ],
 )
-def test_the_condition_of_an_error(said, condition):
+def test_the_name_of_an_error_condition(said, condition):
     assert condition_of(Exception(said)) == condition
 
 
-def test_frames_of_arrow_without_spark_s_help(spark, monkeypatch):
+def test_dataframes_of_arrow_tables_in_older_versions(spark, monkeypatch):
     table = pa.table({"task": pa.array([0, 1], pa.int32()), "videos": [["a"], ["b", "c"]]})
     theirs = versions.frame_of(spark, table)
     monkeypatch.delattr("pyspark.sql.DataFrame.toArrow")
@@ -65,20 +65,20 @@ def test_frames_of_arrow_without_spark_s_help(spark, monkeypatch):
     assert ours.collect() == theirs.collect()
 
 
-def test_the_tasks_that_run_at_once(spark):
+def test_how_many_tasks_run_at_once(spark):
     assert default_parallelism(spark) == 2
 
 
-def test_large_batches_are_warned_of_where_nothing_bounds_their_bytes(spark, monkeypatch, caplog):
+def test_large_batches_give_a_warning_where_their_bytes_have_no_limit(spark, monkeypatch, caplog):
     versions.warn_of_large_batches(spark)
     assert caplog.messages == []
-    monkeypatch.setattr(versions, "_BYTES", "spark.sql.of.no.version")
+    monkeypatch.setattr(versions, "_BYTES", "spark.sql.missing")
     versions.warn_of_large_batches(spark)
-    (said,) = caplog.messages
-    assert said.startswith("this Spark hands 10000 videos to Python at once")
+    (message,) = caplog.messages
+    assert message.startswith("this Spark sends 10000 videos to Python at once")
 
 
-def test_what_a_stream_has_observed_by_its_names():
+def test_metrics_of_a_stream_by_their_names():
     plain = Row(videos=3, done=2)
     fields = [{"name": name, "type": "long"} for name in ("videos", "done")]
     over_connect = Row(values=[3, 2], schema={"type": "struct", "fields": fields})

@@ -1,1 +1,1 @@
-"""What Spark reports about a run: metrics, accounts and progress."""
+"""Reports metrics and progress of a run on Spark."""

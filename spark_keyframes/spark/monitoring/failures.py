@@ -1,4 +1,4 @@
-"""Failed rows, counted by stage and kind while they pass by."""
+"""Counts failed rows by stage and error class while Spark runs the action."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,15 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 FAILURES = "failure_kinds"
-"""The metric's name."""
+"""the name of the metric"""
 
 
 def failure_metrics(error_col: str) -> "list[Column]":
-    """Counts by stage and kind of an error column, with examples, as one column of JSON.
+    """Return a column for DataFrame.observe: counts by stage and error class, with examples.
 
-    For DataFrame.observe, which counts while the rows pass by: to look at them a second time would
-    sample the videos again. `failure_lines` puts the metric into words, `add_failures` adds two.
-
-    Kinds of this package are counted each for itself, at the stage that is theirs. All others that
-    fail at the same stage are counted together. JSON, since Spark 3.5 brings no arrays and structs
-    to where an observation is read.
+    Each error class of this package has its own count. All other classes share one count per
+    stage. The counts are JSON, since an observation of Spark 3.5 cannot hold arrays and structs.
+    `failure_lines` formats the metric, `add_failures` adds two of them.
     """
     from pyspark.sql import functions as sf
 
@@ -51,7 +48,7 @@ def failure_metrics(error_col: str) -> "list[Column]":
 
 
 def failure_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """A line for each stage and kind of what `failure_metrics` counted, the most frequent first."""
+    """Return a line for each group of `failure_metrics`, the most frequent first."""
     lines = []
     for group in sorted(json.loads(metrics[FAILURES]), key=lambda group: -int(group["count"])):
         example = group["example"]
@@ -65,7 +62,7 @@ def failure_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def add_failures(first: str, second: str) -> str:
-    """The metric of two observations together, with the first's examples."""
+    """Return the sum of two metrics, with the examples of the first."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     known = {kind.__name__: kind.stage for kind in _kinds()}
     for group in [*json.loads(first), *json.loads(second)]:

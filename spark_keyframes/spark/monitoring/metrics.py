@@ -1,6 +1,6 @@
-"""What became of the videos, counted by Spark while the rows pass by, and in words.
+"""Counts videos, keyframes and failures while Spark runs an action, and formats the counts.
 
-To look at the rows a second time would sample the videos again.
+Counting in a second action would sample the videos again.
 """
 
 from collections.abc import Mapping
@@ -22,29 +22,36 @@ _ACCOUNT_FIELDS = [field.split(" ")[0] for field in ACCOUNT_DDL.split(", ")]
 def metrics(
     *, output_col: str = "keyframes", error_col: str | None = None, account_col: str | None = None
 ) -> "list[Column]":
-    """Columns for DataFrame.observe over a result of `transform`: batch, streaming, and Connect.
+    """Return columns for DataFrame.observe over a result of `transform`.
 
         seen = Observation()
         result = sampler.transform(videos, error_col="error", account_col="account")
         result.observe(seen, *metrics(error_col="error", account_col="account")).write.save("out")
         print(seen.get["failed"], seen.get["decode_seconds"])
 
-    A streaming query takes a name instead of an Observation, and has the numbers of each batch in
-    `query.lastProgress["observedMetrics"]`. Whatever is dropped after `observe` still counts.
+    It works in batch, in streaming and over Connect. Columns that are dropped after `observe`
+    still count. A streaming query takes a name instead of an Observation, and reports the counts of
+    each batch in `query.lastProgress["observedMetrics"]`.
 
-    Arguments:
-        output_col: as in `transform`. Gives `videos`, `done` and `keyframes`.
-        error_col: as in `transform`; None: there is none. Gives `failed`, `failed_open` and so for
-            each stage, `failed_other`, and counts of each kind with examples, for `report_lines`.
-        account_col: as in `transform`; None: there is none. Gives the sum of each field: see
-            Account, `decode_seconds`, `frames_decoded`, `images_uploaded`, ….
+    Args:
+        output_col: as in `transform`.
+        error_col: as in `transform`; None where there is no such column.
+        account_col: as in `transform`; None where there is no such column.
 
-    Null videos and texts count as videos, neither as done nor as failed.
+    Returns:
+        Aggregates, by name:
+
+        - `videos`, `done`, `keyframes`: rows, rows with a result, and keyframes of all rows. Null
+          videos and texts count as videos, and neither as done nor as failed;
+        - with `error_col`: `failed`, `failed_open` and so on for each stage, `failed_other`, and
+          `failure_kinds`, JSON that `report_lines` reads;
+        - with `account_col`: the sum of each field of Account: `decode_seconds`,
+          `frames_decoded`, `images_uploaded` and so on.
     """
     from pyspark.sql import functions as sf
 
     keyframes = sf.col(f"`{output_col}`")
-    found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # of null, size is -1 without ANSI
+    found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # size() of null is -1 without ANSI
     columns = [
         sf.count(sf.lit(1)).alias("videos"),
         sf.count(keyframes).alias("done"),
@@ -70,8 +77,10 @@ def _failed(error_col: str) -> "list[Column]":
 
 
 def report_lines(values: Mapping[str, Any]) -> list[str]:
-    """What `metrics` counted, for people, a line for each thing: of `Observation.get`, or a Row's
-    `asDict()` of a streaming query.
+    """Format the counts of `metrics` for people.
+
+        for line in report_lines(seen.get):
+            print(line)
 
         videos     3: 2 with keyframes, 1 failed
         keyframes  8
@@ -79,6 +88,12 @@ def report_lines(values: Mapping[str, Any]) -> list[str]:
         seconds    decode 1.3 (64%), …, waited 0.2 for the model; summed over the videos
         frames     1428 decoded (1137/s), 72 skipped, 120 scored (781/s)
         uploaded   8 images, 0.9 MB
+
+    Args:
+        values: `Observation.get`, or `asDict()` of the Row of a streaming query.
+
+    Returns:
+        Lines without line ends. Lines whose column `metrics` was not given are missing.
     """
     failed = f", {values['failed']} failed" if "failed" in values else ""
     lines = [
@@ -93,7 +108,7 @@ def report_lines(values: Mapping[str, Any]) -> list[str]:
 
 
 def _account_metrics(account_col: str) -> "list[Column]":
-    """The sum of each field of an account column over all rows, under the field's name."""
+    """Return the sum of each field of an account column, under the field's name."""
     from pyspark.sql import functions as sf
 
     account = sf.col(f"`{account_col}`")
@@ -101,9 +116,9 @@ def _account_metrics(account_col: str) -> "list[Column]":
 
 
 def _account_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """What `_account_metrics` summed up, for people: the stages, the frames, and what was stored.
+    """Format the sums of `_account_metrics`: seconds by stage, frames, and stored images.
 
-    Seconds of videos that run side by side add up to more than passed on the clock.
+    Videos run in parallel, so the sum of their seconds may exceed the wall-clock time.
     """
     lines = [f"seconds    {stage_words(metrics)}; summed over the videos"]
     lines.append(f"frames     {frame_words(metrics)}")

@@ -1,4 +1,4 @@
-"""The same keyframes, row by row, wherever Spark runs and whichever way they are asked for."""
+"""The keyframes are the same on every kind of Spark, and for every way to sample."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.spark.connect import connect_server
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = Path(__file__).parent / "everywhere.py"
+PROGRAM = Path(__file__).parent / "sampling_program.py"
 BATCH = ["transform", "udf", "sql", "map_in_pandas"]
 STREAMS = ["stream", "stream_files"]
 SMALL = {
@@ -99,15 +99,15 @@ def check(way, rows, videos, expected):
         }
 
 
-def test_in_one_thread(run):
+def test_in_local_mode_with_one_thread(run):
     run("local[1]", ["transform"])
 
 
-def test_in_two_threads_and_in_every_way(run):
+def test_in_local_mode_with_two_threads_in_every_way(run):
     run("local[2]", [*BATCH, *STREAMS])
 
 
-def test_in_two_executors_of_this_machine(run):
+def test_on_a_local_cluster_of_two_executors(run):
     small = {"spark.executor.memory": "512m", "spark.driver.memory": "512m"}
     run("local-cluster[2,1,1024]", ["transform"], {**SMALL, **small})
 

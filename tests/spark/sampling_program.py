@@ -1,9 +1,9 @@
-"""Samples the same videos in one way or another; test_same_everywhere.py compares the tables.
+"""A program that samples videos in several ways; test_same_results.py compares the tables.
 
-    python everywhere.py '{"master": "local[2]", "ways": ["transform"], "conf": {}, …}'
+    python sampling_program.py '{"master": "local[2]", "ways": ["transform"], "conf": {}, …}'
 
-Each way writes `<folder>/<master>-<way>` as a table of id, video, keyframes, error and account, the
-last two where the way has them.
+Each way writes the table `<folder>/<way>` with id, video and keyframes. `transform` and the streams
+add error and account.
 """
 
 import json
@@ -38,17 +38,17 @@ def sql(spark, sampler, videos, folder):
 
 
 def map_in_pandas(spark, sampler, videos, folder):
-    """A user's own function around `sample`."""
+    """A function of the user that calls `sample` for each row."""
 
     def keyframes_of(frames):
         for frame in frames:
-            frame["keyframes"] = [found(sampler, video) for video in frame["video"]]
+            frame["keyframes"] = [keyframes_or_none(sampler, video) for video in frame["video"]]
             yield frame
 
     return videos.mapInPandas(keyframes_of, SCHEMA)
 
 
-def found(sampler, video):
+def keyframes_or_none(sampler, video):
     if video is None:
         return None
     try:
@@ -58,14 +58,14 @@ def found(sampler, video):
 
 
 def stream(spark, sampler, videos, folder):
-    """A folder of tables of URLs."""
+    """A stream of a folder of tables of URLs."""
     videos.repartition(2).write.parquet(f"{folder}/urls")
     rows = spark.readStream.schema(videos.schema).parquet(f"{folder}/urls")
     return sampler.transform(rows, **COLUMNS)
 
 
 def stream_files(spark, sampler, videos, folder):
-    """A folder of videos: those that there are. They have no ids."""
+    """A stream of a folder of videos. It has no missing video, and its rows have no ids."""
     (first,) = videos.where("id = 0").collect()
     schema = "path string, modificationTime timestamp, length long, content binary"
     rows = spark.readStream.format("binaryFile").schema(schema)
@@ -81,17 +81,17 @@ def stream_files(spark, sampler, videos, folder):
 WAYS = [transform, udf, sql, map_in_pandas, stream, stream_files]
 
 
-def write(result, place):
-    """Write a table; what was observed on the way, of a stream."""
+def write(result, path):
+    """Write a table. For a stream, return the counts that it observed."""
     if not result.isStreaming:
-        result.write.parquet(place)
+        result.write.parquet(path)
         return None
     query = (
         result.observe("seen", *metrics(**COLUMNS))
         .writeStream.format("parquet")
-        .option("checkpointLocation", f"{place}-checkpoint")
+        .option("checkpointLocation", f"{path}-checkpoint")
         .trigger(availableNow=True)
-        .start(place)
+        .start(path)
     )
     query.awaitTermination()
     seen = [progress["observedMetrics"].get("seen") for progress in query.recentProgress]
@@ -113,8 +113,8 @@ def main():
     ways = {way.__name__: way for way in WAYS}
     for name in options["ways"]:
         videos = spark.createDataFrame(rows).select(sf.col("id").cast("int"), "video")
-        own = f"{folder}/{name}"
-        seen = write(ways[name](spark, sampler, videos, own), own)
+        path = f"{folder}/{name}"
+        seen = write(ways[name](spark, sampler, videos, path), path)
         print("WROTE", json.dumps({"way": name, "seen": seen}), flush=True)
     spark.stop()
 

@@ -1,8 +1,10 @@
-"""What a result's rows say when they are counted by hand, beside what Spark counted.
+"""Counts the rows of a result in Python, to compare the counts with those of `metrics`.
 
-As a program: the same over Spark Connect, whose server it starts, with a bar. Arguments: the master
-of that server; the folder of models; where images go; videos, "" for null. Prints what `both`
-returns, as JSON.
+    python metrics_program.py MASTER MODELS OUTPUT VIDEO…
+
+As a program, it does so over Spark Connect with a progress bar, and starts the server itself.
+OUTPUT is the folder for images, and an empty VIDEO is a null. It prints the result of `count_twice`
+as JSON.
 """
 
 import json
@@ -17,7 +19,8 @@ OPTIONS |= {"dtype": "float32", "return_keyframes": False}
 NAMES = {"output_col": "found", "error_col": "why", "account_col": "took"}
 
 
-def by_hand(rows):
+def count_rows(rows):
+    """Return what `metrics` should count of these rows."""
     failures = Counter(row["why"]["stage"] for row in rows if row["why"])
     done = [row["found"] for row in rows if row["found"]]
     counted = {"videos": len(rows), "done": len(done), "failed": failures.total()}
@@ -29,14 +32,14 @@ def by_hand(rows):
     return counted
 
 
-def both(sampler, videos):
-    """What is counted by hand, and what Spark counted in the same action."""
+def count_twice(sampler, videos):
+    """Return the counts of `count_rows` and those of `metrics`, from one action."""
     from pyspark.sql import Observation
 
     seen = Observation()
     rows = sampler.transform(videos, **NAMES).observe(seen, *metrics(**NAMES)).collect()
-    hand = by_hand(rows)
-    return hand, {name: value for name, value in seen.get.items() if isinstance(value, int | float)}
+    numbers = {name: value for name, value in seen.get.items() if isinstance(value, int | float)}
+    return count_rows(rows), numbers
 
 
 def main(master, models, output, *paths):
@@ -46,7 +49,7 @@ def main(master, models, output, *paths):
     sampler = VideoAdaptiveKeyframesSampling(model_path=models, output_tos_dir=output, **OPTIONS)
     videos = spark.createDataFrame([(path or None,) for path in paths], "video string")
     with progress(spark, total=len(paths)):
-        result = both(sampler, videos)
+        result = count_twice(sampler, videos)
     print("RESULT", json.dumps(result))
     spark.stop()
 
