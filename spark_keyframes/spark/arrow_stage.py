@@ -1,7 +1,6 @@
-"""The engine on Spark: a stage of `DataFrame.mapInArrow`.
+"""Runs the pipeline in Spark tasks, as the function of `DataFrame.mapInArrow`.
 
-mapInArrow rather than mapInPandas: columns that pass through are never converted, so that a null
-does not turn a bigint column into floats, and nested and decimal columns stay exact.
+mapInPandas would convert the columns that pass through: a null turns a bigint column into floats.
 """
 
 import time
@@ -91,7 +90,7 @@ class ArrowStage:
 
 
 def cells(column: "pa.Array") -> Iterator[Any]:
-    """The values of a text or binary column; bytes as views, for a video is expensive to copy."""
+    """Yield the values of a text or binary column, bytes as views without a copy."""
     import pyarrow as pa
 
     binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
@@ -100,7 +99,7 @@ def cells(column: "pa.Array") -> Iterator[Any]:
 
 
 def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
-    """The documented struct, or None where there is no result."""
+    """Return the documented struct, or None where there is no result."""
     if not isinstance(outcome, Keyframes):
         return None
     return {
@@ -111,7 +110,7 @@ def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
-    """The images in Spark's schema; their origin is the stored image, or else the video."""
+    """Return the images in Spark's schema; the origin is the stored image, or else the video."""
     origins = keyframes.tos_paths or [keyframes.source] * len(keyframes.images)
     return [
         spark_image(image, origin=origin)
@@ -120,7 +119,7 @@ def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
 
 
 def assigned_gpus() -> list[str]:
-    """Addresses of the GPUs that Spark assigned to this task; empty outside of one."""
+    """Return the addresses of the GPUs that Spark assigned to this task; empty outside of one."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -139,7 +138,7 @@ def task_fields() -> dict[str, int]:
 
 
 def _error_of_row(number: int, failure: Failure) -> KeyframesError:
-    """The failure as an exception for the driver, which says the row: bytes have no name."""
+    """Return the failure as an exception with the row, since videos in a column have no name."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -148,43 +147,30 @@ def _error_of_row(number: int, failure: Failure) -> KeyframesError:
     if isinstance(failure.cause, KeyframesError):
         failure.cause.args = (f"{row}: {failure.message}",)
         return failure.cause
-    # The worker's log has its traceback.
+    # The traceback is in the worker's log.
     return KeyframesError(f"{row}: {failure.error}: {failure.message}", stage=failure.stage)
 
 
 class _Rows:
-    """An input batch whose results are coming in, and go out in parts if they are large."""
+    """The results of an input batch; large results are passed on in several parts."""
 
     def __init__(self, batch: "pa.RecordBatch", columns: Columns) -> None:
-        self._passed = [batch.column(name) for name in columns.passed]
         self._columns = columns
+        self._schema = _result_schema(columns)
+        self._passed = [batch.column(name) for name in columns.passed]
         self._left: int = batch.num_rows
         self._start = 0
         self._reset()
 
     def _reset(self) -> None:
-        self._keyframes: list[dict[str, Any] | None] = []
-        self._images: list[list[dict[str, Any]] | None] = []
-        self._errors: list[dict[str, Any] | None] = []
-        self._accounts: list[dict[str, float] | None] = []
+        self._results: list[dict[str, Any]] = []
         self._bytes: int = 0
         self._since: float = time.monotonic()
 
     def add(self, outcome: Outcome) -> None:
-        """Take in the result of the next row."""
+        """Add the result of the next row."""
         self._left -= 1
-        self._keyframes.append(keyframes_cell(outcome))
-        self._errors.append(
-            {"stage": outcome.stage, "error": outcome.error, "message": outcome.message}
-            if isinstance(outcome, Failure)
-            else None
-        )
-        self._accounts.append(None if outcome is None else account_cell(outcome.account))
-        self._images.append(
-            spark_images(outcome)
-            if self._columns.images and isinstance(outcome, Keyframes)
-            else None
-        )
+        self._results.append(_result_cells(outcome, self._columns))
         if isinstance(outcome, Keyframes):
             self._bytes += sum(image.nbytes for image in outcome.images)
 
@@ -195,27 +181,46 @@ class _Rows:
 
     @property
     def are_due(self) -> bool:
-        """Whether to pass on what there is: memory stays bounded, and progress is seen."""
+        """Whether to flush an incomplete batch, to bound the memory and the delay."""
         old = time.monotonic() - self._since > _BATCH_SECONDS
         return old or self._bytes >= _BATCH_BYTES
 
     def flush(self) -> "pa.RecordBatch":
-        """The rows added since the last flush."""
+        """Return the rows added since the last flush."""
         import pyarrow as pa
 
-        count = len(self._keyframes)
-        arrays = [column.slice(self._start, count) for column in self._passed]
-        names = [*self._columns.passed, self._columns.output]
-        arrays.append(pa.array(self._keyframes, arrow_type(KEYFRAMES_DDL)))
-        if self._columns.images:
-            names.append(self._columns.images)
-            arrays.append(pa.array(self._images, pa.list_(arrow_type(IMAGE_DDL))))
-        if self._columns.error:
-            names.append(self._columns.error)
-            arrays.append(pa.array(self._errors, arrow_type(ERROR_DDL)))
-        if self._columns.account:
-            names.append(self._columns.account)
-            arrays.append(pa.array(self._accounts, arrow_type(ACCOUNT_DDL)))
+        count = len(self._results)
+        passed = [column.slice(self._start, count) for column in self._passed]
+        results = pa.RecordBatch.from_pylist(self._results, self._schema)
         self._start += count
         self._reset()
-        return pa.RecordBatch.from_arrays(arrays, names)
+        return pa.RecordBatch.from_arrays(
+            [*passed, *results.columns], [*self._columns.passed, *results.schema.names]
+        )
+
+
+def _result_schema(columns: Columns) -> "pa.Schema":
+    import pyarrow as pa
+
+    types = {
+        columns.output: arrow_type(KEYFRAMES_DDL),
+        columns.images: pa.list_(arrow_type(IMAGE_DDL)),
+        columns.error: arrow_type(ERROR_DDL),
+        columns.account: arrow_type(ACCOUNT_DDL),
+    }
+    return pa.schema([(name, kind) for name, kind in types.items() if name])
+
+
+def _result_cells(outcome: Outcome, columns: Columns) -> dict[str, Any]:
+    cells: dict[str, Any] = {columns.output: keyframes_cell(outcome)}
+    if columns.images and isinstance(outcome, Keyframes):
+        cells[columns.images] = spark_images(outcome)
+    if columns.error and isinstance(outcome, Failure):
+        cells[columns.error] = {
+            "stage": outcome.stage,
+            "error": outcome.error,
+            "message": outcome.message,
+        }
+    if columns.account and outcome is not None:
+        cells[columns.account] = account_cell(outcome.account)
+    return cells

@@ -22,7 +22,8 @@ def test_a_warning_is_given_once(caplog):
 def test_without_profiles_cpus_are_refused_with_the_conf_that_gives_them():
     assert _no_profiles(TaskRequest(cpus=8, gpus=1)) == (
         "cpus=8, gpus=1, but before Spark 4.0 a stage of a DataFrame cannot have its own "
-        "resources; start Spark with --conf spark.task.cpus=8 --conf spark.task.resource.gpu.amount=1, and "
+        "resources; start Spark with --conf spark.task.cpus=8 "
+        "--conf spark.task.resource.gpu.amount=1, and "
         "leave cpus and gpus out"
     )
 
