@@ -1,4 +1,4 @@
-"""Runs the pipeline in Spark tasks, as the function of `DataFrame.mapInArrow`.
+"""The function of `DataFrame.mapInArrow` that samples the videos of a partition.
 
 mapInPandas would convert the columns that pass through: a null turns a bigint column into floats.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
-from spark_keyframes.engine.device import resolve_device
 from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import KeyframesError
@@ -20,11 +19,17 @@ from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 from spark_keyframes.spark.columns import Columns, OnError
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter
+from spark_keyframes.spark.spark_task import (
+    keyframes_cell,
+    requests_of,
+    run_in_task,
+    task_fields,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# A row over 2 GB fails in every version of Spark, whatever its settings.
+# A row over 2 GB fails in every version of Spark, and no setting helps.
 _ROW_BYTES = 2**30
 _BATCH_BYTES = 64 * 2**20
 _BATCH_SECONDS = 5.0
@@ -32,9 +37,9 @@ _BATCH_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class ArrowStage:
-    """The function that mapInArrow runs in each task. Pickled by name, it is a page of text.
+    """Samples a partition. Pickled by reference; the payload stays under 4 KB.
 
-    It lives in an importable module and not in a closure: only then does Python's worker keep the
+    A class of an importable module, not a closure: otherwise the Python worker would not keep the
     model between tasks.
     """
 
@@ -42,24 +47,18 @@ class ArrowStage:
     columns: Columns
     on_error: OnError
     tasks_at_once: int = 1
-    """how many of its tasks may run beside each other in an executor"""
+    """how many tasks of the stage run in an executor"""
     counter: VideoCounter | None = None
     """counts videos for the progress bar on the driver"""
 
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
-        device = resolve_device(
-            rank=self.pipeline.parameters.rank,
-            assigned=assigned_gpus(),
-            tasks_at_once=self.tasks_at_once,
-        )
-        pipeline = replace(self.pipeline, row_bytes=_ROW_BYTES if self.columns.images else None)
         waiting: deque[_Rows] = deque()
-        run = pipeline.run(
+        run = run_in_task(
+            replace(self.pipeline, row_bytes=_ROW_BYTES if self.columns.images else None),
             self._requests(batches, waiting),
-            device=device,
+            tasks_at_once=self.tasks_at_once,
             stop_on_failure=self.on_error == "raise",
-            log_context=task_fields,
         )
         with closing(run) as outcomes:
             try:
@@ -73,7 +72,7 @@ class ArrowStage:
                     if rows.complete:
                         waiting.popleft()
             except VideoFailedError as failed:
-                # From None: what others raised before may show a URL with its signature.
+                # From None: the cause may show a URL with its signature.
                 raise _error_of_row(failed.number, failed.failure) from None
 
     def _requests(
@@ -84,29 +83,8 @@ class ArrowStage:
                 continue
             waiting.append(_Rows(batch, self.columns))
             texts = batch.column(self.columns.text) if self.columns.text else None
-            for index, video in enumerate(cells(batch.column(self.columns.input))):
-                text = self.pipeline.parameters.text if texts is None else texts[index].as_py()
-                yield Request(video=video, text=text)
-
-
-def cells(column: "pa.Array") -> Iterator[Any]:
-    """Yield the values of a text or binary column, bytes as views without a copy."""
-    import pyarrow as pa
-
-    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
-    for scalar in column:
-        yield memoryview(scalar.as_buffer()) if binary and scalar.is_valid else scalar.as_py()
-
-
-def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
-    """Return the documented struct, or None where there is no result."""
-    if not isinstance(outcome, Keyframes):
-        return None
-    return {
-        "tos_paths": outcome.tos_paths,
-        "frame_ids": outcome.frame_ids,
-        "scores": outcome.scores,
-    }
+            videos = batch.column(self.columns.input)
+            yield from requests_of(videos, texts, self.pipeline.parameters.text)
 
 
 def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
@@ -118,32 +96,9 @@ def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
     ]
 
 
-def assigned_gpus() -> list[str]:
-    """Return the addresses of the GPUs that Spark assigned to this task; empty outside of one."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    resources = context.resources() if context is not None else {}
-    return list(resources["gpu"].addresses) if "gpu" in resources else []
-
-
-def task_fields() -> dict[str, int]:
-    """Fields that tell which of Spark's tasks this is; empty outside of one."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    if context is None:
-        return {}
-    return {"partition": context.partitionId(), "task_attempt": context.taskAttemptId()}
-
-
 def _error_of_row(number: int, failure: Failure) -> KeyframesError:
     """Return the failure as an exception with the row, since videos in a column have no name."""
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    partition = context.partitionId() if context is not None else 0
-    row = f"row {number} of partition {partition}, counted from 0"
+    row = f"row {number} of partition {task_fields().get('partition', 0)}, counted from 0"
     if isinstance(failure.cause, KeyframesError):
         failure.cause.args = (f"{row}: {failure.message}",)
         return failure.cause

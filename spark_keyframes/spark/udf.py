@@ -1,16 +1,15 @@
-"""The engine as a Spark UDF, for SQL and withColumn."""
+"""Runs the pipeline as a Spark UDF, for SQL and withColumn."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine.device import resolve_device
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
-from spark_keyframes.spark.arrow_stage import assigned_gpus, cells, keyframes_cell, task_fields
+from spark_keyframes.spark.spark_task import keyframes_cell, requests_of, run_in_task
 from spark_keyframes.spark.versions import has_arrow_udf, warn_once
 
 if TYPE_CHECKING:
@@ -18,20 +17,19 @@ if TYPE_CHECKING:
 
 
 def keyframes_udf(pipeline: Pipeline) -> Callable[..., Any]:
-    """A UDF from videos, or videos and texts, to the documented struct.
+    """Return a UDF from videos, or from videos and texts, to the documented struct.
 
-    Of Arrow arrays where Spark has that, rather than of pandas': a pandas UDF cannot return a null
-    struct. Nondeterministic in Spark's eyes, since the optimiser otherwise runs it a second time
-    for a filter on its result.
+    It takes Arrow arrays where Spark supports that: a pandas UDF cannot return a null struct.
     """
     stage = _UdfStage(pipeline)
     udf = _arrow_udf(stage) if has_arrow_udf() else _pandas_udf(stage)
-    asked_once: Callable[..., Any] = udf.asNondeterministic()
-    return asked_once
+    # Otherwise the optimiser runs it a second time for a filter on its result.
+    result: Callable[..., Any] = udf.asNondeterministic()
+    return result
 
 
-# The hints tell Spark what kind of UDF it is: it evaluates them. They bind it to no number of
-# columns: one comes as arrays whatever they say, and several come as tuples.
+# Spark evaluates the type hints to find the kind of UDF. They do not fix the number of columns:
+# a single column arrives as arrays, several arrive as tuples.
 
 
 def _arrow_udf(stage: "_UdfStage") -> Any:
@@ -41,19 +39,19 @@ def _arrow_udf(stage: "_UdfStage") -> Any:
     def keyframes(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
         return stage(batches)
 
-    # Spark's stubs want an explicit kind for iterators; Spark itself warns of one.
+    # The stubs require a function type for iterators, but Spark warns if one is given.
     return arrow_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
 
 
 def _pandas_udf(stage: "_UdfStage") -> Any:
-    """For Spark before 4.1: what is null is a struct of nulls."""
+    """Return the UDF for Spark before 4.1: it gives a struct of nulls instead of null."""
     import pandas as pd
     import pyarrow as pa
     from pyspark.sql.pandas.functions import pandas_udf
 
     warn_once(
-        "this Spark has no UDFs of Arrow arrays: of a null video, or one that fails, the UDF gives "
-        "a struct of nulls and not null; ask for keyframes.frame_ids IS NULL"
+        "this Spark has no UDFs of Arrow arrays: for a null video, or one that fails, the UDF "
+        "gives a struct of nulls instead of null; check keyframes.frame_ids IS NULL"
     )
 
     def arrays(batch: "pd.Series[Any] | tuple[pd.Series[Any], ...]") -> Any:
@@ -78,7 +76,6 @@ class _UdfStage:
     ) -> "Iterator[pa.Array]":
         import pyarrow as pa
 
-        device = resolve_device(rank=self.pipeline.parameters.rank, assigned=assigned_gpus())
         kind = arrow_type(KEYFRAMES_DDL)
         lengths: list[int] = []
 
@@ -86,15 +83,12 @@ class _UdfStage:
             for batch in batches:
                 videos, texts = _arguments(batch)
                 lengths.append(len(videos))
-                for index, video in enumerate(cells(videos)):
-                    text = self.pipeline.parameters.text if texts is None else texts[index].as_py()
-                    yield Request(video=video, text=text)
+                yield from requests_of(videos, texts, self.pipeline.parameters.text)
 
         results: list[dict[str, Any] | None] = []
-        run = self.pipeline.run(requests(), device=device, log_context=task_fields)
-        with closing(run) as outcomes:
+        with closing(run_in_task(self.pipeline, requests())) as outcomes:
             for outcome in outcomes:
-                # Spark wants an array for each of its own, the empty ones too.
+                # Spark needs one array for each input array, empty ones included.
                 while lengths[0] == 0:
                     yield pa.array([], kind)
                     del lengths[0]
@@ -107,9 +101,9 @@ class _UdfStage:
 
 
 def _arguments(batch: "pa.Array | tuple[pa.Array, ...]") -> "tuple[pa.Array, pa.Array | None]":
-    """The videos, and the texts where there are any.
+    """Return the columns of videos and, if there is one, of texts.
 
-    Only here, in the task, is it known what the UDF was called with: SQL calls it by name.
+    They are checked here, in the task: the driver does not see how SQL calls the UDF.
     """
     import pyarrow as pa
 
@@ -122,7 +116,7 @@ def _arguments(batch: "pa.Array | tuple[pa.Array, ...]") -> "tuple[pa.Array, pa.
         )
     videos, texts = batch
     kind = texts.type
-    # What SQL's NULL comes as is of its own type.
+    # The NULL of SQL has its own Arrow type.
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise ParameterError(
             f"the UDF's second column is the text, a string, got {kind}; cast it, or give a "

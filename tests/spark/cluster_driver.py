@@ -27,8 +27,8 @@ from pyspark.sql import functions as sf
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import resolve_device, task_cpus
 from spark_keyframes.jobs.inputs import read_videos
-from spark_keyframes.spark.arrow_stage import assigned_gpus
 from spark_keyframes.spark.resources import task_resources
+from spark_keyframes.spark.spark_task import assigned_gpus
 
 
 def answer(**values):

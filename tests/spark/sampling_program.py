@@ -16,7 +16,7 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling, metrics
 from spark_keyframes.schema import KEYFRAMES_DDL
-from spark_keyframes.spark.arrow_stage import keyframes_cell
+from spark_keyframes.spark.spark_task import keyframes_cell
 from spark_keyframes.spark.versions import streamed_metrics
 
 SCHEMA = f"id int, video string, keyframes struct<{KEYFRAMES_DDL}>"

@@ -23,7 +23,7 @@ def logs(spark, plain, clips):
     try:
         slow.transform(frame.coalesce(1)).collect()
         # Reading the table needs the setting too.
-        table = spark.tvf.python_worker_logs().where("logger LIKE 'spark_keyframes.%'")
+        table = spark.tvf.python_worker_logs().where("logger = 'spark_keyframes'")
         return table.orderBy("ts").collect()
     finally:
         spark.conf.unset(COLLECTS)
@@ -32,7 +32,7 @@ def logs(spark, plain, clips):
 def test_a_failed_row_is_in_the_table_with_its_stage_and_error(logs):
     (failed,) = [row for row in logs if row["msg"].startswith("no keyframes")]
     assert failed["level"] == "WARNING"
-    assert failed["logger"] == "spark_keyframes.engine.pipeline"
+    assert failed["logger"] == "spark_keyframes"
     context = failed["context"]
     assert context.items() >= {
         ("video", "http://127.0.0.1:1/gone.mp4"),

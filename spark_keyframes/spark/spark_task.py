@@ -1,0 +1,83 @@
+"""Runs the pipeline in a Spark task: on the task's GPU, with the rows of Arrow columns."""
+
+from collections.abc import Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.engine.device import resolve_device
+from spark_keyframes.engine.pipeline import Outcome, Pipeline
+from spark_keyframes.engine.task import Request
+from spark_keyframes.result import Keyframes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def run_in_task(
+    pipeline: Pipeline,
+    requests: Iterable[Request],
+    *,
+    tasks_at_once: int = 1,
+    stop_on_failure: bool = False,
+) -> Generator[Outcome]:
+    """Run the pipeline on the device of this task.
+
+    Args:
+        pipeline: what to run.
+        requests: as in `Pipeline.run`.
+        tasks_at_once: how many such tasks run in an executor.
+        stop_on_failure: as in `Pipeline.run`.
+    """
+    device = resolve_device(
+        rank=pipeline.parameters.rank, assigned=assigned_gpus(), tasks_at_once=tasks_at_once
+    )
+    return pipeline.run(
+        requests, device=device, stop_on_failure=stop_on_failure, log_context=task_fields
+    )
+
+
+def requests_of(
+    videos: "pa.Array", texts: "pa.Array | None", default_text: str
+) -> Iterator[Request]:
+    """Yield a request for each row; without a column of texts, all have the default text."""
+    for index, video in enumerate(_values(videos)):
+        text = default_text if texts is None else texts[index].as_py()
+        yield Request(video=video, text=text)
+
+
+def _values(column: "pa.Array") -> Iterator[Any]:
+    """Yield the values of a text or binary column, bytes as views without a copy."""
+    import pyarrow as pa
+
+    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    for scalar in column:
+        yield memoryview(scalar.as_buffer()) if binary and scalar.is_valid else scalar.as_py()
+
+
+def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
+    """Return the documented struct, or None where there is no result."""
+    if not isinstance(outcome, Keyframes):
+        return None
+    return {
+        "tos_paths": outcome.tos_paths,
+        "frame_ids": outcome.frame_ids,
+        "scores": outcome.scores,
+    }
+
+
+def assigned_gpus() -> list[str]:
+    """Return the addresses of the GPUs that Spark assigned to this task; empty outside of one."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    resources = context.resources() if context is not None else {}
+    return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+def task_fields() -> dict[str, int]:
+    """Return the partition and the attempt of this task, for log lines; empty outside of one."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    if context is None:
+        return {}
+    return {"partition": context.partitionId(), "task_attempt": context.taskAttemptId()}
