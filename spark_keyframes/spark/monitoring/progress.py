@@ -39,10 +39,10 @@ def progress(
         with progress(spark, total=videos.count):
             result.write.parquet("out")
 
-    The bar shows the number of videos, the time left, videos done and failed, decoded frames per
-    second, and the tasks of the stages at work. Videos and frames are counted when their task
-    ends. They are those of every `transform` of the application that runs in the meantime, streams
-    included; `udf` is not counted. Over Connect the bar counts tasks, from Spark 4.0 on.
+    The bar shows videos, the time left, videos done and failed, decoded frames per second, and the
+    tasks of the stages at work. Videos and frames are counted when their task ends. Every
+    `transform` of the application counts, streams included; `udf` does not. Over Connect the bar
+    counts tasks, from Spark 4.0 on.
 
     In a notebook the bar is a widget or a line. In a terminal, or under spark-submit in a
     terminal, it is a line on stderr. Elsewhere, and with TQDM_DISABLE=1, there is no bar. Errors
