@@ -183,7 +183,7 @@ def _check_gpus(settings: Settings, gpus: int | None, wanted: float | None) -> N
         )
     if settings.local_cores is not None:
         raise ParameterError(
-            f"{asked}, but Spark assigns no GPU in {settings.master!r} and would wait for one for "
+            f"{asked}, but Spark assigns no GPU in {settings.master!r}: it would wait for one for "
             "ever; leave it out, so that GPU number `rank` is used, or use a cluster"
         )
     if settings.executor_gpus is None and settings.master is not None and not settings.dynamic:
