@@ -16,7 +16,7 @@ PAGES = [
     page
     for page in (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
     if any(not example["skip"] for example in EXAMPLE.finditer(page.read_text()))
-    and page.name not in ("security.md", "observability.md", "etl.md", "versions.md")
+    and page.name not in ("observability.md", "etl.md", "versions.md")
 ]
 
 
