@@ -1,4 +1,4 @@
-"""The model of a large run: its sums are those of its constants."""
+"""Checks the sums of the cost model against hand-computed ones."""
 
 import sys
 
@@ -8,18 +8,18 @@ from benchmarks import cost
 
 
 def hours(monkeypatch, capsys, *arguments):
-    """The hours of each resource, in the order in which they are printed."""
+    """Return the hours of each resource, in printed order."""
     monkeypatch.setattr(sys, "argv", ["cost", *map(str, arguments)])
     cost.main()
     lines = capsys.readouterr().out.splitlines()[1:-2]
     return {line[:32].strip(): float(line.split()[-1]) for line in lines}
 
 
-def test_the_longest_is_the_first_to_be_at_its_limit(monkeypatch, capsys):
+def test_resources_are_sorted_by_their_hours(monkeypatch, capsys):
     found = hours(monkeypatch, capsys, "--video-hours", 1e6, "--gpus", 100)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert next(iter(found)) == "storage: bytes in"
-    # 100 GPUs score 3.6e9 candidates; 10 Gbit/s bring 485 TB.
+    # 100 GPUs score 3.6e9 candidates; 485 TB come at 10 Gbit/s.
     assert found["GPUs: CLIP"] == pytest.approx(3.6e9 / 4601 / 100 / 3600, abs=0.1)
     assert found["storage: bytes in"] == pytest.approx(485.3e12 / 1.25e9 / 3600, abs=0.1)
 
@@ -35,7 +35,7 @@ def test_without_gpus_the_cpus_score_too(monkeypatch, capsys):
     )
 
 
-def test_twice_the_videos_of_half_the_length_are_twice_the_images(monkeypatch, capsys):
+def test_twice_as_many_videos_of_half_the_length_have_twice_the_images(monkeypatch, capsys):
     ten, five = (hours(monkeypatch, capsys, "--minutes", n)["storage: PUTs"] for n in (10, 5))
     assert five == pytest.approx(2 * ten, rel=0.02)
 

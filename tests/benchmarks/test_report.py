@@ -1,4 +1,4 @@
-"""The table of results says what was measured, and of goals whether they were reached."""
+"""Checks the report: medians, ratios, goals, and reasons for missing figures."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def report(tmp_path):
     return write
 
 
-def test_a_ratio_is_of_medians_and_against_our_own_figure(report):
+def test_a_ratio_compares_medians_with_our_own(report):
     naive = "plain Spark pandas UDF, float32"
     group = Group(
         "work",
@@ -51,7 +51,7 @@ def test_a_ratio_is_of_medians_and_against_our_own_figure(report):
 
 
 @pytest.mark.parametrize(("wall", "verdict"), [(104.0, "reached"), (106.0, "not reached")])
-def test_what_spark_adds_to_the_engine(report, wall, verdict):
+def test_the_overhead_of_spark_has_a_verdict(report, wall, verdict):
     rows = [
         Row(OURSELVES, "200 clips", [cost(190, 100)]),
         Row(ON_SPARK, "200 clips", [cost(195, wall)]),
@@ -60,7 +60,7 @@ def test_what_spark_adds_to_the_engine(report, wall, verdict):
     assert lines["Spark around the engine, many short videos"][-1] == verdict
 
 
-def test_use_of_the_cores_and_memory_are_those_of_the_long_video(report):
+def test_scaling_and_memory_are_those_of_the_long_video(report):
     rows = [
         Row(ONE_CORE, "1080p 2 min", [cost(9, 9)]),
         Row(ONE_CORE, "1080p 120 min", [cost(570, 570)]),
@@ -76,14 +76,14 @@ def test_use_of_the_cores_and_memory_are_those_of_the_long_video(report):
     assert memory[1:] == ["1.20, 1200 MB", "not reached; 1680 MB with pages of files"]
 
 
-def test_a_side_that_failed_is_named_with_its_reason_and_counts_for_nothing(report):
+def test_a_failed_side_is_named_with_its_reason_and_not_counted(report):
     rows = [Row(OURSELVES, "v", [cost(1.0)]), Row("decord get_batch", "v", problem="no wheel")]
     text, lines = report(Group("decoding", rows))
     assert "Left out: decord get_batch: no wheel" in text
     assert lines["decoding: decord get_batch"][1:] == ["–", "not measured"]
 
 
-def test_what_was_not_measured_is_said(report):
+def test_goals_without_a_measurement_say_so(report):
     _, lines = report(Group("decoding", [Row(OURSELVES, "v", [cost(1.0)])]))
     assert lines["first result in a new worker with the daemon"][-1] == "not measured here"
     start = Start(4.0, 0.9, 0.1, 0.0, 0.4, 0.3, 0.1, 0.7, 800.0, 300.0)

@@ -1,4 +1,4 @@
-"""Drawings and videos are the same for the same seed, and show what they say."""
+"""Drawings and videos depend only on their seed, and show what their captions say."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ def test_an_object_stays_inside_its_square_at_any_angle(name):
         assert max(right, bottom) < 200
 
 
-def test_captions_say_only_what_the_scene_shows():
+def test_captions_fit_their_scenes():
     rng = np.random.default_rng(4)
     for _ in range(200):
         scene, other = random_scene(rng), random_scene(rng)

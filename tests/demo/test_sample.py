@@ -1,4 +1,4 @@
-"""`make sample`, whole."""
+"""Runs the whole of `make sample`."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from tests.conftest import REPO
 
 
 @pytest.mark.slow
-def test_the_demo_finds_the_spoons_and_says_so(tmp_path):
+def test_the_demo_finds_all_spoons(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "demo.sample", "--out", str(tmp_path)],
         cwd=REPO,

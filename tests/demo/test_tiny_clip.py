@@ -1,4 +1,4 @@
-"""The committed model, read by the code that jobs run, on drawings that it never saw."""
+"""Tests the committed model on drawings that it was not trained on, with the code of the jobs."""
 
 from pathlib import Path
 
@@ -22,13 +22,13 @@ def scorer() -> Scorer:
 
 
 @pytest.mark.slow
-def test_the_best_candidate_shows_the_object_that_was_asked_for():
+def test_the_best_candidate_shows_the_wanted_object():
     result = retrieval(FOLDER, 100, TESTS, height=240)
     assert result.found >= 95, result.lines()
     assert result.wanted - max(result.missing, result.unknown) > 0.3, result.lines()
 
 
-def test_every_object_is_told_from_the_others_by_its_plain_word(scorer):
+def test_each_object_scores_highest_for_its_own_word(scorer):
     rng = np.random.default_rng([TESTS, 2])
     names = list(KINDS)
     pictures = [snapshot(random_scene(rng, name), 0.5, 180, rng) for name in names for _ in "123"]
@@ -37,7 +37,7 @@ def test_every_object_is_told_from_the_others_by_its_plain_word(scorer):
     assert right.mean() >= 0.9
 
 
-def test_colours_are_understood(scorer):
+def test_colours_in_the_text_matter(scorer):
     rng = np.random.default_rng([TESTS, 3])
     colours = ["red", "green", "blue"]
     scenes = [random_scene(rng, "spoon", colour=c, place="plain") for c in colours]
@@ -80,7 +80,7 @@ def test_the_weights_are_those_of_a_plain_clip_model():
     assert model.dtype == torch.float32, "plain pixels are float32: half weights would fail on them"
     text = model.config.text_config
     tokenizer = CLIPTokenizer.from_pretrained(FOLDER)
-    # Otherwise the pooling silently takes position 0 of every text.
+    # With other ids the pooling silently takes position 0 of every text.
     assert text.eos_token_id == tokenizer.eos_token_id != 2
     assert text.max_position_embeddings == tokenizer.model_max_length
 

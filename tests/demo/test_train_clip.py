@@ -1,4 +1,4 @@
-"""The training script, on a few drawings: it runs, and learns from them."""
+"""Runs the training script on a few drawings."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +13,11 @@ from demo.tokenizer import train_tokenizer
 from demo.train_clip import Recipe, contrastive_loss, save, train
 
 
-def test_the_loss_is_low_when_all_that_fits_scores_alike():
+def test_the_loss_is_low_when_all_fitting_pairs_score_alike():
     # Two pictures of a spoon and one of a cup; "spoon", "cup", and a text that nothing fits.
     fits = torch.tensor([[1.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     perfect = contrastive_loss(50 * fits, fits)
-    # The best that can be said of "spoon" is one half for either picture.
+    # At best, "spoon" gives each of its two pictures a probability of one half.
     assert perfect.item() == pytest.approx(torch.log(torch.tensor(2.0)).item() / 4, abs=1e-4)
     assert contrastive_loss(50 * (1 - fits), fits) > 10 * perfect
 
@@ -29,7 +29,7 @@ def test_common_words_become_single_tokens():
 
 
 @pytest.mark.slow
-def test_training_lowers_the_loss_and_saves_what_the_loader_reads(tmp_path, monkeypatch):
+def test_training_lowers_the_loss_and_saves_a_loadable_model(tmp_path, monkeypatch):
     losses = []
 
     def record(logits, fits):
