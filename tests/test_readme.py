@@ -16,7 +16,7 @@ PAGES = [
     page
     for page in (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
     if any(not example["skip"] for example in EXAMPLE.finditer(page.read_text()))
-    and page.name not in ("observability.md", "etl.md", "versions.md")
+    and page.name not in ("observability.md", "versions.md")
 ]
 
 
@@ -54,7 +54,7 @@ def test_the_examples_run_and_print_what_the_page_shows(examples, page):
 
 def test_every_page_that_should_have_examples_has_some():
     names = {page.name for page in PAGES}
-    assert names >= {"README.md", "programs.md", "sql.md", "ml.md", "result.md"}
+    assert names >= {"README.md", "programs.md", "sql.md", "ml.md", "result.md", "extending.md"}
 
 
 def test_an_output_is_compared_by_words_and_close_numbers():
@@ -74,21 +74,6 @@ def test_an_example_is_skipped_only_with_a_reason():
     assert first["output"] is None
     assert not second["skip"]
     assert second["output"] == "1\n"
-
-
-def test_the_parameter_table_is_the_signature():
-    import inspect
-
-    from spark_keyframes import Access, Limits, VideoAdaptiveKeyframesSampling
-
-    names = {"Access": Access, "Limits": Limits}
-    page = (REPO / "docs" / "parameters.md").read_text()
-    table = page.split("<!-- parameters -->")[1].split("<!-- /parameters -->")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", table, flags=re.MULTILINE))
-    signature = inspect.signature(VideoAdaptiveKeyframesSampling).parameters
-    assert {name: eval(default, names) for name, default in rows.items()} == {
-        name: parameter.default for name, parameter in signature.items()
-    }
 
 
 def words_of(output):
