@@ -18,7 +18,7 @@ from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import ModelNotFoundError, ParameterError
-from spark_keyframes.module import ClipModule
+from spark_keyframes.module import ClipModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.video import run_pool
@@ -178,6 +178,32 @@ def test_float16_looks_twice_only_at_what_is_close(pipeline, clips):
     assert fast[0].frame_ids == exact[0].frame_ids
     looks = [size for size, _, second in watched.module.batches if second]
     assert 0 < sum(looks) == fast[0].account.scored_again <= 8
+
+
+def test_frames_too_close_to_call_are_scored_again_and_no_others(pipeline, clips):
+    """Rough scores prefer frame 20 to 25; the exact ones, 0.1 and 0.11, do not."""
+
+    class Rough(KeyframesModule):
+        tolerance = 0.02
+
+        def __init__(self, **parameters):
+            self.scored_again = []
+
+        def preprocess(self, rgb):
+            return number_in(rgb)
+
+        def predict_step(self, inputs, texts, *, exact=False):
+            if exact:
+                self.scored_again += inputs
+            scores = {20: 0.1, 25: 0.11} if exact else {20: 0.12, 25: 0.1}
+            return [scores.get(number, -number / 100) for number in inputs]
+
+    rough = pipeline(Rough, selector="top", max_num_frames=1)
+    (outcome,) = run(rough, clips[:1])
+    assert outcome.frame_ids == [25]
+    assert outcome.scores == pytest.approx([0.11])
+    assert sorted(rough.module.scored_again) == [20, 25]
+    assert outcome.account.scored_again == 2
 
 
 def test_a_null_is_none_and_costs_nothing(pipeline, clips):
