@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import REPO
+from tests.spark.cluster import QUICK_JVM
 from tests.storage.tos_server import TosServer
 
 SCRIPTS = Path(sys.executable).parent
@@ -23,7 +24,8 @@ def submit(models, *arguments, conf=(), environment=()):
     spark-submit forwards the job's stderr to stdout; its stderr has only Spark's own lines.
     """
     command = [SCRIPTS / "spark-submit"]
-    for setting in ("spark.ui.enabled=false", *conf):
+    quick = f"spark.driver.extraJavaOptions={QUICK_JVM}"
+    for setting in ("spark.ui.enabled=false", quick, *conf):
         command += ["--conf", setting]
     command += [REPO / "jobs" / "sample.py", "--model-path", models, "--clip-model-name", "small"]
     done = subprocess.run(
@@ -98,7 +100,6 @@ def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
     assert "already exists" in printed, "an output is not overwritten unless --mode says so"
 
 
-@pytest.mark.slow
 def test_a_list_of_urls_to_tos_without_a_secret_in_the_event_log(models, clips, tmp_path):
     with TosServer(buckets=["films"]) as server:
         server.objects["films", "in/a.mp4"] = clips[2].read_bytes()

@@ -14,8 +14,6 @@ from tests.conftest import REPO
 from tests.spark.cluster import CONF, QUICK_JVM, SPARK_HOME, Cluster
 from tests.spark.connect import connect_server
 
-pytestmark = pytest.mark.slow
-
 PROGRAM = Path(__file__).parent / "sampling_program.py"
 BATCH = ["transform", "udf", "sql", "map_in_pandas"]
 STREAMS = ["stream", "stream_files"]
@@ -99,10 +97,12 @@ def check(way, rows, videos, expected):
         }
 
 
+@pytest.mark.slow
 def test_in_local_mode_with_one_thread(run):
     run("local[1]", ["transform"])
 
 
+@pytest.mark.slow
 def test_in_local_mode_with_two_threads_in_every_way(run):
     run("local[2]", [*BATCH, *STREAMS])
 
@@ -112,11 +112,17 @@ def test_on_a_local_cluster_of_two_executors(run):
     run("local-cluster[2,1,1024]", ["transform"], {**SMALL, **small})
 
 
+@pytest.mark.slow
 def test_on_a_standalone_cluster(run, tmp_path):
     with Cluster(tmp_path / "cluster") as cluster:
         run(cluster.url, ["transform", "stream"], {**SMALL, **CONF}, cluster.environment)
 
 
-def test_over_connect(run, tmp_path):
+@pytest.mark.parametrize(
+    "ways",
+    [["transform", "udf"], pytest.param([*BATCH, *STREAMS], marks=pytest.mark.slow)],
+    ids=["two ways", "every way"],
+)
+def test_over_connect(run, tmp_path, ways):
     with connect_server(tmp_path / "server.log") as remote:
-        run(remote, [*BATCH, *STREAMS], {"spark.sql.shuffle.partitions": "2"})
+        run(remote, ways, {"spark.sql.shuffle.partitions": "2"})
