@@ -1,10 +1,11 @@
-"""What tests of several folders share: a Spark session, a CLIP with random weights, real clips."""
+"""Fixtures of several folders: a Spark session, a CLIP with random weights, short clips."""
 
 import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
@@ -15,9 +16,13 @@ from tests.video.clips import clip
 REPO = Path(__file__).parent.parent
 SHARED_VIDEOS = REPO.parent / "shared" / "videos"
 
-# Before any JVM starts: its Python workers are started with this environment.
+# Set before any JVM starts, because its Python workers inherit this environment.
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+# The first call of a test may import torch, and other work may share the machine.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items):
