@@ -330,8 +330,8 @@ class AvVideo(Closeable):
         if not self.counters.failed:
             return NoFramesError(f"none of the video's {count} packets holds a frame to show")
         return DecodeError(
-            f"none of the video's {count} packets could be decoded: they are damaged, or the "
-            f"picture is larger than the {self._limits.max_pixels} of max_pixels in limits"
+            f"none of the video's {count} packets could be decoded: they are damaged, or their "
+            f"frames have more than {self._limits.max_pixels} pixels, the max_pixels of limits"
         )
 
     def _times(self) -> MonotonicTimes:

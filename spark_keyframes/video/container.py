@@ -240,7 +240,7 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
         )
     if codec.width * codec.height > limits.max_pixels:
         raise LimitError(
-            f"the picture is too large: {codec.width}×{codec.height}, max_pixels of limits is "
+            f"the frames are too large: {codec.width}×{codec.height}, max_pixels of limits is "
             f"{limits.max_pixels}; raise it, or scale the video down"
         )
     return stream

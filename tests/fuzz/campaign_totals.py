@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 
-CRASHED, TOO_LONG = "worker died", "worker hung"
+CRASHED, TOO_LONG = "worker crashed", "worker hung"
 SHORT_OF_MEMORY = "LimitError: max_decode_bytes"
 FLAT = 0.05
 """Largest growth of memory from the second to the last tenth of a run, as a fraction."""

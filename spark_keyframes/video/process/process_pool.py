@@ -1,4 +1,4 @@
-"""The pool of decode processes, which lives as long as this process and serves all tasks."""
+"""The pool of decode processes. It serves all tasks until this process ends."""
 
 from __future__ import annotations
 
