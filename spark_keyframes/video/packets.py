@@ -41,7 +41,7 @@ _KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 # ten seconds, probing is up to a tenth of the CPU time.
 _KEEP_BYTES = 32 * 1024 * 1024
 
-_RANDOM_ACCESS, _SHOWN, _KEEP = 1, 2, 4  # bits of PacketTable.flags
+_RANDOM_ACCESS, _SHOWN, _MUST_DECODE = 1, 2, 4  # bits of PacketTable.flags
 
 
 @dataclass
@@ -71,7 +71,7 @@ class PacketTable:
 
     def may_skip(self, index: int) -> bool:
         """Return whether the decoder may skip this packet if it holds a non-reference frame."""
-        return not self.flags[index] & _KEEP
+        return not self.flags[index] & _MUST_DECODE
 
     def gop_of(self, index: int) -> int:
         """Return the number of the GOP that holds the packet."""
@@ -92,9 +92,9 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     layers = array("b")
     is_reordered_avi = opened.container.format.name == "avi" and codec.has_b_frames
     table.has_pts = not is_reordered_avi
-    doubts = set(_doubts_about_stream(stream))
+    problems = set(_problems_of_stream(stream))
     if is_reordered_avi:
-        doubts.add("AVI has no presentation timestamps, and the frames are reordered")
+        problems.add("AVI has no presentation timestamps, and the frames are reordered")
     durations = array("q")
     kept_bytes = 0
     last_dts: int | None = None
@@ -106,17 +106,17 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
                 table.kept = None
         pts, dts = packet.pts, packet.dts
         if pts is None:
-            doubts.add("a timestamp is missing")
+            problems.add("a timestamp is missing")
         if dts is not None:
             if last_dts is not None and dts < last_dts:
-                doubts.add("decoding timestamps go backwards")
+                problems.add("decoding timestamps go backwards")
             last_dts = dts
         if packet.is_corrupt:
-            doubts.add("a packet is corrupt")
-        doubts |= _doubts_about_side_data(packet, None if len(table.pts) else codec.extradata)
+            problems.add("a packet is corrupt")
+        problems |= _problems_of_side_data(packet, None if len(table.pts) else codec.extradata)
         facts = _facts(name, packet, length_size)
         if facts.has_fields:
-            doubts.add("pictures may be single fields")
+            problems.add("fields may be coded separately")
         layers.append(facts.temporal_layer)
         is_shown = facts.is_shown and not packet.is_discard
         table.pts.append(pts or 0)
@@ -130,8 +130,8 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
                 "limits; raise it, or cut the video into parts",
                 stage="demux",
             )
-    _keep_lower_layers(table, layers)
-    _build_timeline(table, durations, stream, doubts)
+    _mark_lower_layers(table, layers)
+    _build_timeline(table, durations, stream, problems)
     _check_length(table, stream, limits)
     return table
 
@@ -151,17 +151,17 @@ def _check_length(table: PacketTable, stream: VideoStream, limits: Limits) -> No
         )
 
 
-def _doubts_about_stream(stream: VideoStream) -> list[str]:
+def _problems_of_stream(stream: VideoStream) -> list[str]:
     codec = stream.codec_context
-    doubts = []
+    problems = []
     if codec.name not in _SEEKABLE:
-        doubts.append(f"codec {codec.name} is decoded in sequence only")
+        problems.append(f"codec {codec.name} is decoded in sequence only")
     if codec.name == "h264" and h264_may_have_fields(codec.extradata):
-        doubts.append("pictures may be single fields")
-    return doubts
+        problems.append("fields may be coded separately")
+    return problems
 
 
-def _doubts_about_side_data(packet: Packet[VideoStream], first_extradata: bytes | None) -> set[str]:
+def _problems_of_side_data(packet: Packet[VideoStream], first_extradata: bytes | None) -> set[str]:
     if packet.has_sidedata("new_extradata") and (
         bytes(packet.get_sidedata("new_extradata")) != first_extradata
     ):
@@ -182,24 +182,24 @@ def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketF
     return replace(facts, is_random_access=is_keyframe) if codec in _KEYED_BY_CONTAINER else facts
 
 
-def _keep_lower_layers(table: PacketTable, layers: array[int]) -> None:
+def _mark_lower_layers(table: PacketTable, layers: array[int]) -> None:
     # In HEVC, a non-reference frame is one to which no frame of its own temporal layer refers.
     # Frames of higher layers may refer to it.
     top = max(layers, default=0)
     for index, layer in enumerate(layers):
         if layer < top:
-            table.flags[index] |= _KEEP
+            table.flags[index] |= _MUST_DECODE
 
 
 def _build_timeline(
-    table: PacketTable, durations: array[int], stream: VideoStream, doubts: set[str]
+    table: PacketTable, durations: array[int], stream: VideoStream, problems: set[str]
 ) -> None:
     pts, flags = table.pts, table.flags
     table.gop_starts = [i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS]
     order = sorted((i for i, flag in enumerate(flags) if flag & _SHOWN), key=pts.__getitem__)
-    doubts |= _doubts_about_order(table, order)
-    if doubts:
-        table.sequential_reason = "; ".join(sorted(doubts))
+    problems |= _problems_of_order(table, order)
+    if problems:
+        table.sequential_reason = "; ".join(sorted(problems))
         return
     table.presented = order
     times = array("q", (pts[i] for i in order))
@@ -209,24 +209,24 @@ def _build_timeline(
     table.timeline = Timeline(times, table.time_base, end)
 
 
-def _doubts_about_order(table: PacketTable, order: Sequence[int]) -> set[str]:
+def _problems_of_order(table: PacketTable, order: Sequence[int]) -> set[str]:
     pts = table.pts
     if not order:
         return {"no packet is shown"}
     if not table.gop_starts or table.gop_starts[0] != 0:
         return {"the video does not begin with a keyframe"}
-    doubts = set()
+    problems = set()
     if any(pts[a] == pts[b] for a, b in pairwise(order)):
-        doubts.add("a timestamp is repeated")
+        problems.add("a timestamp is repeated")
     stops = [*table.gop_starts[1:], len(pts)]
     # Leading frames of the first keyframe refer to frames that were cut off. Only the decoder
     # knows whether they are shown.
     if min(pts[: stops[0]]) < pts[0]:
-        doubts.add("the first keyframe has leading frames")
+        problems.add("the first keyframe has leading frames")
     latest = pts[0] - 1
     for start, stop in zip(table.gop_starts, stops, strict=True):
         if pts[start] <= latest:
-            doubts.add("timestamps go backwards")
+            problems.add("timestamps go backwards")
             break
         latest = max(pts[start:stop])
-    return doubts
+    return problems

@@ -53,7 +53,7 @@ class FuzzWorker:
         self.starts += 1
 
     def report_of(self, name: str, *, measure: bool = False) -> dict[str, Any]:
-        """Decode the input and return the worker's report, or one that says how the worker ended."""
+        """Decode the input and return the worker's report, or one about its crash."""
         data = mutated(name)
         pair, _, seed = name.split(":")
         request = {
