@@ -1,4 +1,4 @@
-"""The face in pyspark.ml: the operator as a stage of a Pipeline.
+"""KeyframeSampler: the operator as a stage of a pyspark.ml Pipeline.
 
 Params have Spark ML's camelCase, `maxNumFrames` for `max_num_frames`: they stand beside `inputCol`
 and those of other stages in calls, in `explainParams()` and in what is saved.
@@ -15,10 +15,14 @@ from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, DefaultParamsWriter
 
 from spark_keyframes.checks import check_integer, check_type
+from spark_keyframes.engine import Callback
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import camel_case, doc_of, spelled
+from spark_keyframes.imports import described, object_from
+from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import TRANSFORM_OPTIONS
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.selection import Selector
 from spark_keyframes.spark.columns import check_on_error
 from spark_keyframes.spark.versions import is_connect
 
@@ -44,6 +48,11 @@ class KeyframeSampler(
     `fps`, `maxNumFrames`, `maxDownloadBytes`, `allowedSchemes`, `textCol`, `errorCol`, ….
     `explainParams()` lists them. Each can be given here, to `setParams`, to its own setter
     (`setMaxNumFrames(4)`), and to `transform(videos, {sampler.maxNumFrames: 4})`.
+
+    `module`, `selector` and `callbacks` take objects, import paths ("mypackage:Brightness"), or
+    {"class": "mypackage:Brightness", "args": {"size": 72}}. An object can be saved with the stage
+    if its class can be imported by name and has a method `params()` that returns the arguments of
+    its constructor.
 
     Raises ParameterError (a ValueError) for a value that cannot work, when it is set; and in
     `transform`, before anything runs, for a column that is missing, of the wrong type, or there
@@ -92,17 +101,50 @@ class KeyframeSampler(
 
 
 class _Writer(DefaultParamsWriter):
-    """Overwrites over Connect too, where Spark's own way asks for a JVM in this process."""
+    """Saves objects by import path, and overwrites over Connect without a JVM in this process."""
+
+    def saveImpl(self, path: str) -> None:  # noqa: N802 - as Spark ML calls it
+        self.saveMetadata(self.instance, path, self.sparkSession, paramMap=self._values())
+
+    def _values(self) -> dict[str, Any]:
+        """What was set, by the Param's name, for JSON. Raises ParameterError."""
+        return {
+            param.name: _for_json(value, param.name)
+            for param, value in self.instance._paramMap.items()
+        }
 
     def save(self, path: str) -> None:
         spark = self.sparkSession
         if not (self.shouldOverwrite and is_connect(spark)):
+            self._values()  # fails before Spark deletes what is overwritten
             super().save(path)
             return
-        # All that is saved of a stage: a row of text.
-        text = self._get_metadata_to_save(self.instance, spark)
+        # A stage is saved as one row of text.
+        text = self._get_metadata_to_save(self.instance, spark, paramMap=self._values())
         frame = spark.createDataFrame([(text,)], "value string").coalesce(1)
         frame.write.mode("overwrite").text(os.path.join(path, "metadata"))  # noqa: PTH118 - a URL
+
+
+_OBJECTS: dict[str, type] = {
+    "module": KeyframesModule,
+    "selector": Selector,
+    "callbacks": Callback,
+}
+"""Params that take objects of the user's, or the import paths of their classes."""
+
+
+def _object(name: str, value: Any) -> Any:
+    """The object, or list of objects, that a Param of `_OBJECTS` was given in any form."""
+    if name == "callbacks" and isinstance(value, (list, tuple)):
+        return [object_from(each, Callback, name) for each in value]
+    is_path = isinstance(value, str) and ":" in value
+    return object_from(value, _OBJECTS[name], name) if is_path or isinstance(value, dict) else value
+
+
+def _for_json(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_for_json(each, name) for each in value]
+    return described(value, name) if isinstance(value, tuple(_OBJECTS.values())) else value
 
 
 # What a Param is of: the operator, its `limits`, its `access`, or its `transform`.
@@ -149,6 +191,8 @@ class _Source:
             raise ParameterError(str(error).replace(self.name, self.param)) from None
 
     def _field(self, value: Any) -> Any:
+        if self.name in _OBJECTS:
+            value = _object(self.name, value)
         # The dataclass checks each of its fields by itself.
         kept = getattr(_PARTS[self.part](**{self.name: value}), self.name)
         # Of a tuple, Spark's explainParams() makes the arguments of a format.

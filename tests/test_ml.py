@@ -12,6 +12,7 @@ from pyspark.ml.tuning import ParamGridBuilder
 
 from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.ml import KeyframeSampler
+from tests.own import Brightness, Last, Refuse
 
 # A value for each Param that is not its default.
 CHANGED = {
@@ -31,7 +32,7 @@ CHANGED = {
     "batchSize": 64,
     "rank": 1,
     "videoFormat": "webm",
-    "selector": "top",
+    "selector": Last(),
     "decoder": "thread",
     "maxDownloadBytes": 2**40,
     "maxDownloadSeconds": math.inf,
@@ -46,6 +47,8 @@ CHANGED = {
     "allowedHosts": ["*.example.com"],
     "allowedRoots": ["/data/videos"],
     "privateAddresses": False,
+    "module": Brightness(size=72),
+    "callbacks": [Refuse("secret")],
     "inputCol": "film",
     "outputCol": "found",
     "textCol": "prompt",
@@ -108,7 +111,8 @@ def test_every_param_is_explained():
     lines = stage.explainParams().splitlines()
     assert len(lines) == len(stage.params)
     assert (
-        "fps: frames to look at per second of video; 0.5 is one every two seconds "
+        "fps: Candidate frames per second of video, above 0; 0.5 is one every two seconds. "
+        "Higher: a finer choice, and more work. Above the video's own rate: every frame. "
         "(default: 1.0, current: 2.0)"
     ) in lines
 
@@ -230,3 +234,78 @@ def test_params_can_be_given_as_a_grid(stage, videos):
     found = [stage.transform(videos.limit(1), params).first()["keyframes"] for params in grid]
     assert [len(keyframes["frame_ids"]) for keyframes in found] == [1, 2]
     assert stage.getMaxNumFrames() == 4
+
+
+def test_objects_of_one_s_own_may_be_import_paths():
+    stage = KeyframeSampler(
+        module={"class": "tests.own:Brightness", "args": {"size": 72}},
+        selector="tests.own:Last",
+        callbacks=["tests.own:Refuse", {"class": "tests.own:Refuse", "args": {"word": "x"}}],
+    )
+    assert stage.getModule() == Brightness(size=72)
+    assert stage.getSelector() == Last()
+    assert stage.getCallbacks() == [Refuse(), Refuse("x")]
+
+
+def test_objects_of_one_s_own_choose_the_frames(spark, videos, tmp_path):
+    stage = KeyframeSampler(
+        module=Brightness(),
+        selector=Last(),
+        callbacks=[Refuse("none")],
+        fps=5,
+        maxNumFrames=2,
+        returnKeyframes=False,
+        errorCol="why",
+    )
+    stage.save(str(tmp_path / "stage"))
+    for each in (stage, KeyframeSampler.load(str(tmp_path / "stage"))):
+        first, refused, last = each.transform(videos).orderBy("id").collect()
+        assert first["keyframes"]["frame_ids"] == [20, 25]
+        assert refused["why"]["error"] == "CallbackError"
+        assert last["keyframes"]["frame_ids"] == [40, 45]
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"module": "tests.own"}, "module must be"),
+        ({"module": "tests.own:Missing"}, "module 'tests.own:Missing': tests.own has no Missing"),
+        ({"module": "nowhere:Missing"}, "'nowhere:Missing' cannot be imported: No module named"),
+        ({"module": "tests.own:Last"}, "must be a subclass of KeyframesModule"),
+        (
+            {"module": {"class": "tests.own:Brightness", "args": {"height": 1}}},
+            "unexpected keyword",
+        ),
+        ({"module": {"class": "tests.own:Brightness", "size": 1}}, "must be .*args"),
+        (
+            {"module": Brightness},
+            r"got the class Brightness; use Brightness\(\)",
+        ),
+        ({"selector": "tests.own:Brightness"}, "must be a subclass of Selector"),
+        ({"callbacks": "tests.own:Refuse"}, "callbacks"),
+        ({"callbacks": [3]}, "must be an object of a subclass of Callback"),
+    ],
+)
+def test_a_wrong_object_or_path_is_an_error_when_it_is_set(params, message):
+    with pytest.raises(ParameterError, match=message):
+        KeyframeSampler(**params)
+
+
+def test_an_object_that_cannot_be_saved_says_why_and_deletes_nothing(spark, tmp_path):
+    class Local(Brightness):
+        pass
+
+    class NoJson(Brightness):
+        pass
+
+    NoJson.__module__, NoJson.__qualname__ = Brightness.__module__, "NoJson"
+    path = str(tmp_path / "stage")
+    KeyframeSampler(module=Brightness(size=7)).save(path)
+    for module, message in (
+        (Local(), "module cannot be saved: its class .*Local cannot be imported by name"),
+        (NoJson(), "module cannot be saved: its class NoJson cannot be imported"),
+        (Brightness(size={1, 2}), r"module cannot be saved: params\(\) of Brightness is no JSON"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            KeyframeSampler(module=module).write().overwrite().save(path)
+    assert KeyframeSampler.load(path).getModule() == Brightness(size=7)

@@ -1,0 +1,109 @@
+"""Objects of the user's by import path, for command lines and saved ML stages.
+
+An object is written as `{"class": "mypackage.module:Class", "args": {...}}`.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from spark_keyframes.errors import ParameterError
+
+T = TypeVar("T")
+
+
+def load_object(path: str, arguments: Mapping[str, Any], base: type[T], name: str) -> T:
+    """Import a class and construct an object of it.
+
+    Args:
+        path: "package.module:Class".
+        arguments: keyword arguments of the constructor.
+        base: what the class must be a subclass of.
+        name: of the parameter, for errors.
+
+    Raises:
+        ParameterError: there is no such class, it is of another kind, or its constructor fails.
+    """
+    module_name, colon, class_name = path.partition(":")
+    if not (colon and module_name and class_name):
+        raise ParameterError(f"{name} must be module:Class, got {path!r}; e.g. mypackage:MyClass")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ParameterError(
+            f"{name} {path!r} cannot be imported: {error}; install the package, or add its folder "
+            "to PYTHONPATH (spark-submit: --py-files)"
+        ) from error
+    for part in class_name.split("."):
+        if not hasattr(found, part):
+            raise ParameterError(f"{name} {path!r}: {module_name} has no {class_name}")
+        found = getattr(found, part)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ParameterError(f"{name} {path!r} must be a subclass of {base.__name__}")
+    try:
+        made: T = found(**arguments)
+        return made
+    except TypeError as error:
+        raise ParameterError(
+            f"{name} {path!r} cannot be constructed from {dict(arguments)}: {error}"
+        ) from error
+
+
+def object_from(value: Any, base: type[T], name: str) -> T:
+    """Return an object from itself, its import path, or a mapping as `described` returns.
+
+    Raises:
+        ParameterError: see `load_object`; or the value is none of these.
+    """
+    if isinstance(value, str):
+        return load_object(value, {}, base, name)
+    if isinstance(value, Mapping):
+        arguments = value.get("args", {})
+        if set(value) - {"class", "args"} or not isinstance(arguments, Mapping):
+            raise ParameterError(
+                f'{name} must be {{"class": "module:Class", "args": {{…}}}}, got {dict(value)}'
+            )
+        return load_object(str(value.get("class", "")), arguments, base, name)
+    if isinstance(value, base):
+        return value
+    raise ParameterError(
+        f"{name} must be an object of a subclass of {base.__name__}, or its import path, "
+        f"got {value!r}"
+    )
+
+
+def described(value: object, name: str) -> dict[str, Any]:
+    """Return how to construct an equal object elsewhere: `{"class": ..., "args": ...}`.
+
+    The arguments are what the object's method `params()` returns, for JSON.
+
+    Raises:
+        ParameterError: the class cannot be imported by name, the object has no `params`, or they
+            are no JSON.
+    """
+    kind = type(value)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if kind.__module__ == "__main__" or found is not kind:
+        raise ParameterError(
+            f"{name} cannot be saved: its class {kind.__qualname__} cannot be imported by name; "
+            "move it into a module of a package"
+        )
+    params = getattr(value, "params", None)
+    if not callable(params):
+        raise ParameterError(
+            f"{name} cannot be saved: {kind.__qualname__} has no method params(); let it return "
+            "the arguments of the constructor as a dict"
+        )
+    arguments = params()
+    try:
+        json.dumps(arguments)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"{name} cannot be saved: params() of {kind.__qualname__} is no JSON: {error}"
+        ) from error
+    return {"class": path, "args": arguments}
