@@ -64,19 +64,19 @@ def account_cell(account: Account) -> dict[str, float]:
 
 
 def stage_words(metrics: Mapping[str, Any]) -> str:
-    """Seconds by stage, the longest first, and how long the model was waited for."""
+    """Return the seconds of each stage in words, the longest first, and those of waiting."""
     seconds = {stage: metrics[f"{stage}_seconds"] for stage in STAGES}
     total = sum(seconds.values())
     parts = [
         f"{stage} {spent:.1f} ({spent / total:.0%})"
         for stage, spent in sorted(seconds.items(), key=lambda item: -item[1])
-        if spent >= total / 100 > 0  # less than a percent is not worth a word
+        if spent >= total / 100 > 0  # less than 1 % is left out
     ]
     return ", ".join([*parts, f"waited {metrics['waited_seconds']:.1f} for the model"])
 
 
 def frame_words(metrics: Mapping[str, Any]) -> str:
-    """Frames that were decoded, skipped and scored, with the rates of the two stages."""
+    """Return in words how many frames were decoded, skipped and scored, with the rates."""
     decoded, scored = metrics["frames_decoded"], metrics["frames_scored"]
     return (
         f"{decoded} decoded{_rate(decoded, metrics['decode_seconds'])}, "

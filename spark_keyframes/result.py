@@ -1,4 +1,4 @@
-"""What comes out of one video."""
+"""The result of one video: its keyframes, or why it has none."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidates:
-    """All frames that were compared with the text, in order of presentation."""
+    """All frames that were scored, in aligned lists in order of presentation."""
 
     frame_ids: list[int]
-    """the frame's number in the video, from 0"""
+    """the frames' numbers in the video, from 0"""
     timestamps: list[float]
     """seconds from the start of the video"""
     scores: list[float]
-    """raw cosine similarity to the text"""
+    """with CLIP the raw cosine similarity to the text"""
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,26 @@ class Keyframes:
     timestamps: list[float]
     """seconds from the start of the video"""
     images: list[npt.NDArray[np.uint8]] = field(repr=False, compare=False)
-    """H×W×3 uint8 RGB, full size, upright; empty with return_keyframes=False"""
+    """H×W×3 uint8 RGB arrays, full size, upright; empty with return_keyframes=False"""
     candidates: Candidates = field(repr=False)
-    """what they were chosen from: the score curve"""
+    """all frames with their scores, from which the keyframes were chosen"""
     account: Account = field(repr=False, compare=False)
-    """what it took"""
+    """seconds by stage, frames and bytes"""
     source: str = ""
     """the video's name, without credentials"""
     identity: str = ""
     """hex SHA-256 of the URL as given, or of the video's bytes for base64 and binary"""
     text: str = ""
-    """what the frames were compared with"""
+    """the text that the frames were compared with"""
 
     def contact_sheet(self, *, spans: "list[tuple[float, float]] | None" = None) -> "Image":
-        """One picture: the keyframes with time and score, over the score curve of the video.
+        """Draw the keyframes with time and score, over the score curve of the video.
 
-        Arguments:
+        Args:
             spans: (start, end) in seconds to shade, where the text is known to be true.
 
-        Raises ValueError with return_keyframes=False: there are no images to show.
+        Raises:
+            ValueError: there are no images, as with return_keyframes=False.
         """
         from spark_keyframes.images import SheetFrame, contact_sheet
 
@@ -84,7 +85,7 @@ class Keyframes:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a video has no keyframes."""
+    """The reason why a video has no keyframes."""
 
     stage: str
     """see KeyframesError.stage"""
@@ -95,23 +96,23 @@ class Failure:
     cause: Exception = field(repr=False, compare=False)
     """the exception itself, for on_error="raise" """
     account: Account = field(default_factory=Account, repr=False, compare=False)
-    """what it took until then"""
+    """what the video took until then"""
 
     @classmethod
     def of(
         cls, error: Exception, stage: str, source: str = "", *, account: Account | None = None
     ) -> "Failure":
-        """The failure that `error` means.
+        """Make a failure of an exception.
 
-        Arguments:
+        Args:
             error: what was raised.
-            stage: where; counts if the error does not know better.
+            stage: where it was raised; a KeyframesError knows its own.
             source: the video's name, which is put before a message that lacks it.
             account: what the video took.
         """
         message = str(error)
         if not isinstance(error, KeyframesError):
-            # The words of others may show the URL that they were called with, signature and all.
+            # Messages of other packages may hold a URL with its signature.
             message = redact_text(message)
         if source not in message:
             message = f"{source}: {message}"

@@ -31,11 +31,11 @@ logger = logging.getLogger("spark_keyframes")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class VideoAdaptiveKeyframesSampling(Parameters):
-    """The keyframes of videos that best match a text, spread over each video.
+    """Finds the keyframes of videos that best match a text, spread over each video.
 
     Frames are sampled at `fps`, scored by CLIP against the text, chosen by Adaptive Keyframe
-    Sampling (arXiv 2502.21271) and saved as images. One object is one set of parameters: it is
-    immutable, cheap, and picklable.
+    Sampling (arXiv 2502.21271), and saved as images. An object holds parameters only: it is
+    immutable, cheap and picklable.
 
     Args:
         text: The text that frames are compared with, best as a caption in the model's language: a
@@ -76,7 +76,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         callbacks: Callbacks, called around each video in this order.
 
     Raises:
-        ParameterError (a ValueError): a value that cannot work, with what to do.
+        ParameterError: a value is invalid. It is a ValueError too.
     """
 
     module: KeyframesModule | None = documented(
@@ -153,12 +153,12 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             gpus: 1 for a GPU per task, on a cluster whose executors announce theirs; none: as
                 Spark's conf says. A task without one uses GPU number `rank`, or else its CPUs.
 
-        Returns: the DataFrame with all other columns unchanged, and its rows in their order.
+        Returns: the DataFrame with all other columns unchanged and its rows in their order.
 
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already; or Spark
-                cannot give a task these CPUs and GPUs here.
-            UnsupportedSchemeError: nothing can write to output_tos_dir.
+                cannot give a task these CPUs and GPUs.
+            UnsupportedSchemeError: no installed package writes to output_tos_dir.
         """
         check_on_error(on_error)
         columns = plan_columns(
@@ -195,14 +195,15 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         return videos.mapInArrow(stage, schema, profile=resources.profile)
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
-        """The keyframes of one video, in this process and without Spark.
+        """Return the keyframes of one video, in this process and without Spark.
 
         Args:
-            video: as `video_src_type` says: a path or URL, base64, or bytes.
-            text: instead of the parameter.
+            video: a path or URL, base64, or bytes, as `video_src_type` says.
+            text: instead of the parameter `text`.
 
-        Raises KeyframesError of the kind that says what was wrong with the video, the model or
-        the storage.
+        Raises:
+            KeyframesError: of the class that says what was wrong with the video, the model or the
+                storage.
         """
         pipeline = replace(self._pipeline(self._writer()), workers=1)
         if isinstance(video, os.PathLike):
@@ -217,18 +218,19 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         return outcome
 
     def udf(self) -> "Callable[..., Any]":
-        """A Spark UDF from a video column to the documented struct, for `withColumn` and SQL.
+        """Return a Spark UDF from a video column to the documented struct, for SQL and withColumn.
 
             spark.udf.register("keyframes", sampler.udf())
             spark.sql("SELECT keyframes(video) FROM t")
             spark.sql("SELECT keyframes(video, prompt) FROM t")  # a text per row, not `text`
 
-        A null video or text gives null, and so does a row that fails: its worker logs why;
-        `transform` with `error_col` keeps the reason. Before Spark 4.1, which has no UDFs of Arrow
-        arrays, it gives a struct of nulls instead: ask for `keyframes.frame_ids IS NULL`.
+        A null video or text gives null, and so does a row that fails. The worker logs why;
+        `transform` with `error_col` keeps the reason. Before Spark 4.1 there are no UDFs of Arrow
+        arrays, and the result is a struct of nulls instead: test `keyframes.frame_ids IS NULL`.
 
-        Raises ParameterError with return_keyframes=True: a UDF gives one column. And where the
-        session that there is by now cannot give a task the GPUs that its conf says.
+        Raises:
+            ParameterError: return_keyframes is True, since a UDF returns one column; or the active
+                session cannot give a task the GPUs that its conf asks for.
         """
         if self.return_keyframes:
             raise ParameterError(
@@ -249,7 +251,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         return ImageWriter(self.output_tos_dir, self.img_type) if self.output_tos_dir else None
 
     def _writer_anywhere(self) -> ImageWriter | None:
-        # A relative folder is one of the driver's: a worker's own would be lost with it.
+        # A relative folder is the driver's: a worker's current folder would be lost with it.
         writer = self._writer()
         if writer is None or "://" in writer.output_dir or writer.output_dir.startswith("file:"):
             return writer
@@ -261,5 +263,5 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         try:
             check_writable(self.output_tos_dir)
         except CredentialsError as error:
-            # The workers may have what the driver lacks: each task checks again as it starts.
+            # The workers may have credentials that the driver lacks, so each task checks again.
             logger.warning("%s (on the driver; its workers need them)", error)

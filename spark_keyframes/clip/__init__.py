@@ -1,4 +1,4 @@
-"""CLIP: pixels and texts in, cosine similarities out."""
+"""CLIP: loading, preprocessing, and embeddings of images and texts."""
 
 from spark_keyframes.clip.model import Clip, load_clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision

@@ -1,17 +1,17 @@
-"""CLIP's vision tower on a CPU, its weights in the layout that the CPU multiplies fastest.
+"""CLIP's vision tower for CPUs, with its weights in oneDNN's own layout.
 
-The numbers are those of transformers' CLIPVisionModel: in float32 to 1e-6, in bfloat16 closer than
-under torch.autocast, which rounds more often. What makes it faster, ViT-B/32 in batches of 16 on
-one core of an AMD EPYC (Zen 5), milliseconds per image:
+The results equal those of transformers' CLIPVisionModel: within 1e-6 in float32, and in bfloat16
+closer than torch.autocast, which rounds more often. Milliseconds per image, for ViT-B/32 in batches
+of 16 on one core of an AMD EPYC (Zen 5):
 
     transformers, float32 / under autocast to bfloat16       109   36
     weights in oneDNN's own layout, float32 / bfloat16        44   24
 
-torch multiplies float32 with MKL, which on AMD is less than half as fast as oneDNN; and autocast
-casts all weights anew for each batch. Further: one product for query, key and value; the activation
-as part of a product; the last layer only for the one position that is read of it; the
-normalisation of pixels as part of the patches' weights. torch.compile with frozen weights comes
-to 1.1 times the time of bfloat16 here, after 13 s of compiling, and needs a C++ compiler.
+torch multiplies float32 with MKL, which on AMD is less than half as fast as oneDNN, and autocast
+casts all weights again for each batch. Besides, query, key and value are one product; the
+activation is part of a product; the last layer computes only the position that is read; and pixels
+are normalised by the weights of the patches. torch.compile with frozen weights takes 1.1 times the
+time of bfloat16 here, after 13 s of compiling, and needs a C++ compiler.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from typing import Any
 import torch
 from torch.nn.functional import linear, scaled_dot_product_attention
 
-# What torch.compile makes of a linear layer with constant weights on a CPU. Not a public interface
-# of torch: `can_pack` looks for it, and without it transformers' own tower computes.
+# torch.compile uses these for a linear layer with constant weights on a CPU. They are no public
+# interface of torch: where `can_pack` does not find them, transformers' own tower computes.
 _OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
 
-# (how the activation is called there, what to multiply its input by before and its output after):
+# By transformers' name: oneDNN's name, and a factor for the input that divides the output again.
 # quick_gelu(x) = x·sigmoid(1.702·x) = swish(1.702·x) / 1.702.
 _ACTIVATIONS = {"quick_gelu": ("swish", 1.702), "gelu": ("gelu", 1.0)}
 
-# oneDNN chooses the layout for a number of rows. Other numbers work, and are about as fast.
+# oneDNN chooses the layout for this number of images. Other numbers are about as fast.
 _USUAL_BATCH = 16
 
-# Bytes less this are exact in bfloat16, and small, so that what rounds the weights matters less.
+# Bytes minus this are exact in bfloat16, and smaller, so that the rounding of weights matters less.
 _MIDDLE = 128
 
 
 def can_pack(model: Any) -> bool:
-    """Whether a transformers CLIPModel can be computed here in this way."""
+    """Return whether the vision tower of a transformers CLIPModel can be packed on this machine."""
     return (
         model.device.type == "cpu"
         and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
@@ -57,7 +57,7 @@ def _multiply(
 
 
 class _Linear:
-    """A linear layer with packed weights; what it gives is rounded to their type."""
+    """A linear layer with packed weights; the output has their dtype."""
 
     def __init__(
         self,
@@ -78,17 +78,17 @@ class _Linear:
 
 
 class _MappedLinear(torch.nn.Linear):
-    """A linear layer on oneDNN that leaves its weights as they are, the pages of a file perhaps."""
+    """A linear layer on oneDNN whose weights stay where they are, such as in the pages of a file."""
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         return _multiply(rows, self.weight, self.bias)
 
 
 def multiply_with_onednn(module: torch.nn.Module) -> None:
-    """Let a module's linear layers use oneDNN, without memory of their own for the weights.
+    """Let a module's linear layers use oneDNN without a packed copy of their weights.
 
-    51 to 58 ms per image where packed weights take 44 and MKL, on AMD, 95 to 109: for what is
-    computed now and then.
+    For computations that are rare: 51 to 58 ms per image, where packed weights take 44 and MKL on
+    AMD 95 to 109.
     """
     for part in module.modules():
         if type(part) is torch.nn.Linear:
@@ -96,7 +96,7 @@ def multiply_with_onednn(module: torch.nn.Module) -> None:
 
 
 class _Block:
-    """One layer of the encoder. The last gives only the first position, which alone is read."""
+    """One layer of the encoder. The last computes only the first position, since only it is read."""
 
     def __init__(
         self, layer: Any, *, activation: str, dtype: torch.dtype, tokens: int, is_last: bool
@@ -133,7 +133,7 @@ class _Block:
         self._down = _Linear(mlp.fc2.weight / factor, mlp.fc2.bias, dtype=dtype, rows=rows_out)
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(N·tokens, width) float32 in and, unless it is the last, out: then (N, width)."""
+        """Map (N·tokens, width) float32 to the same shape, or to (N, width) in the last layer."""
         normal = self._norm_1(hidden).to(self._dtype)
         parts = self._project(normal).view(len(hidden) // self._tokens, self._tokens, -1)
         if self._is_last:
@@ -157,12 +157,12 @@ class _Block:
 class PackedVision:
     """The vision tower and projection of a CLIPModel for which `can_pack` is true.
 
-    Arguments:
+    Args:
         vision: transformers' CLIPVisionModel, float32.
         projection: weights of the projection, (D, width) float32.
         mean: per channel, of values in [0, 1].
         std: per channel, of values in [0, 1].
-        dtype: of the matrix products, float32 or bfloat16. All between them is float32.
+        dtype: of the matrix products, float32 or bfloat16. The rest is float32.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class PackedVision:
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
     ) -> _Linear:
-        # With (v/255 − mean)/std = (v − 128)·scale + shift, the patches can be taken of v − 128.
+        # (v/255 − mean)/std = (v − 128)·scale + shift, so the patches are computed from v − 128.
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         shift = _MIDDLE * scale - torch.tensor(mean, dtype=torch.float64) * 255 * scale
         channels = weight.double().flatten(2)
@@ -213,7 +213,7 @@ class PackedVision:
         )
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Embeddings, float32 of shape (N, D) and of any length, of N×3×S×S uint8."""
+        """Return embeddings of N×3×S×S uint8, of any length, float32 of shape (N, D)."""
         count, side, patch = len(pixels), pixels.shape[-1] // self._patch, self._patch
         cut = (pixels.to(self._dtype) - _MIDDLE).view(count, 3, side, patch, side, patch)
         rows = cut.permute(0, 2, 4, 1, 3, 5).reshape(count * side * side, -1)

@@ -1,4 +1,4 @@
-"""How a dtype is carried out on the device at hand."""
+"""Chooses how to compute a dtype on the device at hand."""
 
 import logging
 from typing import TYPE_CHECKING, Literal
@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 Dtype = Literal["float16", "float32"]
 
 Precision = Literal["float32", "float16", "bfloat16"]
-"""float32 or float16 weights, or float32 weights with the matrix products in bfloat16"""
+"""Weights in float32 or float16, or weights in float32 with matrix products in bfloat16."""
 
 
 TOLERANCE: dict[Precision, float] = {"bfloat16": 1e-4}
-"""How far scores may be off before a frame's selection is worth a second, exact look.
+"""Frames whose selection depends on score errors of this size are scored again, exactly.
 
-A little over the standard deviation of the error on ViT-B/32 with random weights, 8e-5; the largest
-is 4e-4. Measured on real clips of 60 to 120 candidates with 20 prompts: bfloat16 alone selects 94
-to 100 % of the frames that float32 does, the less the more alike they are; with the second look
-99.4 % and more. That costs up to 0.5 looks per keyframe, whatever the video's length.
+It is a little over the standard deviation of the error with random weights on ViT-B/32, 8e-5; the
+largest error is 4e-4. Measured on real clips of 60 to 120 candidates with 20 prompts, bfloat16
+alone selects 94 to 100 % of the frames that float32 selects, fewer if the frames look alike. With
+the second look it is 99.4 % and more, for up to 0.5 second looks per keyframe.
 """
 
 
 def resolve_precision(dtype: Dtype, device: "torch.device") -> Precision:
-    """The fastest way to carry out `dtype` on `device` that chooses the same frames.
+    """Return the fastest way to compute `dtype` on `device` that selects the same frames.
 
-    float16 promises speed. On a GPU it is float16. A CPU is fast at bfloat16 where it multiplies
-    it in hardware (AVX512-BF16, AMX), at float16 next to never. Only matrix products are: bfloat16
-    throughout triples the error and is hardly faster. Without such hardware: float32.
+    "float16" asks for speed. On a GPU it is float16. On a CPU with hardware for bfloat16
+    (AVX512-BF16, AMX), the matrix products are bfloat16: bfloat16 throughout triples the error and
+    is hardly faster. On other CPUs no half precision is faster, so it is float32.
     """
     if dtype == "float32":
         return "float32"

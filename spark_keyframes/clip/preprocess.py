@@ -1,4 +1,4 @@
-"""From a frame to the pixels that CLIP saw in training, without torchvision."""
+"""Resizes and crops frames to CLIP's input, without torchvision."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,11 +11,11 @@ from spark_keyframes.errors import DecodeError, ModelError
 if TYPE_CHECKING:
     import torch
 
-# Values of PIL.Image.Resampling, which preprocessor_config.json holds.
+# preprocessor_config.json holds the values of PIL.Image.Resampling.
 _RESAMPLING: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
 
 
-# The whole picture is resized before its centre is cut out: 16384×2 pixels would take 2.7 GB.
+# The whole frame is resized before its centre is cropped: 16384×2 pixels would take 2.7 GB.
 _LONGEST_SIDES = 50
 
 
@@ -23,12 +23,11 @@ _LONGEST_SIDES = 50
 class Preprocessor:
     """Resize, centre crop and normalisation of one CLIP model.
 
-    Split in two: `pixels` runs per frame where the frame was decoded and gives small uint8 images
-    that are cheap to pass on; `normalise` runs per batch where the model is.
+    `pixels` is called for each frame, in the thread that decoded it, and returns a small uint8
+    image. `normalise` is called for each batch, on the model's device.
 
-    Scores differ by about 1e-5 from those of transformers' own image processor. torch's resize of
-    uint8 is the one that is both fast and that close; swscale's differs by 1e-3, which changes
-    which frames are chosen.
+    Scores differ by about 1e-5 from those of transformers' own image processor. Only torch's resize
+    of uint8 is both fast and that close. swscale's differs by 1e-3, which changes the selection.
     """
 
     shortest_edge: int
@@ -43,9 +42,10 @@ class Preprocessor:
 
     @classmethod
     def from_image_processor(cls, processor: Any) -> "Preprocessor":
-        """Read the settings of a transformers CLIPImageProcessor.
+        """Take the settings from a transformers CLIPImageProcessor.
 
-        Raises ModelError where it works in a way that this class does not.
+        Raises:
+            ModelError: it has steps or settings that this class does not have.
         """
         shortest_edge, crop = processor.size.shortest_edge, processor.crop_size
         steps = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
@@ -72,9 +72,10 @@ class Preprocessor:
         )
 
     def pixels(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
-        """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor in the host's memory.
+        """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor on the CPU.
 
-        Raises DecodeError for a picture that is a mere line.
+        Raises:
+            DecodeError: one side of the frame is more than 50 times the other.
         """
         import torch
 
@@ -86,7 +87,7 @@ class Preprocessor:
                 f"square centre: one side may be {_LONGEST_SIDES} times the other",
                 stage="preprocess",
             )
-        # int() and not round(), as transformers does; a pixel here moves every sample.
+        # int() and not round(), as in transformers: one pixel here shifts every sample.
         longer = int(self.shortest_edge * long / short)
         size = (self.shortest_edge, longer) if height <= width else (longer, self.shortest_edge)
         image = torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0)
@@ -97,7 +98,7 @@ class Preprocessor:
         return resized[0, :, top : top + self.crop, left : left + self.crop].contiguous()
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """N×3×crop×crop uint8 to float32 on the same device: (value / 255 − mean) / std."""
+        """Return (value / 255 − mean) / std of N×3×crop×crop uint8, float32 on the same device."""
         import torch
 
         def channels(values: npt.NDArray[np.float64]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""CLIP's vision tower: pixels to embeddings, in the fastest way that a device has."""
+"""CLIP's vision tower, from pixels to embeddings, as fast as the device allows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from spark_keyframes.clip.preprocess import Preprocessor
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 
 class VisionTower(Protocol):
-    """Embeds images."""
+    """Computes embeddings of images."""
 
     def embed(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:
-        """Embeddings, float32 of shape (N, D) and of any length, of N×3×S×S uint8.
+        """Return embeddings of N×3×S×S uint8, of any length, float32 of shape (N, D).
 
         `exact` computes in the weights' own precision.
         """
@@ -26,17 +26,17 @@ class VisionTower(Protocol):
 
 
 def vision_tower(model: Any, preprocessor: Preprocessor, precision: Precision) -> VisionTower:
-    """The vision tower of a transformers CLIPModel; the model may lose its own by that."""
+    """Return the vision tower of a transformers CLIPModel, which may lose its own."""
     from spark_keyframes.clip.packed_tower import can_pack
 
     if can_pack(model):
         return PackedTower(model, preprocessor, precision)
-    logger.info("CLIP's vision tower runs as transformers has it")
+    logger.info("CLIP's vision tower is computed by transformers")
     return TransformersTower(model, preprocessor, precision)
 
 
 class TransformersTower:
-    """As transformers computes it: on GPUs, and where the other way is not to be had."""
+    """Computed by transformers: on GPUs, and for models that cannot be packed."""
 
     def __init__(self, model: Any, preprocessor: Preprocessor, precision: Precision) -> None:
         self._model = model
@@ -58,11 +58,11 @@ class TransformersTower:
 
 
 class PackedTower:
-    """On CPUs, see PackedVision.
+    """Computed with packed weights, on CPUs; see PackedVision.
 
-    For exact embeddings beside bfloat16, the model computes as it was loaded: that takes a fifth to
-    a third longer than packed weights would, which need 0.4 GB. In float32 the model loses its
-    vision tower to this one.
+    In bfloat16, exact embeddings are computed from the model's own weights. That takes a fifth to a
+    third longer than a second packed copy, which would need 0.4 GB. In float32 the model loses its
+    own vision tower.
     """
 
     def __init__(self, model: Any, preprocessor: Preprocessor, precision: Precision) -> None:

@@ -1,4 +1,4 @@
-"""Which device a task computes on, and how many CPUs it may use: decided here and nowhere else."""
+"""Decides which device a task computes on, and how many CPUs it may use."""
 
 import functools
 import logging
@@ -11,15 +11,14 @@ from spark_keyframes.errors import AcceleratorError
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("spark_keyframes")
 
 
 def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait; without effect once torch is loaded.
+    """Let OpenMP's threads sleep while they wait. No effect once torch is loaded.
 
-    Else they wait for each other busily, and here there is always another thread, one that decodes,
-    on the CPU that they wait for: on two busy cores a video took 37 to 59 s in that way, and 9 s in
-    this.
+    By default they wait busily, on CPUs that the decode threads need: on two busy cores a video
+    took 37 to 59 s instead of 9 s.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -27,15 +26,16 @@ def wait_passively() -> None:
 def resolve_device(
     *, rank: int, assigned: Sequence[str] = (), tasks_at_once: int = 1
 ) -> "torch.device":
-    """The GPU that Spark assigned, else GPU number `rank`, else the CPU.
+    """Return the GPU that Spark assigned, else GPU number `rank`, else the CPU.
 
-    Arguments:
+    Args:
         rank: used only where Spark assigned none.
         assigned: addresses of the task's "gpu" resource, as its discovery script printed them.
-        tasks_at_once: how many such tasks may run beside each other. Where Spark assigned no GPU,
-            all of them compute on number `rank`, which is worth a warning.
+        tasks_at_once: how many such tasks may run at the same time in an executor. Without a GPU
+            assigned by Spark, all of them compute on number `rank`; a warning says so.
 
-    Raises AcceleratorError where there are GPUs but not the one asked for.
+    Raises:
+        AcceleratorError: there are GPUs, but not this one.
     """
     wait_passively()
     import torch
@@ -62,7 +62,7 @@ def resolve_device(
 
 
 def _cuda_index(address: str) -> int:
-    # torch numbers the visible devices from 0, Spark's addresses are those of the machine.
+    # torch numbers the visible devices from 0; Spark's addresses are the machine's numbers.
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
     if address in visible:
         return visible.index(address)
@@ -76,7 +76,7 @@ def _cuda_index(address: str) -> int:
 
 @functools.cache
 def _warn_of_sharing(index: int, tasks: int) -> None:
-    """Once in a process: it runs task after task."""
+    """Warn once in a process, which runs many tasks."""
     logger.warning(
         "Spark assigned no GPU, so up to %d tasks of this executor compute on GPU %d at a time, "
         "each with a model of its own; ask for a GPU per task on a cluster, transform(…, gpus=1), "
@@ -87,9 +87,9 @@ def _warn_of_sharing(index: int, tasks: int) -> None:
 
 
 def task_cpus() -> int:
-    """CPUs that this process should keep busy: the task's on Spark, all of them elsewhere."""
-    # Spark sets OMP_NUM_THREADS to the task's CPUs, a profile's too, unless spark.executorEnv does.
-    # It keeps Python workers apart by it, so that torch, which reads it once, has as many threads.
+    """Return the number of CPUs to use: the task's on Spark, all of them elsewhere."""
+    # Spark sets OMP_NUM_THREADS to the task's CPUs, also those of a resource profile. Tasks with
+    # other CPUs run in other Python workers, so torch, which reads it once, has as many threads.
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal() and int(threads) > 0:
         return int(threads)

@@ -1,4 +1,4 @@
-"""Stores keyframe images while the next ones are still being made."""
+"""Encodes keyframe images and uploads them in the background."""
 
 import threading
 from collections import deque
@@ -19,20 +19,20 @@ _UPLOADS_AT_ONCE = 8
 class ImageWriter:
     """Stores the keyframes of videos under `output_dir`; picklable.
 
-    The same video and frame give the same URL and the same bytes: trying again is harmless.
+    The same video and frame give the same URL and the same bytes, so a retry does no harm.
     """
 
     output_dir: str
     img_type: ImgType
 
     def check(self) -> None:
-        """Raise what a task can know before its first video: credentials that are wrong, say."""
+        """Raise what can be known before the first video, such as CredentialsError."""
         check_writable(self.output_dir)
         check_accepted(self.output_dir)
 
     @contextmanager
     def begin(self, source: Source) -> "Iterator[Upload]":
-        """The upload of one video's keyframes; leaving early cancels what is not stored yet."""
+        """Give the upload of one video's keyframes; leaving early cancels what is not stored yet."""
         pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
         upload = Upload(self, source, pool)
         try:
@@ -43,7 +43,7 @@ class ImageWriter:
 
 
 class Upload:
-    """Keyframes of a video on their way."""
+    """The upload of one video's keyframes."""
 
     def __init__(self, writer: ImageWriter, source: Source, pool: ThreadPoolExecutor) -> None:
         self._writer = writer
@@ -54,14 +54,16 @@ class Upload:
         self._cancelled = threading.Event()
         self._counting = threading.Lock()
         self.images = 0
-        """acknowledged so far; rests once `ImageWriter.begin` is left"""
+        """images acknowledged so far; final once `ImageWriter.begin` is left"""
         self.bytes = 0
-        """of these"""
+        """the size of these images"""
 
     def add(self, frame_id: int, rgb: Pixels) -> None:
-        """Encode an H×W×3 uint8 RGB frame and send it off; waits while many are on their way.
+        """Encode an H×W×3 uint8 RGB frame and start its upload; waits while many are pending.
 
-        Raises EncodeError, or what an earlier frame met: StorageWriteError, CredentialsError.
+        Raises:
+            EncodeError: of this frame.
+            StorageWriteError, CredentialsError: of an earlier frame.
         """
         url = image_url(
             self._writer.output_dir,
@@ -86,14 +88,15 @@ class Upload:
     def finish(self) -> list[str]:
         """Wait until every image is acknowledged; return their URLs in order.
 
-        Raises StorageWriteError or CredentialsError; what was stored by then stays.
+        Raises:
+            StorageWriteError, CredentialsError: images that were stored by then stay.
         """
         while self._pending:
             self._pending.popleft().result()
         return self._urls
 
     def cancel(self) -> None:
-        """Wait for no storage in trouble any more; from any thread.
+        """Stop retrying; from any thread.
 
         An attempt that was begun still ends by itself; then `add` or `finish` raises its error.
         """

@@ -1,4 +1,4 @@
-"""Adaptive Keyframe Sampling: relevant to the text and spread over the video.
+"""Adaptive Keyframe Sampling: frames that match the text, spread over the video.
 
 Xi Tang et al., "Adaptive Keyframe Sampling for Long Video Understanding", CVPR 2025,
 arXiv 2502.21271. Written from the description of the method.
@@ -23,11 +23,11 @@ def aks(
     t2: float = -100,
     all_depth: int = 5,
 ) -> list[int]:
-    """Indices of the keyframes, ascending: always min(max_num_frames, len(scores)) of them.
+    """Return the indices of min(max_num_frames, len(scores)) keyframes, ascending.
 
-    Scores are min-max normalised. From the whole sequence downwards, a segment is halved until it
-    has a clear peak, is `all_depth` deep, or has one frame left to give. Each final segment then
-    gives its best frames; of equal scores the earlier wins.
+    Scores are min-max normalised. The sequence is halved again and again, until a segment has a
+    clear peak, is `all_depth` deep, or may give only one frame. Each final segment then gives its
+    best frames; of equal scores the earlier wins.
 
     The result is the original's where max_num_frames is a multiple of 2**all_depth and there are
     more candidates than that. Elsewhere the original loses the fractions of max_num_frames /
@@ -68,7 +68,7 @@ class AKS(Selector):
         check_number("t2", self.t2, "use e.g. -100")
 
     def select(self, scores: Scores, k: int) -> list[int]:
-        """See Selector.select."""
+        """Select as `aks` does; see Selector.select."""
         values = _normalised(checked_scores(scores))
 
         def segment(start: int, stop: int, budget: int, depth: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""The best frame of each of equal slices of the video."""
+"""Selects the best frame of each of equal slices of the video."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

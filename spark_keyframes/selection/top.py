@@ -1,4 +1,4 @@
-"""The best-scored frames, wherever they are."""
+"""Selects the best-scored frames, wherever they are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

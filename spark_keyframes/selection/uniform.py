@@ -1,4 +1,4 @@
-"""Frames at equal distances, whatever their scores: the baseline to compare with."""
+"""Selects frames at equal distances, whatever their scores: the baseline to compare with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
