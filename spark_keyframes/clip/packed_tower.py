@@ -78,7 +78,7 @@ class _Linear:
 
 
 class _MappedLinear(torch.nn.Linear):
-    """A linear layer on oneDNN whose weights stay where they are, such as in the pages of a file."""
+    """A linear layer on oneDNN whose weights are not copied: they may be pages of a file."""
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         return _multiply(rows, self.weight, self.bias)
@@ -96,7 +96,7 @@ def multiply_with_onednn(module: torch.nn.Module) -> None:
 
 
 class _Block:
-    """One layer of the encoder. The last computes only the first position, since only it is read."""
+    """One layer of the encoder. The last computes only the first position: no other is read."""
 
     def __init__(
         self, layer: Any, *, activation: str, dtype: torch.dtype, tokens: int, is_last: bool

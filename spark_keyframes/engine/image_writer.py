@@ -32,7 +32,7 @@ class ImageWriter:
 
     @contextmanager
     def begin(self, source: Source) -> "Iterator[Upload]":
-        """Give the upload of one video's keyframes; leaving early cancels what is not stored yet."""
+        """Open the upload of one video; leaving early cancels images that are not stored yet."""
         pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
         upload = Upload(self, source, pool)
         try:
