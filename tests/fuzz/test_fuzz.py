@@ -88,6 +88,7 @@ def test_damaged_videos_for_90_seconds() -> None:
     assert (after.files, after.threads) == (before.files, before.threads)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["process", "thread"])
 def test_decoding_the_same_videos_again_takes_no_more_memory(decoder: str) -> None:
     """900 videos in total: after 1,000, the decode process would be replaced."""

@@ -3,6 +3,8 @@
 import subprocess
 from zipfile import ZipFile
 
+import pytest
+
 from tests.conftest import REPO
 
 
@@ -18,6 +20,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"} <= about
 
 
+@pytest.mark.slow
 def test_it_installs_and_finds_keyframes(installed, models, clips, plain, tmp_path):
     program = """
 import sys

@@ -49,7 +49,9 @@ def processes():
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.slow)]
+)
 def test_rows_are_those_of_an_undisturbed_run(outcomes, clips, number):
     videos = [*clips] * 14
     undisturbed = outcomes(videos)

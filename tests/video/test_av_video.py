@@ -174,7 +174,9 @@ def test_packets_of_large_videos_are_read_again_instead_of_kept(
 
 
 @both_ways
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))]
+)
 @pytest.mark.parametrize(
     "name", ["h264 mp4", "h264 open GOP ts", "hevc mp4", "mpeg2 ts", "vp9 webm"]
 )
@@ -288,6 +290,7 @@ def test_a_palette_in_the_first_packet_applies_to_all_frames(threads: int) -> No
             np.testing.assert_array_equal(rgb, expected[frame_id])
 
 
+@pytest.mark.slow
 @both_ways
 @pytest.mark.shared
 @pytest.mark.skipif(not REAL, reason="no real clips in ../shared/videos")
