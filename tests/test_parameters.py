@@ -1,4 +1,4 @@
-"""The documented parameters: names, defaults, and what is said about values that cannot work."""
+"""The documented parameters: names, defaults, and the errors for invalid values."""
 
 import inspect
 import math

@@ -1,4 +1,4 @@
-"""What is shipped to a cluster: the wheel, and environments with and without it."""
+"""Fixtures: the wheel, and virtual environments with and without it."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from tests.conftest import REPO
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    """The wheel, built of the files that docker/Dockerfile builds it of; without a network."""
+    """The wheel, built from the same files as in docker/Dockerfile, without a network."""
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         copy(REPO / name, source)
@@ -30,23 +30,23 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def zipped(wheel):
-    """The wheel under the name that --py-files takes."""
+    """The wheel, renamed so that --py-files accepts it."""
     return Path(copy(wheel, wheel.parent / "spark_keyframes.zip"))
 
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory):
-    """The Python of a machine that has the dependencies, but not the package."""
+    """The Python of a machine with the dependencies but without the package."""
     python = environment(tmp_path_factory.mktemp("node") / "environment") / "bin" / "python"
     command = [python, "-c", "import torch, pyspark; import spark_keyframes"]
     found = subprocess.run(command, cwd=python.parent, capture_output=True, text=True, check=False)
-    assert "No module named 'spark_keyframes'" in found.stderr, "it would not be missed"
+    assert "No module named 'spark_keyframes'" in found.stderr, "the package is there"
     return python
 
 
 @pytest.fixture(scope="session")
 def installed(wheel, tmp_path_factory):
-    """An environment with the dependencies, into which the wheel was installed."""
+    """A virtual environment with the dependencies and the installed wheel."""
     folder = environment(tmp_path_factory.mktemp("installed") / "environment")
     python = folder / "bin" / "python"
     pip(f"--python={python}", "install", "--no-deps", "--no-index", str(wheel))
@@ -54,9 +54,10 @@ def installed(wheel, tmp_path_factory):
 
 
 def environment(folder):
-    """A virtual environment that takes the dependencies from this one.
+    """Make a virtual environment that imports the dependencies from this one.
 
-    As a line of a .pth file: the .pth files that lie there, an editable install's, do not count.
+    A .pth file adds this one's packages. Python does not read the .pth files among those, so an
+    editable install of the package is not found.
     """
     venv.create(folder, symlinks=True, with_pip=False)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"

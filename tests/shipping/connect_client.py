@@ -1,4 +1,4 @@
-"""A client of Spark Connect, as a user would write it: it ships, samples and prints JSON.
+"""A Spark Connect client as a user writes it: adds artifacts, samples, and prints JSON.
 
 connect_client.py '{"remote": "sc://…", "zip": "….zip", "archives": ["….tar.gz#name"],
     "python": "name/bin/python", "parameters": {…}, "videos": ["…"]}'

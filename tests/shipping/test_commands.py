@@ -1,4 +1,4 @@
-"""The commands of docs/shipping.md: what they give to the job, the job takes."""
+"""The job accepts the options in the commands of docs/shipping.md."""
 
 import re
 import shlex

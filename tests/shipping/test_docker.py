@@ -1,4 +1,4 @@
-"""docker/Dockerfile, which no test builds: what a linter says of it, and the files it names."""
+"""A linter accepts docker/Dockerfile, and its files exist. No test builds it."""
 
 import re
 import shutil

@@ -1,6 +1,6 @@
-"""On a standalone cluster whose machines lack the package: each way that docs/shipping.md gives.
+"""Each way of docs/shipping.md, on a standalone cluster whose machines lack the package.
 
-The settings are those of conf/, Python's daemon with its imports among them.
+The settings are those of conf/, which include the daemon that imports before it forks.
 """
 
 import json
@@ -28,7 +28,7 @@ def cluster(node, tmp_path_factory):
         "PYSPARK_PYTHON": str(node),
         "PYSPARK_DRIVER_PYTHON": sys.executable,  # it has the package
     }
-    # The server of Connect keeps the worker to itself: the tests of jobs come first.
+    # The Connect server occupies the only worker, so the tests of jobs must run before it.
     folder = tmp_path_factory.mktemp("cluster")
     with Cluster(folder, workers=1, environment=environment) as cluster:
         yield cluster
@@ -36,7 +36,7 @@ def cluster(node, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archives(installed, models, tmp_path_factory):
-    """--archives: an environment with the package, and models."""
+    """Values for --archives: an environment with the package, and the models."""
     venv_pack = pytest.importorskip("venv_pack", reason="needs venv-pack")
     folder = tmp_path_factory.mktemp("archives")
     venv_pack.pack(prefix=str(installed), output=str(folder / "environment.tar.gz"))
@@ -47,12 +47,12 @@ def archives(installed, models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def selected(plain, clips):
-    """What this process selects of each clip."""
+    """The keyframes that this process selects from each clip."""
     return {str(path): plain.sample(path) for path in clips}
 
 
 def submit(cluster, clips, model_path, table, conf):
-    """What jobs/sample.py says, and its exit code."""
+    """Run jobs/sample.py; return its output and its exit code."""
     arguments = ["--input", str(clips[0].parent), "--text", "spoon", "--output", str(table)]
     arguments += ["--max-num-frames", "4", "--fps", "5", "--dtype", "float32"]
     arguments += ["--model-path", str(model_path), "--clip-model-name", "small"]
@@ -74,7 +74,7 @@ def test_py_files_serve_the_tasks_and_their_daemon(
 ):
     conf = {
         "spark.submit.pyFiles": str(zipped),
-        # They lie in the executor's working directory, where the daemon is started.
+        # The files are in the executor's working directory, where the daemon starts.
         "spark.executorEnv.PYTHONPATH": zipped.name,
     }
     said, code = submit(cluster, clips, models, tmp_path / "table", conf)
@@ -109,7 +109,7 @@ def test_an_archive_brings_the_environment_and_another_the_models(
 @pytest.fixture(scope="module")
 def remote(cluster):
     pytest.importorskip("grpc", reason="needs pyspark[connect]")
-    # The files of a session lie where Python's daemon does not look for them.
+    # The daemon of conf/ does not find a session's files, so use Spark's own.
     conf = {**CONF, **ONE_EXECUTOR, "spark.python.daemon.module": "pyspark.daemon"}
     own = {"SPARK_CONF_DIR": str(REPO / "conf"), "SPARK_DAEMON_MEMORY": "512m"}
     log, environment = cluster.logs / "connect.stderr", {**cluster.environment, **own}
@@ -118,7 +118,7 @@ def remote(cluster):
 
 
 def connected(remote, plain, clips, model_path, **shipped):
-    """The rows that a client of Spark Connect gets."""
+    """Return the rows that a client of Spark Connect gets."""
     names = ("text", "clip_model_name", "fps", "max_num_frames", "dtype", "return_keyframes")
     parameters = {name: getattr(plain, name) for name in names}
     given = {

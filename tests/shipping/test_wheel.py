@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it is enough."""
+"""The wheel holds the package and nothing else, and works when installed."""
 
 import subprocess
 from zipfile import ZipFile
