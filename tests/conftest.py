@@ -22,6 +22,10 @@ os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
 # The first call of a test may import torch, and other work may share the machine.
 hypothesis.settings.register_profile("tests", deadline=None)
+# A mutation needs any failing example, not the smallest one.
+hypothesis.settings.register_profile(
+    "mutation", deadline=None, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate]
+)
 hypothesis.settings.load_profile("tests")
 
 

@@ -68,18 +68,25 @@ def expected(model, pixels):
         return model.get_image_features(pixel_values=normal).pooler_output
 
 
+CHANGES = [
+    {},
+    {"hidden_act": "gelu"},
+    {"num_hidden_layers": 1},
+    {"num_attention_heads": 1, "patch_size": 16},
+    {"layer_norm_eps": 1e-2},
+]
+COUNTS = [1, 5, 16, 33]
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "count"),
     [
-        {},
-        {"hidden_act": "gelu"},
-        {"num_hidden_layers": 1},
-        {"num_attention_heads": 1, "patch_size": 16},
-        {"layer_norm_eps": 1e-2},
+        pytest.param(changes, count, marks=[pytest.mark.slow] if changes and count != 5 else [])
+        for changes in CHANGES
+        for count in COUNTS
     ],
     ids=str,
 )
-@pytest.mark.parametrize("count", [1, 5, 16, 33])
 def test_float32_is_that_of_transformers(changes, count):
     model = random_model(**changes)
     pixels = random_pixels(count)
