@@ -1,6 +1,7 @@
 """The command line of a job, made from the dataclass of its options."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.jobs.options import GROUPS, HELP, INPUT, JobOptions
+from spark_keyframes.jobs.user_objects import ARGUMENTS, load_objects
 
 _TITLES = {
     "sampler": "the parameters of the operator",
@@ -21,8 +23,13 @@ _TITLES = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
-_OBJECTS = ("module", "callbacks")
-"""Parameters that are objects, which no command line can give."""
+_IMPORTS: dict[str, dict[str, Any]] = {
+    "module": {"metavar": "PACKAGE:CLASS"},
+    "selector": {"metavar": "NAME|PACKAGE:CLASS"},
+    "callbacks": {"metavar": "PACKAGE:CLASS", "nargs": "+"},
+}
+"""For argparse: the parameters that may be objects, which are given as import paths."""
+_ARGUMENTS_HELP = "The keyword arguments, such as '{\"size\": 72}'; for callbacks, a list of these."
 
 _Options = TypeVar("_Options", bound=JobOptions)
 
@@ -55,19 +62,22 @@ def parse(
     for title, field in sorted(_fields(options), key=lambda entry: entry[0] != INPUT):
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        groups[title].add_argument(
-            _flag(field.name), help=_help(field, options), **_argument_type(field)
-        )
+        kind = _IMPORTS.get(field.name) or _argument_type(field)
+        groups[title].add_argument(_flag(field.name), help=_help(field, options), **kind)
+        if field.name in ARGUMENTS:
+            flag, text = _flag(ARGUMENTS[field.name]), _ARGUMENTS_HELP
+            groups[title].add_argument(flag, type=_json, metavar="JSON", help=text)
     given = vars(parser.parse_args(arguments))
     try:
-        return options(**_values(options, given))
+        objects, sources = load_objects(given)
+        return options(**_values(options, given | objects), imports=sources)
     except ParameterError as error:
         parser.error(with_flags(str(error), options))
 
 
 def with_flags(text: str, options: type) -> str:
     """Return a text in which each option's `name`, in backticks, became its --name."""
-    names = {field.name for _, field in _fields(options)}
+    names = {field.name for _, field in _fields(options)} | set(ARGUMENTS.values())
 
     def flag(match: re.Match[str]) -> str:
         return _flag(match[1]) if match[1] in names else match[0]
@@ -89,8 +99,9 @@ def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
     """Yield the fields that are options, with the title of their group, nested ones last."""
     nested = _nested(owner)
     for field in fields(owner):
-        if field.init and field.name not in nested and field.name not in _OBJECTS:
-            yield field.metadata.get("group", title), field
+        group = field.metadata.get("group", title)
+        if field.init and field.name not in nested and group:
+            yield group, field
     for name, part in nested.items():
         yield from _fields(part, _TITLES[name])
 
@@ -146,6 +157,13 @@ def _argument_type(field: Field[Any]) -> dict[str, Any]:
         "metavar": metavar,
         "required": required,
     }
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be JSON, got {text!r}: {error}") from None
 
 
 def _key_value(text: str) -> tuple[str, str]:

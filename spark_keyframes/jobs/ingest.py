@@ -13,6 +13,7 @@ from spark_keyframes.jobs.options import IngestOptions
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
+from spark_keyframes.jobs.user_objects import object_settings
 from spark_keyframes.spark.monitoring.progress import progress
 
 _PROGRAM = "ingest.py"
@@ -25,7 +26,7 @@ _SAME_OPTIONS = (
 )
 _SAME_PARAMETERS = (
     *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
-    *("all_depth", "img_type", "output_tos_dir", "return_keyframes", "selector"),
+    *("all_depth", "img_type", "output_tos_dir", "return_keyframes"),
 )
 
 
@@ -84,6 +85,7 @@ def run_settings(options: IngestOptions) -> dict[str, Any]:
     return {
         **{name: getattr(options, name) for name in _SAME_OPTIONS},
         **{name: getattr(options.sampler, name) for name in _SAME_PARAMETERS},
+        **object_settings(options),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from spark_keyframes.checks import check_integer
@@ -193,6 +193,9 @@ class JobOptions:
 
     sampler: VideoAdaptiveKeyframesSampling = field(default_factory=VideoAdaptiveKeyframesSampling)
     """The operator, with its parameters."""
+    imports: Mapping[str, Any] = field(default_factory=dict)
+    """The import paths and arguments that the sampler's `module`, `selector` and `callbacks` were
+    made from, where a command line gave them."""
 
     def __post_init__(self) -> None:
         if self.output and self.output_table:
