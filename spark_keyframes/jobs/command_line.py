@@ -9,8 +9,9 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.jobs.failure_limit import MaxFailures
-from spark_keyframes.jobs.options import GROUPS, HELP, INPUT, JobOptions
+from spark_keyframes.jobs.options import GROUPS, INPUT, JobOptions
 from spark_keyframes.jobs.user_objects import ARGUMENTS, load_objects
 
 _TITLES = {
@@ -65,8 +66,8 @@ def parse(
         kind = _IMPORTS.get(field.name) or _argument_type(field)
         groups[title].add_argument(_flag(field.name), help=_help(field, options), **kind)
         if field.name in ARGUMENTS:
-            flag, text = _flag(ARGUMENTS[field.name]), _ARGUMENTS_HELP
-            groups[title].add_argument(flag, type=_json, metavar="JSON", help=text)
+            flag = _flag(ARGUMENTS[field.name])
+            groups[title].add_argument(flag, type=_json, metavar="JSON", help=_ARGUMENTS_HELP)
     given = vars(parser.parse_args(arguments))
     try:
         objects, sources = load_objects(given)
@@ -78,11 +79,7 @@ def parse(
 def with_flags(text: str, options: type) -> str:
     """Return a text in which each option's `name`, in backticks, became its --name."""
     names = {field.name for _, field in _fields(options)} | set(ARGUMENTS.values())
-
-    def flag(match: re.Match[str]) -> str:
-        return _flag(match[1]) if match[1] in names else match[0]
-
-    return re.sub(r"`(\w+)`", flag, text)
+    return spelled(text, lambda name: _flag(name) if name in names else name)
 
 
 def size(text: str) -> int:
@@ -178,7 +175,7 @@ def _is_size(field: Field[Any]) -> bool:
 
 
 def _help(field: Field[Any], options: type) -> str:
-    text = field.metadata.get("doc") or HELP.get(field.name, "")
+    text = doc_of(field)
     default = _default(field)
     text = f"{text} Default: {default}." if default else text
     return with_flags(text, options).replace("%", "%%")

@@ -19,41 +19,6 @@ RESOURCES = "the resources of each task, on a cluster"
 GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
 """Titles of the groups in which the command line lists the options, in this order."""
 
-HELP = {
-    "text": "what to look for, best as a caption: 'a red car seen from above'",
-    "model_path": "folder that holds CLIP models; '' loads from the Hugging Face Hub",
-    "clip_model_name": "the model: a folder below `model_path`, or a name on the Hub",
-    "dtype": "float16 is faster; float32 is exact",
-    "video_src_type": "what `input_col` holds: paths or URLs, base64, or bytes",
-    "fps": "frames to look at per second of video; 0.5 is one every two seconds",
-    "max_num_frames": "keyframes to select per video",
-    "t1": "lower (0.1 to 0.3) to favour the best matches over an even spread",
-    "t2": "least spread of scores for t1 to apply",
-    "all_depth": "how often the video may be halved to spread keyframes; 0: no spread",
-    "img_type": "format of the keyframe images",
-    "output_tos_dir": "where the images go: tos://bucket/prefix or a folder; '': nowhere",
-    "return_keyframes": "with `output`: store the images in the table too, as arrays",
-    "batch_size": "frames per CLIP batch; 64 or more for a GPU",
-    "rank": "GPU number, where Spark has not assigned one",
-    "video_format": "container of base64 or binary videos, where their bytes do not tell",
-    "selector": "how to select: aks (best and spread), top, bin or uniform to compare",
-    "decoder": "process: a codec that crashes costs one video; thread: in the task itself",
-    "max_download_bytes": "of a video that is not local",
-    "max_download_seconds": "on the clock, for all of a video",
-    "min_download_rate": "bytes per second over a minute of waiting; 0: no matter how slow",
-    "max_pixels": "of one picture: a little over 8K",
-    "max_frames": "of the whole video",
-    "max_video_seconds": "how long the video plays",
-    "max_decode_seconds": "on the clock, in which the decoder is waited for",
-    "max_decode_bytes": "memory that decoding one video may take",
-    "slow_seconds": "a video that takes longer does not fail, but is named in its worker's log",
-    "allowed_schemes": "read only URLs of these, such as: https tos; plain paths are 'file'",
-    "allowed_hosts": "read only from these hosts ('*.example.com' for all below one) or buckets",
-    "allowed_roots": "read local files only in these folders",
-    "private_addresses": "read from addresses that are not public, such as 10.0.0.1",
-}
-"""What each option is for, by the field's name; names are unique over all the dataclasses."""
-
 
 def about(doc: str, group: str, metavar: str | None = None) -> Mapping[str, str | None]:
     """Return the metadata of an option's field; `name` in a doc is another option."""

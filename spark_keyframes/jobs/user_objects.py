@@ -5,7 +5,7 @@ from typing import Any
 
 from spark_keyframes.engine import Callback
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.imports import load_object
+from spark_keyframes.imports import described, load_object
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.selection import Selector
@@ -30,7 +30,7 @@ def load_objects(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
         path, arguments = given.get(name, ""), given.get(ARGUMENTS[name], {})
         if ":" in path or (path and name == "module"):
             objects[name] = _load(path, arguments, base, name)
-            imports[name] = {"path": path, "arguments": arguments}
+            imports[name] = {"class": path, "args": arguments}
         elif arguments:
             raise ParameterError(f"`{ARGUMENTS[name]}` needs an import path in `{name}`")
     paths = given.get("callbacks", [])
@@ -43,17 +43,20 @@ def load_objects(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
     if paths:
         pairs = list(zip(paths, arguments, strict=True))
         objects["callbacks"] = [_load(path, args, Callback, "callbacks") for path, args in pairs]
-        imports["callbacks"] = [{"path": path, "arguments": args} for path, args in pairs]
+        imports["callbacks"] = [{"class": path, "args": args} for path, args in pairs]
     return objects, imports
 
 
 def object_settings(options: JobOptions) -> dict[str, Any]:
-    """Return what identifies the sampler's objects, for JSON: names, import paths, arguments.
+    """Return the names, import paths and arguments of the sampler's objects, for JSON.
 
-    None stands for the default of `module` and `callbacks`, as in older checkpoints.
+    None is the default of `module` and `callbacks`, which older checkpoints do not have.
+
+    Raises:
+        ParameterError: an object cannot be described; see `imports.described`.
     """
     return {
-        name: options.imports.get(name) or _identity(getattr(options.sampler, name))
+        name: options.imports.get(name) or _setting(getattr(options.sampler, name), name)
         for name in ARGUMENTS
     }
 
@@ -66,11 +69,9 @@ def _load(path: str, arguments: Any, base: type, name: str) -> Any:
     return load_object(path, arguments, base, name)
 
 
-def _identity(value: Any) -> Any:
+def _setting(value: Any, name: str) -> Any:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, tuple):
-        return [_identity(each) for each in value] or None
-    arguments = value.params() if hasattr(value, "params") else None
-    kind = type(value)
-    return {"path": f"{kind.__module__}:{kind.__qualname__}", "arguments": arguments}
+        return [described(each, name) for each in value] or None
+    return described(value, name)

@@ -10,6 +10,7 @@ from dataclasses import fields
 import pytest
 
 from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes.fields import doc_of
 from spark_keyframes.jobs import ingest, sample
 from spark_keyframes.jobs.command_line import size
 from spark_keyframes.jobs.failure_limit import MaxFailures
@@ -99,6 +100,7 @@ def test_the_help_explains_every_option(job, capsys):
     for owner in (options, VideoAdaptiveKeyframesSampling, Limits, Access):
         for field in fields(owner):
             if field.init and field.name not in ("sampler", "limits", "access"):
+                assert doc_of(field), f"{field.name} has no text"
                 assert f" --{field.name.replace('_', '-')} " in printed.replace(",", " ").replace(
                     ".", " "
                 )
@@ -206,7 +208,7 @@ PACKAGE = REPO / "spark_keyframes"
 
 
 def test_only_the_command_line_knows_flags():
-    """Other code names parameters; --conf and --packages are spark-submit's own."""
+    """Other code names parameters; the allowed ones are those of spark-submit."""
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text())
         imported = {
@@ -224,7 +226,7 @@ def test_only_the_command_line_knows_flags():
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 flags = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", node.value))
-                allowed = {"--conf", "--packages"}
+                allowed = {"--conf", "--packages", "--py-files"}
                 if path.parent == PACKAGE / "jobs" and "spark-submit jobs/" in node.value:
                     continue  # an example of a command
                 assert id(node) in docs or flags <= allowed, f"{path}: {flags}"

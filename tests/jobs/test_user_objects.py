@@ -121,9 +121,9 @@ def test_a_checkpoint_compares_import_paths_and_arguments(folder):
         *("--selector", "own:EveryNth", "--callbacks", "own:WriteOutcome"),
     )
     assert json.loads(json.dumps(made)) == {
-        "module": {"path": "own:Brightness", "arguments": {"step": 8}},
-        "selector": {"path": "own:EveryNth", "arguments": {}},
-        "callbacks": [{"path": "own:WriteOutcome", "arguments": {}}],
+        "module": {"class": "own:Brightness", "args": {"step": 8}},
+        "selector": {"class": "own:EveryNth", "args": {}},
+        "callbacks": [{"class": "own:WriteOutcome", "args": {}}],
     }
 
     import own
