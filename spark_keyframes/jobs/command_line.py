@@ -30,7 +30,11 @@ _IMPORTS: dict[str, dict[str, Any]] = {
     "callbacks": {"metavar": "PACKAGE:CLASS", "nargs": "+"},
 }
 """For argparse: the parameters that may be objects, which are given as import paths."""
-_ARGUMENTS_HELP = "The keyword arguments, such as '{\"size\": 72}'; for callbacks, a list of these."
+_ARGUMENTS_HELP = {
+    "module": "Its keyword arguments, such as '{\"size\": 72}'.",
+    "selector": "Its keyword arguments, such as '{\"n\": 4}'.",
+    "callbacks": 'A list with the keyword arguments of each, such as \'[{}, {"folder": "x"}]\'.',
+}
 
 _Options = TypeVar("_Options", bound=JobOptions)
 
@@ -67,7 +71,9 @@ def parse(
         groups[title].add_argument(_flag(field.name), help=_help(field, options), **kind)
         if field.name in ARGUMENTS:
             flag = _flag(ARGUMENTS[field.name])
-            groups[title].add_argument(flag, type=_json, metavar="JSON", help=_ARGUMENTS_HELP)
+            groups[title].add_argument(
+                flag, type=_json, metavar="JSON", help=_ARGUMENTS_HELP[field.name]
+            )
     given = vars(parser.parse_args(arguments))
     try:
         objects, sources = load_objects(given)
