@@ -16,7 +16,6 @@ PAGES = [
     page
     for page in (REPO / "README.md", *sorted((REPO / "docs").glob("*.md")))
     if any(not example["skip"] for example in EXAMPLE.finditer(page.read_text()))
-    and page.name not in ("observability.md", "versions.md")
 ]
 
 
