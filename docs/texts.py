@@ -101,18 +101,25 @@ def tables() -> dict[str, str]:
     """The tables of the pages, by the name of their marker."""
     result = dict(field.split(" ", 1) for field in KEYFRAMES_DDL.split(", "))
     texts = texts_of(Keyframes)
+    keywords = inspect.signature(VideoAdaptiveKeyframesSampling.transform).parameters
     return {
         "parameters": defaults_table(VideoAdaptiveKeyframesSampling),
         "limits": defaults_table(Limits),
         "access": defaults_table(Access),
-        "transform": table(("keyword", "meaning"), TRANSFORM_OPTIONS.items()),
+        "transform": table(
+            ("name", "default", "meaning"),
+            [
+                (name, f"`{shown(keywords[name].default)}`", escaped(text))
+                for name, text in TRANSFORM_OPTIONS.items()
+            ],
+        ),
         "result": table(
             ("field", "type", "meaning"),
-            [(name, kind, texts[name]) for name, kind in result.items()],
+            [(name, f"`{kind}`", texts[name]) for name, kind in result.items()],
         ),
         "account": table(
             ("field", "type", "meaning"),
-            [(name, kind, text) for name, (kind, text) in account_columns().items()],
+            [(name, f"`{kind}`", text) for name, (kind, text) in account_columns().items()],
         ),
     }
 
@@ -132,6 +139,11 @@ def shown(default: Any) -> str:
     if is_dataclass(default):
         return f"{type(default).__name__}()"
     return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+def escaped(text: str) -> str:
+    """A text for Markdown, which would take <…> for HTML."""
+    return text.replace("<", "\\<")
 
 
 def table(heads: tuple[str, ...], rows: Any) -> str:
