@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from tests.clip.random_clip import save_random_clip
+from spark_keyframes.engine.device import wait_passively
 from tests.spark.cluster import QUICK_JVM
 from tests.video.clips import clip
 
@@ -19,6 +19,9 @@ SHARED_VIDEOS = REPO.parent / "shared" / "videos"
 # Set before any JVM starts, because its Python workers inherit this environment.
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+
+# As the engine does, but before a test module imports torch: later it has no effect.
+wait_passively()
 
 # The first call of a test may import torch, and other work may share the machine.
 hypothesis.settings.register_profile("tests", deadline=None)
@@ -43,6 +46,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A folder with a small CLIP, called "small"."""
+    from tests.clip.random_clip import save_random_clip
+
     folder = tmp_path_factory.mktemp("models")
     save_random_clip(folder / "small")
     return folder

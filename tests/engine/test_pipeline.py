@@ -115,6 +115,7 @@ def test_one_pass_gives_what_two_passes_give(pipeline, clips, dtype, return_keyf
     for one, two in zip(held, again, strict=True):
         same(one, two)
         assert one.account.scored_again == two.account.scored_again
+        assert len(one.images) == len(two.images) == (4 if return_keyframes else 0)
         assert all(map(np.array_equal, one.images, two.images))
 
 

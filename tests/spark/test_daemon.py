@@ -22,9 +22,10 @@ daemon.preload()
 
 def python(program, *arguments, **environment):
     """Run a program; return the words of its stdout, and its stderr."""
+    inherited = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(REPO), **environment},
+        env={**inherited, "PYTHONPATH": str(REPO), **environment},
         capture_output=True,
         text=True,
         timeout=300,
