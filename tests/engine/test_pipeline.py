@@ -106,7 +106,7 @@ def test_without_return_keyframes_there_are_no_images(pipeline, clips):
     assert len(outcome.frame_ids) == 4
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("return_keyframes", [True, False])
 def test_one_pass_gives_what_two_passes_give(pipeline, clips, dtype, return_keyframes):
     parameters = {"dtype": dtype, "return_keyframes": return_keyframes, "fps": 25.0}

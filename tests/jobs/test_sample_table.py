@@ -193,7 +193,7 @@ def test_partition_columns_are_of_the_result(run, folder):
         run(folder, "--partition-by", "year")
 
 
-@pytest.mark.parametrize("table_format", ["orc", "json"])
+@pytest.mark.parametrize("table_format", ["orc", pytest.param("json", marks=pytest.mark.slow)])
 def test_other_file_formats(run, spark, folder, table_format, tmp_path):
     given = ["--format", table_format, "--option", "compression=none", "--max-file-bytes", "0"]
     run(f"{folder}/c.mp4", *given)
