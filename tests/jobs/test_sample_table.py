@@ -95,6 +95,7 @@ def test_a_table_of_the_catalogue(run, spark, folder, tmp_path):
         spark.sql("DROP DATABASE lake CASCADE")
 
 
+@pytest.mark.slow
 def test_columns_that_come_later_are_null_in_older_rows(run, spark, folder, tmp_path):
     table = str(tmp_path / "table")
     run(f"{folder}/b.mp4", "--no-return-keyframes")
@@ -105,6 +106,7 @@ def test_columns_that_come_later_are_null_in_older_rows(run, spark, folder, tmp_
     assert decoded[f"{folder}/c.mp4"] > 0
 
 
+@pytest.mark.slow
 def test_batches_that_are_written_remain(run, folder, tmp_path):
     """The table is written video by video, until one too many has failed."""
     table = tmp_path / "table"
@@ -193,7 +195,8 @@ def test_partition_columns_are_of_the_result(run, folder):
         run(folder, "--partition-by", "year")
 
 
-@pytest.mark.parametrize("table_format", ["orc", pytest.param("json", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("table_format", ["orc", "json"])
 def test_other_file_formats(run, spark, folder, table_format, tmp_path):
     given = ["--format", table_format, "--option", "compression=none", "--max-file-bytes", "0"]
     run(f"{folder}/c.mp4", *given)

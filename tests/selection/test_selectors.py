@@ -155,3 +155,24 @@ def test_a_selector_that_changes_its_scores_changes_no_result():
     scores = np.array([0.5, 0.7])
     choose(Greedy(), scores, 1)
     assert scores.tolist() == [0.5, 0.7]
+
+
+def test_the_brackets_of_aks_halve_the_segments_and_the_places():
+    aks = selector("aks", all_depth=2).brackets(10, 4)
+    whole, halves = [(0, 10, 4)], [(0, 5, 2), (5, 10, 2)]
+    assert list(aks) == [*whole, *halves, (0, 2, 1), (2, 5, 1), (5, 7, 1), (7, 10, 1)]
+
+
+def test_the_brackets_of_aks_end_at_one_place_and_are_never_empty():
+    brackets = list(selector("aks").brackets(3, 5))
+    halves, quarters = [(0, 1, 3), (1, 3, 3)], [(0, 1, 2), (1, 2, 2), (2, 3, 2)]
+    assert brackets == [(0, 3, 5), *halves, *quarters, (0, 1, 1), (1, 2, 1), (2, 3, 1)]
+    assert {type(bracket.places) for bracket in brackets} == {int}
+
+
+def test_the_brackets_of_uniform_hold_one_candidate_each():
+    assert list(selector("uniform").brackets(6, 2)) == [(1, 2, 1), (4, 5, 1)]
+
+
+def test_survivors_know_how_many_candidates_there_will_be():
+    assert Survivors([], 7).count == 7

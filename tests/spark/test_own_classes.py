@@ -52,6 +52,7 @@ PROGRAM = """
     print("SAMPLE", *here.frame_ids)
     open(f"{notes}/setups", "w").close()
     builder = SparkSession.builder.config("spark.ui.enabled", "false")
+    builder = builder.config("spark.python.daemon.module", "spark_keyframes.spark.daemon")
     builder = builder.remote(master) if master.startswith("sc:") else builder.master(master)
     spark = builder.getOrCreate()
     frame = spark.createDataFrame([(v,) for v in videos], "video string").repartition(4, "video")

@@ -23,6 +23,7 @@ SMALL = {
     "spark.driver.extraJavaOptions": QUICK_JVM,
     "spark.executor.extraJavaOptions": QUICK_JVM,
     "spark.log.level": "ERROR",
+    "spark.python.daemon.module": "spark_keyframes.spark.daemon",
 }
 
 
