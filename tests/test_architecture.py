@@ -138,6 +138,11 @@ def test_the_engine_stays_small():
     assert lines <= 1500
 
 
+@pytest.mark.parametrize("path", **names(FILES))
+def test_no_file_is_long(path):
+    assert len(path.read_text().splitlines()) <= 350
+
+
 def test_importing_the_package_imports_nothing_heavy():
     heavy = "torch", "transformers", "pyspark", "pandas", "pyarrow", "tos", "PIL"
     code = f"import sys, spark_keyframes; print([m for m in {heavy} if m in sys.modules])"
