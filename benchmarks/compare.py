@@ -105,7 +105,8 @@ def run(where: Path, program: str, arguments: Any) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", program, json.dumps(arguments)],
         cwd=where,
-        env={**os.environ, "PYTHONPATH": str(where.absolute())},
+        # As the engine sets it: threads that wait busily would count as work.
+        env={**os.environ, "PYTHONPATH": str(where.absolute()), "OMP_WAIT_POLICY": "PASSIVE"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

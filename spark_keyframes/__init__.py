@@ -1,7 +1,8 @@
 """Keyframes that match a text, spread over the video, on Spark."""
 
 from spark_keyframes.account import Account
-from spark_keyframes.engine import Callback, ContactSheets, RateLimit
+from spark_keyframes.callbacks import ContactSheets, RateLimit
+from spark_keyframes.engine import Callback
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule

@@ -4,6 +4,7 @@ In Spark the error of a row is a value, `struct<stage, error, message>`, where `
 of the class. So these names and stages are part of the public interface.
 """
 
+import traceback
 from collections.abc import Iterator
 
 STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
@@ -213,6 +214,12 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
         for each in behind:
             if isinstance(each, BaseException) and not any(each is known for known in found):
                 found.append(each)
+
+
+def free_stack_frames(error: BaseException) -> None:
+    """Free what the stack frames of a kept error refer to, such as a video in memory."""
+    for current in error_chain(error):
+        traceback.clear_frames(current.__traceback__)
 
 
 def root_cause(error: BaseException) -> str:

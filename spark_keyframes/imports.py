@@ -45,9 +45,12 @@ def load_object(path: str, arguments: Mapping[str, Any], base: type[T], name: st
     try:
         made: T = found(**arguments)
         return made
-    except TypeError as error:
+    except ParameterError:
+        raise
+    except Exception as error:
         raise ParameterError(
-            f"{name} {path!r} cannot be constructed from {dict(arguments)}: {error}"
+            f"{name} {path!r} cannot be constructed from {dict(arguments)}: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, Dtype, load_clip
 from spark_keyframes.errors import ModuleError
+from spark_keyframes.hooks import short_repr
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,9 @@ class KeyframesModule(ABC):
     """Whether what `preprocess` returns may refer to its argument, as a view of it for example. The
     argument is then a copy. False saves the copy."""
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     def setup(self, device: "torch.device") -> None:  # noqa: B027 - optional
         """Prepare for scoring on `device`: load the model. Called once, before anything else."""
 
@@ -67,7 +71,8 @@ class KeyframesModule(ABC):
         """Return the score of each frame for its own text: N finite floats, higher is better.
 
         Args:
-            inputs: N results of `preprocess`, of several videos, 1 to `batch_size` of them.
+            inputs: N results of `preprocess`, 1 to `batch_size` of them. They may be of several
+                videos, so frames may differ in size.
             texts: N texts, one for each frame.
 
         Returns: a list, a numpy array or a torch tensor of shape (N,).
@@ -118,7 +123,13 @@ class EmbeddingModule(KeyframesModule):
         import torch
 
         known = self._text_embeddings(texts)
-        products = (unit_embeddings * torch.stack([known[text] for text in texts])).sum(dim=1)
+        of_texts = torch.stack([known[text] for text in texts])
+        if of_texts.shape != unit_embeddings.shape:
+            raise ModuleError(
+                f"embed_images of {type(self).__name__} gave {unit_embeddings.shape[1]} numbers, "
+                f"and embed_texts {of_texts.shape[1]}; return as many for an image as for a text"
+            )
+        products = (unit_embeddings * of_texts).sum(dim=1)
         result: npt.NDArray[np.float32] = products.cpu().numpy()
         return result
 

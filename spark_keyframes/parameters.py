@@ -157,9 +157,9 @@ class Parameters:
         given = [name for name in names if getattr(self, name) != defaults[name]]
         if given:
             raise ParameterError(
-                f"{', '.join(f'{name}={getattr(self, name)!r}' for name in given)} has no effect "
-                f"beside {replacement}={getattr(self, replacement)!r}; leave it out, or give it to "
-                f"the {replacement}'s own constructor"
+                f"no effect of {', '.join(f'{name}={getattr(self, name)!r}' for name in given)} "
+                f"beside {replacement}={getattr(self, replacement)!r}: leave this out, or give it "
+                f"to the constructor of the {replacement}"
             )
 
     def make_selector(self) -> Selector:

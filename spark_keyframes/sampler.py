@@ -177,7 +177,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         if self.video_src_type != "video_url":
             warn_of_large_batches(spark)
         self._check_output_for_workers()
-        if not self.text and text_col is None and self.selector != "uniform":
+        reads_text = isinstance(self.make_module(), EmbeddingModule) and self.selector != "uniform"
+        if reads_text and not self.text and text_col is None:
             logger.warning(
                 'text is "": the frames are compared with nothing in particular; '
                 "set text, or text_col for a text per row"

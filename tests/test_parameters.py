@@ -7,7 +7,24 @@ import pickle
 import numpy as np
 import pytest
 
-from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
+from spark_keyframes import (
+    Access,
+    Limits,
+    ParameterError,
+    Selector,
+    VideoAdaptiveKeyframesSampling,
+)
+from tests.own import Brightness, Last, Refuse
+
+
+class Apart(Selector):
+    """Needs embeddings."""
+
+    needs_embeddings = True
+
+    def select(self, scores, k, *, embeddings):
+        return range(k)
+
 
 DOCUMENTED = {
     "text": "",
@@ -74,6 +91,27 @@ def test_every_parameter_is_described():
         ({"clip_model_name": ""}, "clip_model_name must not be empty"),
         ({"limits": 3}, r"limits must be a Limits, such as .*, got 3 \(int\)"),
         ({"access": None}, "access must be an Access, such as .*, got None"),
+        (
+            {"module": 3},
+            "module must be an object of a subclass of KeyframesModule, got 3",
+        ),
+        ({"module": Brightness}, r"got the class Brightness; use Brightness\(\)"),
+        ({"selector": Last}, r"got the class Last; use Last\(\)"),
+        ({"callbacks": Refuse()}, r"callbacks must be a list, got Refuse\(word='nothing'\)"),
+        ({"callbacks": [print]}, "callbacks must be an object of a subclass of Callback"),
+        (
+            {"module": Brightness(), "dtype": "float32"},
+            "no effect of dtype='float32' beside",
+        ),
+        ({"module": Brightness(), "model_path": "", "clip_model_name": "a"}, "model_path='', clip"),
+        (
+            {"selector": Last(), "t1": 0.1, "all_depth": 2},
+            "no effect of t1=0.1, all_depth=2",
+        ),
+        (
+            {"module": Brightness(), "selector": Apart()},
+            "Apart needs embeddings, and module",
+        ),
         ({"video_format": "a/b"}, "video_format must be a container's name, got 'a/b'"),
     ],
 )
@@ -108,3 +146,39 @@ def test_survives_pickling_and_cannot_be_changed():
     assert pickle.loads(pickle.dumps(sampler)) == sampler
     with pytest.raises(AttributeError):
         sampler.fps = 3
+
+
+def test_it_shows_only_what_differs_from_the_defaults():
+    assert repr(VideoAdaptiveKeyframesSampling()) == "VideoAdaptiveKeyframesSampling()"
+    sampler = VideoAdaptiveKeyframesSampling(
+        text="spoon", fps=2, limits=Limits(max_frames=9), module=Brightness(size=72)
+    )
+    assert repr(sampler) == (
+        "VideoAdaptiveKeyframesSampling(text='spoon', fps=2.0, "
+        f"limits={Limits(max_frames=9)!r}, module=Brightness(size=72))"
+    )
+
+
+def test_it_is_hashable_with_any_objects():
+    class Loose(Brightness):
+        __hash__ = None
+
+    class Named(Selector):
+        def __init__(self):
+            self.names = ["a", "list"]
+
+        def __eq__(self, other):
+            return isinstance(other, Named)
+
+        __hash__ = None
+
+        def select(self, scores, k):
+            return range(k)
+
+    one, other = (
+        VideoAdaptiveKeyframesSampling(module=Loose(), selector=Named(), callbacks=[Refuse()])
+        for _ in range(2)
+    )
+    assert one == other
+    assert hash(one) == hash(other)
+    assert len({one, other, VideoAdaptiveKeyframesSampling()}) == 2

@@ -1,7 +1,7 @@
 """The candidates of one video and their scores, which another thread adds."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -108,21 +108,18 @@ class CandidateScores:
 
     def wait_until_scored(self) -> None:
         """Wait for the scores of all candidates. Raises as `check` does."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or len(self.scores) == len(self.frame_ids))
-        self.check()
+        self._wait(lambda: len(self.scores) == len(self.frame_ids))
 
     def wait_for_exact(self, indices: Sequence[int]) -> None:
         """Wait for the exact scores of these candidates, and use them. Raises as `check` does."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._exact is not None)
-        self.check()
+        self._wait(lambda: self._exact is not None)
         for index, (score, embedding) in zip(indices, self._exact or (), strict=True):
             self.scores[index], self._embeddings[index] = score, embedding
 
-    @property
-    def _ended(self) -> bool:
-        return self._cancelled or self.error is not None
+    def _wait(self, until: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._cancelled or self.error is not None or until())
+        self.check()
 
     def choose(self, scores: Sequence[float] | npt.NDArray[np.float64]) -> list[int]:
         """Return the indices that the selector selects for these scores, ascending."""

@@ -30,8 +30,7 @@ class ByteBudget:
 class FrameCache:
     """The candidates of one video that are kept, within a budget that all videos share.
 
-    A candidate that does not fit the budget is decoded again when it is needed. One thread keeps
-    candidates; any thread may drop them.
+    A candidate that does not fit the budget is decoded again if needed. Any thread may drop one.
 
     Args:
         budget: the bytes for all videos.
@@ -45,14 +44,14 @@ class FrameCache:
         """results of the module's `preprocess`, by the candidate's index"""
         self._keeps_inputs = keep == "inputs"
         self._budget = budget
-        self._frames: dict[int, tuple[Video, int, int]] = {}
-        """by the candidate's index: the decoder's video, the frame id and its bytes there"""
+        self.frames: dict[int, tuple[Video, int, int]] = {}
+        """kept by the decoder, by the candidate's index: its video, the frame id and its bytes"""
 
     def add(self, index: int, video: Video, picture: RgbFrame, inputs: Any) -> None:
         """Keep a candidate if the budget allows it."""
         if self.keeps_frames:
             if self._budget.take(picture.nbytes):
-                self._frames[index] = video, picture.frame_id, picture.nbytes
+                self.frames[index] = video, picture.frame_id, picture.nbytes
             else:
                 video.release([picture.frame_id])
         elif self._keeps_inputs:
@@ -60,13 +59,9 @@ class FrameCache:
             if size is not None and self._budget.take(size):
                 self.inputs[index] = inputs
 
-    def has_frame(self, index: int) -> bool:
-        """Whether the decoder need not decode it again."""
-        return index in self._frames
-
     def drop(self, index: int) -> None:
         """Free a candidate, if it is kept."""
-        if (kept := self._frames.pop(index, None)) is not None:
+        if (kept := self.frames.pop(index, None)) is not None:
             video, frame_id, size = kept
             video.release([frame_id])
             self._budget.give_back(size)
@@ -75,5 +70,5 @@ class FrameCache:
 
     def clear(self) -> None:
         """Free all."""
-        for index in [*self._frames, *self.inputs]:
+        for index in [*self.frames, *self.inputs]:
             self.drop(index)

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from spark_keyframes.engine.hooks import calling
-from spark_keyframes.errors import ModuleError
+from spark_keyframes.errors import KeyframesError, ModuleError
+from spark_keyframes.hooks import calling
 from spark_keyframes.module import KeyframesModule
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _lock = threading.Lock()
 def ready_module(module: KeyframesModule, device: "torch.device") -> Iterator[KeyframesModule]:
     """Give a copy of `module` that is set up on `device`, or its equal that this process keeps.
 
-    Raises ModuleError, or a KeyframesError of the module's own, where `setup` or `teardown` fails.
+    Raises ModuleError, or the module's own KeyframesError, where `setup` or `teardown` fails.
     """
     if module.key is not None:
         yield _kept(module, device)
@@ -76,5 +76,5 @@ def _tear_down_all() -> None:
         _, module = _ready.popitem()
         try:
             _tear_down(module)
-        except ModuleError as error:  # the others must still have their turn
+        except KeyframesError as error:  # the others must still have their turn
             logger.warning("%s", error)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Score
-from spark_keyframes.engine.hooks import calling
 from spark_keyframes.errors import KeyframesError, ModuleError
+from spark_keyframes.hooks import calling
 from spark_keyframes.module import EmbeddingModule, KeyframesModule
 
 
@@ -22,11 +22,8 @@ class _Candidate(NamedTuple):
     inputs: Any
 
 
-class _Contested(NamedTuple):
-    """Frames of one video that wait for exact scores."""
-
-    video: CandidateScores
-    inputs: list[Any]
+_Contested = tuple[CandidateScores, list[Any]]
+"""Frames of one video that wait for exact scores."""
 
 
 class BatchScorer:
@@ -71,7 +68,7 @@ class BatchScorer:
 
     def submit_contested(self, video: CandidateScores, inputs: list[Any]) -> None:
         """Ask for exact scores, which come together by `CandidateScores.add_exact`."""
-        self._put(_Contested(video, inputs))
+        self._put((video, inputs))
 
     def notify(self) -> None:
         """Wake `step`: a video has submitted its last candidate, or is done."""
@@ -98,8 +95,8 @@ class BatchScorer:
             return
         if isinstance(item, _Candidate):
             self._batch.append(item)
-        elif isinstance(item, _Contested):
-            self._score_exactly(item)
+        elif item is not None:
+            self._score_exactly(*item)
         # The last frames of a video do not wait for another video to fill their batch.
         awaited = self._queue.empty() and any(item.video.complete for item in self._batch)
         if len(self._batch) == self._batch_size or awaited:
@@ -129,8 +126,7 @@ class BatchScorer:
             item.video.account.seconds["clip"] += share
             item.video.add(score)
 
-    def _score_exactly(self, contested: "_Contested") -> None:
-        video, inputs = contested
+    def _score_exactly(self, video: CandidateScores, inputs: list[Any]) -> None:
         began = time.perf_counter()
         scores: list[Score] = []
         try:
@@ -180,7 +176,7 @@ def _finite(scores: Any, count: int, module: KeyframesModule) -> list[float]:
     if bad.size:
         raise ModuleError(
             f"{name} gave {values[bad[0]]} for {bad.size} of {count} frames; scores must be "
-            'finite. A model in half precision can overflow: try dtype="float32"'
+            "finite. A model in half precision can overflow: try float32"
         )
     result: list[float] = values.tolist()
     return result

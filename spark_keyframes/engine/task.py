@@ -1,7 +1,6 @@
 """Carries one video from a row's value to its keyframes."""
 
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,10 +10,10 @@ from spark_keyframes.account import Account
 from spark_keyframes.engine.callbacks import Callbacks
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.frame_cache import ByteBudget, FrameCache
-from spark_keyframes.engine.hooks import calling
 from spark_keyframes.engine.image_writer import ImageWriter, Upload
 from spark_keyframes.engine.scorer import BatchScorer
-from spark_keyframes.errors import ModuleError, RowTooLargeError, error_chain
+from spark_keyframes.errors import ModuleError, RowTooLargeError, free_stack_frames
+from spark_keyframes.hooks import calling
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
@@ -90,12 +89,12 @@ class VideoTask:
         callbacks = self._context.callbacks
         outcome: Keyframes | Failure
         try:
-            callbacks.video_start(self.name, self.candidates.text)
+            callbacks.call("on_video_start", "open", self.name, self.candidates.text)
             outcome = self._keyframes()
         except Exception as error:  # noqa: BLE001 - any failure costs only this row
             self._enter(self.stage)  # adds the seconds up to here
             outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
-            _free_stack_frames(error)
+            free_stack_frames(error)
         finally:
             self._cache.clear()
         if not isinstance(getattr(outcome, "cause", None), CancelledError):
@@ -239,7 +238,7 @@ class VideoTask:
             if returned or callbacks.need_images:
                 pictures = [(frame_id, rgb.copy()) for frame_id, rgb in pictures]
                 keyframes = replace(keyframes, images=[rgb for _, rgb in pictures])
-            callbacks.keyframes(keyframes)
+            callbacks.call("on_keyframes", "select", keyframes)
         images: list[Pixels] = []
         tos_paths: list[str] = []
         with self._uploading(source) as upload:
@@ -299,7 +298,7 @@ class VideoTask:
         pictures = video.frames_by_id([self.candidates.frame_ids[index] for index in chosen])
         stage = self.stage
         for index in chosen:
-            if not self._cache.has_frame(index):
+            if index not in self._cache.frames:
                 self._enter("decode")
             picture = next(pictures)
             self._enter(stage)
@@ -324,9 +323,3 @@ def _kept_candidates(context: RunContext) -> Any:
     if wanted or context.writer is not None:
         return "frames"
     return "inputs" if context.module.tolerance else "nothing"
-
-
-def _free_stack_frames(error: BaseException) -> None:
-    """Free what the stack frames of a kept error refer to: a video in memory, decoded frames."""
-    for current in error_chain(error):
-        traceback.clear_frames(current.__traceback__)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import KeyframesError, SelectionError, SelectorError
-from spark_keyframes.urls import redact_text
+from spark_keyframes.errors import SelectionError, SelectorError
+from spark_keyframes.hooks import calling, short_repr
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
 
@@ -56,6 +56,9 @@ class Selector(ABC):
         Returns: at most k indices from 0 to N - 1. Their order and duplicates do not matter.
         """
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     def brackets(self, count: int, k: int) -> Iterator[Bracket] | None:
         """Return which candidates can be selected, known before any score is. Optional.
 
@@ -88,18 +91,15 @@ def choose(
     if selector.needs_timestamps:
         extras["timestamps"] = np.asarray(timestamps, dtype=np.float64)
     name = f"select of {type(selector).__name__}"
-    try:
-        select: Any = selector.select
-        indices = list(select(values.copy(), k, **extras))
+    select: Any = selector.select
+    with calling("select", selector, SelectorError, "select"):
+        indices = select(values.copy(), k, **extras)
+        if indices is None:
+            raise SelectorError(f"{name} returned None; return the indices")
+        indices = list(indices)
         if any(isinstance(index, bool | np.bool_) for index in indices):
-            raise TypeError("it gave booleans; return indices, e.g. numpy.flatnonzero(mask)")
+            raise SelectorError(f"{name} gave booleans; return indices: numpy.flatnonzero(mask)")
         chosen = {operator.index(index) for index in indices}
-    except KeyframesError:
-        raise
-    except Exception as error:
-        raise SelectorError(
-            f"{name} failed: {type(error).__name__}: {redact_text(str(error))}"
-        ) from error
     outside = [index for index in chosen if not 0 <= index < len(values)]
     if outside:
         raise SelectorError(

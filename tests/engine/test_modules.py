@@ -269,6 +269,15 @@ def test_embeddings_of_the_wrong_shape_name_hook_and_class(clips):
         sampler(Flat()).sample(clips[2])
 
 
+def test_embeddings_of_different_lengths_name_hook_and_class(clips):
+    class Long(Colours):
+        def embed_texts(self, texts):
+            return np.ones((len(texts), 4))
+
+    with pytest.raises(ModuleError, match="embed_images of Long gave 3 numbers, and embed_texts 4"):
+        sampler(Long()).sample(clips[2])
+
+
 class FarApart(Selector):
     """The candidates whose embeddings differ most from the first, and the times they have."""
 

@@ -289,8 +289,8 @@ def test_holds_no_more_than_can_be_selected(pipeline, clips, monkeypatch, return
     def watch(self, *candidate):
         nonlocal most
         add(self, *candidate)
-        assert not (self.inputs if return_keyframes else self._frames), "nobody wants images"
-        most = max(most, len(self._frames) + len(self.inputs))
+        assert not (self.inputs if return_keyframes else self.frames), "nobody wants images"
+        most = max(most, len(self.frames) + len(self.inputs))
 
     monkeypatch.setattr(FrameCache, "add", watch)
     parameters = {"fps": 25.0, "max_num_frames": 2, "return_keyframes": return_keyframes}
@@ -307,7 +307,7 @@ def test_holds_nothing_where_neither_images_nor_a_second_look_are_needed(
 
     def watch(self, *candidate):
         add(self, *candidate)
-        kept.append(len(self._frames) + len(self.inputs))
+        kept.append(len(self.frames) + len(self.inputs))
 
     monkeypatch.setattr(FrameCache, "add", watch)
     run(pipeline(return_keyframes=False), clips[:1])

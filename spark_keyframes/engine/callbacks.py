@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spark_keyframes.account import Account
-from spark_keyframes.engine.hooks import calling
-from spark_keyframes.errors import CallbackError
+from spark_keyframes.errors import CallbackError, KeyframesError
+from spark_keyframes.hooks import calling, short_repr
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 
@@ -26,6 +25,9 @@ class Callback:
 
     needs_images: bool = False
     """True: `on_keyframes` gets the images, also with `return_keyframes=False`."""
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def setup(self, module: KeyframesModule, device: "torch.device") -> None:
         """Prepare for the videos of a task; the module is set up on `device`."""
@@ -81,41 +83,31 @@ class Callbacks:
         begun: list[Callback] = []
         try:
             for callback in self.callbacks:
-                with calling("setup", callback, CallbackError, "clip"):
-                    callback.setup(module, device)
+                Callbacks([callback]).call("setup", "clip", module, device)
                 begun.append(callback)
             yield
         finally:
-            failed: CallbackError | None = None
+            failures: list[KeyframesError] = []
             for callback in begun:
                 try:
-                    with calling("teardown", callback, CallbackError, "clip"):
-                        callback.teardown()
-                except CallbackError as error:
-                    failed = failed or error
-            if failed is not None:
-                raise failed
+                    Callbacks([callback]).call("teardown", "clip")
+                except KeyframesError as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
 
-    def video_start(self, source: str, text: str) -> None:
-        """Call `on_video_start` of each."""
+    def call(self, hook: str, stage: str, *arguments: object) -> None:
+        """Call `hook` of each. Raises CallbackError of `stage`."""
         for callback in self.callbacks:
-            with calling("on_video_start", callback, CallbackError, "open"):
-                callback.on_video_start(source, text)
-
-    def keyframes(self, keyframes: Keyframes) -> None:
-        """Call `on_keyframes` of each."""
-        for callback in self.callbacks:
-            with calling("on_keyframes", callback, CallbackError, "select"):
-                callback.on_keyframes(keyframes)
+            with calling(hook, callback, CallbackError, stage):
+                getattr(callback, hook)(*arguments)
 
     def video_end(self, source: str, outcome: Keyframes | Failure) -> Keyframes | Failure:
         """Call `on_video_end` of each, also where one fails; return the outcome, or the failure."""
         for callback in self.callbacks:
             try:
-                with calling("on_video_end", callback, CallbackError, "upload"):
-                    callback.on_video_end(source, outcome)
-            except Exception as error:  # noqa: BLE001 - the row's, whatever it is
+                Callbacks([callback]).call("on_video_end", "upload", source, outcome)
+            except KeyframesError as error:
                 if not isinstance(outcome, Failure):
-                    account: Account = outcome.account
-                    outcome = Failure.of(error, "upload", source, account=account)
+                    outcome = Failure.of(error, "upload", source, account=outcome.account)
         return outcome

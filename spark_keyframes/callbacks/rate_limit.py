@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from spark_keyframes.checks import check_number
-from spark_keyframes.engine.callbacks.base import Callback
+from spark_keyframes.engine.callbacks import Callback
 from spark_keyframes.errors import ParameterError
 
 

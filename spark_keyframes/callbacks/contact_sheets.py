@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_keyframes.engine.callbacks.base import Callback
+from spark_keyframes.engine.callbacks import Callback
 from spark_keyframes.images.keys import safe_stem
 from spark_keyframes.result import Keyframes
 from spark_keyframes.storage import check_writable, write_url

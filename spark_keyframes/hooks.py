@@ -1,4 +1,4 @@
-"""Calls code of the user's: a failure names the hook and the class."""
+"""Calls hooks of the user's objects, and names these objects in messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,3 +21,10 @@ def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Ite
         reason = redact_text(str(raised)) or "no message"
         message = f"{hook} of {type(owner).__name__} failed: {type(raised).__name__}: {reason}"
         raise error(message, stage=stage) from raised
+
+
+def short_repr(owner: object) -> str:
+    """Return how an object was made, `Brightness(size=72)`, from its method `params()` if any."""
+    params: dict[str, object] = getattr(owner, "params", dict)()
+    arguments = ", ".join(f"{name}={value!r}" for name, value in params.items())
+    return f"{type(owner).__name__}({arguments})"
