@@ -54,9 +54,9 @@ class KeyframeSampler(
     if its class can be imported by name and has a method `params()` that returns the arguments of
     its constructor.
 
-    Raises ParameterError (a ValueError) for a value that cannot work, when it is set; and in
-    `transform`, before anything runs, for a column that is missing, of the wrong type, or there
-    already.
+    Raises:
+        ParameterError: a value is invalid; raised when it is set. It is a ValueError too. In
+            `transform`, a column is missing, of the wrong type, or exists already.
     """
 
     def __init__(self, **params: Any) -> None:
@@ -87,7 +87,7 @@ class KeyframeSampler(
             raise ParameterError(str(error)) from None
 
     def write(self) -> "DefaultParamsWriter":
-        """The writer of its Params: `write().save(path)`, `write().overwrite().save(path)`."""
+        """Return the writer of the Params, for `write().overwrite().save(path)`."""
         return _Writer(self)
 
     def _transform(self, dataset: "DataFrame") -> "DataFrame":
@@ -107,7 +107,7 @@ class _Writer(DefaultParamsWriter):
         self.saveMetadata(self.instance, path, self.sparkSession, paramMap=self._values())
 
     def _values(self) -> dict[str, Any]:
-        """What was set, by the Param's name, for JSON. Raises ParameterError."""
+        """Return what was set, by the Param's name, for JSON."""
         return {
             param.name: _for_json(value, param.name)
             for param, value in self.instance._paramMap.items()

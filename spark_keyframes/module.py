@@ -75,7 +75,8 @@ class KeyframesModule(ABC):
                 videos, so frames may differ in size.
             texts: N texts, one for each frame.
 
-        Returns: a list, a numpy array or a torch tensor of shape (N,).
+        Returns:
+            A list, a numpy array or a torch tensor of shape (N,).
         """
 
     def teardown(self) -> None:  # noqa: B027 - optional
@@ -184,7 +185,12 @@ class ClipModule(EmbeddingModule):
         return self._clip
 
     def setup(self, device: "torch.device") -> None:
-        """Load the model. Raises ModelNotFoundError or ModelError."""
+        """Load the model.
+
+        Raises:
+            ModelNotFoundError: there is no model.
+            ModelError: the model cannot be used.
+        """
         self._clip = load_clip(
             self.model_path, self.clip_model_name, device=device, dtype=self.dtype
         )

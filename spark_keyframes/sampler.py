@@ -153,7 +153,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             gpus: 1 for a GPU per task, on a cluster whose executors announce theirs; none: as
                 Spark's conf says. A task without one uses GPU number `rank`, or else its CPUs.
 
-        Returns: the DataFrame with all other columns unchanged and its rows in their order.
+        Returns:
+            The DataFrame with all other columns unchanged and its rows in their order.
 
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already; or Spark

@@ -24,7 +24,8 @@ class ContactSheets(Callback):
         folder: a local folder, `tos://bucket/prefix`, or any URL that `output_tos_dir` may be. A
             relative folder is one of the driver's.
 
-    Raises UnsupportedSchemeError or ParameterError where nothing can be written there.
+    Raises:
+        UnsupportedSchemeError, ParameterError: nothing can be written there; raised in `setup`.
     """
 
     folder: str

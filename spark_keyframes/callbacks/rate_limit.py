@@ -19,7 +19,8 @@ class RateLimit(Callback):
     Args:
         videos_per_second: above 0; 0.5 is a video every two seconds.
 
-    Raises ParameterError for a value that is not above 0 and finite.
+    Raises:
+        ParameterError: the value is not above 0 and finite.
     """
 
     def __init__(self, videos_per_second: float) -> None:

@@ -97,7 +97,7 @@ class Callbacks:
                 raise failures[0]
 
     def call(self, hook: str, stage: str, *arguments: object) -> None:
-        """Call `hook` of each. Raises CallbackError of `stage`."""
+        """Call `hook` of each; an error becomes a CallbackError of `stage`."""
         for callback in self.callbacks:
             with calling(hook, callback, CallbackError, stage):
                 getattr(callback, hook)(*arguments)

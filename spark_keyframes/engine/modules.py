@@ -23,9 +23,10 @@ _lock = threading.Lock()
 
 @contextmanager
 def ready_module(module: KeyframesModule, device: "torch.device") -> Iterator[KeyframesModule]:
-    """Give a copy of `module` that is set up on `device`, or its equal that this process keeps.
+    """Open a copy of `module` that is set up on `device`, or its equal that this process keeps.
 
-    Raises ModuleError, or the module's own KeyframesError, where `setup` or `teardown` fails.
+    Raises:
+        KeyframesError: of the module's own, or ModuleError: `setup` or `teardown` failed.
     """
     if module.key is not None:
         yield _kept(module, device)

@@ -22,8 +22,7 @@ class _Candidate(NamedTuple):
     inputs: Any
 
 
-_Contested = tuple[CandidateScores, list[Any]]
-"""Frames of one video that wait for exact scores."""
+_Contested = tuple[CandidateScores, list[Any]]  # frames of a video that wait for exact scores
 
 
 class BatchScorer:
@@ -59,7 +58,7 @@ class BatchScorer:
     def submit(self, video: CandidateScores, inputs: Any) -> None:
         """Queue the next candidate of a video; its score comes by `CandidateScores.add`.
 
-        Waits for room. Raises CancelledError once the scorer is closed.
+        Waits for room. After `close` it raises CancelledError.
         """
         if self._pause_decoding:
             with self._scoring:

@@ -20,7 +20,8 @@ SelectorName = Literal["aks", "top", "uniform", "bin"]
 def make_selector(name: SelectorName, *, t1: float, t2: float, all_depth: int) -> Selector:
     """Return the selector called `name`; t1, t2 and all_depth matter to "aks" alone.
 
-    Raises ParameterError for an unknown name or a parameter out of range.
+    Raises:
+        ParameterError: the name is unknown, or a parameter is out of range.
     """
     check_choice("selector", name, get_args(SelectorName))
     # The parameters of AKS are checked whichever selector is chosen, so that a typo shows at once.

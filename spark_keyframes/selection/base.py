@@ -53,7 +53,8 @@ class Selector(ABC):
             scores: float64 of shape (N,), finite, in order of presentation; N is at least 1.
             k: the most frames that may be selected: `max_num_frames`.
 
-        Returns: at most k indices from 0 to N - 1. Their order and duplicates do not matter.
+        Returns:
+            At most k indices from 0 to N - 1. Their order and duplicates do not matter.
         """
 
     def __repr__(self) -> str:

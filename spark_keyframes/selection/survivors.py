@@ -96,7 +96,8 @@ def contested(
         scores: float64 of shape (N,), finite.
         tolerance: of each score.
 
-    Returns: indices, ascending.
+    Returns:
+        Indices, ascending.
     """
     chosen = choose(scores)
     perturbed = scores + tolerance

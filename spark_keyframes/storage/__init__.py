@@ -29,7 +29,8 @@ class Storage(Protocol):
     def write_url(self, url: str, data: bytes, *, content_type: str) -> None:
         """Store `data`, as `write_url` below, in one attempt.
 
-        Raises TransientError where another attempt may succeed.
+        Raises:
+            TransientError: another attempt may succeed.
         """
         ...
 

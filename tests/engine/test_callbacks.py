@@ -4,7 +4,6 @@ import pickle
 import time
 
 import pytest
-import torch
 from PIL import Image
 
 from spark_keyframes import (
@@ -12,25 +11,13 @@ from spark_keyframes import (
     ContactSheets,
     Failure,
     Keyframes,
-    KeyframesModule,
     RateLimit,
     VideoAdaptiveKeyframesSampling,
 )
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
 from spark_keyframes.errors import CallbackError, ParameterError, UnsupportedSchemeError
+from tests.engine.own_modules import CPU, FrameNumber
 from tests.video.clips import number_in
-
-CPU = torch.device("cpu")
-
-
-class FrameNumber(KeyframesModule):
-    """Scores each frame by the number that is drawn on it."""
-
-    def preprocess(self, rgb):
-        return number_in(rgb)
-
-    def predict_step(self, inputs, texts):
-        return inputs
 
 
 def run(callbacks, videos, *, writer=None, **parameters):
