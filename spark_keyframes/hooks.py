@@ -11,15 +11,20 @@ from spark_keyframes.urls import redact_text
 def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Iterator[None]:
     """Turn what a hook raises into an `error` of `stage`, such as "setup of Brightness failed".
 
-    Errors of this package pass as they are: they say what to do.
+    An error of this package stays what it is, and its message also names the hook and the class of
+    the user's.
     """
+    name = f"{hook} of {type(owner).__name__}"
     try:
         yield
-    except KeyframesError:
+    except KeyframesError as raised:
+        of_user = not type(owner).__module__.startswith(f"{__package__}.")
+        if of_user and type(owner).__name__ not in str(raised):
+            raised.args = (f"{name}: {raised}",)
         raise
     except Exception as raised:
         reason = redact_text(str(raised)) or "no message"
-        message = f"{hook} of {type(owner).__name__} failed: {type(raised).__name__}: {reason}"
+        message = f"{name} failed: {type(raised).__name__}: {reason}"
         raise error(message, stage=stage) from raised
 
 

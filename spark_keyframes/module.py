@@ -35,8 +35,9 @@ class KeyframesModule(ABC):
 
     A module must be picklable before `setup`; load models there and not in `__init__`. The engine
     copies the module and calls `setup` on the copy, then `preprocess` from several threads at once,
-    and `predict_step` from one. A hook that raises anything but a KeyframesError fails the rows of
-    its frames with ModuleError, which names the hook and the class; in `setup` it ends the job.
+    and `predict_step` from one. What a hook raises fails the rows of its frames with ModuleError,
+    which names the hook and the class; in `setup` it ends the job. A KeyframesError that a hook
+    raises keeps its class.
     """
 
     key: Hashable | None = None

@@ -118,7 +118,9 @@ def test_a_setup_that_fails_ends_the_run(clips):
         def setup(self, device):
             raise ModelNotFoundError("put weights.pt beside the script")
 
-    with pytest.raises(ModelNotFoundError, match="^put weights.pt"):
+    with pytest.raises(
+        ModelNotFoundError, match="^setup of Own: put weights.pt beside the script$"
+    ):
         run(sampler(Own()), [(clips[2], "")])
 
 
