@@ -95,6 +95,7 @@ def sample_with_hub(hub, tmp_path, model, video):
     return done.stdout.strip(), done.stderr
 
 
+@pytest.mark.slow
 def test_downloads_once_and_gives_the_same_frames_as_the_folder(hub, models, clips, tmp_path):
     from spark_keyframes import VideoAdaptiveKeyframesSampling
 

@@ -43,6 +43,7 @@ def test_reads_only_a_few_requests_ahead(pipeline, clips):
             assert len(asked) <= done + 3 + 3 * 8, "workers, and what may be done ahead"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("return_keyframes", [True, False])
 def test_holds_no_more_than_can_be_selected(pipeline, clips, monkeypatch, return_keyframes):

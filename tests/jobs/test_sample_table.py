@@ -49,6 +49,7 @@ def names(place):
     return sorted(Path(row["video"]).stem for row in rows(place))
 
 
+@pytest.mark.slow
 def test_resume_adds_what_the_table_lacks(run, folder, clips, tmp_path):
     table = tmp_path / "table"
     status, printed = run(folder, "--resume", "--no-return-keyframes")
@@ -75,6 +76,7 @@ def test_resume_adds_what_the_table_lacks(run, folder, clips, tmp_path):
     assert names(table) == ["b", "broken", "c", "d"]
 
 
+@pytest.mark.slow
 def test_a_table_of_the_catalogue(run, spark, folder, tmp_path):
     spark.sql(f"CREATE DATABASE lake LOCATION '{tmp_path}/lake'")
     try:
@@ -121,6 +123,7 @@ def test_batches_that_are_written_remain(run, folder, tmp_path):
     assert "failed     1 at stage demux" in printed, "summed up over the batches"
 
 
+@pytest.mark.slow
 def test_failed_videos_have_their_own_table_and_are_tried_again(run, folder, clips, tmp_path):
     table, failed = tmp_path / "table", tmp_path / "failed"
     given = ["--failed-output", failed, "--resume"]
@@ -166,6 +169,7 @@ def test_a_row_per_keyframe_in_partitions(run, spark, folder, tmp_path):
     assert "videos     0: nothing new" in printed
 
 
+@pytest.mark.slow
 def test_videos_in_rows_are_known_by_their_id(run, folder, clips, tmp_path):
     listed, given = tmp_path / "films.parquet", ["--video-src-type", "video_binary", "--resume"]
     given += ["--input-col", "film", "--no-return-keyframes"]

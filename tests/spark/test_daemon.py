@@ -41,6 +41,7 @@ def test_preloading_starts_no_thread_and_sets_how_threads_wait():
     assert printed == ["1", "PASSIVE", "True"]
 
 
+@pytest.mark.slow
 def test_preloading_does_not_ask_for_cuda():
     # Even torch.cuda.is_available() makes CUDA unusable after a fork.
     program = """
@@ -56,6 +57,7 @@ def test_preloading_does_not_ask_for_cuda():
     assert printed == ["[]", "False"]
 
 
+@pytest.mark.slow
 def test_a_forked_worker_computes_with_all_its_threads():
     # The OpenBLAS of numpy starts threads at its import, but ends them before a fork.
     program = PRELOADED + textwrap.dedent("""
@@ -78,6 +80,7 @@ def test_a_forked_worker_computes_with_all_its_threads():
     assert printed == ["1"]
 
 
+@pytest.mark.slow
 def test_a_failed_import_is_reported_and_left_to_the_workers(tmp_path):
     (tmp_path / "transformers.py").write_text("print('hello')\nraise ImportError('it is broken')")
     printed, said = python(

@@ -49,6 +49,7 @@ def test_unknown_error_classes_are_counted_by_their_stage(spark):
     ]
 
 
+@pytest.mark.slow
 def test_the_sum_of_two_observations_is_that_of_all_rows(spark):
     rows = [("open", "CredentialsError", f"no key to read {n}") for n in range(3)]
     rows += [("upload", "CredentialsError", "no key to write")] * 2

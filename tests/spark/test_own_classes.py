@@ -51,7 +51,9 @@ PROGRAM = """
     here = sampler.sample(videos[0])
     print("SAMPLE", *here.frame_ids)
     open(f"{notes}/setups", "w").close()
-    builder = SparkSession.builder.config("spark.ui.enabled", "false")
+    builder = SparkSession.builder.config("spark.ui.enabled", "false").config(
+        "spark.python.daemon.module", "spark_keyframes.spark.daemon"
+    )
     builder = builder.config("spark.python.daemon.module", "spark_keyframes.spark.daemon")
     builder = builder.remote(master) if master.startswith("sc:") else builder.master(master)
     spark = builder.getOrCreate()
@@ -90,6 +92,7 @@ def check(lines):
     assert in_sql == [f"UDF {name} 0 {last}" for name, last in LAST.items()]
 
 
+@pytest.mark.slow
 def test_classes_of_a_program_s_main_in_a_local_session(clips, tmp_path):
     lines, setups = run("local[2]", clips, tmp_path)
     check(lines)

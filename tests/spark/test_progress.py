@@ -195,6 +195,7 @@ def test_a_session_without_accumulators_has_no_bar(caplog):
     assert drawings(terminal) == []
 
 
+@pytest.mark.slow
 def test_it_can_be_turned_off():
     program = """
 from pyspark.sql import SparkSession

@@ -114,6 +114,7 @@ def test_a_frame_of_16000_by_16000_is_refused() -> None:
         candidates(h264(16000, 16000), Limits())
 
 
+@pytest.mark.slow
 def test_a_frame_of_16000_by_16000_is_decoded_if_the_limit_allows() -> None:
     limits = Limits(max_pixels=16000 * 16000)
     assert candidates(h264(16000, 16000), limits) == [0]

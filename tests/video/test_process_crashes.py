@@ -182,6 +182,7 @@ while True:
     wait_until(lambda: not is_running(pid))
 
 
+@pytest.mark.slow
 def test_a_process_that_used_much_memory_decodes_no_other_video(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

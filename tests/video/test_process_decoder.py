@@ -161,6 +161,7 @@ def test_shared_memory_that_could_shrink_is_refused() -> None:
         map_shared_memory(unsealed, 4096)
 
 
+@pytest.mark.slow
 def test_the_frame_size_may_grow_beyond_the_buffer(decoder: ProcessDecoder) -> None:
     small = clip("libx264", "mpegts", options=H264, frames=50)
     large = clip(
