@@ -19,17 +19,29 @@ def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Ite
         yield
     except KeyframesError as raised:
         of_user = not type(owner).__module__.startswith(f"{__package__}.")
-        if of_user and type(owner).__name__ not in str(raised):
-            raised.args = (f"{name}: {raised}",)
+        if of_user and f" of {type(owner).__name__}" not in str(raised):
+            raised.args = (f"{name}: {redact_text(str(raised))}",)
         raise
-    except Exception as raised:
-        reason = redact_text(str(raised)) or "no message"
-        message = f"{name} failed: {type(raised).__name__}: {reason}"
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as raised:  # SystemExit in a thread would be lost without a word
+        message = f"{name} failed: {type(raised).__name__}: {text_of(raised)}"
         raise error(message, stage=stage) from raised
+
+
+def text_of(error: BaseException) -> str:
+    """Return the redacted message of an exception of any class."""
+    try:
+        return redact_text(str(error)) or "no message"
+    except Exception:  # noqa: BLE001 - its __str__ is the user's code too
+        return "no message"
 
 
 def short_repr(owner: object) -> str:
     """Return how an object was made, `Brightness(size=72)`, from its method `params()` if any."""
-    params: dict[str, object] = getattr(owner, "params", dict)()
-    arguments = ", ".join(f"{name}={value!r}" for name, value in params.items())
+    try:
+        params: dict[str, object] = getattr(owner, "params", dict)()
+        arguments = redact_text(", ".join(f"{name}={value!r}" for name, value in params.items()))
+    except Exception:  # noqa: BLE001 - a message must not fail because of the user's code
+        arguments = "…"
     return f"{type(owner).__name__}({arguments})"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.hooks import text_of
 
 T = TypeVar("T")
 
@@ -31,10 +32,10 @@ def load_object(path: str, arguments: Mapping[str, Any], base: type[T], name: st
         raise ParameterError(f"{name} must be module:Class, got {path!r}; e.g. mypackage:MyClass")
     try:
         found: Any = importlib.import_module(module_name)
-    except ImportError as error:
+    except Exception as error:
         raise ParameterError(
-            f"{name} {path!r} cannot be imported: {error}; install the package, or add its folder "
-            "to PYTHONPATH (spark-submit: --py-files)"
+            f"{name} {path!r} cannot be imported: {text_of(error)}; install the package, or add "
+            "its folder to PYTHONPATH (spark-submit: --py-files)"
         ) from error
     for part in class_name.split("."):
         if not hasattr(found, part):
@@ -49,8 +50,8 @@ def load_object(path: str, arguments: Mapping[str, Any], base: type[T], name: st
         raise
     except Exception as error:
         raise ParameterError(
-            f"{name} {path!r} cannot be constructed from {dict(arguments)}: "
-            f"{type(error).__name__}: {error}"
+            f"{name} {path!r} cannot be constructed from {', '.join(arguments) or 'nothing'}: "
+            f"{type(error).__name__}: {text_of(error)}"
         ) from error
 
 
@@ -102,10 +103,12 @@ def described(value: object, name: str) -> dict[str, Any]:
             f"{name} cannot be saved: {kind.__qualname__} has no method params(); let it return "
             "the arguments of the constructor as a dict"
         )
-    arguments = params()
     try:
-        json.dumps(arguments)
-    except (TypeError, ValueError) as error:
+        arguments = params()
+        if not isinstance(arguments, dict) or not all(isinstance(key, str) for key in arguments):
+            raise TypeError(f"{arguments!r} is no dict of names")
+        json.dumps(arguments, allow_nan=False)
+    except Exception as error:
         raise ParameterError(
             f"{name} cannot be saved: params() of {kind.__qualname__} is no JSON: {error}"
         ) from error

@@ -1,5 +1,7 @@
 """The model side: what the engine asks of a scoring module, and CLIP as the default one."""
 
+import copy
+import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, Dtype, load_clip
 from spark_keyframes.errors import ModuleError
-from spark_keyframes.hooks import short_repr
+from spark_keyframes.hooks import calling, short_repr
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +37,9 @@ class KeyframesModule(ABC):
 
     A module must be picklable before `setup`; load models there and not in `__init__`. The engine
     copies the module and calls `setup` on the copy, then `preprocess` from several threads at once,
-    and `predict_step` from one. What a hook raises fails the rows of its frames with ModuleError,
-    which names the hook and the class; in `setup` it ends the job. A KeyframesError that a hook
-    raises keeps its class.
+    and `predict_step` from one for each run. What a hook raises fails the rows of its frames with
+    ModuleError, which names the hook and the class; in `setup` it ends the job. A KeyframesError
+    that a hook raises keeps its class.
     """
 
     key: Hashable | None = None
@@ -73,7 +75,8 @@ class KeyframesModule(ABC):
 
         Args:
             inputs: N results of `preprocess`, 1 to `batch_size` of them. They may be of several
-                videos, so frames may differ in size.
+                videos, so frames may differ in size. They must not be changed: they may be scored
+                again.
             texts: N texts, one for each frame.
 
         Returns:
@@ -90,7 +93,8 @@ class KeyframesModule(ABC):
 class EmbeddingModule(KeyframesModule):
     """A module whose scores are cosine similarities of image and text embeddings.
 
-    Selectors that compare frames with each other need this kind (`needs_embeddings`).
+    Selectors that compare frames with each other need this kind (`needs_embeddings`). With such a
+    selector the scores are these cosines, also where `predict_step` is overridden.
     """
 
     unit_length: bool = False
@@ -116,7 +120,8 @@ class EmbeddingModule(KeyframesModule):
 
     def unit_embeddings(self, inputs: Sequence[Any], **exact: bool) -> "torch.Tensor":
         """Return the embeddings of N frames at length 1, float32 of shape (N, D)."""
-        return _unit_rows(self.embed_images(inputs, **exact), len(inputs), "images", self)
+        with calling("embed_images", self, ModuleError, "clip"):
+            return _unit_rows(self.embed_images(inputs, **exact), len(inputs), "images", self)
 
     def similarities(
         self, unit_embeddings: "torch.Tensor", texts: Sequence[str]
@@ -143,7 +148,8 @@ class EmbeddingModule(KeyframesModule):
         )
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
-            rows = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
+            with calling("embed_texts", self, ModuleError, "clip"):
+                rows = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
             known.update(zip(missing, rows, strict=True))
         for text in texts:
             known.move_to_end(text)
@@ -218,6 +224,23 @@ class ClipModule(EmbeddingModule):
     def teardown(self) -> None:
         """Let go of the model."""
         self._clip = None
+
+
+def copied(module: KeyframesModule) -> KeyframesModule:
+    """Return a copy that can be set up without a change to `module`."""
+    ready = copy.copy(module)
+    # torch.nn.Module keeps its parts in dicts, which a shallow copy would share.
+    for name, value in getattr(module, "__dict__", {}).items():
+        if isinstance(value, dict):
+            object.__setattr__(ready, name, copy.copy(value))
+    return ready
+
+
+def check_tolerance(module: KeyframesModule) -> None:
+    """Raise ValueError unless the tolerance is a finite number of at least 0."""
+    tolerance: Any = module.tolerance
+    if not isinstance(tolerance, float | int) or not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance must be a finite number of at least 0, got {tolerance!r}")
 
 
 def _unit_rows(embeddings: Any, count: int, of: str, module: EmbeddingModule) -> "torch.Tensor":

@@ -93,14 +93,14 @@ class Failure:
     """name of the exception's class"""
     message: str
     """what was wrong, the value, and what to do"""
-    cause: Exception = field(repr=False, compare=False)
+    cause: BaseException = field(repr=False, compare=False)
     """the exception itself, for on_error="raise" """
     account: Account = field(default_factory=Account, repr=False, compare=False)
     """what the video took until then"""
 
     @classmethod
     def of(
-        cls, error: Exception, stage: str, source: str = "", *, account: Account | None = None
+        cls, error: BaseException, stage: str, source: str = "", *, account: Account | None = None
     ) -> "Failure":
         """Make a failure of an exception.
 
@@ -121,3 +121,13 @@ class Failure:
             error.args = (message,)
         name = type(error).__name__
         return cls(stage, name, message, cause=error, account=account or Account())
+
+
+class VideoFailedError(Exception):
+    """A video failed, and the run was asked to end at the first failure."""
+
+    def __init__(self, number: int, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.number = number
+        """of its request, from 0"""
+        self.failure = failure

@@ -96,7 +96,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         if self.module is not None:
             check_object("module", self.module, KeyframesModule)
             self.check_left_at_default("module", "model_path", "clip_model_name", "dtype")
-        if isinstance(self.callbacks, Callback):
+        if not isinstance(self.callbacks, list | tuple):
             raise ParameterError(f"callbacks must be a list, got {self.callbacks!r}; use [...]")
         object.__setattr__(self, "callbacks", tuple(self.callbacks))
         for callback in self.callbacks:

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spark_keyframes.engine.callbacks import Callback
+from spark_keyframes.errors import ParameterError
 from spark_keyframes.images.keys import safe_stem
 from spark_keyframes.result import Keyframes
 from spark_keyframes.storage import check_writable, write_url
@@ -32,6 +34,9 @@ class ContactSheets(Callback):
     needs_images = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", os.fspath(self.folder))
+        if not self.folder:
+            raise ParameterError("folder must not be empty; use e.g. out/sheets")
         if not scheme_of(self.folder):
             object.__setattr__(self, "folder", str(Path(self.folder).absolute()))
 

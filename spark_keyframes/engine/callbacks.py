@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Callback:
     """Hooks around each video. Subclass it, and override what you need.
 
-    A callback must be picklable: each task works with a copy of it. `setup` and `teardown` are
+    A callback must be picklable: each Spark task works with a copy, and `sample()` with the object
+    itself. So create locks and files in `setup`, and delete them in `teardown`. These two are
     called once for each task, and what they raise ends the job. The others are called in the
     video's thread, so for several videos at once. What they raise fails the row with CallbackError,
     which names the class. Several callbacks are called in the order given.

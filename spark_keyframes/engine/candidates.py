@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from spark_keyframes.account import Account
 from spark_keyframes.engine.frame_cache import FrameCache
-from spark_keyframes.selection import Selector, Survivors, choose, contested
+from spark_keyframes.selection import Selector, Survivors, checked_brackets, choose, contested
 
 Embedding = npt.NDArray[np.float32]
 Score = tuple[float, Embedding | None]
@@ -58,7 +58,7 @@ class CandidateScores:
             count: the number of candidates.
             tolerance: how far scores may be off.
         """
-        brackets = self._selector.brackets(count, self._k)
+        brackets = checked_brackets(self._selector, count, self._k)
         if brackets is not None:
             self._survivors = Survivors(brackets, count, margin=2 * tolerance)
 

@@ -56,7 +56,7 @@ class FrameCache:
                 video.release([picture.frame_id])
         elif self._keeps_inputs:
             size = getattr(inputs, "nbytes", None)
-            if size is not None and self._budget.take(size):
+            if isinstance(size, int) and self._budget.take(size):
                 self.inputs[index] = inputs
 
     def drop(self, index: int) -> None:

@@ -1,7 +1,6 @@
 """Sets modules up: one with a key once per process and device, others for each run."""
 
 import atexit
-import copy
 import logging
 import threading
 from collections.abc import Hashable, Iterator
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import KeyframesError, ModuleError
 from spark_keyframes.hooks import calling
-from spark_keyframes.module import KeyframesModule
+from spark_keyframes.module import KeyframesModule, check_tolerance, copied
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spark_keyframes")
 
 _ready: dict[tuple[str, Hashable, str], KeyframesModule] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()  # a setup may sample with another module
 
 
 @contextmanager
@@ -60,9 +59,10 @@ def _kept(module: KeyframesModule, device: "torch.device") -> KeyframesModule:
 
 
 def _set_up(module: KeyframesModule, device: "torch.device") -> KeyframesModule:
-    ready = copy.copy(module)
     with calling("setup", module, ModuleError, "clip"):
+        ready = copied(module)
         ready.setup(device)
+        check_tolerance(ready)
     return ready
 
 

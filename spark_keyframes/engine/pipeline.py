@@ -23,7 +23,7 @@ from spark_keyframes.engine.task import Request, RunContext, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.result import Failure, Keyframes, VideoFailedError
 from spark_keyframes.video import make_decoder
 
 if TYPE_CHECKING:
@@ -38,16 +38,6 @@ _HELD_BYTES = 768 * 2**20
 # Finished videos that wait for a slower one before them: per worker, and in bytes of images.
 _DONE_AHEAD = 8
 _DONE_BYTES = 256 * 2**20
-
-
-class VideoFailedError(Exception):
-    """A video failed, and the run was asked to end at the first failure."""
-
-    def __init__(self, number: int, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.number = number
-        """of its request, from 0"""
-        self.failure = failure
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,10 @@ def _finite(scores: Any, count: int, module: KeyframesModule) -> list[float]:
     name = f"predict_step of {type(module).__name__}"
     if hasattr(scores, "detach"):
         scores = scores.detach().float().cpu()  # numpy knows no bfloat16 and no CUDA
-    values = np.asarray(scores, dtype=np.float64)
+    raw = np.asarray(scores)
+    if raw.dtype.kind in "SUMmc":
+        raise ModuleError(f"{name} gave values of type {raw.dtype}; return numbers")
+    values = raw.astype(np.float64)
     if values.shape != (count,):
         gave = f"{len(values)} scores" if values.ndim == 1 else f"shape {values.shape}"
         raise ModuleError(f"{name} gave {gave} for {count} frames; return one number for each")

@@ -91,21 +91,22 @@ class VideoTask:
         try:
             callbacks.call("on_video_start", "open", self.name, self.candidates.text)
             outcome = self._keyframes()
-        except Exception as error:  # noqa: BLE001 - any failure costs only this row
+        except BaseException as error:  # noqa: BLE001 - any failure costs only this row
             self._enter(self.stage)  # adds the seconds up to here
             outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
             free_stack_frames(error)
-        finally:
+        try:
             self._cache.clear()
-        if not isinstance(getattr(outcome, "cause", None), CancelledError):
-            outcome = callbacks.video_end(self.name, outcome)
-        self._ended = time.perf_counter()
-        if self._context.parameters.video_src_type != "video_url":
-            # It may be 50 MB, and the outcome may wait long for a slower video before it.
-            self.request = replace(self.request, video=None)
-        self.outcome = outcome
-        self.candidates.complete = self.done = True
-        self._context.scorer.notify()
+            if not isinstance(getattr(outcome, "cause", None), CancelledError):
+                outcome = callbacks.video_end(self.name, outcome)
+        finally:
+            self._ended = time.perf_counter()
+            if self._context.parameters.video_src_type != "video_url":
+                # It may be 50 MB, and the outcome may wait long for a slower video before it.
+                self.request = replace(self.request, video=None)
+            self.outcome = outcome
+            self.candidates.complete = self.done = True
+            self._context.scorer.notify()
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from spark_keyframes.checks import check_choice
 from spark_keyframes.selection.aks import AKS, aks
-from spark_keyframes.selection.base import Bracket, Selector, choose
+from spark_keyframes.selection.base import Bracket, Selector, checked_brackets, choose
 from spark_keyframes.selection.bin import Bin
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.top import Top
@@ -40,6 +40,7 @@ __all__ = [
     "Top",
     "Uniform",
     "aks",
+    "checked_brackets",
     "choose",
     "contested",
     "make_selector",

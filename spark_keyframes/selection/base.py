@@ -97,8 +97,9 @@ def choose(
         indices = select(values.copy(), k, **extras)
         if indices is None:
             raise SelectorError(f"{name} returned None; return the indices")
+        is_mask = "bool" in str(getattr(indices, "dtype", ""))
         indices = list(indices)
-        if any(isinstance(index, bool | np.bool_) for index in indices):
+        if is_mask or any(isinstance(index, bool | np.bool_) for index in indices):
             raise SelectorError(f"{name} gave booleans; return indices: numpy.flatnonzero(mask)")
         chosen = {operator.index(index) for index in indices}
     outside = [index for index in chosen if not 0 <= index < len(values)]
@@ -110,6 +111,22 @@ def choose(
     if len(chosen) > k:
         raise SelectorError(f"{name} gave {len(chosen)} frames, but at most {k} were asked for")
     return sorted(chosen)
+
+
+def checked_brackets(selector: Selector, count: int, k: int) -> list[Bracket] | None:
+    """Return the brackets of `count` candidates, checked; None: there are none.
+
+    Raises:
+        SelectorError: `brackets` failed, or returned something else.
+    """
+    with calling("brackets", selector, SelectorError, "select"):
+        found = selector.brackets(count, k)
+        brackets = None if found is None else list(found)
+        for bracket in brackets or ():
+            start, stop, places = map(operator.index, bracket)
+            if not (0 <= start < stop <= count and places > 0):
+                raise ValueError(f"{tuple(bracket)} is no bracket of {count} candidates")
+        return brackets
 
 
 def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
-from spark_keyframes.engine.pipeline import Outcome, Pipeline, VideoFailedError
+from spark_keyframes.engine.pipeline import Outcome, Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.images import spark_image
-from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.result import Failure, Keyframes, VideoFailedError
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
 from spark_keyframes.spark.columns import Columns, OnError
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter

@@ -64,7 +64,7 @@ def test_a_module_gets_each_frame_s_own_text(clips):
         (lambda inputs: [0.5] * 5 + [float("nan")], "gave nan for 1 of 6 frames"),
         (lambda inputs: [np.inf] * 6, "gave inf for 6 of 6 frames"),
         (lambda inputs: None, "predict_step of Wrong"),
-        (lambda inputs: ["a"] * 6, "predict_step of Wrong failed: ValueError"),
+        (lambda inputs: ["a"] * 6, "predict_step of Wrong gave values of type <U1"),
         (lambda inputs: 1 / 0, "predict_step of Wrong failed: ZeroDivisionError"),
     ],
 )
@@ -240,3 +240,92 @@ def test_a_failed_row_keeps_neither_the_error_s_frames_nor_its_video(clips):
     held = [o for o in gc.get_objects() if isinstance(o, np.ndarray) and o.shape == (96, 160, 3)]
     assert failure.error == "ModuleError"
     assert not held
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), BaseException("out"), MemoryError()])
+@pytest.mark.parametrize("hook", ["preprocess", "predict_step"])
+def test_no_exception_of_any_class_makes_a_run_wait_for_ever(clips, error, hook):
+    class Broken(FrameNumber):
+        pass
+
+    def fail(self, *_):
+        raise error
+
+    setattr(Broken, hook, fail)
+    (failure,) = run(sampler(Broken()), [(clips[2], "")])
+    assert failure.error == "ModuleError"
+    assert f"{hook} of Broken failed: {type(error).__name__}" in failure.message
+
+
+def test_an_error_without_a_message_is_a_failure_too(clips):
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    class Broken(FrameNumber):
+        def predict_step(self, inputs, texts):
+            raise MuteError
+
+    (failure,) = run(sampler(Broken()), [(clips[2], "")])
+    assert "predict_step of Broken failed: MuteError: no message" in failure.message
+
+
+def test_the_setup_of_a_keyed_module_may_sample_with_another(clips, monkeypatch):
+    monkeypatch.setattr(modules, "_ready", {})
+
+    class Inner(FrameNumber):
+        key = "inner"
+
+    class Outer(FrameNumber):
+        key = "outer"
+
+        def setup(self, device):
+            sampler(Inner()).sample(clips[2])
+
+    assert sampler(Outer()).sample(clips[2]).frame_ids
+
+
+@pytest.mark.parametrize("tolerance", [-1, float("nan"), float("inf"), "0.1", None])
+def test_a_tolerance_that_cannot_be_ends_the_run(clips, tolerance):
+    class Rough(FrameNumber):
+        pass
+
+    Rough.tolerance = tolerance
+    with pytest.raises(ModuleError, match="setup of Rough failed: .*tolerance must be a finite"):
+        sampler(Rough()).sample(clips[2])
+
+
+def test_a_torch_module_stays_as_it_was(clips):
+    class Net(KeyframesModule, torch.nn.Module):
+        def setup(self, device):
+            self.head = torch.nn.Linear(1, 1)
+
+        def preprocess(self, rgb):
+            return torch.tensor([float(number_in(rgb))])
+
+        def predict_step(self, inputs, texts):
+            return self.head(torch.stack(list(inputs)))[:, 0]
+
+    net = Net()
+    assert len(sampler(net).sample(clips[2]).scores) == 4
+    assert not net._modules, "what setup adds must not be pickled with it"
+
+
+def test_an_error_of_this_package_hides_no_class_and_shows_no_secret(clips):
+    class E(FrameNumber):
+        def preprocess(self, rgb):
+            raise ModelNotFoundError("no Energy at https://u:pw@host/x?X-Tos-Signature=abc")
+
+    (failure,) = run(sampler(E()), [(clips[2], "")])
+    assert "preprocess of E: no Energy at https://host/x" in failure.message
+    assert "abc" not in failure.message
+
+
+@pytest.mark.parametrize("scores", [["0.5"] * 6, [1j] * 6, np.array(["2020-01-01"] * 6, "M8[D]")])
+def test_scores_that_are_no_numbers_are_refused(clips, scores):
+    class Wrong(FrameNumber):
+        def predict_step(self, inputs, texts):
+            return scores
+
+    with pytest.raises(ModuleError, match="predict_step of Wrong gave values of type"):
+        sampler(Wrong()).sample(clips[2])

@@ -12,12 +12,11 @@ import torch
 from spark_keyframes import Limits
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.engine.callbacks import Callbacks
-from spark_keyframes.engine.pipeline import VideoFailedError
 from spark_keyframes.engine.task import RunContext, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.errors import NotAVideoError, SourceNotFoundError
 from spark_keyframes.module import ClipModule
-from spark_keyframes.result import Failure
+from spark_keyframes.result import Failure, VideoFailedError
 
 
 @pytest.fixture

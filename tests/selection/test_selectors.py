@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError, SelectionError, SelectorError
-from spark_keyframes.selection import Selector, Survivors, choose, contested, make_selector
+from spark_keyframes.selection import (
+    Selector,
+    Survivors,
+    checked_brackets,
+    choose,
+    contested,
+    make_selector,
+)
 
 NAMES = ["aks", "top", "uniform", "bin"]
 scores_with_ties = st.lists(st.integers(-20, 20).map(lambda n: n / 20), min_size=1, max_size=250)
@@ -176,3 +183,18 @@ def test_the_brackets_of_uniform_hold_one_candidate_each():
 
 def test_survivors_know_how_many_candidates_there_will_be():
     assert Survivors([], 7).count == 7
+
+
+@pytest.mark.parametrize(
+    "brackets", [[(0, 4, None)], [(0, 4, 0)], [(2, 2, 1)], [(0, 9, 1)], [3], 1, ["abc"]]
+)
+def test_wrong_brackets_name_their_class(brackets):
+    class Wrong(Selector):
+        def select(self, scores, k):
+            return range(k)
+
+        def brackets(self, count, k):
+            return brackets
+
+    with pytest.raises(SelectorError, match="brackets of Wrong failed"):
+        checked_brackets(Wrong(), 4, 2)
