@@ -11,8 +11,8 @@ from spark_keyframes.urls import redact_text
 def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Iterator[None]:
     """Turn what a hook raises into an `error` of `stage`, such as "setup of Brightness failed".
 
-    An error of this package stays what it is, and its message also names the hook and the class of
-    the user's.
+    An error of this package keeps its class; its message then also names the hook and the user's
+    class.
     """
     name = f"{hook} of {type(owner).__name__}"
     try:

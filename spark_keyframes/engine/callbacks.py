@@ -53,7 +53,7 @@ class Callback:
         """Called when a video has its result, stored images included, or has failed.
 
         Args:
-            source: as in `on_video_start`; once the video was opened, the name in messages.
+            source: as in `on_video_start`; for base64 and bytes that were opened, their name.
             outcome: its keyframes, or why it has none.
         """
 
