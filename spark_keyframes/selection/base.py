@@ -63,10 +63,11 @@ class Selector(ABC):
     def brackets(self, count: int, k: int) -> Iterator[Bracket] | None:
         """Return which candidates can be selected, known before any score is. Optional.
 
-        `select` may choose a candidate only if it is among the best `places` of at least one bracket
-        that holds it; of equal scores the earlier is better. Frames that can no longer be selected
-        are then dropped as scores come in. Brackets are yielded row by row: those of a row do
-        not overlap, and go from left to right. None: any candidate may be selected until the last score is known.
+        `select` may choose a candidate only if it is among the best `places` of at least one
+        bracket that holds it; of equal scores the earlier is better. Frames that can no longer be
+        selected are then dropped as scores come in. Brackets are yielded row by row: those of a row
+        do not overlap, and go from left to right. None: any candidate may be selected until the
+        last score is known.
         """
         return None
 
