@@ -19,7 +19,7 @@ sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, sho
 	$(BIN)/python -m demo.sample --text "$(TEXT)"
 
 test: .venv/.stamp ## Run the essential tests: a few minutes
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/pytest -m "not slow"
 
 test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
 	$(BIN)/pytest -m slow

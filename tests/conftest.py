@@ -32,12 +32,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "spark" in item.fixturenames:
-            # One session of Spark is enough for both processes of `make test`.
-            item.add_marker(pytest.mark.xdist_group("spark"))
         if item.get_closest_marker("shared") and not SHARED_VIDEOS.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the real clips in ../shared/videos"))
         if item.get_closest_marker("gpu"):

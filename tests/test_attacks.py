@@ -278,6 +278,7 @@ def test_an_announced_size_of_ten_gigabytes_is_refused(plain, web):
     assert len(web.seen) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["headers", "body", "redirect"])
 def test_a_server_that_sends_single_bytes(plain, web, where, monkeypatch):
     monkeypatch.setattr(meter, "WINDOW", 0.5)  # seconds; the default is a minute

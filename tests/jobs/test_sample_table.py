@@ -141,6 +141,7 @@ def test_failed_videos_have_their_own_table_and_are_tried_again(run, folder, cli
     assert names(table) == ["b", "broken", "c"]
 
 
+@pytest.mark.slow
 def test_a_row_per_keyframe_in_partitions(run, spark, folder, tmp_path):
     listed = tmp_path / "films.parquet"
     films = [(f"{folder}/{name}.mp4", name, year) for name, year in [("b", 1), ("c", 2)]]

@@ -35,6 +35,7 @@ def python(program, *arguments, **environment):
     return done.stdout.split(), done.stderr
 
 
+@pytest.mark.slow
 def test_preloading_starts_no_thread_and_sets_how_threads_wait():
     program = PRELOADED + 'print(threads(), os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules)'
     printed, _ = python(program, OMP_NUM_THREADS="1")

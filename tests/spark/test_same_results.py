@@ -108,6 +108,7 @@ def test_in_local_mode_with_two_threads_in_every_way(run):
     run("local[2]", [*BATCH, *STREAMS])
 
 
+@pytest.mark.slow
 def test_on_a_local_cluster_of_two_executors(run):
     small = {"spark.executor.memory": "512m", "spark.driver.memory": "512m"}
     run("local-cluster[2,1,1024]", ["transform"], {**SMALL, **small})

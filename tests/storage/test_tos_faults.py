@@ -176,6 +176,7 @@ def http_date(seconds: float) -> str:
     return email.utils.formatdate(time.time() + seconds, usegmt=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["2", http_date])
 def test_retry_after_is_obeyed(tos, monkeypatch, value):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
