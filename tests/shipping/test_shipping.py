@@ -88,7 +88,7 @@ def test_where_the_package_is_missing_the_job_says_so(cluster, models, clips, tm
     conf = {"spark.task.maxFailures": "1"}
     said, code = submit(cluster, clips, models, tmp_path / "table", conf)
     assert code == 1
-    assert "failed: No module named 'spark_keyframes' in the Python of the executors; docs" in said
+    assert "failed: No module named 'spark_keyframes' in the Python of the executors; see " in said
 
 
 def test_an_archive_brings_the_environment_and_another_the_models(

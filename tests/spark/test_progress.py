@@ -87,13 +87,13 @@ def test_under_spark_submit_it_moves_as_tasks_end(models, clips, tmp_path):
     command += ["--model-path", models, "--clip-model-name", "small"]
     with PseudoTerminal() as terminal, WebServer() as web:
 
-        def answer_once_the_bar_has_moved(request):
+        def answer_once_the_last_task_is_shown(request):
             end = time.monotonic() + 120
-            while not counts_before_the_end(terminal, total) and time.monotonic() < end:
+            while ", tasks 4/5, 1 running]" not in terminal.text and time.monotonic() < end:
                 time.sleep(0.1)
             answer(body=clips[2].read_bytes())(request)
 
-        web.paths["/last.mp4"] = [answer_once_the_bar_has_moved]
+        web.paths["/last.mp4"] = [answer_once_the_last_task_is_shown]
         videos = [*[str(clips[2])] * (total - 1), f"{web.url}/last.mp4"]
         (tmp_path / "videos.txt").write_text("\n".join(videos))
         done = subprocess.run(
