@@ -15,6 +15,18 @@ def check_type(name: str, value: Any, expected: type, what: str) -> None:
         raise ParameterError(f"{name} must be {what}, got {value!r} ({type(value).__name__})")
 
 
+def lone_surrogate(text: str) -> str:
+    """Return what is wrong with a text that UTF-8 cannot express, or "" for any other."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return (
+            f"has half of a surrogate pair, {text[error.start]!r}, at character {error.start}; "
+            "decode its bytes as UTF-8, or as UTF-16 with both halves"
+        )
+    return ""
+
+
 def check_object(name: str, value: Any, base: type) -> None:
     """Raise ParameterError unless `value` is an object of a subclass of `base`."""
     if isinstance(value, type) and issubclass(value, base):

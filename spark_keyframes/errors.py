@@ -138,8 +138,20 @@ class ModelError(KeyframesError):
     stage = "clip"
 
 
+class InvalidTextError(KeyframesError):
+    """The text that frames are compared with is not valid Unicode."""
+
+    stage = "clip"
+
+
 class AcceleratorError(KeyframesError):
     """The requested GPU does not exist."""
+
+    stage = "clip"
+
+
+class ForkError(KeyframesError):
+    """This process was forked from one that had sampled, and could not compute."""
 
     stage = "clip"
 

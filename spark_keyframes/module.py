@@ -2,8 +2,9 @@
 
 import copy
 import math
+import sys
+import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,17 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, Dtype, load_clip
 from spark_keyframes.errors import ModuleError
+from spark_keyframes.forks import renew_after_fork
 from spark_keyframes.hooks import calling, short_repr
 
 if TYPE_CHECKING:
     import torch
 
-# A text per row could mean millions of texts.
-_TEXTS_KEPT = 4096
+# A text per row could mean millions of texts, and a text may be megabytes long.
+_TEXT_CACHE_BYTES = 32 * 2**20  # 12,000 texts of 100 characters with embeddings of 512 floats
+_ENTRY_BYTES = 500  # of the objects of an entry, besides their contents
+_cache_lock = threading.Lock()  # one for all caches, because an object with a lock is not picklable
+renew_after_fork(globals(), "_cache_lock", threading.Lock)
 
 
 class KeyframesModule(ABC):
@@ -129,8 +134,8 @@ class EmbeddingModule(KeyframesModule):
         """Return the cosine similarity of each row and its text, float32 of shape (N,)."""
         import torch
 
-        known = self._text_embeddings(texts)
-        of_texts = torch.stack([known[text] for text in texts])
+        rows = self._text_embeddings(texts)
+        of_texts = torch.stack([rows[text] for text in texts])
         if of_texts.shape != unit_embeddings.shape:
             raise ModuleError(
                 f"embed_images of {type(self).__name__} gave {unit_embeddings.shape[1]} numbers, "
@@ -140,22 +145,50 @@ class EmbeddingModule(KeyframesModule):
         result: npt.NDArray[np.float32] = products.cpu().numpy()
         return result
 
-    def _text_embeddings(self, texts: Sequence[str]) -> "OrderedDict[str, torch.Tensor]":
-        """The unit embeddings of `texts` and of others, by text."""
+    def _text_embeddings(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """Return the unit embeddings of `texts`, by text."""
         # Not made in __init__, which a subclass may not call.
-        known: OrderedDict[str, torch.Tensor] = self.__dict__.setdefault(
-            "_known_texts", OrderedDict()
-        )
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        cache: _TextCache = self.__dict__.setdefault("_text_cache", _TextCache())
+        known = {text: cache.get(text) for text in texts}
+        rows = {text: row for text, row in known.items() if row is not None}
+        missing = [text for text in known if text not in rows]
         if missing:
             with calling("embed_texts", self, ModuleError, "clip"):
-                rows = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
-            known.update(zip(missing, rows, strict=True))
-        for text in texts:
-            known.move_to_end(text)
-        while len(known) > max(_TEXTS_KEPT, len(texts)):
-            known.popitem(last=False)
-        return known
+                new = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
+            for text, row in zip(missing, new, strict=True):
+                rows[text] = row.clone()  # a view would keep the memory of all rows
+                cache.put(text, rows[text])
+        return rows
+
+
+class _TextCache:
+    """The embeddings of the texts used last, up to `_TEXT_CACHE_BYTES` with their texts."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, torch.Tensor] = {}
+        """The text used last is the last one."""
+        self._bytes = 0
+
+    def get(self, text: str) -> "torch.Tensor | None":
+        with _cache_lock:
+            row = self._rows.pop(text, None)
+            if row is not None:
+                self._rows[text] = row
+            return row
+
+    def put(self, text: str, row: "torch.Tensor") -> None:
+        with _cache_lock:
+            if text in self._rows:  # another thread was faster
+                return
+            self._rows[text] = row
+            self._bytes += _entry_bytes(text, row)
+            while self._bytes > _TEXT_CACHE_BYTES:
+                oldest = next(iter(self._rows))
+                self._bytes -= _entry_bytes(oldest, self._rows.pop(oldest))
+
+
+def _entry_bytes(text: str, row: "torch.Tensor") -> int:
+    return sys.getsizeof(text) + row.nbytes + _ENTRY_BYTES
 
 
 class ClipModule(EmbeddingModule):

@@ -10,6 +10,7 @@ from spark_keyframes.checks import (
     check_number,
     check_object,
     check_type,
+    lone_surrogate,
 )
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
@@ -115,6 +116,8 @@ class Parameters:
     def __post_init__(self) -> None:
         for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
             check_type(name, getattr(self, name), str, "a string")
+        if wrong := lone_surrogate(self.text):
+            raise ParameterError(f"text {wrong}")
         check_type("return_keyframes", self.return_keyframes, bool, "True or False")
         check_type("limits", self.limits, Limits, "a Limits, such as Limits(max_frames=100_000)")
         check_type("access", self.access, Access, "an Access, such as Access(allowed_roots=(…,))")

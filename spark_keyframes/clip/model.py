@@ -4,19 +4,27 @@ import contextlib
 import logging
 import os
 import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spark_keyframes.checks import lone_surrogate
 from spark_keyframes.clip.precision import TOLERANCE, Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.clip.vision import vision_tower
-from spark_keyframes.errors import ModelError, ModelNotFoundError
+from spark_keyframes.errors import InvalidTextError, ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger("spark_keyframes")
+
+# Whitespace as the tokenizer understands it, which is Unicode's: Python's has four more.
+_WHITESPACE = re.compile(r"[^\S\x1c-\x1f]+")
+# A token is made of at least one character, but normalisation joins up to 3 to one. The rest leaves
+# room for a last word that is cut.
+_ROOM = 8
 
 
 class Clip:
@@ -33,6 +41,9 @@ class Clip:
         self._vision = vision_tower(model, preprocessor, precision)
         self._model = model
         self._tokenizer = tokenizer
+        self._context: int = model.config.text_config.max_position_embeddings
+        longest_token = max(map(len, tokenizer.get_vocab()))
+        self._most_characters = _ROOM * self._context * longest_token
 
     @property
     def device(self) -> "torch.device":
@@ -49,18 +60,26 @@ class Clip:
         """Return the unit-length embedding of `text`, float32 of shape (D,) on `device`.
 
         Longer texts are truncated to the model's context as CLIP does, 77 tokens for OpenAI's.
+
+        Raises:
+            InvalidTextError: the text is not valid Unicode.
         """
         import torch
 
         tokens = self._tokenizer(
-            text,
-            truncation=True,
-            max_length=self._model.config.text_config.max_position_embeddings,
-            return_tensors="pt",
+            self._beginning(text), truncation=True, max_length=self._context, return_tensors="pt"
         ).to(self.device)
         # In float32 at any precision: an error here would be in every score.
         with torch.inference_mode():
             return _unit(self._model.get_text_features(**tokens).pooler_output)[0]
+
+    def _beginning(self, text: str) -> str:
+        """Return the characters that can matter: the tokenizer takes 1.5 s for each million."""
+        if wrong := lone_surrogate(text):
+            raise InvalidTextError(f"the text {wrong}")
+        if len(text) > self._most_characters:
+            text = _WHITESPACE.sub(" ", text)
+        return text[: self._most_characters]
 
     def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
         """Return unit-length embeddings of N×3×S×S uint8, float32 of shape (N, D) on `device`.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import KeyframesError, ModuleError
+from spark_keyframes.forks import check_fork, renew_after_fork
 from spark_keyframes.hooks import calling
 from spark_keyframes.module import KeyframesModule, check_tolerance, copied
 
@@ -18,6 +19,7 @@ logger = logging.getLogger("spark_keyframes")
 
 _ready: dict[tuple[str, Hashable, str], KeyframesModule] = {}
 _lock = threading.RLock()  # a setup may sample with another module
+renew_after_fork(globals(), "_lock", threading.RLock)
 
 
 @contextmanager
@@ -26,7 +28,11 @@ def ready_module(module: KeyframesModule, device: "torch.device") -> Iterator[Ke
 
     Raises:
         KeyframesError: of the module's own, or ModuleError: `setup` or `teardown` failed.
+        ForkError: torch cannot compute in this process.
     """
+    import torch
+
+    check_fork(torch.get_num_threads())
     if module.key is not None:
         yield _kept(module, device)
         return

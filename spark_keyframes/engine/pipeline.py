@@ -6,7 +6,6 @@ flight, queued inputs and kept frames are bounded.
 """
 
 import contextlib
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,11 +28,7 @@ from spark_keyframes.video import make_decoder
 if TYPE_CHECKING:
     import torch
 
-logger = logging.getLogger("spark_keyframes")
-
 Outcome = Keyframes | Failure | None
-
-_HELD_BYTES = 768 * 2**20
 
 # Finished videos that wait for a slower one before them: per worker, and in bytes of images.
 _DONE_AHEAD = 8
@@ -63,7 +58,7 @@ class Pipeline:
     writer: ImageWriter | None = None
     threads: int | None = None
     workers: int | None = None
-    held_bytes: int = _HELD_BYTES
+    held_bytes: int = 768 * 2**20
     row_bytes: int | None = None
 
     def run(

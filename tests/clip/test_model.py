@@ -6,16 +6,18 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from spark_keyframes.clip import load_clip, precision, resolve_precision
-from spark_keyframes.errors import ModelError, ModelNotFoundError
+from spark_keyframes.errors import InvalidTextError, ModelError, ModelNotFoundError
 from spark_keyframes.module import ClipModule
 from spark_keyframes.selection import aks, contested
 from spark_keyframes.video import candidate_frames
 from tests.clip.random_clip import save_random_clip
-from tests.conftest import SHARED_VIDEOS
+from tests.conftest import REPO, SHARED_VIDEOS
 from tests.video.clips import picture
 
 CPU = torch.device("cpu")
@@ -128,6 +130,71 @@ def test_a_long_text_is_cut_at_the_context_of_the_model(models):
     # A token per letter, and two for the ends.
     assert torch.equal(clip.embed_text("x" * 75), clip.embed_text("x" * 75 + " and more"))
     assert not torch.equal(clip.embed_text("x" * 74), clip.embed_text("x" * 75))
+
+
+def tokenised(clip, monkeypatch):
+    """What the tokenizer is given from now on, and what it returns."""
+    calls, tokenizer = [], clip._tokenizer
+
+    def spy(text, **options):
+        tokens = tokenizer(text, **options)
+        calls.append((text, tokens["input_ids"].tolist()))
+        return tokens
+
+    monkeypatch.setattr(clip, "_tokenizer", spy)
+    return calls
+
+
+@pytest.mark.parametrize("folder", ["models/small", "demo/tiny_clip"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a spoon " * 20_000,
+        " \t\n\u3000" * 20_000 + "a spoon \x1c a knife",
+        "a\u0301\u0323" * 20_000,
+        "\u1100\u1161\u11a8" * 20_000,  # Hangul that normalisation joins
+        "😂" * 20_000,
+        "spoon" * 20_000,
+        "0 " * 50_000,
+    ],
+    ids=["words", "blanks", "accents", "hangul", "emoji", "one word", "digits"],
+)
+def test_only_the_beginning_of_a_long_text_is_tokenised(models, folder, text, monkeypatch):
+    parent, name = folder.split("/")
+    parent = models if parent == "models" else REPO / parent
+    clip = load_clip(str(parent), name, device=CPU, dtype="float32")
+    whole = clip._tokenizer(text, truncation=True, max_length=77)["input_ids"]
+    calls = tokenised(clip, monkeypatch)
+    clip.embed_text(text)
+    [(given, ids)] = calls
+    assert ids == [whole]
+    assert len(given) <= 10_000
+
+
+@pytest.fixture(scope="module")
+def tiny_clip():
+    return load_clip(str(REPO / "demo"), "tiny_clip", device=CPU, dtype="float32")
+
+
+PIECES = ["spoon", "a", " ", "\n", "\xa0", "\x1d", "é", "e\u0301", "가", "😂", "'s", "7"]
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from(PIECES), min_size=1))
+def test_cutting_a_text_does_not_change_its_tokens(tiny_clip, pieces):
+    text = "".join(pieces)
+    text *= 20_000 // len(text) + 1
+    whole, cut = (
+        tiny_clip._tokenizer(given, truncation=True, max_length=77)["input_ids"]
+        for given in (text, tiny_clip._beginning(text))
+    )
+    assert cut == whole
+
+
+def test_a_text_that_is_not_unicode_says_where(models):
+    clip = load_clip(str(models), "small", device=CPU, dtype="float32")
+    with pytest.raises(InvalidTextError, match=r"surrogate pair, '\\ud83d', at character 2"):
+        clip.embed_text("a \ud83d b")
 
 
 @pytest.mark.parametrize(("hardware", "expected"), [(True, "bfloat16"), (False, "float32")])

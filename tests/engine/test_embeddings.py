@@ -1,5 +1,8 @@
 """Modules that embed, and selectors of one's own that use what they embed."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from spark_keyframes import (
     Selector,
     VideoAdaptiveKeyframesSampling,
 )
-from spark_keyframes.errors import ModuleError
+from spark_keyframes.errors import InvalidTextError, ModuleError, ParameterError
 from tests.engine.own_modules import FrameNumber, run, sampler
 from tests.video.clips import number_in
 
@@ -41,6 +44,32 @@ def test_each_text_is_embedded_once_in_a_run(clips):
     of = sampler(module, batch_size=4)
     run(of, [(clips[0], "red"), (clips[0], "green"), (clips[1], "red")], workers=2)
     assert sorted(module.embedded) == ["green", "red"]
+
+
+def test_the_texts_kept_are_bounded_in_bytes(monkeypatch):
+    monkeypatch.setattr("spark_keyframes.module._TEXT_CACHE_BYTES", 10_000)
+    module, inputs = Colours(), [np.ones((2, 2, 3))]
+    module.predict_step(inputs, ["first"])
+    module.predict_step(inputs, ["x" * 20_000])  # more than all
+    assert len(module.embedded) == 2
+    for number in range(100):
+        module.predict_step(inputs, [f"{number}"])
+        module.predict_step(inputs, ["often"])
+    assert module.embedded.count("often") == 1
+    module.predict_step(inputs, ["99"])
+    assert module.embedded.count("99") == 1
+    module.predict_step(inputs, ["0"])
+    assert module.embedded.count("0") == 2
+    kept = pickle.loads(pickle.dumps(module)).__dict__["_text_cache"]._rows
+    assert 5 < len(kept) < 20
+
+
+def test_a_text_that_is_not_unicode_is_its_row_s_failure(plain, clips):
+    good, bad = run(plain, [(clips[2], "spoon"), (clips[2], "\ud800")], workers=2)
+    assert good.frame_ids == plain.sample(clips[2], text="spoon").frame_ids
+    assert isinstance(bad.cause, InvalidTextError)
+    with pytest.raises(ParameterError, match="text has half of a surrogate pair"):
+        replace(plain, text="\ud800")
 
 
 def test_embeddings_of_the_wrong_shape_name_hook_and_class(clips):
