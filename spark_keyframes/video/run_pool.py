@@ -225,11 +225,12 @@ class RunPool(Closeable):
         size = sum(plane.buffer_size for plane in picture.planes)
         with self._state:
             while self._is_full() and not self._is_awaited(output):
+                # Before the wait: after `close` nobody ends it.
+                if self._is_stopped:
+                    raise _PoolClosedError
                 if not self._has_space.wait(_POLL_SECONDS) and self._has_no_consumer():
                     self._is_stopped = True
                     self._has_space.notify_all()
-                if self._is_stopped:
-                    raise _PoolClosedError
             self._held_bytes += size
             output.pictures.append((frame_id, picture, size))
             self._available.notify_all()

@@ -55,6 +55,8 @@ def no_thread_is_left() -> Iterator[None]:
 def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """No frame may be queued, so that each thread waits with its first frame."""
     monkeypatch.setattr(run_pool, "_AHEAD_BYTES", 0)
+    # A thread that nobody wakes would make a test fail.
+    monkeypatch.setattr(run_pool, "_POLL_SECONDS", 60.0)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
