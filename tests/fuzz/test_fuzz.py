@@ -71,7 +71,7 @@ def test_a_mutation_changes_every_clip(mutation: str) -> None:
         assert mutated(f"{pair}:{mutation}:1") != clip_of(pair)
 
 
-@pytest.mark.parametrize("decoder", ["process", "thread"])
+@pytest.mark.parametrize("decoder", ["process", pytest.param("thread", marks=pytest.mark.slow)])
 def test_150_damaged_videos(decoder: str) -> None:
     assert not problems(run(names(150), 150, decoder=decoder))
 

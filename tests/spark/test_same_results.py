@@ -120,11 +120,7 @@ def test_on_a_standalone_cluster(run, tmp_path):
         run(cluster.url, ["transform", "stream"], {**SMALL, **CONF}, cluster.environment)
 
 
-@pytest.mark.parametrize(
-    "ways",
-    [["transform", "udf"], pytest.param([*BATCH, *STREAMS], marks=pytest.mark.slow)],
-    ids=["two ways", "every way"],
-)
-def test_over_connect(run, tmp_path, ways):
+@pytest.mark.slow
+def test_over_connect_in_every_way(run, tmp_path):
     with connect_server(tmp_path / "server.log") as remote:
-        run(remote, ways, {"spark.sql.shuffle.partitions": "2"})
+        run(remote, [*BATCH, *STREAMS], {"spark.sql.shuffle.partitions": "2"})
