@@ -1,5 +1,6 @@
 """The classification of addresses, and the refusal of connections to those not allowed."""
 
+import ipaddress
 import shlex
 import shutil
 import socket
@@ -27,6 +28,18 @@ METADATA = [
     "64:ff9b::169.254.169.254",  # NAT64
     "2002:a9fe:a9fe::1",  # 6to4
     "::169.254.169.254",
+    "::ffff:0:169.254.169.254",  # SIIT
+    "::ffff:0:100.100.100.200",
+    "64:ff9b:1::169.254.169.254",  # NAT64 of the local network, with prefixes of 96,
+    "64:ff9b:1:a9fe:a9:fe00::",  # 48,
+    "64:ff9b:1:a9:fe:a9fe::",  # 56
+    "64:ff9b:1:0:a9:fea9:fe00:0",  # and 64 bits
+    "64:ff9b:1:a9fe:a9:fe00:808:808",
+    "2001:db8::5efe:169.254.169.254",  # ISATAP
+    "2400:3200::200:5efe:169.254.169.254",
+    "192.0.0.192",
+    "fd00:ec2::23",
+    "fd00:42::42",
 ]
 PRIVATE = [
     "127.0.0.1",
@@ -52,6 +65,10 @@ PRIVATE = [
     "::10.0.0.1",
     "64:ff9b::10.0.0.1",
     "2002:0a00:0001::1",
+    "::ffff:0:10.0.0.1",
+    "::ffff:0:1.1.1.1",  # translated inside of a network only
+    "64:ff9b:1::1.1.1.1",
+    "2400:3200::5efe:10.0.0.1",
 ]
 PUBLIC = [
     "1.1.1.1",
@@ -60,7 +77,24 @@ PUBLIC = [
     "64:ff9b::1.1.1.1",
     "2400:3200::1",
     "2606:4700:4700::1111",
+    "2400:3200::5efe:1.1.1.1",
 ]
+# The registries of special-purpose addresses of IANA: all blocks that are not
+# globally reachable, or of which the registry does not say so.
+SPECIAL = [
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+    *("172.16.0.0/12", "192.0.0.0/24", "192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32"),
+    *("192.0.0.171/32", "192.0.2.0/24", "192.88.99.0/24", "192.88.99.2/32", "192.168.0.0/16"),
+    *("198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "255.255.255.255/32"),
+    *("::1/128", "::/128", "::ffff:0.0.0.0/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64"),
+    *("2001::/23", "2001::/32", "2001:2::/48", "2001:10::/28", "2001:db8::/32", "3fff::/20"),
+    *("5f00::/16", "fc00::/7", "fe80::/10"),
+    # Reachable from everywhere, but as the nearest gateway or relay, or as a name of a host.
+    *("192.0.0.9/32", "192.0.0.10/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128"),
+    *("2001:3::/32", "2001:4:112::/48", "2001:20::/28", "2001:30::/28"),
+]
+# Reachable from everywhere, as all other addresses are.
+NOT_SPECIAL = ["192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24", "2620:4f:8000::/48"]
 
 
 @pytest.mark.parametrize("address", METADATA)
@@ -79,6 +113,20 @@ def test_private_addresses(address):
 def test_public_addresses(address):
     assert is_public(address)
     assert not is_metadata(address)
+
+
+@pytest.mark.parametrize("block", SPECIAL)
+def test_special_purpose_addresses_are_not_public(block):
+    network = ipaddress.ip_network(block)
+    for address in (network[0], network[-1], network[network.num_addresses // 2]):
+        if not getattr(address, "ipv4_mapped", None):  # the address is that of IPv4 then
+            assert not is_public(str(address))
+
+
+@pytest.mark.parametrize("block", NOT_SPECIAL)
+def test_other_blocks_of_the_registries_are_public(block):
+    network = ipaddress.ip_network(block)
+    assert all(is_public(str(address)) for address in (network[1], network[-2]))
 
 
 @pytest.mark.parametrize(

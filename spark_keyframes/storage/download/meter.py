@@ -1,5 +1,6 @@
 """Measures one download against the limits of downloads."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -129,3 +130,12 @@ _thread = threading.local()
 def current() -> Meter | None:
     """Return the meter of the calling thread's request, or None."""
     return getattr(_thread, "meter", None)
+
+
+def seconds_left() -> float:
+    """Return the seconds until the deadline of the calling thread's request, at least 0.
+
+    Infinite without a meter, as during an upload.
+    """
+    meter = current()
+    return math.inf if meter is None else max(0.0, meter.seconds_left())

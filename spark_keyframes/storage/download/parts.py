@@ -132,7 +132,10 @@ class PartFetcher:
         self._file.close()
 
     def _wait(self, position: int, stop: int) -> tuple[int, int] | None:
-        """Wait until the bytes are present; or return a span that the caller must fetch."""
+        """Wait until the bytes are present; or return a span that the caller must fetch.
+
+        No wait goes beyond the deadline of the meter.
+        """
         first, last = position // BLOCK, -(-stop // BLOCK)
         with self._changed:
             while True:
@@ -144,10 +147,11 @@ class PartFetcher:
                     return None
                 if self._error is not None:
                     raise self._error
+                self._meter.check_time()
                 self._next_read = missing
                 if self._blocks[missing] == _MISSING and self._working == CONNECTIONS:
                     return self._claim(missing * BLOCK, missing * BLOCK + _READER_PART)
-                self._changed.wait()
+                self._changed.wait(min(self._meter.seconds_left(), threading.TIMEOUT_MAX))
 
     def _claim(self, start: int, stop: int) -> tuple[int, int]:
         """Claim the bytes up to `stop`, or up to the first that is claimed or present."""
@@ -199,10 +203,12 @@ class PartFetcher:
 
         def attempt() -> None:
             nonlocal position, answer
+            if position == stop:
+                return  # the connection broke after the last byte
             current, answer = answer or self._request(position, stop), None
             try:
-                for block in current.blocks:
-                    self._store(position, block, stop)
+                for block in current.body(self._remote.url):
+                    self._store(position, block)
                     position += len(block)
             finally:
                 current.close()
@@ -224,14 +230,10 @@ class PartFetcher:
             )
         return answer
 
-    def _store(self, position: int, data: bytes, stop: int) -> None:
+    def _store(self, position: int, data: bytes) -> None:
         if self._is_closed:
             raise _ClosedError
         end = position + len(data)
-        if end > stop:
-            raise SourceReadError(
-                f"the server of {redact_url(self._remote.url)} sent more than it announced"
-            )
         try:
             view = memoryview(data)
             while view:

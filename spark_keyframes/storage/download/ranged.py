@@ -1,6 +1,7 @@
 """Opens a file on a server. A small file is downloaded first, a large one while it is read."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from spark_keyframes.limits import Limits
@@ -46,8 +47,10 @@ def open_remote(remote: RemoteFile, limits: Limits) -> BinaryIO:
             # Without a version, parts of two states of the file could be mixed.
             answer.close()
             answer = get(None)
+            if answer.length is None and answer.decompress is None:
+                answer = replace(answer, length=part.total)
         try:
-            return save(remote.url, answer.blocks, meter)
+            return save(remote.url, answer.body(remote.url), meter)
         finally:
             answer.close()
             remote.close()

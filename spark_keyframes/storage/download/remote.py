@@ -1,11 +1,14 @@
-"""The interface of a file on a server, and the retries of its requests."""
+"""The interface of a file on a server, the check of its answers, and the retries of requests."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from spark_keyframes.errors import SourceReadError
 from spark_keyframes.storage.download.meter import Meter
-from spark_keyframes.storage.retry import backoff, retry
+from spark_keyframes.storage.retry import TransientError, backoff, retry
+from spark_keyframes.urls import redact_url
 
 T = TypeVar("T")
 
@@ -13,6 +16,8 @@ ATTEMPTS = 4  # per transfer, the first included; the waits between them are abo
 _LONGEST_WAIT = 30.0  # seconds of a server's Retry-After that are respected
 FIRST_PART = 4 << 20  # bytes of the first request; a file of this size needs no other
 BLOCK = 256 << 10  # bytes that become readable at a time, and that the video reader requests
+# At most 19 digits: int() raises for very long numbers.
+_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 
 
 @dataclass(frozen=True)
@@ -27,18 +32,84 @@ class Part:
     """Identifies this state of the file; empty if the server gives no identifier."""
 
 
+def requested_part(
+    content_range: str, length: int | None, start: int, stop: int, version: str
+) -> Part | None:
+    """Return the part that an answer announces, or None if it is not the requested one.
+
+    Args:
+        content_range: the Content-Range header.
+        length: the announced bytes of the body, or None.
+        start: the first requested byte.
+        stop: the end of the requested bytes. A part ends at the end of the file too.
+        version: identifies the state of the file, see `Part`.
+    """
+    match = _RANGE.fullmatch(content_range.strip())
+    if not match:
+        return None
+    first, last, total = map(int, match.groups())
+    if (first, last + 1) != (start, min(stop, total)) or first > last:
+        return None
+    return Part(start, last + 1, total, version) if length in (None, last + 1 - start) else None
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one request."""
+    """The answer to one request. Read it through `body`."""
 
     blocks: Iterator[bytes]
-    """The body. Raises TransientError if it breaks off or ends early."""
+    """The body as it was sent. Raises TransientError if the connection breaks."""
     close: Callable[[], None]
     """Releases the connection. Called by the thread that reads the body."""
     part: Part | None = None
     """None: the body is the whole file, whose length may be unknown."""
     length: int | None = None
     """Announced bytes of the body, or None."""
+    decompress: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
+    """Decompresses the body. None if it is not compressed."""
+
+    def body(self, url: str) -> Iterator[bytes]:
+        """Yield the body, see `complete`, without its compression.
+
+        The length is known if the answer is a part or announces its length. Otherwise a body that
+        ends when the server closes the connection cannot be told from one that broke off.
+        """
+        length = self.part.stop - self.part.start if self.part else self.length
+        blocks = complete(self.blocks, length, url)
+        return self.decompress(blocks) if self.decompress else blocks
+
+
+def complete(blocks: Iterable[bytes], length: int | None, url: str) -> Iterator[bytes]:
+    """Yield the blocks of a transfer, and compare their bytes with those it must have.
+
+    Every transfer passes through here, whatever the storage promises.
+
+    Args:
+        blocks: the transfer.
+        length: the bytes that it must have, or None if nobody knows.
+        url: for messages.
+
+    Raises:
+        TransientError: it has fewer bytes, as after a lost connection.
+        SourceReadError: it has more. No byte beyond the length is yielded.
+    """
+    received = 0
+    for block in blocks:
+        received += len(block)
+        if length is not None and received > length:
+            raise SourceReadError(
+                f"the server of {redact_url(url)} sent more than the {length} bytes that it "
+                "announced; try again, or copy the video to another server"
+            )
+        yield block
+    if length not in (None, received):
+        raise TransientError(
+            lambda attempts: SourceReadError(
+                f"could not read all of {redact_url(url)} in {attempts} attempts: the body is "
+                f"incomplete, received {received} of {length} bytes; check the server, and the "
+                "network between it and the executors"
+            )
+        )
 
 
 class RemoteFile(Protocol):

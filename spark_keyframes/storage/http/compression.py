@@ -20,15 +20,12 @@ def decompress(blocks: Iterator[bytes], encoding: str, url: str) -> Iterator[byt
 
     Args:
         blocks: the body as it was sent.
-        encoding: its Content-Encoding; "" for none.
+        encoding: its Content-Encoding.
         url: for messages.
 
     Raises:
         SourceReadError: the data are damaged, or the encoding is not supported.
     """
-    if not encoding:
-        yield from blocks
-        return
     if encoding not in ("gzip", "x-gzip"):
         raise SourceReadError(
             f"{redact_url(url)} came with Content-Encoding {encoding[:100]!r}, which was not "

@@ -15,7 +15,12 @@ from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _SHORT = 5  # digits: a redirect's body below 100 KB is read, so that its connection is kept
+_LONGEST_ERROR = 64 << 10  # bytes of an error's body that the TOS SDK may read
 
 
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
@@ -80,6 +86,13 @@ class _Response(http.client.HTTPResponse):
             # From the status line on, because headers too may arrive one byte at a time.
             self.fp = io.BufferedReader(_CountedReader(self.fp.detach(), sock, counter))
 
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]
+        if size < 0:
+            # http.client would read up to the end of the connection, into memory.
+            raise ValueError(f"negative size of a chunk: {size}")
+        return size
+
 
 class _Http(HTTPConnection):
     response_class = _Response
@@ -95,7 +108,7 @@ class _Http(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         # The operator has configured the proxy. The adapter has checked the target.
         if self._access is None or self.proxy is not None:
-            return super()._new_conn()
+            return self._connect()
         name, failure = self._dns_host, None
         try:
             addresses = resolve(name, self.port)
@@ -109,12 +122,18 @@ class _Http(HTTPConnection):
             # restored for TLS, which compares it with the certificate.
             self._dns_host = address
             try:
-                return super()._new_conn()
+                return self._connect()
             except (NewConnectionError, ConnectTimeoutError) as error:
                 failure = error
             finally:
                 self._dns_host = name
         raise failure or NewConnectionError(self, "the host has no address")
+
+    def _connect(self) -> socket.socket:
+        # The timeout applies to the whole handshake of TLS too.
+        left = max(meter.seconds_left(), 0.001)
+        self.timeout = left if self.timeout is None else min(self.timeout, left)
+        return super()._new_conn()
 
 
 class _Https(_Http, HTTPSConnection):
@@ -161,6 +180,8 @@ class _Adapter(HTTPAdapter):
         if response.is_redirect and not _is_short(response):
             # requests would read and decompress this body, however long it is.
             response.raw.close()
+        elif self._access is None and response.status_code >= requests.codes.multiple_choices:
+            _cut(response)
         return response
 
     def _check_proxied(self, access: Access, host: str) -> None:
@@ -170,6 +191,16 @@ class _Adapter(HTTPAdapter):
             with contextlib.suppress(OSError, UnicodeError):
                 access.check_addresses(host, resolve(host, None))
             self._proxied.add(host)
+
+
+def _cut(response: requests.Response) -> None:
+    """Keep only the start of an error's body. The TOS SDK would read it to its end."""
+    try:
+        body = response.raw.read(_LONGEST_ERROR, decode_content=True)
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from None
+    response.raw.close()
+    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
 
 
 def _is_short(response: requests.Response) -> bool:

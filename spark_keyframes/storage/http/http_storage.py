@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -20,7 +21,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.ranged import open_remote
-from spark_keyframes.storage.download.remote import BLOCK, Answer, Part
+from spark_keyframes.storage.download.remote import BLOCK, Answer, Part, requested_part
 from spark_keyframes.storage.http.compression import decompress
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.retry import TransientError, retry_after
@@ -28,9 +29,7 @@ from spark_keyframes.urls import redact_url
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for more of the body
 _CONNECTIONS = 8  # kept open for one file; more than are used
-# At most 19 digits: int() raises for very long numbers.
-_SIZE = re.compile(r"[0-9]{1,19}")
-_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
+_SIZE = re.compile(r"[0-9]{1,19}")  # at most 19 digits: int() raises for very long numbers
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
@@ -56,17 +55,12 @@ def _refuse(url: str) -> NoReturn:
     )
 
 
-class _IncompleteError(Exception):
-    """The body is shorter than the server announced."""
-
-
 # Another attempt may succeed. Catch these before ValueError, which some of them are too.
 _TRANSIENT = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     urllib3.exceptions.HTTPError,
-    _IncompleteError,
 )
 
 
@@ -125,11 +119,13 @@ class HttpFile:
             raise _status_error(self.url, status, attempts=1)
         if version and (part is None or part.version != version):
             raise self._changed()
+        encoding = _encoding(response)
         return Answer(
-            blocks=decompress(_body(self.url, response), _encoding(response), self.url),
+            blocks=_blocks(self.url, response),
             close=response.close,
             part=part,
             length=_length(response),
+            decompress=partial(decompress, encoding=encoding, url=self.url) if encoding else None,
         )
 
     def _changed(self) -> SourceReadError:
@@ -140,19 +136,17 @@ class HttpFile:
 
 def _part(response: requests.Response, start: int, stop: int) -> Part | None:
     """Return the part that the answer holds, or None if it is not the requested one."""
-    match = _RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-    if not match:
-        return None
-    first, last, total = map(int, match.groups())
-    if first != start or last + 1 != min(stop, total):
-        return None
-    if _length(response) not in (None, last + 1 - first):
-        return None
     tag = response.headers.get("ETag", "").strip()
     # A weak tag, W/"…", may stay the same when bytes change. A compressed body can be decompressed
     # only from its start.
     is_reliable = tag.startswith('"') and not _encoding(response)
-    return Part(start, last + 1, total, tag if is_reliable else "")
+    return requested_part(
+        response.headers.get("Content-Range", ""),
+        _length(response),
+        start,
+        stop,
+        version=tag if is_reliable else "",
+    )
 
 
 def _encoding(response: requests.Response) -> str:
@@ -169,15 +163,10 @@ def _length(response: requests.Response) -> int | None:
     return int(value) if _SIZE.fullmatch(value) else None
 
 
-def _body(url: str, response: requests.Response) -> Iterator[bytes]:
+def _blocks(url: str, response: requests.Response) -> Iterator[bytes]:
     with _translate_errors(url):
-        expected = _length(response)
-        received = 0
         while block := response.raw.read(BLOCK, decode_content=False):
             yield block
-            received += len(block)
-        if expected not in (None, received):
-            raise _IncompleteError(f"received {received} of {expected} bytes")
 
 
 @contextmanager
@@ -229,8 +218,6 @@ def _status_error(url: str, status: int, *, attempts: int) -> HttpStatusError:
 
 def _reason(error: BaseException) -> str:
     """Return the reason, without str() of requests' errors, which holds the URL with its query."""
-    if isinstance(error, _IncompleteError):
-        return f"the body is incomplete, {error}"
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it redirects to a scheme other than http and https, which is not followed"
     if isinstance(error, requests.exceptions.SSLError):

@@ -14,6 +14,7 @@ So the SDK retries only for about a second. Longer failures are raised as Transi
 
 import functools
 import importlib.util
+import logging
 import os
 import socket
 import ssl
@@ -30,6 +31,7 @@ from spark_keyframes.errors import (
     error_chain,
     root_cause,
 )
+from spark_keyframes.storage.download.meter import seconds_left
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.retry import TransientError, retry_after
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
@@ -62,7 +64,7 @@ def call(request: Callable[[], T | None], url: str, settings: TosSettings, *, st
     except tos.exceptions.TosServerError as error:
         refused = functools.partial(refusal, error, url, settings, stage=stage)
         status = error.status_code
-        if status in (408, 429) or status >= 500 or error.code == "BadDigest":
+        if status in (408, 429) or status >= 500 or _code(error) == "BadDigest":
             wait = retry_after(error.header)
             raise TransientError(lambda attempts: refused(attempts=attempts), wait=wait) from None
         raise refused() from None
@@ -98,26 +100,32 @@ def refusal(
     """Return the error to raise for an error status of TOS."""
     # Without the server's message, which may repeat the access key or the signed text.
     ec = error.ec or error.header.get("x-tos-ec")
+    code = _code(error)
     details = (
         f"{redact_url(url)}{_in(attempts)}: status {error.status_code}, code "
-        f"{error.code or 'none'}{f', EC {ec}' if ec else ''}, request id "
+        f"{code or 'none'}{f', EC {ec}' if ec else ''}, request id "
         f"{error.request_id or 'none'}"
     )
     kind, action = _kind_and_action(stage)
     if error.status_code == 412:
         return kind(f"the object changed while it was read, {details}; try again")
-    if error.code == "InvalidObjectState":
+    if code == "InvalidObjectState":
         return kind(f"TOS keeps this object in an archive, {details}; restore it first")
     if error.status_code in (401, 403) or is_unauthenticated(error):
-        advice = _advice(error.code, settings)
+        advice = _advice(code, settings)
         return CredentialsError(f"TOS refused to {action} {details}; {advice}", stage=stage)
     if error.status_code == 404:
-        what = "bucket" if error.code == "NoSuchBucket" else "object"
+        what = "bucket" if code == "NoSuchBucket" else "object"
         advice = f"check the {what}'s name, and that it is in region {settings.region}"
         missing = SourceNotFoundError if stage == "open" else StorageWriteError
         return missing(f"TOS has no such {what}, {details}; {advice}")
     advice = "; check TOS_ENDPOINT and TOS_REGION" if error.status_code < 400 else ""
     return kind(f"TOS could not {action} {details}{advice}")
+
+
+def _code(error: Any) -> str:
+    """Return the error code, or "" if the server's JSON has no text there."""
+    return error.code if isinstance(error.code, str) else ""
 
 
 def _kind_and_action(stage: str) -> tuple[type[KeyframesError], str]:
@@ -127,7 +135,7 @@ def _kind_and_action(stage: str) -> tuple[type[KeyframesError], str]:
 def is_unauthenticated(error: Any) -> bool:
     """Return whether TOS rejects the credentials, so that every other request fails too."""
     words = ("AccessKey", "Signature", "Token", "Authorization", "Credential", "TimeTooSkewed")
-    return error.status_code in (400, 401, 403) and any(word in error.code for word in words)
+    return error.status_code in (400, 401, 403) and any(word in _code(error) for word in words)
 
 
 def is_wrong_address(error: BaseException) -> bool:
@@ -213,8 +221,32 @@ def build_client(
     client.session.auth = _keep_signature
     mount(client.session, _CONNECTIONS)
     own_wait = client._get_sleep_time
-    client._get_sleep_time = lambda *about: min(own_wait(*about), _SDK_WAIT)
+    client._get_sleep_time = lambda *about: min(own_wait(*about), _SDK_WAIT, seconds_left())
+    _hide_secrets.values |= {settings.secret_key, settings.security_token} - {""}
+    tos.log.get_logger().addFilter(_hide_secrets)
     return client
+
+
+class _SecretsFilter(logging.Filter):
+    """Keeps secrets out of the SDK's log, whose level the user sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop debug records, which hold signatures; remove the secrets from the others.
+
+        A server's message, which the SDK logs as information, may repeat what was signed.
+        """
+        text = record.getMessage()
+        for value in self.values:
+            text = text.replace(value, "***")
+        record.msg, record.args = text, ()
+        return record.levelno > logging.DEBUG
+
+
+_hide_secrets = _SecretsFilter()
 
 
 def _keep_signature(request: T) -> T:

@@ -71,6 +71,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) ->
             "and TOS_SECRET_KEY) in the environment of the driver and of the executors",
             stage=stage,
         )
+    for name in (*names, "TOS_SECURITY_TOKEN"):
+        _check_sendable(name, value(name), stage)
     endpoint, region = value("TOS_ENDPOINT"), value("TOS_REGION")
     if not endpoint and not region:
         raise CredentialsError(
@@ -103,6 +105,18 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) ->
         region=region,
         key_names=names,
     )
+
+
+def _check_sendable(name: str, value: str, stage: str) -> None:
+    """Refuse a key that no HTTP header can hold. Every request with it would fail."""
+    wrong = next((i for i, c in enumerate(value) if not (c.isascii() and c.isprintable())), None)
+    if wrong is not None:
+        what = "a line break" if value[wrong] in "\r\n" else "not printable ASCII"
+        raise CredentialsError(
+            f"{name} is no key of TOS: character {wrong + 1} of {len(value)} is {what}; set it "
+            "again in the environment of the driver and of the executors",
+            stage=stage,
+        )
 
 
 def _endpoint(value: str, stage: str) -> str:

@@ -10,6 +10,9 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import requests
+import urllib3
+
 from spark_keyframes.errors import (
     CredentialsError,
     KeyframesError,
@@ -22,7 +25,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download import interrupt
 from spark_keyframes.storage.download.ranged import open_remote
-from spark_keyframes.storage.download.remote import BLOCK, Answer, Part
+from spark_keyframes.storage.download.remote import BLOCK, Answer, Part, requested_part
 from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.storage.tos.client import (
     build_client,
@@ -36,6 +39,8 @@ from spark_keyframes.storage.tos.environment import TosSettings, read_settings
 from spark_keyframes.urls import redact_url
 
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
+_LONGEST_KEY = 1024  # bytes; TOS refuses longer ones
+_LONGEST_NAME = f"{'x' * 100}-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
 
 CHECK_TIMEOUT = 5.0  # seconds of `check_accepted`, which is optional
 _accepted: set[tuple[TosSettings, str]] = set()
@@ -83,7 +88,7 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
 
 def check_writable(output_dir: str) -> None:
     """Check the bucket's name and the environment, without network."""
-    bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/frame", ParameterError)
+    bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/{_LONGEST_NAME}", ParameterError)
     settings = read_settings(stage="parameters")
     if settings.endpoint.split("://")[1].startswith(f"{bucket}."):
         raise ParameterError(
@@ -139,6 +144,15 @@ def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
         raise error(
             f"a TOS key must not be empty or have a part '.' or '..', got {redact_url(url)!r}"
         )
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise error(f"a TOS key must be valid Unicode, got {redact_url(url)!r}") from None
+    if size > _LONGEST_KEY:
+        raise error(
+            f"a TOS key has at most {_LONGEST_KEY} bytes in UTF-8, got {size} in "
+            f"{redact_url(url)!r}; use a shorter one"
+        )
     return bucket, key
 
 
@@ -170,15 +184,16 @@ class TosObject:
                 raise
 
         found = call(request, self.url, self._settings, stage="open")
-        part = None
+        part, length = None, found.content_length
         if found.content_range is not None and stop is not None:
-            total = int(found.content_range.rpartition("/")[2])
-            part = Part(start, min(stop, total), total, found.etag or "")
+            part = requested_part(found.content_range, length, start, stop, found.etag or "")
+        if length is None or (part is None and found.status_code != requests.codes.ok):
+            # TOS always announces the length. The SDK cannot read a body without one.
+            _close(found)
+            raise self._incomplete("the answer does not announce the requested bytes")
         if self._checksum is None and found.enable_crc:
             self._checksum = found.hash_crc64_ecma
-        return Answer(
-            self._body(found, part), lambda: _close(found), part, length=found.content_length
-        )
+        return Answer(self._blocks(found, part), lambda: _close(found), part, length)
 
     def verify(self, content: Iterator[bytes]) -> None:
         """Compare the checksum of the received pieces with that of the object."""
@@ -206,10 +221,8 @@ class TosObject:
     def close(self) -> None:
         """Do nothing: the connections belong to the client, which serves other objects too."""
 
-    def _body(self, found: Any, part: Part | None) -> Iterator[bytes]:
-        import requests
+    def _blocks(self, found: Any, part: Part | None) -> Iterator[bytes]:
         import tos
-        import urllib3
 
         received = 0
         try:
@@ -220,9 +233,7 @@ class TosObject:
                 if part is not None:
                     self._pieces[part.start] = received, found.client_crc
                 yield block
-            if found.content_length not in (None, received):
-                raise self._incomplete(f"received {received} of {found.content_length} bytes")
-            is_whole = part is not None and (part.start, part.stop) == (0, part.total)
+            is_whole = part is not None and (part.start, received) == (0, part.total)
             # The SDK compares the checksum only for requests without a range.
             if is_whole and self._checksum not in (None, found.client_crc):
                 raise self._incomplete("the checksum differs")
@@ -243,6 +254,8 @@ class TosObject:
 
 
 def _close(found: Any) -> None:
-    # The SDK cannot close a body that was not read to its end.
-    content = getattr(found.content, "data", found.content)
-    content.resp.close()
+    # The SDK cannot close a body that was not read to its end. For checksums it wraps the answer in
+    # an object that calls it `data` or, without an announced length, `iter`.
+    content = found.content
+    wrapped = getattr(content, "data", None) or getattr(content, "iter", None) or content
+    wrapped.resp.close()
