@@ -6,8 +6,11 @@ A URL must name one file in one file system. Chains of fsspec, such as `zip://a.
 are refused: they would bypass the rules on schemes and folders.
 """
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, BinaryIO, TypeVar
 
 from spark_keyframes.errors import (
     KeyframesError,
@@ -20,9 +23,12 @@ from spark_keyframes.errors import (
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.remote import complete, retry_download
 from spark_keyframes.storage.download.temporary import save
 from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.urls import redact_url, scheme_of
+
+T = TypeVar("T")
 
 _BLOCK = 1 << 20
 
@@ -34,10 +40,10 @@ _NESTED = {
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
-    """Download the whole file. Only the scheme's package can end a wait for the network."""
+    """Download the whole file; incomplete bodies are retried."""
     _check_installed(url, stage="open")
     meter = Meter(url, limits)
-    return save(url, _blocks(url, meter), meter)
+    return retry_download(lambda: save(url, _blocks(url, meter), meter), time.sleep, meter)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -84,22 +90,60 @@ def _file_system(url: str) -> tuple[Any, str]:
 def _blocks(url: str, meter: Meter) -> Iterator[bytes]:
     try:
         filesystem, path = _file_system(url)
-        size = filesystem.info(path).get("size")
-        meter.check_size(size if isinstance(size, int) else None)
-        with filesystem.open(path, "rb") as source:
-            while True:
-                with meter.waiting():
-                    block = source.read(_BLOCK)
-                meter.received(len(block))
-                if not block:
-                    return
-                yield block
-    except KeyframesError:
+        size = _within(meter, lambda: filesystem.info(path).get("size"))
+        size = size if isinstance(size, int) else None
+        meter.check_size(size)
+        source = _within(meter, lambda: filesystem.open(path, "rb"))
+        yield from complete(_read(source, meter), size, url)
+    except (KeyframesError, TransientError):
         raise
     except FileNotFoundError:
         raise SourceNotFoundError(f"no object {redact_url(url)}; check the address") from None
     except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
         raise SourceReadError(_message(error, url, "read")) from None
+
+
+def _read(source: Any, meter: Meter) -> Iterator[bytes]:
+    try:
+        while True:
+            with meter.waiting():
+                block = _within(meter, lambda: source.read(_BLOCK))
+            meter.received(len(block))
+            if not block:
+                break
+            yield block
+    except BaseException:
+        _start(source.close)  # not waited for: it may hang too
+        raise
+    _within(meter, source.close)
+
+
+def _within(meter: Meter, call: Callable[[], T]) -> T:
+    """Return the result of a call of the scheme's package, if it ends before the deadline.
+
+    Packages have timeouts of their own or none. After the deadline, a call that hangs is left to
+    its thread, which nothing can end.
+    """
+    meter.check_time()
+    try:
+        return _start(call).result(min(meter.seconds_left(), threading.TIMEOUT_MAX))
+    except TimeoutError:
+        meter.check_time()
+        raise  # the package's own
+
+
+def _start(call: Callable[[], T]) -> Future[T]:
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+            future.set_exception(error)
+
+    # A daemon thread: a call that hangs must not keep Python from ending.
+    threading.Thread(target=run, name="fsspec", daemon=True).start()
+    return future
 
 
 def _message(error: Exception, url: str, doing: str) -> str:

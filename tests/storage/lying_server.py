@@ -45,7 +45,8 @@ class Lie:
             "negative chunk", "not a length" or "two lengths".
         length: bytes added to the announced length of this body.
         sent: the part of the body that is sent; above 1, other bytes follow it.
-        end: after these bytes: "keep", "close", "reset", "stall", "endless" or "trickle" of the rest.
+        end: after these bytes: "keep", "close", "reset", "stall", "endless", or "trickle" with the
+            rest.
         is_gzip: whether a whole file is sent with gzip.
         is_damaged: whether one bit of the body is wrong. HTTP has no checksum that could tell.
         error: the body of an error.

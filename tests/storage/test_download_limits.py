@@ -197,10 +197,7 @@ def test_fsspec_checks_time_and_rate_between_blocks(monkeypatch):
         def __init__(self, file):
             self.file = file
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exc):
+        def close(self):
             self.file.close()
 
         def read(self, size):

@@ -2,16 +2,20 @@
 
 import importlib.util
 import sys
+import threading
+import time
 
 import pytest
 
 from spark_keyframes.errors import (
+    LimitError,
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
     UnsupportedSchemeError,
 )
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import check_writable, open_url, retry, write_url
 
 fsspec = pytest.importorskip("fsspec")
@@ -65,6 +69,59 @@ def test_a_lasting_error_is_a_storage_write_error(unreliable, monkeypatch, error
     with pytest.raises(StorageWriteError, match="could not store unreliable://bucket/a.jpg: .*no"):
         write_url("unreliable://bucket/a.jpg", b"image", content_type="image/jpeg")
     assert len(unreliable.errors) == 1
+
+
+class Lying(fsspec.get_filesystem_class("memory")):
+    """Gives the size `size`, and hangs in the calls that are named in `hangs`."""
+
+    protocol = "lying"
+    cachable = False
+    size, hangs, over = None, "", threading.Event()
+
+    def info(self, path, **options):
+        self.wait("info")
+        return {"size": self.size}
+
+    def open(self, path, mode="rb", **options):
+        self.wait("open")
+        file = super().open(path, mode, **options)
+        own_read, own_close = file.read, file.close
+        file.read = lambda count: (self.wait("read"), own_read(count))[1]
+        file.close = lambda: (self.wait("close"), own_close())[1]
+        return file
+
+    def wait(self, call):
+        if self.hangs == call:
+            self.over.wait(20)
+
+
+@pytest.fixture
+def lying(monkeypatch):
+    fsspec.register_implementation("lying", Lying, clobber=True)
+    monkeypatch.setattr(Lying, "over", threading.Event())
+    yield Lying
+    Lying.over.set()
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(6, "in 4 attempts: .*incomplete, received 5 of 6"), (4, "sent more than the 4 bytes")],
+)
+def test_a_file_of_another_size_is_an_error(lying, monkeypatch, size, message):
+    monkeypatch.setattr(lying, "size", size)
+    write_url("lying://bucket/a", b"image", content_type="")
+    with pytest.raises(SourceReadError, match=message):
+        open_url("lying://bucket/a")
+
+
+@pytest.mark.parametrize("call", ["info", "open", "read", "close"])
+def test_a_package_that_hangs_is_given_up_at_the_time_limit(lying, monkeypatch, call):
+    write_url("lying://bucket/a", b"image", content_type="")
+    monkeypatch.setattr(lying, "hangs", call)
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match=r"a took longer than max_download_seconds=0\.2"):
+        open_url("lying://bucket/a", limits=Limits(max_download_seconds=0.2))
+    assert time.monotonic() - begin < 15
 
 
 def test_a_missing_object():

@@ -1,6 +1,7 @@
 """Downloads from a real web server on loopback."""
 
 import gzip
+import logging
 import tempfile
 import threading
 
@@ -173,6 +174,18 @@ def test_netrc_is_not_read(web, monkeypatch, tmp_path):
     web.paths["/b.mp4"] = [answer()]
     assert read(f"{web.url}/a.mp4") == VIDEO
     assert [request.headers["Authorization"] for request in web.seen] == [None, None]
+
+
+def test_the_log_of_urllib3_holds_no_signature(web, caplog):
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "urllib3")
+    malformed = b"HTTP/1.1 200 OK\r\n: no name\r\nContent-Length: 2\r\n\r\nab"
+    web.paths["/a.mp4"] = [answer(302, b"", Location="/b.mp4?Signature=secret")]
+    web.paths["/b.mp4"] = [lambda handler: handler.wfile.write(malformed)]
+    assert read(f"{web.url}/a.mp4?Signature=secret") == b"ab"
+    assert "GET /b.mp4" in caplog.text
+    assert "Failed to parse headers" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_writing_is_refused():

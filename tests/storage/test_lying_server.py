@@ -221,7 +221,7 @@ def test_a_transfer_gives_the_exact_bytes_or_an_error_in_time(server, address, *
 
 
 @pytest.mark.slow
-@settings(max_examples=RUNS or 150, **QUICK)
+@settings(max_examples=RUNS or 300, **QUICK)
 @transfers
 def test_many_transfers_give_the_exact_bytes_or_an_error_in_time(server, address, **run):
     check(server, address, **run)
@@ -251,8 +251,7 @@ def site(server, address):
 
 
 @pytest.mark.parametrize("framing", ["close", "chunked", "chunked and length", "length"])
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
-@pytest.mark.parametrize("before", [0, 2], ids=["first answer", "third answer"])
+@pytest.mark.parametrize(("size", "before"), [(SMALL, 0), (LARGE, 0), (LARGE, 2)])
 def test_a_part_that_ends_early_is_continued(site, framing, size, before):
     lie = Lie(framing=framing, **CUT)
     url = site(size, *[TRUTH] * before, lie, lie)

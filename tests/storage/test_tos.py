@@ -12,12 +12,14 @@ import pytest
 from spark_keyframes.errors import (
     CredentialsError,
     KeyframesError,
+    ParameterError,
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
 )
-from spark_keyframes.storage import open_url, write_url
+from spark_keyframes.storage import check_writable, open_url, write_url
 from spark_keyframes.storage.tos import client as tos_client
+from tests.storage import tos_server
 from tests.storage.tos_server import TosServer
 from tests.storage.tos_signature import crc64
 
@@ -207,6 +209,28 @@ def test_an_invalid_address_is_refused_without_a_request(tos, url):
     assert tos.requests == 0
 
 
+@pytest.mark.parametrize("letter", ["x", "勺"])
+def test_a_key_has_at_most_1024_bytes(tos, letter):
+    longest = letter * (1024 // len(letter.encode()))
+    put(f"tos://bucket/{longest}")
+    assert read(f"tos://bucket/{longest}") == b"data"
+    before = tos.requests
+    for act, error in ((put, StorageWriteError), (open_url, SourceReadError)):
+        with pytest.raises(error, match=r"at most 1024 bytes in UTF-8, got \d+ in .*use a shorter"):
+            act(f"tos://bucket/{longest}{letter}")
+    with pytest.raises(ParameterError, match="at most 1024 bytes"):
+        check_writable(f"tos://bucket/{longest}")
+    check_writable(f"tos://bucket/{longest[:200]}")
+    assert tos.requests == before
+
+
+def test_a_key_with_a_lone_surrogate_is_refused_without_a_request(tos):
+    for act, error in ((put, StorageWriteError), (open_url, SourceReadError)):
+        with pytest.raises(error, match="must be valid Unicode"):
+            act("tos://bucket/a\ud800")
+    assert tos.requests == 0
+
+
 @pytest.mark.parametrize("name", ["ACCESS_KEY", "SECRET_KEY"])
 @pytest.mark.parametrize("value", ["", "  ", None])
 def test_a_missing_key_is_named_and_never_means_anonymous(tos, monkeypatch, name, value):
@@ -221,13 +245,29 @@ def test_a_missing_key_is_named_and_never_means_anonymous(tos, monkeypatch, name
     assert tos.requests == 0
 
 
-def test_errors_and_logs_hold_no_secrets(tos, monkeypatch, caplog):
-    caplog.set_level(logging.INFO)
-    for fault in (503, "reset", 400):
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_errors_and_logs_hold_no_secrets(tos, monkeypatch, caplog, level):
+    caplog.set_level(level)
+    for name in ("tos", "tos.auth", "urllib3"):
+        caplog.set_level(level, name)
+    signatures = []
+    own = tos_server.refusal
+
+    def refusal(about, method, path, query, headers, body):
+        signatures.append(headers["Authorization"].rpartition("=")[2])
+        return own(about, method, path, query, headers, body)
+
+    monkeypatch.setattr(tos_server, "refusal", refusal)
+    monkeypatch.setattr(tos, "access_key", "very-secret-token")  # which the server repeats
+    for fault in (503, "reset", "none"):
         tos.faults.append(fault)
     monkeypatch.setenv("SECRET_KEY", "very-secret")
+    monkeypatch.setenv("TOS_SECURITY_TOKEN", "very-secret-token")
     with pytest.raises(KeyframesError) as caught:
         put("tos://bucket/a")
     assert "very-secret" not in caplog.text
+    assert signatures
+    assert not [signature for signature in signatures if signature in caplog.text]
+    assert "retry" in caplog.text  # the SDK's log itself is kept
     assert "very-secret" not in repr(caught.value)
     assert "very-secret" not in repr(tos_client.client_for("open")[1])

@@ -43,6 +43,32 @@ def test_white_space_around_values_is_dropped():
     assert settings(ACCESS_KEY="a\n", SECRET_KEY=" s ", **BEIJING).access_key == "a"
 
 
+@pytest.mark.parametrize("name", ["ACCESS_KEY", "SECRET_KEY", "TOS_SECURITY_TOKEN"])
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("ab\nX-Other: cd", "character 3 of 14 is a line break"),
+        ("ab\rcd", "character 3 of 5 is a line break"),
+        ("ab\x00cd", "character 3 of 5 is not printable ASCII"),
+        ("ab密cd", "character 3 of 5 is not printable ASCII"),
+        ("abécd", "character 3 of 5 is not printable ASCII"),
+        ("ab\udcffcd", "character 3 of 5 is not printable ASCII"),
+    ],
+)
+def test_keys_that_no_header_can_hold_are_refused_on_the_driver(environment, name, value, what):
+    # Not through os.environ: it cannot hold a null byte, which a Hadoop configuration can.
+    with pytest.raises(
+        CredentialsError, match=f"{name} is no key of TOS: {what}; set it"
+    ) as caught:
+        settings(**KEYS | BEIJING | {name: value})
+    assert "cd" not in str(caught.value)
+    if "\0" not in value:
+        environment.setenv(name, value)
+        with pytest.raises(CredentialsError, match=name) as caught:
+            check_writable("tos://bucket/a")
+        assert caught.value.stage == "parameters"
+
+
 @pytest.mark.parametrize(
     ("environment", "missing"),
     [

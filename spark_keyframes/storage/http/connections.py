@@ -6,11 +6,13 @@ The meter is that of the thread that sends the request, if it has one.
 import contextlib
 import http.client
 import io
+import logging
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -28,12 +30,27 @@ from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.addresses import resolve
 from spark_keyframes.storage.download import meter
 from spark_keyframes.storage.download.interrupt import register
+from spark_keyframes.urls import redact_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _SHORT = 5  # digits: a redirect's body below 100 KB is read, so that its connection is kept
 _LONGEST_ERROR = 64 << 10  # bytes of an error's body that the TOS SDK may read
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Remove queries, which hold signatures, from what urllib3 logs of this package's downloads.
+
+    It logs every path as debug information, and as a warning if a server's headers are malformed.
+    """
+    if meter.current() is not None:
+        record.msg, record.args = redact_text(record.getMessage()), ()
+    return True
+
+
+for _module in (urllib3.connection, urllib3.connectionpool, urllib3.util.retry):
+    _module.log.addFilter(_hide_query)
 
 
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
