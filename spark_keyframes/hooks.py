@@ -1,10 +1,13 @@
 """Calls hooks of the user's objects, and names these objects in messages."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from spark_keyframes.errors import HookError, KeyframesError
 from spark_keyframes.urls import redact_text
+
+logger = logging.getLogger("spark_keyframes")
 
 
 @contextmanager
@@ -27,6 +30,36 @@ def calling(hook: str, owner: object, error: type[HookError], stage: str) -> Ite
     except BaseException as raised:  # SystemExit in a thread would be lost without a word
         message = f"{name} failed: {type(raised).__name__}: {text_of(raised)}"
         raise error(message, stage=stage) from raised
+
+
+def call_all(steps: Iterable[Callable[[], object]]) -> None:
+    """Call each step, also after one has failed; then raise the first KeyframesError."""
+    errors: list[KeyframesError] = []
+    for step in steps:
+        try:
+            step()
+        except KeyframesError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+@contextmanager
+def torn_down(*steps: Callable[[], object]) -> Iterator[None]:
+    """Call all steps at the end. Their error is only logged where it would hide another."""
+    try:
+        yield
+    except GeneratorExit:  # an iterator was closed early, which is no error
+        call_all(steps)
+        raise
+    except BaseException:
+        try:
+            call_all(steps)
+        except KeyframesError as error:
+            logger.warning("%s", error)
+        raise
+    else:
+        call_all(steps)
 
 
 def text_of(error: BaseException) -> str:

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, Dtype, load_clip
 from spark_keyframes.errors import ModuleError
-from spark_keyframes.forks import renew_after_fork
 from spark_keyframes.hooks import calling, short_repr
+from spark_keyframes.threads import renew_after_fork
 
 if TYPE_CHECKING:
     import torch

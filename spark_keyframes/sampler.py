@@ -178,12 +178,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         if self.video_src_type != "video_url":
             warn_of_large_batches(spark)
         self._check_output_for_workers()
-        reads_text = isinstance(self.make_module(), EmbeddingModule) and self.selector != "uniform"
-        if reads_text and not self.text and text_col is None:
-            logger.warning(
-                'text is "": the frames are compared with nothing in particular; '
-                "set text, or text_col for a text per row"
-            )
+        if text_col is None:
+            self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
         stage = ArrowStage(
             self._pipeline(self._writer_anywhere()),
             columns,
@@ -210,7 +206,9 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         pipeline = replace(self._pipeline(self._writer()), workers=1)
         if isinstance(video, os.PathLike):
             video = os.fspath(video)
-        request = Request(video=video, text=self.text if text is None else text)
+        text = self.text if text is None else text
+        self._warn_of_no_text(text, "set text")
+        request = Request(video=video, text=text)
         with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)
         if isinstance(outcome, Failure):
@@ -245,6 +243,13 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 warn_of_large_batches(spark)
         self._check_output_for_workers()
         return keyframes_udf(self._pipeline(self._writer_anywhere()))
+
+    def _warn_of_no_text(self, text: str, advice: str) -> None:
+        reads_text = isinstance(self.make_module(), EmbeddingModule) and self.selector != "uniform"
+        if reads_text and not text:
+            logger.warning(
+                'text is "": the frames are compared with nothing in particular; %s', advice
+            )
 
     def _pipeline(self, writer: ImageWriter | None) -> Pipeline:
         return Pipeline(self.make_module(), self, callbacks=self.callbacks, writer=writer)

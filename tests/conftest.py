@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
-from spark_keyframes.engine.device import wait_passively
+from spark_keyframes.threads import wait_passively
 from tests.spark.cluster import QUICK_JVM
 from tests.video.clips import clip
 

@@ -33,8 +33,11 @@ class RateLimit(Callback):
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.videos_per_second,)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock(), _next=0.0)
 
     def on_video_start(self, source: str, text: str) -> None:
         """Wait for this video's turn."""

@@ -1,12 +1,13 @@
 """The interface of callbacks: hooks around each video, called in the worker."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import CallbackError, KeyframesError
-from spark_keyframes.hooks import calling, short_repr
+from spark_keyframes.hooks import call_all, calling, short_repr, torn_down
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.result import Failure, Keyframes
 
@@ -82,33 +83,39 @@ class Callbacks:
     def running(self, module: KeyframesModule, device: "torch.device") -> Iterator[None]:
         """Set all up, and tear down those that were set up, each in the order given."""
         begun: list[Callback] = []
-        try:
+        with torn_down(lambda: call_all(_steps(begun, "teardown", "clip"))):
             for callback in self.callbacks:
-                Callbacks([callback]).call("setup", "clip", module, device)
+                call_all(_steps([callback], "setup", "clip", module, device))
                 begun.append(callback)
             yield
-        finally:
-            failures: list[KeyframesError] = []
-            for callback in begun:
-                try:
-                    Callbacks([callback]).call("teardown", "clip")
-                except KeyframesError as error:
-                    failures.append(error)
-            if failures:
-                raise failures[0]
 
-    def call(self, hook: str, stage: str, *arguments: object) -> None:
-        """Call `hook` of each; an error becomes a CallbackError of `stage`."""
-        for callback in self.callbacks:
-            with calling(hook, callback, CallbackError, stage):
-                getattr(callback, hook)(*arguments)
+    def video_start(self, source: str, text: str) -> None:
+        """Call `on_video_start` of each, also where one fails: each gets an `on_video_end` too."""
+        call_all(_steps(self.callbacks, "on_video_start", "open", source, text))
+
+    def keyframes(self, keyframes: Keyframes) -> None:
+        """Call `on_keyframes` of each, up to one that fails."""
+        for step in _steps(self.callbacks, "on_keyframes", "select", keyframes):
+            step()
 
     def video_end(self, source: str, outcome: Keyframes | Failure) -> Keyframes | Failure:
         """Call `on_video_end` of each, also where one fails; return the outcome, or the failure."""
         for callback in self.callbacks:
             try:
-                Callbacks([callback]).call("on_video_end", "upload", source, outcome)
+                call_all(_steps([callback], "on_video_end", "upload", source, outcome))
             except KeyframesError as error:
                 if not isinstance(outcome, Failure):
                     outcome = Failure.of(error, "upload", source, account=outcome.account)
         return outcome
+
+
+def _steps(
+    callbacks: Iterable[Callback], hook: str, stage: str, *arguments: object
+) -> Iterator[Callable[[], None]]:
+    """Calls of a hook of each; an error becomes a CallbackError of `stage`."""
+
+    def call(callback: Callback) -> None:
+        with calling(hook, callback, CallbackError, stage):
+            getattr(callback, hook)(*arguments)
+
+    return (partial(call, callback) for callback in callbacks)

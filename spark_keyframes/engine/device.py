@@ -7,20 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import AcceleratorError
+from spark_keyframes.threads import wait_passively
 
 if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger("spark_keyframes")
-
-
-def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait. No effect once torch is loaded.
-
-    By default they wait busily, on CPUs that the decode threads need: on two busy cores a video
-    took 37 to 59 s instead of 9 s.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def resolve_device(

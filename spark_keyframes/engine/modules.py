@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import KeyframesError, ModuleError
-from spark_keyframes.forks import check_fork, renew_after_fork
-from spark_keyframes.hooks import calling
+from spark_keyframes.hooks import calling, torn_down
 from spark_keyframes.module import KeyframesModule, check_tolerance, copied
+from spark_keyframes.threads import check_fork, renew_after_fork
 
 if TYPE_CHECKING:
     import torch
@@ -38,10 +38,8 @@ def ready_module(module: KeyframesModule, device: "torch.device") -> Iterator[Ke
         return
     # A copy: what setup adds must not be pickled with the caller's module later.
     ready = _set_up(module, device)
-    try:
+    with torn_down(lambda: _tear_down(ready)):
         yield ready
-    finally:
-        _tear_down(ready)
 
 
 def _kept(module: KeyframesModule, device: "torch.device") -> KeyframesModule:

@@ -23,6 +23,7 @@ from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
+from spark_keyframes.threads import torch_threads_restored
 from spark_keyframes.video import make_decoder
 
 if TYPE_CHECKING:
@@ -199,19 +200,17 @@ def _video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
     import torch
 
     # Each thread that calls torch gets OpenMP threads of its own. One per CPU for each video would
-    # wait for each other busily, so the videos' threads get one each. The setting is also the
-    # default of threads that start later, so it is restored.
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(
-        count,
-        thread_name_prefix="video",
-        initializer=torch.set_num_threads,
-        initargs=(1,),
-    ) as pool:
-        try:
-            yield pool
-        finally:
-            torch.set_num_threads(threads)
+    # wait for each other busily, so the videos' threads get one each.
+    with (
+        torch_threads_restored(),
+        ThreadPoolExecutor(
+            count,
+            thread_name_prefix="video",
+            initializer=torch.set_num_threads,
+            initargs=(1,),
+        ) as pool,
+    ):
+        yield pool
 
 
 def _taken_from(task: VideoTask, log: VideoLog) -> Outcome:

@@ -89,7 +89,7 @@ class VideoTask:
         callbacks = self._context.callbacks
         outcome: Keyframes | Failure
         try:
-            callbacks.call("on_video_start", "open", self.name, self.candidates.text)
+            callbacks.video_start(self.name, self.candidates.text)
             outcome = self._keyframes()
         except BaseException as error:  # noqa: BLE001 - any failure costs only this row
             self._enter(self.stage)  # adds the seconds up to here
@@ -239,7 +239,7 @@ class VideoTask:
             if returned or callbacks.need_images:
                 pictures = [(frame_id, rgb.copy()) for frame_id, rgb in pictures]
                 keyframes = replace(keyframes, images=[rgb for _, rgb in pictures])
-            callbacks.call("on_keyframes", "select", keyframes)
+            callbacks.keyframes(keyframes)
         images: list[Pixels] = []
         tos_paths: list[str] = []
         with self._uploading(source) as upload:

@@ -14,7 +14,7 @@ import os
 import sys
 import traceback
 
-from spark_keyframes.engine.device import wait_passively
+from spark_keyframes.threads import wait_passively
 
 _MODULES = (
     "pandas",

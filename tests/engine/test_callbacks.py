@@ -16,7 +16,7 @@ from spark_keyframes import (
 )
 from spark_keyframes.engine import ImageWriter, Pipeline, Request
 from spark_keyframes.errors import CallbackError, ParameterError, UnsupportedSchemeError
-from tests.engine.own_modules import CPU, FrameNumber
+from tests.engine.own_modules import CPU, FrameNumber, sampler
 from tests.video.clips import number_in
 
 
@@ -151,6 +151,35 @@ def test_an_error_at_the_start_or_the_end_fails_the_row_only(clips):
     assert "on_video_end of End failed: RuntimeError: late" in outcomes[2].message
     ends = [entry[2] for entry in diary.entries if entry[0] == "end"]
     assert ends == outcomes, "each callback is told the end, with the outcome so far"
+    starts = [entry[1] for entry in diary.entries if entry[0] == "start"]
+    assert starts == [str(clip) for clip in clips], "and the start, also where another fails"
+
+
+@pytest.mark.parametrize("kind", ["module", "callback"])
+def test_a_failed_teardown_does_not_hide_the_error_before_it(clips, caplog, kind):
+    def fail(self, *_):
+        raise OSError("torn")
+
+    def requests():
+        yield Request(str(clips[2]), "spoon")
+        raise ZeroDivisionError("first")
+
+    module = type("Module", (FrameNumber,), {"teardown": fail} if kind == "module" else {})()
+    callback = type("Last", (Callback,), {"teardown": fail} if kind == "callback" else {})()
+    of = sampler(module, callbacks=[callback])
+    with pytest.raises(ZeroDivisionError, match="first"):
+        list(Pipeline(module, of, callbacks=[callback]).run(requests(), device=CPU))
+    (record,) = [record for record in caplog.records if "teardown" in record.message]
+    assert "failed: OSError: torn" in record.message
+
+
+def test_a_callback_closed_early_is_torn_down_and_says_what_failed(clips):
+    class Last(Callback):
+        def teardown(self):
+            raise OSError("torn")
+
+    with pytest.raises(CallbackError, match="teardown of Last failed: OSError: torn"):
+        sampler(FrameNumber(), callbacks=[Last()]).sample(clips[2])
 
 
 def test_a_contact_sheet_is_saved_for_each_video_with_keyframes(clips, tmp_path):
@@ -196,6 +225,19 @@ def test_a_rate_limit_spaces_the_videos_of_a_task(clips):
     run([pickle.loads(pickle.dumps(diary)), Begun()], [clips[2]] * 3)
     assert begun[1] - begun[0] >= 0.24
     assert begun[2] - begun[0] >= 0.49
+
+
+def test_a_rate_limit_with_more_arguments_is_picklable(clips):
+    class Named(RateLimit):
+        def __init__(self, rate, name):
+            super().__init__(rate)
+            self.name = name
+
+    from pyspark import cloudpickle
+
+    limit = cloudpickle.loads(cloudpickle.dumps(Named(1000, "x")))
+    assert (limit.name, limit.videos_per_second) == ("x", 1000)
+    run([limit], [clips[2]])
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("inf"), float("nan"), "2", None])

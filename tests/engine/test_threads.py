@@ -1,4 +1,4 @@
-"""Processes forked after `sample()`: they work, or say why they cannot; they never hang."""
+"""OpenMP threads and forked processes: after `sample()` they are as before, and never hang."""
 
 import os
 import signal
@@ -94,3 +94,25 @@ def test_a_fork_during_a_setup_does_not_wait_for_it(clips):
     forking.join()
     setting_up.join()
     assert codes == [4]
+
+
+def test_runs_that_overlap_leave_torch_as_it_was(clips):
+    first_is_in, second_is_in = threading.Event(), threading.Event()
+
+    class First(FrameNumber):
+        def predict_step(self, inputs, texts):
+            first_is_in.set()
+            second_is_in.wait(60)
+            return inputs
+
+    class Second(FrameNumber):
+        def predict_step(self, inputs, texts):
+            second_is_in.set()
+            first.join(60)
+            return inputs
+
+    first = threading.Thread(target=lambda: sampler(First()).sample(clips[2]))
+    first.start()
+    first_is_in.wait(60)
+    sampler(Second()).sample(clips[2])
+    assert torch.get_num_threads() == 2
