@@ -29,7 +29,7 @@ def wait_passively() -> None:
 
 @contextmanager
 def torch_threads_restored() -> Iterator[None]:
-    """Set torch's threads back to what they were before the first of the runs at work.
+    """Compute with torch's threads as they were before the first run at work, and restore them.
 
     Threads of this block may call `torch.set_num_threads`, which is also the default of threads
     that start later. Blocks may overlap.
@@ -39,6 +39,7 @@ def torch_threads_restored() -> Iterator[None]:
     with _lock:
         before = _runs[0] if _runs else torch.get_num_threads()
         _runs.append(before)
+    torch.set_num_threads(before)  # a new thread would compute with as few as another run's
     try:
         yield
     finally:

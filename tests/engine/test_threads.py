@@ -96,8 +96,9 @@ def test_a_fork_during_a_setup_does_not_wait_for_it(clips):
     assert codes == [4]
 
 
-def test_runs_that_overlap_leave_torch_as_it_was(clips):
+def test_runs_that_overlap_compute_with_all_threads_and_leave_them_so(clips):
     first_is_in, second_is_in = threading.Event(), threading.Event()
+    seen = []
 
     class First(FrameNumber):
         def predict_step(self, inputs, texts):
@@ -107,12 +108,17 @@ def test_runs_that_overlap_leave_torch_as_it_was(clips):
 
     class Second(FrameNumber):
         def predict_step(self, inputs, texts):
+            seen.append(torch.get_num_threads())
             second_is_in.set()
             first.join(60)
             return inputs
 
     first = threading.Thread(target=lambda: sampler(First()).sample(clips[2]))
+    second = threading.Thread(target=lambda: sampler(Second()).sample(clips[2]))
+    later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
     first.start()
     first_is_in.wait(60)
-    sampler(Second()).sample(clips[2])
-    assert torch.get_num_threads() == 2
+    for thread in (second, later):
+        thread.start()
+        thread.join()
+    assert seen == [2, 2]
