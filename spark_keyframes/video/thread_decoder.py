@@ -6,7 +6,7 @@ It starts faster than `ProcessDecoder`, but a codec that crashes ends this proce
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import open_video
@@ -14,6 +14,7 @@ from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import Closeable, RgbFrame
 from spark_keyframes.video.thread_slots import ThreadSlots
+from spark_keyframes.video.timed_file import TimedFile
 
 
 class ThreadDecoder(Closeable):
@@ -30,8 +31,9 @@ class ThreadDecoder(Closeable):
 
     def open(self, file: BinaryIO, *, format_hint: str | None = None) -> ThreadVideo:
         """Implement `Decoder.open`."""
+        timed = TimedFile(file, self._limits.max_download_seconds)
         video = open_video(
-            file,
+            cast("BinaryIO", timed),
             format_hint=format_hint,
             threads=self._threads,
             slots=self._slots,

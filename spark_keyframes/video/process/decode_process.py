@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_keyframes.video.process.answers import (
+    Answer,
+    InvalidAnswerError,
+    Parse,
+    Picture,
+    parse_answer,
+)
 from spark_keyframes.video.process.link import Link
-from spark_keyframes.video.process.shared_memory import map_shared_memory
+from spark_keyframes.video.process.shared_memory import buffer_bytes, map_shared_memory
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
 
 # Bounds what memory leaks of the libraries can add up to.
 _VIDEOS_PER_PROCESS = 1000
+
+_MAX_ANSWER = 1 << 18  # bytes; two texts of 10,000 characters, of up to 12 bytes each in JSON
+_EXIT_SECONDS = 1.0  # between the end of the connection and that of the process
+_END_SECONDS = 5.0  # after SIGKILL; a process that waits for a dead file server may not end at all
+_PROGRAM = ("-m", "spark_keyframes.video.process.serve")
 
 # Environment variables that the process gets. It handles untrusted data, so it gets no credentials.
 _ENVIRONMENT = (
@@ -37,6 +53,20 @@ _ENVIRONMENT = (
 class ProcessExitedError(Exception):
     """The decode process ended, or sent an invalid answer. The message says which."""
 
+    def __init__(self, message: str, *, is_from_outside: bool = False) -> None:
+        super().__init__(message)
+        self.is_from_outside = is_from_outside
+        """Whether a signal ended it that a process does not send itself: SIGKILL or SIGTERM."""
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A command that was not answered yet."""
+
+    number: int
+    parse: Parse
+    buffer: int | None
+
 
 class DecodeProcess:
     """A decode process. For one thread at a time, except `kill`, which any thread may call."""
@@ -46,12 +76,12 @@ class DecodeProcess:
         """Place of this process in `thread_counts`."""
         self.videos = 0
         """Videos that it was given so far."""
-        self.pending_answers = 0
-        """Commands that it has not answered yet."""
+        self._pending: deque[_Pending] = deque()
+        self._numbers = itertools.count()
         self._is_killed = False
         """Needed besides `poll`: a killed process may take a moment to end."""
         self._buffers: dict[int, NDArray[np.uint8]] = {}
-        self._link, other = Link.pair()
+        self._link, other = Link.pair(max_message=_MAX_ANSWER)
         # Nobody writes to this pipe. It closes when this process ends, which ends the decode
         # process.
         parent_pipe, self._our_end_of_pipe = os.pipe()
@@ -61,8 +91,7 @@ class DecodeProcess:
                 [
                     sys.executable,
                     "-P",  # import nothing from the working directory
-                    "-m",
-                    "spark_keyframes.video.process.serve",
+                    *_PROGRAM,
                     *map(str, [*descriptors, index]),
                 ],
                 pass_fds=descriptors,
@@ -85,41 +114,77 @@ class DecodeProcess:
     @property
     def is_usable(self) -> bool:
         """Whether it may be given another video."""
-        if self._is_killed or self.pending_answers or self.videos >= _VIDEOS_PER_PROCESS:
+        if self._is_killed or self._pending or self.videos >= _VIDEOS_PER_PROCESS:
             return False
-        return self._process.poll() is None
+        return self._process.poll() is None and self._link.is_idle
 
-    def send(self, command: str, *, descriptor: int | None = None, **arguments: Any) -> None:
-        """Send a command, which gets exactly one answer.
+    @property
+    def pending_answers(self) -> int:
+        """Commands that it has not answered yet."""
+        return len(self._pending)
+
+    def send(
+        self,
+        command: str,
+        parse: Parse,
+        *,
+        descriptor: int | None = None,
+        buffer: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        """Send a command, which gets exactly one answer. Does not wait.
+
+        Args:
+            command: one of the methods of `serve.Session`.
+            parse: checks the fields of the answer.
+            descriptor: a file for the process.
+            buffer: the number of the buffer for a picture; None: no picture is expected.
+            **arguments: of the command.
 
         Raises:
             ProcessExitedError: the process has ended.
         """
+        number = next(self._numbers)
+        if buffer is not None:
+            arguments["buffer"] = buffer
+        self._pending.append(_Pending(number, parse, buffer))
         try:
-            self._link.send({"command": command, **arguments}, descriptor=descriptor)
+            message = {"command": command, "number": number, **arguments}
+            self._link.send(message, descriptor=descriptor)
         except OSError:
-            raise ProcessExitedError(self._exit_reason()) from None
-        self.pending_answers += 1
+            raise self._exit_error() from None
 
-    def receive(self, timeout: float) -> dict[str, Any] | None:
+    def receive(self, timeout: float) -> Answer | None:
         """Return the next answer; None if there is none within `timeout` seconds.
 
         Raises:
             ProcessExitedError: the process has ended, or its answer is invalid.
         """
         try:
-            answer = self._link.receive(timeout)
-            if answer is not None:
-                self.pending_answers -= 1
-                if "memory" in answer:
-                    descriptor = self._link.receive_descriptor()
-                    memory = map_shared_memory(descriptor, answer["memory"])
-                    self._buffers[answer["buffer"]] = memory
+            received = self._link.receive(timeout)
+            return self._answer(*received) if received is not None else None
         except (EOFError, OSError):
-            raise ProcessExitedError(self._exit_reason()) from None
-        except (ValueError, KeyError, TypeError) as error:
+            raise self._exit_error() from None
+        except (ValueError, InvalidAnswerError) as error:
             self.kill()
-            raise ProcessExitedError(f"it sent an invalid answer ({error})") from None
+            raise ProcessExitedError(f"it sent an invalid answer: {error}") from None
+
+    def _answer(self, message: dict[str, Any], descriptor: int | None) -> Answer:
+        try:
+            expected = self._pending.popleft()
+            answer = parse_answer(message, expected.number, expected.parse)
+            if isinstance(answer, Picture) and expected.buffer is not None:
+                size = buffer_bytes(answer.height, answer.width)
+                if size > len(self._buffers.get(expected.buffer, b"")):
+                    if descriptor is None:
+                        raise InvalidAnswerError("a picture without its memory")
+                    memory, descriptor = descriptor, None
+                    self._buffers[expected.buffer] = map_shared_memory(memory, size)
+            if descriptor is not None:
+                raise InvalidAnswerError("a file descriptor that was not asked for")
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
         return answer
 
     def pixels(self, buffer: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -131,11 +196,17 @@ class DecodeProcess:
         self._is_killed = True
         self._process.kill()
 
-    def kill_and_wait(self) -> None:
-        """Kill the process, wait for its end, and free its resources."""
+    def end(self) -> None:
+        """Kill the process, free its resources, and wait for its end, but not for ever."""
         self.kill()
-        self._process.wait()
         self._close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
 
     def detach(self) -> None:
         """Free the resources in a forked copy of the engine; the process itself goes on."""
@@ -147,18 +218,20 @@ class DecodeProcess:
         os.close(self._our_end_of_pipe)
         self._buffers.clear()
 
-    def _exit_reason(self) -> str:
+    def _exit_error(self) -> ProcessExitedError:
         try:
-            code = self._process.wait(timeout=5)
+            code = self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
-            code = self._process.wait()
+            return ProcessExitedError("it closed its connection")
         if code >= 0:
-            return f"it ended with exit code {code}"
+            return ProcessExitedError(f"it ended with exit code {code}")
+        is_from_outside = -code in (signal.SIGKILL, signal.SIGTERM) and not self._is_killed
         try:
-            return f"it was killed by {signal.Signals(-code).name}"
+            name = signal.Signals(-code).name
         except ValueError:
-            return f"it was killed by signal {-code}"
+            name = f"signal {-code}"
+        return ProcessExitedError(f"it was killed by {name}", is_from_outside=is_from_outside)
 
 
 def _environment() -> dict[str, str]:

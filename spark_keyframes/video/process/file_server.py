@@ -11,12 +11,12 @@ import socket
 import stat
 import struct
 import threading
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.timed_file import TimedFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -40,30 +40,26 @@ def descriptor_of(file: BinaryIO) -> int | None:
     return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
+class InvalidRequestError(Exception):
+    """A decode process asked for bytes that no file of this size has."""
+
+
 class FileServer(Closeable):
     """Serves reads of a file to another process, from a thread of its own."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: TimedFile) -> None:
         self._file = file
         self.size = file.seek(0, io.SEEK_END)
         self.error: Exception | None = None
-        """The exception that reading raised."""
-        self._read_seconds = 0.0
-        self._read_began: float | None = None
+        """The exception that reading raised, or InvalidRequestError."""
         self._socket, self.client_socket = socket.socketpair()
         # A daemon thread, so that a file which blocks for ever does not keep Python from exiting.
         self._thread = threading.Thread(target=self._serve, name="read-for-decoder", daemon=True)
         self._thread.start()
 
-    @property
-    def read_seconds(self) -> float:
-        """Wall-clock seconds spent reading the file so far, network included."""
-        began = self._read_began
-        return self._read_seconds + (time.perf_counter() - began if began is not None else 0.0)
-
-    def join(self) -> None:
-        """Wait until no thread reads the file: the other process has ended or closed its end."""
-        self._thread.join()
+    def join(self, timeout: float) -> None:
+        """Wait until no thread reads the file, after `close`, or for `timeout` seconds."""
+        self._thread.join(min(timeout, threading.TIMEOUT_MAX))
 
     def close(self) -> None:
         """Close the connection. A read in progress ends when the file is closed."""
@@ -85,14 +81,12 @@ class FileServer(Closeable):
                     self._socket.sendall(data)
 
     def _read(self, position: int, size: int) -> bytes:
-        if not (position >= 0 and 0 <= size <= _MAX_READ):
-            raise ValueError(f"a decode process asked for {size} bytes at position {position}")
-        self._read_began = time.perf_counter()
-        try:
-            self._file.seek(position)
-            return self._file.read(size)
-        finally:
-            self._read_seconds, self._read_began = self.read_seconds, None
+        if not (0 <= position <= self.size and 0 <= size <= _MAX_READ):
+            raise InvalidRequestError(
+                f"it asked for {size} bytes at position {position} of {self.size}"
+            )
+        self._file.seek(position)
+        return self._file.read(size)
 
 
 class ServedFile(SeekableFile):
@@ -105,6 +99,8 @@ class ServedFile(SeekableFile):
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read into the buffer up to the end of the file; FileServerError if that fails."""
         target = memoryview(buffer).cast("B")
+        if self.position >= self.size:
+            return 0
         self._socket.sendall(_REQUEST.pack(self.position, min(len(target), _MAX_READ)))
         (size,) = _ANSWER.unpack(_receive(self._socket, _ANSWER.size))
         if size == _FAILED:

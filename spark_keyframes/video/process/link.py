@@ -1,62 +1,160 @@
-"""Messages between the engine and a decode process: JSON, and file descriptors.
+"""Messages between the engine and a decode process: JSON, each with up to one file descriptor.
 
 JSON, not pickle: a process that decodes untrusted data must not be able to run code in the engine.
+Neither `send` nor `receive` waits for more than its timeout, whatever the other end does.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import socket
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle, send_handle
+import struct
+import time
+from collections import deque
 from typing import Any
 
-_MAX_MESSAGE = 1 << 20  # bytes
+_LENGTH = struct.Struct("!i")  # of the message that follows, in bytes
+_DESCRIPTOR = struct.Struct("@i")
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # not on macOS
 
 
 class Link:
     """One end of the connection. For one thread at a time."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._connection = Connection(descriptor)
+    def __init__(self, descriptor: int, *, max_message: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        self._max_message = max_message
+        """Bytes of the longest message that is received."""
+        self._unsent: deque[tuple[memoryview, int | None]] = deque()
+        self._received = bytearray()
+        """The message that is being received, with its length."""
+        self._descriptors: list[int] = []
+        """Those that came with it."""
 
     @classmethod
-    def pair(cls) -> tuple[Link, socket.socket]:
+    def pair(cls, *, max_message: int) -> tuple[Link, socket.socket]:
         """Return the two ends of a new connection: a link, and the socket for the other process."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        return cls(ours.detach()), theirs
+        return cls(ours.detach(), max_message=max_message), theirs
 
     def send(self, message: dict[str, Any], *, descriptor: int | None = None) -> None:
-        """Send a message, followed by a file descriptor if one is given.
+        """Send a message, with a copy of a file descriptor if one is given. Does not wait.
+
+        What the other end does not take at once is sent during the next calls of `receive`.
 
         Raises:
             OSError: the other end is closed.
         """
-        self._connection.send_bytes(json.dumps(message).encode())
-        if descriptor is not None:
-            send_handle(self._connection, descriptor, None)
+        body = json.dumps(message).encode()
+        copy = None if descriptor is None else os.dup(descriptor)
+        self._unsent.append((memoryview(_LENGTH.pack(len(body)) + body), copy))
+        self._flush()
 
-    def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
-        """Return the next message; None after `timeout` seconds without one.
+    def receive(self, timeout: float | None = None) -> tuple[dict[str, Any], int | None] | None:
+        """Return the next message and its file descriptor, which the caller closes.
+
+        Args:
+            timeout: seconds after which to return None. A part of a message that has arrived by
+                then is kept for the next call. None: wait for as long as it takes.
 
         Raises:
             EOFError, OSError: the other end is closed.
-            ValueError: the message is not a JSON object.
+            ValueError: the message is not a JSON object, is too long, or has several descriptors.
         """
-        if timeout is not None and not self._connection.poll(timeout):
-            return None
-        message = json.loads(self._connection.recv_bytes(_MAX_MESSAGE))
-        if not isinstance(message, dict):
-            raise ValueError(f"not a JSON object: {message!r}")
-        return message
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._wait(deadline):
+            self._flush()
+            self._fill()
+            if len(self._received) > _LENGTH.size and not self._missing():
+                return self._take()
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+        return None
 
-    def receive_descriptor(self) -> int:
-        """Return the file descriptor that follows a message; the caller closes it."""
-        descriptor: int = recv_handle(self._connection)
-        os.set_inheritable(descriptor, False)
-        return descriptor
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to send or to receive, and the other end is open."""
+        return not (self._received or self._unsent or self._wait(time.monotonic()))
 
     def close(self) -> None:
         """Close this end."""
-        self._connection.close()
+        self._socket.close()
+        for _, descriptor in self._unsent:
+            if descriptor is not None:
+                os.close(descriptor)
+        self._unsent.clear()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        self._descriptors.clear()
+
+    def _wait(self, deadline: float | None) -> bool:
+        """Wait until there is something to read or to send; return whether there is."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+        return bool(poll.poll(left))
+
+    def _flush(self) -> None:
+        while self._unsent:
+            data, descriptor = self._unsent[0]
+            rights = [] if descriptor is None else [_rights(descriptor)]
+            try:
+                count = self._socket.sendmsg([data], rights)
+            except BlockingIOError:
+                return
+            # The descriptor goes with the first byte.
+            if descriptor is not None:
+                os.close(descriptor)
+            if count < len(data):
+                self._unsent[0] = data[count:], None
+            else:
+                self._unsent.popleft()
+
+    def _missing(self) -> int:
+        """Return how many bytes of the message are still to come, as far as that is known."""
+        if len(self._received) < _LENGTH.size:
+            return _LENGTH.size - len(self._received)
+        (length,) = _LENGTH.unpack_from(self._received)
+        if not 0 < length <= self._max_message:
+            raise ValueError(f"a message of {length} bytes")
+        return int(length) + _LENGTH.size - len(self._received)
+
+    def _fill(self) -> None:
+        # Never read beyond this message: a descriptor would come with bytes of two messages.
+        try:
+            data, ancillary, flags, _ = self._socket.recvmsg(
+                self._missing(), socket.CMSG_LEN(_DESCRIPTOR.size), _CLOSE_ON_EXEC
+            )
+        except BlockingIOError:
+            return
+        for level, kind, value in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and value:
+                self._descriptors.append(_DESCRIPTOR.unpack_from(value)[0])
+                os.set_inheritable(self._descriptors[-1], False)
+        if len(self._descriptors) > 1 or flags & socket.MSG_CTRUNC:
+            raise ValueError("several file descriptors, or too many open files to receive one")
+        if not data:
+            raise EOFError
+        self._received += data
+
+    def _take(self) -> tuple[dict[str, Any], int | None]:
+        body = bytes(self._received[_LENGTH.size :])
+        self._received.clear()
+        try:
+            message = json.loads(body, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ValueError("JSON that is nested too deeply") from None
+        if not isinstance(message, dict):
+            raise ValueError("not a JSON object")
+        return message, self._descriptors.pop() if self._descriptors else None
+
+
+def _rights(descriptor: int) -> tuple[int, int, bytes]:
+    return socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(descriptor)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

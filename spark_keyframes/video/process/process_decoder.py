@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -10,17 +11,34 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from spark_keyframes import errors
 from spark_keyframes.errors import DecoderCrashedError, KeyframesError, LimitError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.interface import Closeable, RgbFrame
+from spark_keyframes.video.process.answers import (
+    Answer,
+    End,
+    ExpectedPictures,
+    Failed,
+    Parse,
+    Totals,
+    count_of,
+    done,
+    totals_of,
+)
 from spark_keyframes.video.process.decode_process import DecodeProcess, ProcessExitedError
-from spark_keyframes.video.process.file_server import FileServer, descriptor_of
+from spark_keyframes.video.process.file_server import (
+    FileServer,
+    InvalidRequestError,
+    descriptor_of,
+)
 from spark_keyframes.video.process.process_pool import process_pool
+from spark_keyframes.video.timed_file import TimedFile
+
+_log = logging.getLogger("spark_keyframes")
 
 # The video need not be the cause of a crash: the kernel may kill a process when memory is short.
-_MAX_ATTEMPTS = 2
-_MAX_MESSAGE = 10_000  # characters kept of an error message
+_MAX_CRASHES = 2
+_MAX_ATTEMPTS = 3  # with processes that SIGKILL or SIGTERM ended
 _MAX_WAIT_SECONDS = 60.0  # of a single wait; waits are repeated until the time limit
 
 
@@ -48,19 +66,20 @@ class ProcessDecoder(Closeable):
 
     def acquire(self, *, is_new: bool) -> DecodeProcess:
         """Return a process for a video: an idle one, or always a new one with `is_new`."""
+        process = process_pool().acquire(is_new=is_new)
         with self._lock:
-            if self._is_closed:
-                raise RuntimeError("the decoder was closed")
-            process = process_pool().acquire(is_new=is_new)
-            process.videos += 1
-            self._at_work.add(process)
-            return process
+            if not self._is_closed:
+                process.videos += 1
+                self._at_work.add(process)
+                return process
+        process_pool().release(process)
+        raise RuntimeError("the decoder was closed")
 
     def release(self, process: DecodeProcess) -> None:
         """Return a process to the pool, usable or not."""
         with self._lock:
             self._at_work.discard(process)
-            process_pool().release(process)
+        process_pool().release(process)
 
     def close(self) -> None:
         """Implement `Decoder.close`."""
@@ -73,7 +92,8 @@ class ProcessDecoder(Closeable):
 class ProcessVideo(Closeable):
     """A `Video` of a `ProcessDecoder`.
 
-    If its process ends unexpectedly, a new process continues with the next frame.
+    If its process ends unexpectedly, or sends an invalid answer, a new process continues with the
+    next frame.
     """
 
     def __init__(self, decoder: ProcessDecoder, file: BinaryIO, format_hint: str | None) -> None:
@@ -81,14 +101,23 @@ class ProcessVideo(Closeable):
         self.frames_skipped = 0
         self.decoded_again = 0
         self._decoder = decoder
+        self._limits = decoder.limits
         self._file = file
+        self._reads = TimedFile(file, decoder.limits.max_download_seconds)
+        """Reads the file for a process that cannot."""
         self._format_hint = format_hint
         self._process: DecodeProcess | None = None
         self._server: FileServer | None = None
         self._decode_seconds = 0.0
         """Wall-clock seconds spent waiting for the process, without its reads of the file."""
-        self._exit_reasons: list[str] = []
+        self._exits: list[ProcessExitedError] = []
         """One entry for each process that ended unexpectedly."""
+        self._counts: dict[float, int | None] = {}
+        """Number of candidates by fps."""
+        self._passes = 0
+        """How many times frames were asked for."""
+        self._asked = 0
+        """Frames that were asked for by id."""
         self._to_release: deque[int] = deque()
         self._is_closed = False
         try:
@@ -99,12 +128,17 @@ class ProcessVideo(Closeable):
 
     def candidate_count(self, fps: float) -> int | None:
         """Implement `Video.candidate_count`."""
-        count: int | None = self._retry(lambda: self._ask("count", fps=fps))["count"]
-        return count
+        parse = count_of(self._limits, fps)
+        self._counts[fps] = self._retry(lambda: self._ask("count", parse, fps=fps)).count
+        return self._counts[fps]
 
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
-        return self._frames(lambda done: self._ask("candidates", fps=fps, hold=hold, skip=done))
+        expected = ExpectedPictures(self._limits, count=self._counts.get(fps))
+        return self._frames(
+            expected,
+            lambda: self._ask("candidates", done, fps=fps, hold=hold, skip=expected.received),
+        )
 
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""
@@ -112,22 +146,27 @@ class ProcessVideo(Closeable):
 
     def frames_by_id(self, frame_ids: Sequence[int]) -> Iterator[RgbFrame]:
         """Implement `Video.frames_by_id`."""
+        ids = list(frame_ids)
+        self._asked += len(ids)
+        expected = ExpectedPictures(self._limits, frame_ids=ids)
         return self._frames(
-            lambda done: self._ask("frames_by_id", frame_ids=list(frame_ids[done:]))
+            expected, lambda: self._ask("frames_by_id", done, frame_ids=ids[expected.received :])
         )
 
     def close(self) -> None:
         """Implement `Video.close`."""
         self._is_closed = True
+        parse = totals_of(self._limits, passes=self._passes, asked=self._asked)
         try:
             if self._process is not None:
-                answer = self._ask("close")
-                self.frames_decoded += int(answer["decoded"])
-                self.frames_skipped = int(answer["skipped"])
-                self.decoded_again += int(answer["again"])
-        except (ProcessExitedError, KeyframesError, RuntimeError, KeyError, TypeError, ValueError):
+                totals = self._ask("close", parse)
+                self.frames_decoded += totals.decoded
+                self.frames_skipped = totals.skipped
+                self.decoded_again += totals.again
+        except (ProcessExitedError, KeyframesError, RuntimeError) as error:
             if self._process is not None:
-                self._process.kill()  # unusable; its error was already reported
+                self._process.kill()  # unusable
+            _log.info("the counts of a video are lost: %s", error)
         finally:
             self._release_process()
 
@@ -141,61 +180,56 @@ class ProcessVideo(Closeable):
             except ProcessExitedError as error:
                 self._handle_exit(error)
 
-    def _frames(self, begin: Callable[[int], Any]) -> Iterator[RgbFrame]:
-        """Yield the frames that `begin(number of frames to skip)` requests."""
-        done = 0
+    def _frames(self, expected: ExpectedPictures, begin: Callable[[], Any]) -> Iterator[RgbFrame]:
+        """Yield the expected pictures; `begin` requests those that were not received yet."""
         while True:
-            self._retry(lambda: begin(done))  # noqa: B023 -- called at once
+            self._passes += 1
+            self._retry(begin)
             try:
-                for frame in self._stream():
-                    yield frame
-                    done += 1
+                yield from self._stream(expected)
             except ProcessExitedError as error:
                 self._handle_exit(error)
             else:
                 return
 
-    def _stream(self) -> Iterator[RgbFrame]:
+    def _stream(self, expected: ExpectedPictures) -> Iterator[RgbFrame]:
         """Yield the requested frames; ask for each before it is needed."""
         buffers = range(self._decoder.buffers)
         for buffer in buffers:
-            self._send("next", buffer=buffer)
+            self._send("next", expected.parse, buffer=buffer)
         while True:
             for buffer in buffers:
                 answer = self._answer()
-                if "end" in answer:
+                if isinstance(answer, End):
                     return
-                yield self._frame(buffer, answer)
-                self._send("next", buffer=buffer)
+                yield RgbFrame(
+                    frame_id=answer.frame_id,
+                    timestamp=answer.timestamp,
+                    rgb=self._opened.pixels(buffer, answer.height, answer.width),
+                    nbytes=answer.nbytes,
+                )
+                self._send("next", expected.parse, buffer=buffer)
 
-    def _frame(self, buffer: int, answer: dict[str, Any]) -> RgbFrame:
-        process = self._process
-        try:
-            if process is None:
-                raise RuntimeError("the video was closed")
-            height, width = int(answer["height"]), int(answer["width"])
-            return RgbFrame(
-                frame_id=int(answer["frame_id"]),
-                timestamp=float(answer["timestamp"]),
-                rgb=process.pixels(buffer, height, width),
-                nbytes=int(answer["nbytes"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProcessExitedError(f"it sent an invalid frame ({error})") from None
+    @property
+    def _opened(self) -> DecodeProcess:
+        if self._process is None:
+            raise RuntimeError("the video was closed")
+        return self._process
 
     def _begin(self) -> None:
         if self._is_closed:
             raise RuntimeError("the video was closed")
         # After a crash, take no idle process. What killed the first, such as a lack of memory, may
         # be killing the idle ones too, and that would count as an attempt of this video.
-        self._process = self._decoder.acquire(is_new=bool(self._exit_reasons))
+        self._process = self._decoder.acquire(is_new=bool(self._exits))
         descriptor, served_bytes = descriptor_of(self._file), None
         if descriptor is None:
-            self._server = FileServer(self._file)
+            self._server = FileServer(self._reads)
             descriptor, served_bytes = self._server.client_socket.fileno(), self._server.size
-        limits = {k: None if math.isinf(v) else v for k, v in asdict(self._decoder.limits).items()}
+        limits = {k: None if math.isinf(v) else v for k, v in asdict(self._limits).items()}
         self._send(
             "open",
+            done,
             descriptor=descriptor,
             served_bytes=served_bytes,
             format_hint=self._format_hint,
@@ -206,15 +240,17 @@ class ProcessVideo(Closeable):
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""
-        self._exit_reasons.append(str(error))
+        self._exits.append(error)
         if self._process is not None:
             self._process.kill()
         self._release_process()
-        if len(self._exit_reasons) == _MAX_ATTEMPTS:
+        by_itself = [exit for exit in self._exits if not exit.is_from_outside]
+        if len(self._exits) == _MAX_ATTEMPTS or len(by_itself) == _MAX_CRASHES:
+            first, *others = map(str, self._exits)
             raise DecoderCrashedError(
-                f"the decode process failed: {self._exit_reasons[0]}; so did the next one: "
-                f"{self._exit_reasons[1]}; either the video crashes its codec, then convert it "
-                "with another tool, or the machine is short of memory"
+                f"the decode process failed: {first}; so did the next one: "
+                f"{'; and the next: '.join(others)}; either the video crashes its codec, then "
+                "convert it with another tool, or the machine is short of memory"
             )
 
     def _release_process(self) -> None:
@@ -224,61 +260,63 @@ class ProcessVideo(Closeable):
             server.close()
         if process is not None:
             self._decoder.release(process)
-        if server is not None and self._exit_reasons:
-            server.join()  # the next server must not read the file at the same time
+        # The next server must not read the file at the same time.
+        if server is not None and not self._is_closed:
+            server.join(self._reads.seconds_left)
+            self._reads.check()
 
-    def _ask(self, command: str, **arguments: Any) -> dict[str, Any]:
-        process = self._process
-        while process is not None and process.pending_answers:
+    def _ask(self, command: str, parse: Parse, **arguments: Any) -> Any:
+        process = self._opened
+        while process.pending_answers:
             self._receive(process)  # an answer that is no longer needed
-        self._send(command, **arguments)
+        self._send(command, parse, **arguments)
         return self._answer()
 
-    def _send(self, command: str, **arguments: Any) -> None:
-        if self._process is None:
-            raise RuntimeError("the video was closed")
+    def _send(self, command: str, parse: Parse, **arguments: Any) -> None:
         release = [self._to_release.popleft() for _ in range(len(self._to_release))]
-        self._process.send(command, release=release, **arguments)
+        self._opened.send(command, parse, release=release, **arguments)
 
-    def _answer(self) -> dict[str, Any]:
-        if self._process is None:
-            raise RuntimeError("the video was closed")
-        answer = self._receive(self._process)
-        if "error" in answer:
-            raise self._error(answer)
+    def _answer(self) -> Any:
+        answer = self._receive(self._opened)
+        if isinstance(answer, Failed):
+            raise answer.error or self._file_error()
         return answer
 
-    def _receive(self, process: DecodeProcess) -> dict[str, Any]:
-        """Return the next answer; raise LimitError when the video's decode time is used up."""
-        began, read_before = time.perf_counter(), self._read_seconds()
-        spent = 0.0
-        limit = self._decoder.limits.max_decode_seconds
-        while (left := limit - self._decode_seconds - spent) > 0:
-            answer = process.receive(min(left, _MAX_WAIT_SECONDS))
-            spent = time.perf_counter() - began - (self._read_seconds() - read_before)
+    def _receive(self, process: DecodeProcess) -> Answer:
+        """Return the next answer.
+
+        Raises:
+            LimitError: the time of the video is used up, for decoding or for reading its file.
+        """
+        limit = self._limits.max_decode_seconds
+        while (left := limit - self._decode_seconds) > 0:
+            began, read_before = time.perf_counter(), self._reads.seconds
+            timeout = max(0.0, min(left, self._reads.seconds_left, _MAX_WAIT_SECONDS))
+            answer = process.receive(timeout)
+            read = self._reads.seconds - read_before
+            self._decode_seconds += time.perf_counter() - began - read
             if answer is not None:
-                self._decode_seconds += spent
-                if answer.get("must_be_replaced"):
+                if isinstance(answer, Totals | Failed) and answer.must_be_replaced:
                     process.kill()
                 return answer
+            self._check_reads(process)
         process.kill()
         raise LimitError(
             f"decoding the video took longer than {limit:g} s, which is max_decode_seconds of "
             "limits; raise it, lower fps, or scale the video down"
         )
 
-    def _read_seconds(self) -> float:
-        """Return the wall-clock seconds that reading the file took so far."""
-        return self._server.read_seconds if self._server is not None else 0.0
+    def _check_reads(self, process: DecodeProcess) -> None:
+        try:
+            self._reads.check()
+        except LimitError:
+            process.kill()
+            raise
 
-    def _error(self, answer: dict[str, Any]) -> Exception:
-        name = str(answer["error"])[:100]
-        message = str(answer.get("message", ""))[:_MAX_MESSAGE]
-        if name == "source" and self._server is not None and self._server.error is not None:
-            return self._server.error
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, KeyframesError):
-            return kind(message, stage=str(answer.get("stage")) or None)
-        unexpected = RuntimeError(f"{name}: {message}")
-        unexpected.add_note(str(answer.get("traceback", ""))[:_MAX_MESSAGE])
-        return unexpected
+    def _file_error(self) -> Exception:
+        """Return why a process could not read the file."""
+        error = self._server.error if self._server is not None else None
+        if error is None or isinstance(error, InvalidRequestError):
+            reason = error or "it reported an error of the file, but there was none"
+            return ProcessExitedError(f"it sent an invalid answer: {reason}")
+        return error

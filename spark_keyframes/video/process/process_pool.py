@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import threading
 
 from spark_keyframes.video.process.decode_process import DecodeProcess
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
+
+_log = logging.getLogger("spark_keyframes")
 
 
 class ProcessPool:
@@ -17,17 +20,20 @@ class ProcessPool:
         self._lock = threading.Lock()
         self._idle: list[DecodeProcess] = []
         self._used_indexes: set[int] = set()
+        self._ending: list[DecodeProcess] = []
+        """Killed processes that the kernel has not ended yet."""
         self.thread_counts = ThreadCounts()
 
     def acquire(self, *, is_new: bool = False) -> DecodeProcess:
         """Return an idle process, or a new one; give it back with `release`."""
-        with self._lock:
-            while self._idle and not is_new:
+        while True:
+            with self._lock:
+                if is_new or not self._idle:
+                    return self._start()
                 process = self._idle.pop()
-                if process.is_usable:
-                    return process
-                self._end(process)
-            return self._start()
+            if self._may_decode(process):
+                return process
+            self._end(process)
 
     def warm_up(self) -> None:
         """Start a process if none is idle, because starting takes 0.2 s."""
@@ -37,27 +43,36 @@ class ProcessPool:
 
     def release(self, process: DecodeProcess) -> None:
         """Keep the process for another video if it is usable, otherwise end it."""
-        with self._lock:
-            if process.is_usable:
+        if self._may_decode(process):
+            with self._lock:
                 self._idle.append(process)
-            else:
-                self._end(process)
+        else:
+            self._end(process)
 
     def detach(self) -> None:
         """Free the resources in a forked copy of the engine; the processes go on."""
         for process in self._idle:
             process.detach()
 
+    def _may_decode(self, process: DecodeProcess) -> bool:
+        # Between two videos a process has no decode thread, unless it writes what it likes.
+        return process.is_usable and not self.thread_counts.counts[process.index]
+
     def _start(self) -> DecodeProcess:
+        self._ending = [process for process in self._ending if not process.has_ended]
         index = next(i for i in itertools.count() if i not in self._used_indexes)
         process = DecodeProcess(self.thread_counts, index)
         self._used_indexes.add(index)
         return process
 
     def _end(self, process: DecodeProcess) -> None:
-        process.kill_and_wait()
-        self.thread_counts.counts[process.index] = 0
-        self._used_indexes.discard(process.index)
+        process.end()  # without the lock, because it may take seconds
+        with self._lock:
+            if not process.has_ended:
+                _log.warning("decode process %d was killed, but does not end yet", process.pid)
+                self._ending.append(process)
+            self._used_indexes.discard(process.index)
+            self.thread_counts.repair(self._used_indexes)
 
 
 _pool: ProcessPool | None = None

@@ -36,10 +36,15 @@ from spark_keyframes.video.memory_limit import (
 )
 from spark_keyframes.video.process.file_server import FileServerError, ServedFile
 from spark_keyframes.video.process.link import Link
-from spark_keyframes.video.process.shared_memory import create_shared_memory, map_shared_memory
+from spark_keyframes.video.process.shared_memory import (
+    buffer_bytes,
+    create_shared_memory,
+    map_shared_memory,
+)
 from spark_keyframes.video.process.shared_thread_slots import SharedThreadSlots, ThreadCounts
 
-_BUFFER_STEP = 1 << 20  # bytes; buffers grow in steps, so that they are rarely replaced
+_MAX_COMMAND = 1 << 30  # bytes; the ids of all frames of a long video take some megabytes
+_MAX_TEXT = 10_000  # characters of an error message
 
 
 def main() -> None:
@@ -49,11 +54,11 @@ def main() -> None:
     # Ctrl-C in a terminal reaches all processes of a job; the engine decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    link = Link(link_descriptor)
+    link = Link(link_descriptor, max_message=_MAX_COMMAND)
     session = Session(link, ThreadCounts(thread_counts), index)
     try:
-        while (request := link.receive()) is not None:
-            session.answer(request)
+        while (received := link.receive()) is not None:
+            session.answer(*received)
     except (EOFError, OSError):
         return
 
@@ -86,39 +91,42 @@ class Session:
         self._iterator: Iterator[Frame] = iter(())
         self._buffers: dict[int, NDArray[np.uint8]] = {}
 
-    def answer(self, request: dict[str, Any]) -> None:
+    def answer(self, request: dict[str, Any], descriptor: int | None) -> None:
         """Execute a command and send its answer, or its error."""
+        number, command = request.pop("number"), getattr(self, request.pop("command"))
+        if descriptor is not None:
+            request["descriptor"] = descriptor
         new_memory = None
         try:
-            command = getattr(self, request.pop("command"))
             if (frame_ids := request.pop("release", None)) and self._frames is not None:
                 self._frames.release(frame_ids)
-            answer, new_memory = command(**request)
+            result, new_memory = command(**request)
+            message = {"number": number, "result": result}
         except Exception as error:  # noqa: BLE001 -- raised again by the engine
             self._iterator = iter(())
-            answer = _as_message(error)
-        self._link.send(answer, descriptor=new_memory)
+            message = {"number": number, "error": _as_message(error)}
+        self._link.send(message, descriptor=new_memory)
         if new_memory is not None:
             os.close(new_memory)
 
     def open(
         self,
         *,
+        descriptor: int,
         served_bytes: int | None,
         format_hint: str | None,
         threads: int,
         limits: dict[str, float | None],
     ) -> tuple[dict[str, Any], None]:
-        """Open the video whose file descriptor follows.
+        """Open a video.
 
         Args:
-            served_bytes: size of the file if the descriptor is the socket of a `FileServer`; None
-                if it is the file itself.
+            descriptor: its file, or the socket of a `FileServer`.
+            served_bytes: size of the file if the descriptor is a socket, otherwise None.
             format_hint: container to try if the content does not tell.
             threads: decode threads of all processes together.
             limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
         """
-        descriptor = self._link.receive_descriptor()
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
             if served_bytes is None
@@ -146,30 +154,31 @@ class Session:
         return {}, None
 
     def next(self, *, buffer: int) -> tuple[dict[str, Any], int | None]:
-        """Write the next frame into a buffer.
-
-        If the buffer is new, the answer names its size as `memory`, and its descriptor follows.
-        """
+        """Write the next frame into a buffer; a new buffer's descriptor goes with the answer."""
         frame = next(self._iterator, None)
         if frame is None:
             return {"end": True}, None
         height, width = frame.height, frame.width
-        size, memory = height * width * 3, None
-        if buffer not in self._buffers or len(self._buffers[buffer]) < size:
-            total = -(-size // _BUFFER_STEP) * _BUFFER_STEP
+        size = height * width * 3
+        pixels, memory = self._buffers.get(buffer), None
+        if pixels is None or len(pixels) < size:
+            total = buffer_bytes(height, width)
             memory = create_shared_memory(total)
-            self._buffers[buffer] = map_shared_memory(os.dup(memory), total)
-        frame.to_rgb(out=self._buffers[buffer][:size].reshape(height, width, 3))
-        answer = {
+            pixels = map_shared_memory(os.dup(memory), total)
+        try:
+            frame.to_rgb(out=pixels[:size].reshape(height, width, 3))
+        except BaseException:
+            if memory is not None:
+                os.close(memory)
+            raise
+        self._buffers[buffer] = pixels
+        return {
             "frame_id": frame.frame_id,
             "timestamp": frame.timestamp,
             "height": height,
             "width": width,
             "nbytes": frame.nbytes,
-        }
-        if memory is not None:
-            answer |= {"buffer": buffer, "memory": len(self._buffers[buffer])}
-        return answer, memory
+        }, memory
 
     def close(self) -> tuple[dict[str, Any], None]:
         """Close the video and return its counts."""
@@ -191,21 +200,27 @@ class Session:
 
 
 def _as_message(error: Exception) -> dict[str, Any]:
-    if isinstance(error, FileServerError | EOFError):
-        return {"error": "source"}
-    try:
-        raise_if_out_of_memory(error)
-    except KeyframesError as limit:
-        error = limit
-    is_known = isinstance(error, KeyframesError)
+    is_source = isinstance(error, FileServerError | EOFError)
+    if not is_source:
+        error = _limit_error_of(error)
+    is_known = is_source or isinstance(error, KeyframesError)
     return {
-        "error": type(error).__name__,
-        "message": str(error),
+        "error": "source" if is_source else type(error).__name__,
+        "message": str(error)[:_MAX_TEXT],
         "stage": error.stage if isinstance(error, KeyframesError) else "",
-        "traceback": "" if is_known else "".join(traceback.format_exception(error)),
+        "traceback": "" if is_known else "".join(traceback.format_exception(error))[-_MAX_TEXT:],
         # A process that ran out of memory may fail on the next video too.
         "must_be_replaced": isinstance(error.__cause__, MemoryError),
     }
+
+
+def _limit_error_of(error: Exception) -> Exception:
+    """Return LimitError if a lack of memory caused the error, otherwise the error."""
+    try:
+        raise_if_out_of_memory(error)
+    except KeyframesError as limit:
+        return limit
+    return error
 
 
 if __name__ == "__main__":

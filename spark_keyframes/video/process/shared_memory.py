@@ -14,6 +14,14 @@ _IS_LINUX = hasattr(os, "memfd_create")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if _IS_LINUX else 0
 
 
+_BUFFER_STEP = 1 << 20  # bytes; buffers grow in steps, so that they are rarely replaced
+
+
+def buffer_bytes(height: int, width: int) -> int:
+    """Return the size of a new buffer for an RGB picture."""
+    return -(-height * width * 3 // _BUFFER_STEP) * _BUFFER_STEP
+
+
 def create_shared_memory(size: int) -> int:
     """Return the descriptor of `size` bytes of memory; on Linux no process can resize it."""
     if not _IS_LINUX:
@@ -34,13 +42,24 @@ def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
     """Return the memory as an array of `size` bytes, and close the descriptor.
 
     Raises:
-        ValueError: the memory is smaller, or could be shrunk: then a read would crash the reader.
+        ValueError: it cannot be mapped, is smaller, or could be shrunk: then a read would crash the
+            reader.
     """
     try:
+        # First, because only memory has seals: a file could be on a file system that hangs.
+        if _SEALS and _seals_of(descriptor) & _SEALS != _SEALS:
+            raise ValueError("shared memory that is not sealed")
         if os.fstat(descriptor).st_size < size:
             raise ValueError(f"shared memory of less than {size} bytes")
-        if _SEALS and fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
-            raise ValueError("shared memory that is not sealed")
         return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
+    except OSError as error:
+        raise ValueError(f"shared memory that cannot be mapped: {error.strerror}") from None
     finally:
         os.close(descriptor)
+
+
+def _seals_of(descriptor: int) -> int:
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+    except OSError:
+        return 0

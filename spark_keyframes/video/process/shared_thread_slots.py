@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ _MAX_PROCESSES = 1024
 class ThreadCounts:
     """The number of running decode threads of each process, in shared memory.
 
-    Each process writes only its own element. If a process is killed, resetting its element to 0
-    frees its slots.
+    Each process writes only its own element, unless a video has taken control of it. Wrong counts
+    change how many threads decode, but not what they decode; `repair` corrects them.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -26,6 +27,16 @@ class ThreadCounts:
         """File descriptor to pass to the processes."""
         memory = map_shared_memory(os.dup(self.descriptor), size)
         self.counts: NDArray[np.int32] = memory.view(np.int32)
+
+    def repair(self, used: Collection[int]) -> None:
+        """Reset the elements of processes that have ended, and negative ones.
+
+        Args:
+            used: elements of processes that run.
+        """
+        unused = np.ones(_MAX_PROCESSES, bool)
+        unused[list(used)] = False
+        self.counts[unused | (self.counts < 0)] = 0
 
 
 class SharedThreadSlots(ThreadSlots):

@@ -1,0 +1,291 @@
+"""Checks the answers of a decode process before the engine uses them.
+
+A video may have taken control of the process. So an answer must have exactly the fields that were
+asked for, of the right types, within the limits of the video; anything else is InvalidAnswerError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from spark_keyframes import errors
+from spark_keyframes.errors import STAGES
+from spark_keyframes.limits import Limits
+from spark_keyframes.video.timeline import exact_fps
+
+_MAX_TEXT = 10_000  # characters kept of an error message
+_LARGEST = 2**63 - 1  # of Spark's bigint
+
+# Errors that a decode process raises about a video.
+_REPORTED = (
+    errors.DecodeError,
+    errors.LimitError,
+    errors.NoFramesError,
+    errors.NoVideoStreamError,
+    errors.NotAVideoError,
+    errors.ParameterError,
+    errors.SourceReadError,
+)
+
+
+class InvalidAnswerError(Exception):
+    """A decode process sent something else than what it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command was executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The number of candidates; None if only decoding can tell."""
+
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A frame in a buffer; see `RgbFrame`."""
+
+    frame_id: int
+    timestamp: float
+    height: int
+    width: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """There is no other frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The counts of a video at its end; see `Video`."""
+
+    decoded: int
+    skipped: int
+    again: int
+    must_be_replaced: bool
+    """Whether the process must decode no other video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The command failed."""
+
+    error: Exception | None
+    """None: the engine could not read the file, and knows why."""
+    must_be_replaced: bool
+
+
+Answer = Done | Count | Picture | End | Totals | Failed
+
+
+class Fields:
+    """The fields of an answer. Each method takes one out and checks it."""
+
+    def __init__(self, fields: object) -> None:
+        if not isinstance(fields, dict):
+            raise InvalidAnswerError(f"{_shown(fields)} in place of fields")
+        self._left = dict(fields)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
+
+    def take(self, name: str) -> Any:
+        """Return a field of any type."""
+        if name not in self._left:
+            raise InvalidAnswerError(f"no {name}")
+        return self._left.pop(name)
+
+    def integer(self, name: str, least: int, most: int) -> int:
+        """Return an integer of these bounds."""
+        value = self.take(name)
+        if type(value) is not int or not least <= value <= most:
+            raise InvalidAnswerError(f"{name} {_shown(value)}, which is not {least} to {most}")
+        return value
+
+    def number(self, name: str, least: float, most: float) -> float:
+        """Return a finite float of these bounds."""
+        value = self.take(name)
+        if not isinstance(value, float) or not least <= value <= most or math.isinf(value):
+            raise InvalidAnswerError(f"{name} {_shown(value)}, which is not {least:g} to {most:g}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean."""
+        value = self.take(name)
+        if not isinstance(value, bool):
+            raise InvalidAnswerError(f"{name} {_shown(value)}, which is not true or false")
+        return value
+
+    def is_null(self, name: str) -> bool:
+        """Return whether the field is null; if so, take it out."""
+        is_null = name in self._left and self._left[name] is None
+        if is_null:
+            del self._left[name]
+        return is_null
+
+    def text(self, name: str, *, lines: bool = False) -> str:
+        """Return a text without control characters; `lines` keeps its lines, indented."""
+        value = self.take(name)
+        if not isinstance(value, str):
+            raise InvalidAnswerError(f"{name} {_shown(value)}, which is not text")
+        parts = value[:_MAX_TEXT].splitlines() if lines else [value[:_MAX_TEXT]]
+        return "\n  ".join(map(printable, parts))
+
+    def end(self) -> None:
+        """Check that no field is left."""
+        if self._left:
+            raise InvalidAnswerError(f"{_shown(next(iter(self._left)))}, which was not asked for")
+
+
+Parse = Callable[[Fields], Answer]
+"""Takes the fields of an answer to one command."""
+
+
+def parse_answer(message: dict[str, Any], number: int, parse: Parse) -> Answer:
+    """Return the answer in a message.
+
+    Args:
+        message: the number of a command, and either its result or its error.
+        number: of the command that must have been answered.
+        parse: takes the fields of a result.
+
+    Raises:
+        InvalidAnswerError: it answers another command, or not as it must.
+    """
+    fields = Fields(message)
+    fields.integer("number", number, number)
+    body, read = ("error", _failed) if "error" in fields else ("result", parse)
+    inner = Fields(fields.take(body))
+    fields.end()
+    answer = read(inner)
+    inner.end()
+    return answer
+
+
+def done(_: Fields) -> Done:
+    """Parse an answer without a result."""
+    return Done()
+
+
+def count_of(limits: Limits, fps: float) -> Parse:
+    """Return the parser for a number of candidates."""
+    most = limits.max_frames
+    if math.isfinite(limits.max_video_seconds):
+        # One more, because the length of the video was compared as a rounded number.
+        candidates = math.ceil(Fraction(limits.max_video_seconds) * exact_fps(fps)) + 1
+        most = min(most, candidates)
+
+    def parse(fields: Fields) -> Count:
+        return Count(None if fields.is_null("count") else fields.integer("count", 1, most))
+
+    return parse
+
+
+class ExpectedPictures:
+    """The pictures that the engine asked for, with those that it has received.
+
+    It lives on when another process continues, so the pictures of both must fit together.
+    """
+
+    def __init__(
+        self, limits: Limits, *, frame_ids: Sequence[int] | None = None, count: int | None = None
+    ) -> None:
+        """Expect these frames.
+
+        Args:
+            limits: of the video.
+            frame_ids: of the frames; None: candidates.
+            count: number of candidates in a video with reliable timestamps; None: unknown.
+        """
+        self.received = 0
+        self._limits = limits
+        self._frame_ids = frame_ids
+        self._least = 1 if frame_ids is None else len(frame_ids)
+        self._most = count or limits.max_frames if frame_ids is None else len(frame_ids)
+        # Unreliable timestamps do not tell the length of the video.
+        self._last_second = math.inf if count is None else limits.max_video_seconds
+        self._frame_id = -1
+        self._timestamp = 0.0
+
+    def parse(self, fields: Fields) -> Picture | End:
+        """Parse the answer to a request for the next one."""
+        if "end" in fields:
+            if not fields.flag("end") or self.received < self._least:
+                raise InvalidAnswerError(f"an end after {self.received} pictures")
+            return End()
+        if self.received >= self._most:
+            raise InvalidAnswerError(f"more than {self._most} pictures")
+        least, most = self._frame_id + 1, min(self._limits.max_frames - 1, _LARGEST)
+        if self._frame_ids is not None:
+            least = most = self._frame_ids[self.received]
+        most_pixels = self._limits.max_pixels
+        height = fields.integer("height", 1, most_pixels)
+        picture = Picture(
+            frame_id=fields.integer("frame_id", least, most),
+            timestamp=fields.number("timestamp", self._timestamp, self._last_second),
+            height=height,
+            width=fields.integer("width", 1, most_pixels // height),
+            nbytes=fields.integer("nbytes", 0, _LARGEST),
+        )
+        self.received += 1
+        self._frame_id, self._timestamp = picture.frame_id, picture.timestamp
+        return picture
+
+
+def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:
+    """Return the parser for the counts of a video.
+
+    Args:
+        limits: of the video.
+        passes: how many times frames were asked for. Each decodes the video up to twice: where
+            decoding only the needed packets fails, it begins again and decodes all.
+        asked: frames that were asked for by id.
+    """
+
+    def parse(fields: Fields) -> Totals:
+        return Totals(
+            decoded=fields.integer("decoded", 0, 2 * passes * limits.max_frames),
+            skipped=fields.integer("skipped", 0, limits.max_frames),
+            again=fields.integer("again", 0, asked),
+            must_be_replaced=fields.flag("must_be_replaced"),
+        )
+
+    return parse
+
+
+def _failed(fields: Fields) -> Failed:
+    must_be_replaced = fields.flag("must_be_replaced")
+    name, message = fields.text("error"), fields.text("message")
+    stage, trace = fields.text("stage"), fields.text("traceback", lines=True)
+    if name == "source":
+        return Failed(None, must_be_replaced)
+    kind = next((kind for kind in _REPORTED if kind.__name__ == name), None)
+    if kind is None:
+        unexpected = RuntimeError(f"{name}: {message}")
+        unexpected.add_note(trace)
+        return Failed(unexpected, must_be_replaced)
+    if stage not in (*STAGES, kind.stage):
+        raise InvalidAnswerError(f"stage {_shown(stage)}, which does not exist")
+    return Failed(kind(message, stage=stage), must_be_replaced)
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters and lone surrogates as escapes."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message, at most 100 characters of it."""
+    try:
+        return printable(repr(value))[:100]
+    except ValueError:  # an integer of thousands of digits
+        return f"a {type(value).__name__}"
