@@ -217,7 +217,7 @@ class ExpectedPictures:
         self._timestamp = 0.0
 
     def parse(self, fields: Fields) -> Picture | End:
-        """Parse the answer to a request for the next one."""
+        """Parse the answer to a request for the next one, which `accept` must then count."""
         if "end" in fields:
             if not fields.flag("end") or self.received < self._least:
                 raise InvalidAnswerError(f"an end after {self.received} pictures")
@@ -229,16 +229,18 @@ class ExpectedPictures:
             least = most = self._frame_ids[self.received]
         most_pixels = self._limits.max_pixels
         height = fields.integer("height", 1, most_pixels)
-        picture = Picture(
+        return Picture(
             frame_id=fields.integer("frame_id", least, most),
             timestamp=fields.number("timestamp", self._timestamp, self._last_second),
             height=height,
             width=fields.integer("width", 1, most_pixels // height),
             nbytes=fields.integer("nbytes", 0, _LARGEST),
         )
+
+    def accept(self, picture: Picture) -> None:
+        """Count a picture as received."""
         self.received += 1
         self._frame_id, self._timestamp = picture.frame_id, picture.timestamp
-        return picture
 
 
 def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:

@@ -10,13 +10,14 @@ import sys
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_keyframes.video.process.answers import (
     Answer,
+    ExpectedPictures,
     InvalidAnswerError,
     Parse,
     Picture,
@@ -64,8 +65,9 @@ class _Pending:
     """A command that was not answered yet."""
 
     number: int
-    parse: Parse
-    buffer: int | None
+    expected: Parse | ExpectedPictures
+    buffer: int
+    """Number of the buffer for a picture."""
 
 
 class DecodeProcess:
@@ -126,28 +128,24 @@ class DecodeProcess:
     def send(
         self,
         command: str,
-        parse: Parse,
+        expected: Parse | ExpectedPictures,
         *,
         descriptor: int | None = None,
-        buffer: int | None = None,
         **arguments: Any,
     ) -> None:
         """Send a command, which gets exactly one answer. Does not wait.
 
         Args:
             command: one of the methods of `serve.Session`.
-            parse: checks the fields of the answer.
+            expected: checks the fields of the answer.
             descriptor: a file for the process.
-            buffer: the number of the buffer for a picture; None: no picture is expected.
-            **arguments: of the command.
+            **arguments: of the command; `buffer` for a picture.
 
         Raises:
             ProcessExitedError: the process has ended.
         """
         number = next(self._numbers)
-        if buffer is not None:
-            arguments["buffer"] = buffer
-        self._pending.append(_Pending(number, parse, buffer))
+        self._pending.append(_Pending(number, expected, arguments.get("buffer", 0)))
         try:
             message = {"command": command, "number": number, **arguments}
             self._link.send(message, descriptor=descriptor)
@@ -170,21 +168,25 @@ class DecodeProcess:
             raise ProcessExitedError(f"it sent an invalid answer: {error}") from None
 
     def _answer(self, message: dict[str, Any], descriptor: int | None) -> Answer:
+        pending = self._pending.popleft()
+        pictures = pending.expected if isinstance(pending.expected, ExpectedPictures) else None
+        parse = pictures.parse if pictures else cast("Parse", pending.expected)
         try:
-            expected = self._pending.popleft()
-            answer = parse_answer(message, expected.number, expected.parse)
-            if isinstance(answer, Picture) and expected.buffer is not None:
+            answer = parse_answer(message, pending.number, parse)
+            if isinstance(answer, Picture):
                 size = buffer_bytes(answer.height, answer.width)
-                if size > len(self._buffers.get(expected.buffer, b"")):
+                if size > len(self._buffers.get(pending.buffer, b"")):
                     if descriptor is None:
                         raise InvalidAnswerError("a picture without its memory")
                     memory, descriptor = descriptor, None
-                    self._buffers[expected.buffer] = map_shared_memory(memory, size)
+                    self._buffers[pending.buffer] = map_shared_memory(memory, size)
             if descriptor is not None:
                 raise InvalidAnswerError("a file descriptor that was not asked for")
         finally:
             if descriptor is not None:
                 os.close(descriptor)
+        if isinstance(answer, Picture) and pictures:
+            pictures.accept(answer)
         return answer
 
     def pixels(self, buffer: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -196,7 +196,7 @@ class ProcessVideo(Closeable):
         """Yield the requested frames; ask for each before it is needed."""
         buffers = range(self._decoder.buffers)
         for buffer in buffers:
-            self._send("next", expected.parse, buffer=buffer)
+            self._send("next", expected, buffer=buffer)
         while True:
             for buffer in buffers:
                 answer = self._answer()
@@ -208,7 +208,7 @@ class ProcessVideo(Closeable):
                     rgb=self._opened.pixels(buffer, answer.height, answer.width),
                     nbytes=answer.nbytes,
                 )
-                self._send("next", expected.parse, buffer=buffer)
+                self._send("next", expected, buffer=buffer)
 
     @property
     def _opened(self) -> DecodeProcess:
@@ -272,9 +272,9 @@ class ProcessVideo(Closeable):
         self._send(command, parse, **arguments)
         return self._answer()
 
-    def _send(self, command: str, parse: Parse, **arguments: Any) -> None:
+    def _send(self, command: str, expected: Parse | ExpectedPictures, **arguments: Any) -> None:
         release = [self._to_release.popleft() for _ in range(len(self._to_release))]
-        self._opened.send(command, parse, release=release, **arguments)
+        self._opened.send(command, expected, release=release, **arguments)
 
     def _answer(self) -> Any:
         answer = self._receive(self._opened)

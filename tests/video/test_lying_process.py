@@ -1,0 +1,99 @@
+"""A decode process that does not obey fails at most its own row, within its limits.
+
+`LIES=3000 pytest tests/video/test_lying_process.py -m slow` tells that many lies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .lies import CLIPS, QUICK_LIES, WAITING_LIES, check
+
+_LIES = int(os.environ.get("LIES", "120"))  # one in four waits for the time limit of a second
+_HUGE = str(2**70)
+_CRASHED = "DecoderCrashedError"
+_ERROR = json.dumps({"number": 1, "error": {"error": "source", "message": "", "stage": ""}})
+
+
+def at(answer: int, kind: str, **needs: Any) -> dict[str, Any]:
+    """Lie at an answer: 0 opens, 1 counts, 2 begins, and those from 3 on are pictures."""
+    return {"kind": kind, "at": answer, **needs}
+
+
+@pytest.mark.parametrize(
+    ("lie", "outcome"),
+    [
+        (at(3, "cut", size=4, hangs=True), "LimitError"),
+        (at(3, "cut", size=4, hangs=False), _CRASHED),
+        (at(3, "descriptors", keeps=False, descriptors=[]), _CRASHED),
+        (at(3, "descriptors", keeps=True, descriptors=["pipe"]), _CRASHED),
+        (at(3, "descriptors", keeps=False, descriptors=["unsealed"]), _CRASHED),
+        (at(0, "descriptors", keeps=True, descriptors=["zero"]), _CRASHED),
+        (at(3, "more"), _CRASHED),
+        (at(3, "value", leaf=2, source=_HUGE), _CRASHED),
+        (at(4, "value", leaf=2, source="0"), _CRASHED),
+        (at(3, "value", leaf=3, source="NaN"), _CRASHED),
+        (at(3, "value", leaf=3, source="1e999"), _CRASHED),
+        (at(3, "value", leaf=6, source="-1"), _CRASHED),
+        (at(3, "pixels", height=8192, width=8192), _CRASHED),
+        (at(1, "value", leaf=2, source=str(2**63)), _CRASHED),
+        (at(1, "value", leaf=1, source="[" * 50_000), _CRASHED),
+        (at(1, "whole", source=_ERROR), _CRASHED),
+        (at(3, "repeat", times=1), _CRASHED),
+        (at(3, "early"), _CRASHED),
+        (at(3, "withhold"), _CRASHED),
+        (at(1, "withhold"), "LimitError"),
+        (at(2, "flood", messages=False), _CRASHED),
+        (at(5, "stop"), "LimitError"),
+        (at(0, "request", position=-1, size=5), _CRASHED),
+        (at(0, "request", position=0, size=2**40), _CRASHED),
+        (at(1, "endless", size=1000), "LimitError"),
+        (at(1, "deaf", size=1000), "LimitError"),
+        (at(3, "count", count=2**31 - 1), "right"),
+        (at(3, "count", count=-(2**31)), "right"),
+    ],
+    ids=str,
+)
+def test_a_lie(lie: dict[str, Any], outcome: str) -> None:
+    seconds = 0.3 if outcome == "LimitError" else 30.0
+    assert check(lie, CLIPS[0], liars=3, seconds=seconds) == outcome
+
+
+def test_pictures_without_end_where_their_number_is_unknown() -> None:
+    assert check(at(3, "more"), CLIPS[1], liars=3, seconds=30.0) == _CRASHED
+
+
+@pytest.mark.parametrize("kind", ["value", "withhold"])
+def test_a_process_that_was_started_as_usual_lies(kind: str) -> None:
+    lie = at(4, kind, leaf=2, source=_HUGE)
+    assert check(lie, CLIPS[0], liars=1, seconds=30.0, forked=False) == "right"
+
+
+def test_three_processes_that_are_killed() -> None:
+    lie = at(3, "signal", number=signal.SIGTERM)
+    assert check(lie, CLIPS[0], liars=2, seconds=30.0) == "right"
+    assert check(lie, CLIPS[0], liars=3, seconds=30.0) == _CRASHED
+
+
+@settings(max_examples=10)
+@given(lie=QUICK_LIES, clip=st.sampled_from(CLIPS), liars=st.integers(1, 3))
+def test_any_lie(lie: dict[str, Any], clip: str, liars: int) -> None:
+    check(lie, clip, liars=liars)
+
+
+@pytest.mark.slow
+@settings(max_examples=_LIES, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    lie=st.one_of(QUICK_LIES, QUICK_LIES, QUICK_LIES, WAITING_LIES),
+    clip=st.sampled_from(CLIPS),
+    liars=st.integers(1, 3),
+)
+def test_many_lies(lie: dict[str, Any], clip: str, liars: int) -> None:
+    check(lie, clip, liars=liars)
