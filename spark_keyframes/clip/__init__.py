@@ -1,6 +1,7 @@
 """CLIP: loading, preprocessing, and embeddings of images and texts."""
 
-from spark_keyframes.clip.model import Clip, load_clip
+from spark_keyframes.clip.loading import load_clip
+from spark_keyframes.clip.model import Clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.clip.vision import VisionTower, vision_tower
