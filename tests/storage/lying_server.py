@@ -45,8 +45,8 @@ class Lie:
             "negative chunk", "not a length" or "two lengths".
         length: bytes added to the announced length of this body.
         sent: the part of the body that is sent; above 1, other bytes follow it.
-        end: after these bytes: "keep", "close", "reset", "stall", "endless", or "trickle" with the
-            rest.
+        end: after these bytes: "keep", "close", "reset", "stall", or the rest, as "trickle" or as
+            the start of bytes that are "endless".
         is_gzip: whether a whole file is sent with gzip.
         is_damaged: whether one bit of the body is wrong. HTTP has no checksum that could tell.
         error: the body of an error.
@@ -140,6 +140,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._answer(request.decode("latin-1").split()[1], headers)
 
     def _answer(self, url: str, headers: dict[str, str]) -> None:
+        self.rfile.read(int(headers.get("content-length", 0)))
         path = re.sub("^http://[^/]*", "", url).partition("?")[0]
         self.site = site = self.server.sites[path]
         with site.lock:
@@ -258,7 +259,7 @@ class _Handler(socketserver.StreamRequestHandler):
         if how == "trickle":
             self._trickle(rest)
         while how == "endless":
-            self._write(bytes(10_000))
+            self._write(rest + bytes(10_000))
         while how == "stall":
             self._wait(0.05)
         if how == "reset":

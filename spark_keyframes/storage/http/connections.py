@@ -7,7 +7,9 @@ import contextlib
 import http.client
 import io
 import logging
+import math
 import socket
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +69,26 @@ def mount(session: requests.Session, connections: int, access: Access | None = N
     session.mount("https://", adapter)
 
 
-class _CountedReader(io.RawIOBase):
-    """The data of a connection, counted by a meter. No wait goes beyond the meter's deadline."""
+class _Reader(io.RawIOBase):
+    """The data of a connection, within a deadline."""
 
-    def __init__(self, raw: io.RawIOBase, sock: Any, counter: meter.Meter) -> None:
-        self._raw, self._sock, self._meter = raw, sock, counter
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+        self._raw, self._sock = raw, sock
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _CountedReader(_Reader):
+    """Data that a meter counts. No wait goes beyond the meter's deadline."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any, counter: meter.Meter) -> None:
+        super().__init__(raw, sock)
+        self._meter = counter
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
         self._meter.check_time()
@@ -90,18 +104,30 @@ class _CountedReader(io.RawIOBase):
         self._meter.received(count or 0)
         return count
 
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+
+class _TimedReader(_Reader):
+    """An answer to an upload. All of it has the time of one wait."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
+        super().__init__(raw, sock)
+        self._end = time.monotonic() + (sock.gettimeout() or math.inf)
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int | None:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer did not arrive in time")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
 
 
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        counter = meter.current()
-        if counter is not None:
-            # From the status line on, because headers too may arrive one byte at a time.
-            self.fp = io.BufferedReader(_CountedReader(self.fp.detach(), sock, counter))
+        counter, raw = meter.current(), self.fp.detach()
+        # From the status line on, because headers too may arrive one byte at a time.
+        self.fp = io.BufferedReader(
+            _TimedReader(raw, sock) if counter is None else _CountedReader(raw, sock, counter)
+        )
 
     def _read_next_chunk_size(self) -> int:
         size: int = super()._read_next_chunk_size()  # type: ignore[misc]
@@ -217,6 +243,8 @@ def _cut(response: requests.Response) -> None:
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error) from None
     response.raw.close()
+    for name in ("Content-Length", "Content-Encoding"):  # not those of what is left
+        response.headers.pop(name, None)
     response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
 
 

@@ -40,7 +40,7 @@ from spark_keyframes.urls import redact_url
 
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _LONGEST_KEY = 1024  # bytes; TOS refuses longer ones
-_LONGEST_NAME = f"{'x' * 100}-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
+_SHORTEST_NAME = f"x-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
 
 CHECK_TIMEOUT = 5.0  # seconds of `check_accepted`, which is optional
 _accepted: set[tuple[TosSettings, str]] = set()
@@ -88,7 +88,7 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
 
 def check_writable(output_dir: str) -> None:
     """Check the bucket's name and the environment, without network."""
-    bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/{_LONGEST_NAME}", ParameterError)
+    bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/{_SHORTEST_NAME}", ParameterError)
     settings = read_settings(stage="parameters")
     if settings.endpoint.split("://")[1].startswith(f"{bucket}."):
         raise ParameterError(
