@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_keyframes.errors import HttpStatusError, NotAVideoError, SourceReadError
+from spark_keyframes.errors import HttpStatusError, LimitError, NotAVideoError, SourceReadError
+from spark_keyframes.limits import Limits
 from spark_keyframes.storage import open_url
 from spark_keyframes.storage.download import parts, ranged
 from spark_keyframes.video import candidate_frames
@@ -162,6 +163,16 @@ def test_a_file_that_changes_is_an_error(web, size):
         assert "secret" not in str(caught.value)
         file.seek(0)
         assert file.read(4 * BLOCK) == DATA[: 4 * BLOCK]
+
+
+def test_a_reader_whose_request_fails_leaves_it_to_the_other_threads(web):
+    web.hold = lambda start, stop: 0 < start < 40 * BLOCK
+    web.refuse = [(lambda start: start >= 40 * BLOCK, 404)] * 10_000
+    with open_url(web.url, limits=Limits(max_download_seconds=0.5)) as file:
+        file.seek(-100, io.SEEK_END)
+        with pytest.raises(LimitError, match="max_download_seconds"):
+            file.read()
+    assert 10_000 - len(web.refuse) <= 1
 
 
 def test_a_missing_file_is_an_error_of_opening(web):

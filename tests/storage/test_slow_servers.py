@@ -1,7 +1,10 @@
 """The minimum rate of a download, and the waits of Retry-After."""
 
+import contextlib
 import email.utils
 import math
+import socketserver
+import threading
 import time
 from types import SimpleNamespace
 
@@ -12,7 +15,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.storage import open_url, retry
 from spark_keyframes.storage.download import meter, remote
 from tests.storage.range_server import RangeServer
-from tests.storage.web_server import VIDEO, answer, slowly
+from tests.storage.web_server import VIDEO, answer, slowly, without_proxies
 
 MB = 1 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
@@ -100,6 +103,44 @@ def test_a_slow_server_with_one_stalled_connection_is_given_up():
             with pytest.raises(LimitError, match="min_download_rate"):
                 file.read()
             assert time.monotonic() - begin < 15
+
+
+@pytest.fixture
+def handshake():
+    """The port of a server that answers a handshake of TLS with single bytes."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(1)
+            with contextlib.suppress(OSError):
+                self.request.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KB
+                for _ in range(1000):
+                    self.request.sendall(b"\0")
+                    time.sleep(0.02)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_slow_handshake_of_tls_ends_at_the_time_limit(handshake, monkeypatch):
+    without_proxies(monkeypatch)
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match=r"max_download_seconds=0\.3"):
+        read(f"https://127.0.0.1:{handshake}/a", max_download_seconds=0.3)
+    assert time.monotonic() - begin < 8  # below the 10 s in which a connection must be open
+
+
+def test_a_proxy_that_sends_single_bytes_ends_at_the_time_limit(web, monkeypatch):
+    monkeypatch.setenv("https_proxy", web.url)
+    monkeypatch.setenv("no_proxy", "")
+    web.paths["host.invalid:443"] = [slowly(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x", every=0.02)]
+    begin = time.monotonic()
+    with pytest.raises(LimitError, match=r"max_download_seconds=0\.3"):
+        read("https://host.invalid/a", max_download_seconds=0.3)
+    assert time.monotonic() - begin < 8
 
 
 # Retry-After.

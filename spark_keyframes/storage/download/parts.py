@@ -78,6 +78,8 @@ class PartFetcher:
         self._threads: list[threading.Thread] = []
         self._reader: threading.Thread | None = None
         """The reader's thread, while it fetches by itself."""
+        self._reader_may_fetch = True
+        """False after it has failed: without this it could send requests without end."""
         span, connection = self._claim(0, first.stop), unregister()
         for number in range(CONNECTIONS):
             args = (span, answer, connection) if number == 0 else ()
@@ -99,6 +101,7 @@ class PartFetcher:
             try:
                 self._fetch(*span)
             except BaseException as error:
+                self._reader_may_fetch = False
                 self._release(*span, error)
                 if not isinstance(error, Exception):
                     raise
@@ -149,7 +152,11 @@ class PartFetcher:
                     raise self._error
                 self._meter.check_time()
                 self._next_read = missing
-                if self._blocks[missing] == _MISSING and self._working == CONNECTIONS:
+                if (
+                    self._blocks[missing] == _MISSING
+                    and self._working == CONNECTIONS
+                    and self._reader_may_fetch
+                ):
                     return self._claim(missing * BLOCK, missing * BLOCK + _READER_PART)
                 self._changed.wait(min(self._meter.seconds_left(), threading.TIMEOUT_MAX))
 
