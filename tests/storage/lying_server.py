@@ -237,7 +237,8 @@ class _Handler(socketserver.StreamRequestHandler):
             self._write(sent)
         if lie.end != "keep":
             self._end(lie.end, rest)
-        if lie.framing not in ("length", "chunked") or lie.length or lie.sent != 1:
+        # Bytes beyond the announced ones stay in the connection, before the next answer.
+        if lie.framing not in ("length", "chunked") or lie.length > 0 or lie.sent < 1:
             self._end("close")
 
     def _write(self, data: bytes) -> None:
