@@ -7,20 +7,26 @@ of the class. So these names and stages are part of the public interface.
 import traceback
 from collections.abc import Iterator
 
+from spark_keyframes.redaction import redact_text
+
 STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
 """The stages of a video, in order."""
 
 
 class KeyframesError(Exception):
-    """Base class of all errors of this package."""
+    """Base class of all errors of this package.
+
+    Messages are redacted here, once more, because a server, a decoder process or a user's code may
+    have written part of them. Each is one line.
+    """
 
     stage: str = "unknown"
     """One of STAGES, or "parameters" for an error that belongs to no video."""
 
     def __init__(self, message: str, *, stage: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(redact_text(str(message)))
         if stage is not None:
-            self.stage = stage
+            self.stage = redact_text(stage)
 
 
 class ParameterError(KeyframesError, ValueError):

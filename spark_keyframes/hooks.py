@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from spark_keyframes.errors import HookError, KeyframesError
-from spark_keyframes.urls import redact_text
+from spark_keyframes.redaction import redact_text
 
 logger = logging.getLogger("spark_keyframes")
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from spark_keyframes.account import Account
 from spark_keyframes.errors import KeyframesError
-from spark_keyframes.urls import redact_text
+from spark_keyframes.redaction import redact_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image

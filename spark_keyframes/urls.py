@@ -1,17 +1,19 @@
-"""URLs as text: their scheme and host, and the form that is safe to show."""
+"""URLs as text: their scheme, their host and their length."""
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
+
+from spark_keyframes.errors import SourceReadError
+from spark_keyframes.redaction import redact_url
+
+LONGEST_URL = 8192
+"""Characters. Web servers accept about as many, and no path of Linux is longer than 4,096 bytes."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://|(file):/", re.IGNORECASE)
-# Between "://" and the path: user info, a name or an address in brackets, a port.
-_AUTHORITY = re.compile(r"(?:[^\\]*@)?(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::[0-9]*)?")
-_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
+# After the user info: a name or an address in brackets, and a port.
+_HOST_AND_PORT = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\]:]+))(?::[0-9]*)?")
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_LONGEST_SHOWN = 500  # characters: base64 given in place of a URL must not fill a log
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
-# urllib3 shows only the path: "Max retries exceeded with url: /a.mp4?X-Tos-Signature=…".
-_QUERY = re.compile(r"\?[\w.%~+-]+=\S*")
 
 
 def scheme_of(url: str) -> str:
@@ -28,12 +30,29 @@ def is_local(url: str) -> bool:
     return scheme_of(url) in ("", "file", "local")  # local:// is a scheme of fsspec
 
 
+def check_length(url: str) -> None:
+    """Raise SourceReadError if this is longer than a URL or path can be, base64 for example.
+
+    Call it before a URL is parsed: parsers keep what they have parsed, and normalising some texts
+    takes them time that grows with the square of the length.
+    """
+    if len(url) > LONGEST_URL:
+        raise SourceReadError(
+            f"{redact_url(url)} is not read: it has {len(url):,} characters, and a URL or path at "
+            f"most {LONGEST_URL:,}; use video_src_type='video_base64' for base64"
+        )
+
+
 def host_of(url: str) -> str:
     """Return the host or bucket in lower case, or "" where different parsers could disagree."""
     authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
-    match = _AUTHORITY.fullmatch(authority)
-    host = (match[1] or match[2]).lower().removesuffix(".") if match else ""
-    return host if is_host(host) else ""
+    match = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
+    host = (match[1] or match[2]).lower() if match and "\\" not in authority else ""
+    try:
+        agreed = is_host(host.removesuffix(".")) and urlsplit(url).hostname == host
+    except ValueError:
+        agreed = False
+    return host.removesuffix(".") if agreed else ""
 
 
 def is_host(text: str) -> bool:
@@ -44,29 +63,3 @@ def is_host(text: str) -> bool:
         return bool(ipaddress.IPv6Address(text))
     except ValueError:
         return False
-
-
-def redact_url(url: str) -> str:
-    """Return the URL without query, fragment and user info, for messages and logs.
-
-    These parts hold signatures and passwords. A plain path stays as it is: `?` and `#` are ordinary
-    characters there. Very long values are cut.
-    """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme_of(url):
-        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-        authority, slash, path = rest.partition("/")
-        authority = authority.rpartition("@")[2]
-        if not _HOST_AND_PORT.fullmatch(authority):
-            # A password with an unescaped "/" or "?": the host cannot be told from the password.
-            authority, slash, path = "***", "", ""
-        url = f"{scheme}://{authority}{slash}{path}"
-    return url if len(url) <= _LONGEST_SHOWN else f"{url[:_LONGEST_SHOWN]}…"
-
-
-def redact_text(text: str) -> str:
-    """Return the text with every URL redacted as by `redact_url`, and without other queries.
-
-    Use it for the errors of other packages, which may quote their arguments.
-    """
-    return _QUERY.sub("", _URL.sub(lambda found: redact_url(found[0]), text))

@@ -17,9 +17,9 @@ from spark_keyframes.hooks import calling
 from spark_keyframes.images import Pixels
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.selection import Selector
-from spark_keyframes.urls import redact_url
 from spark_keyframes.video import Decoder, RgbFrame, Source, Video, open_source
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from spark_keyframes.account import account_cell, frame_words, stage_words
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.errors import HookError, KeyframesError
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.result import Failure
-from spark_keyframes.urls import redact_text
 
 logger = logging.getLogger("spark_keyframes")
 

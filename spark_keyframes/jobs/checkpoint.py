@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.hadoop_folder import HadoopFolder
 from spark_keyframes.jobs.job_lock import job_lock
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import is_connect
-from spark_keyframes.urls import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.jobs.options import JobOptions
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.monitoring.failures import FAILURES, add_failures
 from spark_keyframes.spark.monitoring.metrics import report_lines
-from spark_keyframes.urls import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -10,7 +10,7 @@ from spark_keyframes.errors import KeyframesError
 from spark_keyframes.jobs.command_line import with_flags
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.options import JobOptions
-from spark_keyframes.urls import redact_text
+from spark_keyframes.redaction import redact_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

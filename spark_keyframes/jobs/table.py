@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import condition_of
-from spark_keyframes.urls import redact_url
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,8 +10,9 @@ from typing import Any
 from spark_keyframes.checks import check_type
 from spark_keyframes.errors import AccessError, ParameterError
 from spark_keyframes.fields import documented
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.addresses import is_metadata, is_public
-from spark_keyframes.urls import host_of, is_host, is_local, redact_url, scheme_of
+from spark_keyframes.urls import check_length, host_of, is_host, is_local, scheme_of
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
@@ -65,7 +66,12 @@ class Access:
         check_type("private_addresses", self.private_addresses, bool, "True or False")
 
     def check_url(self, url: str) -> None:
-        """Raise AccessError unless the URL's scheme, and its host or bucket, are allowed."""
+        """Raise AccessError unless the URL's scheme, and its host or bucket, are allowed.
+
+        Raises:
+            SourceReadError: it is longer than any URL may be.
+        """
+        check_length(url)
         scheme = "file" if is_local(url) else scheme_of(url)
         if self.allowed_schemes and scheme not in self.allowed_schemes:
             raise AccessError(

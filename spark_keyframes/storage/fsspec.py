@@ -21,12 +21,13 @@ from spark_keyframes.errors import (
     UnsupportedSchemeError,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.download.remote import complete, retry_download
 from spark_keyframes.storage.download.temporary import save
 from spark_keyframes.storage.retry import TransientError
-from spark_keyframes.urls import redact_url, scheme_of
+from spark_keyframes.urls import scheme_of
 
 T = TypeVar("T")
 

@@ -14,9 +14,10 @@ from spark_keyframes.errors import (
     StorageWriteError,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.atomic import advice_on, write_atomically
-from spark_keyframes.urls import redact_url, scheme_of
+from spark_keyframes.urls import scheme_of
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:

@@ -18,9 +18,10 @@ from spark_keyframes.errors import (
     SourceTypeError,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.seekable import SeekableFile
-from spark_keyframes.urls import redact_url
+from spark_keyframes.urls import check_length
 from spark_keyframes.video.interface import Closeable
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def _from_url(value: object, access: Access, limits: Limits) -> Source:
         )
     if not value.strip():
         raise SourceTypeError("the video's URL is empty; use null for a row without a video")
+    check_length(value)
     name = redact_url(value)
     try:
         # In a local path, "?", "#" and "%" have no special meaning.
@@ -168,14 +170,14 @@ def _decode_base64(value: object) -> bytes:
         header, comma, text = text.partition(b",")
         if not comma or not header.lower().endswith(b";base64"):
             raise InvalidBase64Error(
-                f"the video is a data URL without base64, it begins with {bytes(header[:40])!r}; "
-                "give data:video/mp4;base64,…"
+                "the video is a data URL without base64; give data:video/mp4;base64,…"
             )
     text = b"".join(text.split())
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as error:
+        # Do not quote it: it may be a URL with its signature.
         raise InvalidBase64Error(
-            f"the video is not base64 ({error}); its {len(text)} characters begin with "
-            f"{text[:20]!r}"
+            f"the video is not base64 ({error}): {len(text)} characters; give base64, or use "
+            "video_src_type='video_url' for URLs and paths"
         ) from None

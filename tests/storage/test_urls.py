@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from spark_keyframes.urls import host_of, is_host, is_local, redact_text, redact_url, scheme_of
+from spark_keyframes.redaction import redact_text, redact_url
+from spark_keyframes.urls import host_of, is_host, is_local, scheme_of
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.urls import redact_url
+from spark_keyframes.redaction import redact_url
 
 WINDOW = 60.0  # seconds of waiting for the server over which the rate is measured
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from spark_keyframes.errors import LimitError, SourceReadError
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.interrupt import interrupt, register, unregister
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.download.remote import (
@@ -22,7 +23,6 @@ from spark_keyframes.storage.download.remote import (
     retry_download,
 )
 from spark_keyframes.storage.download.temporary import disk_error
-from spark_keyframes.urls import redact_url
 
 # Servers limit the rate of each connection. Measured with 20 MB/s and 20 ms of latency each: 162 MB
 # take 8.5 s over 1 connection, 4.4 s over 2, 2.3 s over 4, 1.4 s over 8. More may be refused.

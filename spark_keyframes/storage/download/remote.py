@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from spark_keyframes.errors import SourceReadError
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.retry import TransientError, backoff, retry
-from spark_keyframes.urls import redact_url
 
 T = TypeVar("T")
 

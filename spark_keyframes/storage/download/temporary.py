@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from spark_keyframes.errors import SourceReadError
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.meter import Meter
-from spark_keyframes.urls import redact_url
 
 
 def save(url: str, blocks: Iterable[bytes], meter: Meter) -> BinaryIO:

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from spark_keyframes.errors import SourceReadError
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.remote import BLOCK
-from spark_keyframes.urls import redact_url
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

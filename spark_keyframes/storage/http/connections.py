@@ -28,11 +28,11 @@ from urllib3.exceptions import (
 from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.addresses import resolve
 from spark_keyframes.storage.download import meter
 from spark_keyframes.storage.download.interrupt import register
-from spark_keyframes.urls import redact_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -19,13 +19,13 @@ from spark_keyframes.errors import (
     root_cause,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.ranged import open_remote
 from spark_keyframes.storage.download.remote import BLOCK, Answer, Part, requested_part
 from spark_keyframes.storage.http.compression import decompress
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.retry import TransientError, retry_after
-from spark_keyframes.urls import redact_url
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for more of the body
 _CONNECTIONS = 8  # kept open for one file; more than are used

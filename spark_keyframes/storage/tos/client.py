@@ -31,11 +31,11 @@ from spark_keyframes.errors import (
     error_chain,
     root_cause,
 )
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.meter import seconds_left
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.retry import TransientError, retry_after
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
-from spark_keyframes.urls import redact_url
 
 T = TypeVar("T")
 

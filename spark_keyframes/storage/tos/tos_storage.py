@@ -22,6 +22,7 @@ from spark_keyframes.errors import (
     root_cause,
 )
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download import interrupt
 from spark_keyframes.storage.download.ranged import open_remote
@@ -36,7 +37,6 @@ from spark_keyframes.storage.tos.client import (
     refusal,
 )
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
-from spark_keyframes.urls import redact_url
 
 _BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 _LONGEST_KEY = 1024  # bytes; TOS refuses longer ones

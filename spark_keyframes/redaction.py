@@ -1,0 +1,163 @@
+"""What messages, results and logs may show of strings from outside.
+
+No user info, query or signature, no character that acts on a terminal or begins a line, and no more
+than a page. `redact_url` is for one value, such as the video of a row. `redact_text` is for texts
+that may quote one, such as the errors of other packages. Both take any string, also one that is no
+valid URL, in time linear in its length. Where a secret and a name cannot be told apart, they hide
+both.
+"""
+
+import re
+import unicodedata
+
+_HIDDEN = "***"
+_LONGEST_URL = 500  # characters: base64 given in place of a URL must not fill a log
+_LONGEST_TEXT = 10_000
+
+# Each also as its full-width form, which some parsers normalise, and percent-encoded, once or more.
+_COLON = r"(?:[:：]|%(?:25)*3a)"
+_AT = r"(?:[@＠]|%(?:25)*40)"
+_EQUALS = r"(?:[=＝]|%(?:25)*3d)"
+_SLASH = r"(?:[/\\]|%(?:25)*(?:2f|5c))"
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+# "://" and what people write in its place: ":/", "//", ":\\", "%3A%2F%2F".
+_START = _compiled(rf"{_COLON}{_SLASH}+|(?:/|%(?:25)*2f){{2,}}")
+_ANY_COLON, _ANY_AT, _ANY_EQUALS = _compiled(_COLON), _compiled(_AT), _compiled(_EQUALS)
+_CODED_COLON = _compiled(r"：|%(?:25)*3a")
+# A query or parameters begin here: always in a URL, or only where a "=" follows.
+_QUERY = re.compile("[?#]")
+_PARAMETERS = _compiled(r"[?？#;&]|%(?:25)*(?:3f|23|3b|26)")
+_END_OF_AUTHORITY = re.compile(r"[/\\]|$")
+_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
+
+# Names whose values are secret, wherever they stand: X-Tos-Signature=…, "token": "…".
+_NAMED = (
+    r"(?:signature|(?<![a-z])(?:sig|sign|pwd)|token|passwd|password|passphrase|secret|credential|"
+    rf"api[_-]?key|access[_-]?key|authorization)(?:[_-][\w-]{{0,40}}|id)?[\"']?\s{{0,3}}"
+    rf"(?:{_EQUALS}|{_COLON})"
+)
+_REST = _compiled(rf"({_NAMED}).*")
+_WORD = _compiled(rf"({_NAMED})[\s\"'=:<>()\[\]{{}},]{{0,20}}(?:(?:basic|bearer)\s{{1,20}})?\S*")
+# JSON Web Tokens, and access keys as the clouds make them.
+_TOKEN = re.compile(
+    r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?"
+    r"|(?<![A-Za-z0-9])(?:AKIA|ASIA|AKLT|AKTP|LTAI)[A-Za-z0-9]{12,}+"
+)
+
+# User info with blanks around its colon, which would be two words.
+_SPACED_USER = re.compile(r"(//|:/)\s*+[^\s/@:]*+\s*+:\s*+[^\s/@]++\s*+@")
+_SUSPICIOUS = _compiled(r"[@＠?？#;&%=＝]")
+
+
+def redact_url(url: str) -> str:
+    """Return a URL, or whatever stands in its place, as messages may show it.
+
+    A URL loses its user info, query and fragment. A plain path keeps `?`, `#` and `@`, unless they
+    look like a query (`?x=1`) or user info (`user:password@host`). Control characters and invisible
+    ones are escaped, and very long values are cut.
+    """
+    return _cut(_escaped(_without_secrets(url)[: _LONGEST_URL + 1]), _LONGEST_URL)
+
+
+def redact_text(text: str, *, lines: bool = False) -> str:
+    """Return a text with each of its words redacted as by `redact_url`.
+
+    Args:
+        text: such as the error of another package, which may quote its arguments.
+        lines: keep line ends, for tracebacks; otherwise they are escaped too.
+    """
+    text = _SPACED_USER.sub(rf"\1{_HIDDEN}@", text)
+    text = _WORD.sub(rf"\1{_HIDDEN}", text)
+    text = re.sub(r"\S+", _redacted_word, text)
+    shown = "\n".join(map(_escaped, text.split("\n"))) if lines else _escaped(text)
+    return _cut(shown, _LONGEST_TEXT)
+
+
+def _redacted_word(found: re.Match[str]) -> str:
+    word = found[0]
+    if not _SUSPICIOUS.search(word):
+        return _TOKEN.sub(_HIDDEN, word)
+    # "http://host:80: refused": the second colon belongs to the sentence.
+    url = word.rstrip(":,.;)")
+    return _without_secrets(url) + word[len(url) :]
+
+
+def _without_secrets(value: str) -> str:
+    start = _START.search(value)
+    parameters = _parameters(value)
+    if start and start.start() < parameters:
+        prefix, rest = value[: start.end()], value[start.end() :]
+        shown = _plain(prefix) + _after_scheme(rest)
+    else:
+        shown = _plain(value)
+    return _TOKEN.sub(_HIDDEN, _REST.sub(rf"\1{_HIDDEN}", shown))
+
+
+def _after_scheme(rest: str) -> str:
+    """Return what follows "://" without user info and query."""
+    query = _QUERY.search(rest)
+    end = min(query.start() if query else len(rest), _parameters(rest))
+    rest, tail = rest[:end], rest[end:]
+    slash = _END_OF_AUTHORITY.search(rest)
+    at = slash.start() if slash else len(rest)
+    authority, path = rest[:at], rest[at:]
+    host = authority[_end_of_last(_ANY_AT, authority) :]
+    is_split = not path and _ANY_AT.search(tail)  # a password with an unescaped "?" or "#"
+    if is_split or not _HOST_AND_PORT.fullmatch(host) or _CODED_COLON.search(host):
+        # A password with an unescaped "/": the host cannot be told from the password.
+        return _HIDDEN
+    end = _end_of_last(_ANY_AT, path)
+    if end and (":" in host or _ANY_COLON.search(path, 0, end)):
+        path = f"/{_HIDDEN}@{path[end:]}"
+    return host + path
+
+
+def _plain(value: str) -> str:
+    """Return a path without what looks like user info or parameters."""
+    end = _end_of_last(_ANY_AT, value)
+    colon = _ANY_COLON.search(value, 0, end)
+    if colon:
+        begin = value.rfind("/", 0, colon.start()) + 1
+        value = f"{value[:begin]}{_HIDDEN}@{value[end:]}"
+    parameters = _parameters(value)
+    return value if parameters == len(value) else f"{value[:parameters]}?{_HIDDEN}"
+
+
+def _parameters(value: str) -> int:
+    """Return where parameters such as `?x=1` or `;x=1` begin; the length if there are none."""
+    end = _end_of_last(_ANY_EQUALS, value)
+    found = _PARAMETERS.search(value, 0, end)
+    return found.start() if found else len(value)
+
+
+def _end_of_last(pattern: re.Pattern[str], text: str) -> int:
+    """Return where the last match ends; 0 if there is none."""
+    end = 0
+    for found in pattern.finditer(text):
+        end = found.end()
+    return end
+
+
+def _escaped(text: str) -> str:
+    """Return a text in which each control or invisible character is escaped, such as `\\x1b`.
+
+    They would move the cursor, begin a line that looks like one of the log, or reverse the order of
+    what follows. Spaces of other scripts stay. A lone surrogate could not be stored.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each
+        if each.isprintable() or unicodedata.category(each) == "Zs"
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
