@@ -61,7 +61,8 @@ def redact_url(url: str) -> str:
     look like a query (`?x=1`) or user info (`user:password@host`). Control characters and invisible
     ones are escaped, and very long values are cut.
     """
-    return _cut(_escaped(_without_secrets(url)[: _LONGEST_URL + 1]), _LONGEST_URL)
+    shown = _escaped(_without_secrets(url)[: _LONGEST_URL + 1])
+    return shown if len(shown) <= _LONGEST_URL else f"{shown[:_LONGEST_URL]}…"
 
 
 def redact_text(text: str, *, lines: bool = False) -> str:
@@ -75,7 +76,10 @@ def redact_text(text: str, *, lines: bool = False) -> str:
     text = _WORD.sub(rf"\1{_HIDDEN}", text)
     text = re.sub(r"\S+", _redacted_word, text)
     shown = "\n".join(map(_escaped, text.split("\n"))) if lines else _escaped(text)
-    return _cut(shown, _LONGEST_TEXT)
+    if len(shown) <= _LONGEST_TEXT:
+        return shown
+    half = _LONGEST_TEXT // 2 - 1
+    return f"{shown[:half]}…{shown[-half:]}"  # a traceback ends with the error
 
 
 def _redacted_word(found: re.Match[str]) -> str:
@@ -157,7 +161,3 @@ def _escaped(text: str) -> str:
         else each.encode("unicode_escape").decode()
         for each in text
     )
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"

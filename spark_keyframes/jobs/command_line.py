@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.jobs.options import GROUPS, INPUT, JobOptions
 from spark_keyframes.jobs.user_objects import ARGUMENTS, load_objects
+from spark_keyframes.redaction import redact_text
 
 _TITLES = {
     "sampler": "the parameters of the operator",
@@ -57,7 +58,7 @@ def parse(
         description: what it does.
         example: a command.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=program,
         description=description,
         epilog=f"example: {example}",
@@ -80,6 +81,11 @@ def parse(
         return options(**_values(options, given | objects), imports=sources)
     except ParameterError as error:
         parser.error(with_flags(str(error), options))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(redact_text(message))  # argparse quotes the arguments that it refuses
 
 
 def with_flags(text: str, options: type) -> str:

@@ -14,6 +14,7 @@ from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
 from spark_keyframes.jobs.user_objects import object_settings
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.monitoring.progress import progress
 
 _PROGRAM = "ingest.py"
@@ -65,9 +66,10 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
     writer = TableWriter(options, video_col)
     checkpoint = Checkpoint(spark, options.checkpoint)
     if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
+        place = redact_url(options.checkpoint)
         raise ParameterError(
-            f"{writer.table} already exists, and the checkpoint {options.checkpoint} is new; give "
-            "the table's own checkpoint, or `mode` append to add the videos that the table lacks"
+            f"{writer.table} already exists, and the checkpoint {place} is new; give the table's "
+            "own checkpoint, or `mode` append to add the videos that the table lacks"
         )
     with checkpoint.locked():
         checkpoint.claim(run_settings(options))

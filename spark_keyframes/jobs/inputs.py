@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ def read_videos(
         SourceNotFoundError: there is nothing at `location`.
         ParameterError: there is something, but no video.
     """
-    sizes = None
+    sizes, shown = None, redact_url(location)
     scheme = urlsplit(location).scheme.lower()
     suffix = PurePosixPath(urlsplit(location).path).suffix.lower()
     if scheme in _SINGLE_OBJECTS:
         if suffix == ".txt":
             raise ParameterError(
-                f"a list of videos must be on a file system that Spark reads, got {location!r}; "
+                f"a list of videos must be on a file system that Spark reads, got {shown!r}; "
                 "copy it to a local file first"
             )
         paths = [location]
@@ -69,9 +70,9 @@ def read_videos(
         paths, sizes = list(files), list(files.values())
     if not paths:
         raise ParameterError(
-            f"no videos in {location!r}; looked for {', '.join(sorted(VIDEO_SUFFIXES))}"
+            f"no videos in {shown!r}; looked for {', '.join(sorted(VIDEO_SUFFIXES))}"
             if suffix != ".txt"
-            else f"no videos in {location!r}: every line is empty or a comment"
+            else f"no videos in {shown!r}: every line is empty or a comment"
         )
     return partitioned_videos(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
 
@@ -196,6 +197,6 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
         if condition_of(error) != "PATH_NOT_FOUND":
             raise
         raise SourceNotFoundError(
-            f"nothing found at {location!r}; give a video, a folder, a glob in quotes, a URL, "
-            "or a .txt file with one of them per line"
+            f"nothing found at {redact_url(location)!r}; give a video, a folder, a glob in quotes, "
+            "a URL, or a .txt file with one of them per line"
         ) from error

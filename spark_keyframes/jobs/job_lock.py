@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.hooks import text_of
 from spark_keyframes.jobs.hadoop_folder import HadoopFolder
 
 logger = logging.getLogger("spark_keyframes")
@@ -57,7 +58,7 @@ def job_lock(folder: HadoopFolder, shown: str) -> Iterator[None]:
                 older = (lock for lock in _locks_of(folder, mine.job) if lock != newer)
                 _delete(folder, older)
             except Exception as error:  # noqa: BLE001 - the next round tries again
-                logger.warning("the checkpoint's lock could not be renewed: %s", error)
+                logger.warning("the checkpoint's lock could not be renewed: %s", text_of(error))
 
     thread = threading.Thread(target=renew, name="job-lock", daemon=True)
     thread.start()

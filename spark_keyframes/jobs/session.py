@@ -53,7 +53,7 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
         message, status = f"{error}; the lines above say why", TOO_MANY_FAILED
     except Exception as error:  # noqa: BLE001 - Python's own traceback would show secrets of URLs
         message, status = f"the job failed: {_readable(error)}", FAILED
-    message = redact_text(with_flags(message, type(options)))
+    message = redact_text(with_flags(message, type(options)), lines=True)
     print(f"{program}: {message}", file=sys.stderr)
     return status
 

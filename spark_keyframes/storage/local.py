@@ -31,13 +31,13 @@ def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode):
             return _open(path, url, access)
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError):
         raise SourceNotFoundError(
             f"no file {redact_url(url)}; the path must exist on every machine that runs tasks, "
             "so put the file on shared storage or use a URL"
-        ) from error
+        ) from None  # the system's error has the path as it was given
     except (OSError, ValueError) as error:
-        raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from error
+        raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
     kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
     raise SourceReadError(
         f"could not read {redact_url(url)}: it is {kind}; give the path of a video file"
@@ -65,9 +65,9 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     except OSError as error:
         raise StorageWriteError(
             f"could not store {redact_url(url)}: {_reason(error)}{advice_on(error)}"
-        ) from error
+        ) from None
     except ValueError as error:  # a null byte in the path
-        raise StorageWriteError(f"could not store {redact_url(url)}: {error}") from error
+        raise StorageWriteError(f"could not store {redact_url(url)}: {error}") from None
 
 
 def check_writable(output_dir: str) -> None:
@@ -81,7 +81,7 @@ def check_writable(output_dir: str) -> None:
     except (OSError, ValueError) as error:
         raise ParameterError(
             f"output_tos_dir cannot be used, got {redact_url(output_dir)!r}: {_reason(error)}"
-        ) from error
+        ) from None
     if not is_folder:
         raise ParameterError(
             f"output_tos_dir must be a folder, got {redact_url(output_dir)!r}, but {existing} is a "
@@ -99,11 +99,13 @@ def _path(url: str, error: type[KeyframesError]) -> Path:
         return Path(url)
     try:
         parts = urlsplit(url.replace("?", "%3F").replace("#", "%23"))
-    except ValueError as reason:
-        raise error(f"not a valid file URL: {redact_url(url)} ({reason})") from reason
+    except ValueError:  # its message may show a password
+        raise error(
+            f"not a valid file URL: {redact_url(url)}; write file:///path, with three slashes"
+        ) from None
     if parts.netloc.lower() not in ("", "localhost"):
         raise error(
-            f"a file:// URL must name a local file, got host {parts.netloc!r} in "
+            f"a file:// URL must name a local file, got host {parts.hostname!r} in "
             f"{redact_url(url)}; write file:///path, with three slashes"
         )
     return Path(unquote(parts.path))

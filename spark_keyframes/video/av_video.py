@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.container import (
     VideoContainer,
     new_codec,
@@ -224,7 +225,7 @@ class AvVideo(Closeable):
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
         except RunFailedError as error:
-            _log.info("decoding in sequence from here: %s", error)
+            _log.info("decoding in sequence from here: %s", redact_text(str(error)))
             yield from self._decode_rest_in_sequence(timeline, frame_ids, done, exactly=exactly)
 
     def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:

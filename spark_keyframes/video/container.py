@@ -18,6 +18,8 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError, NoVideoStreamError
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 
 _log = logging.getLogger("spark_keyframes")
@@ -47,22 +49,6 @@ _FORMAT_OF_EXTENSION = {
 
 # One read from Python costs about 10 µs, and ranged HTTP reads must not be small.
 _BUFFER_SIZE = 256 * 1024
-
-_MAGIC = (
-    (b"#EXTM3U", "an HLS playlist (m3u8); give the video that it names"),
-    (b"ffconcat", "an FFmpeg concat script; give the videos that it names"),
-    (b"v=0", "an SDP session description"),
-    (b"<?xml", "an XML document, a DASH manifest for example"),
-    (b"<MPD", "a DASH manifest; give the video that it names"),
-    (b"<!doctype html", "an HTML page, perhaps a server's error page"),
-    (b"<html", "an HTML page, perhaps a server's error page"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"%PDF", "a PDF document"),
-    (b"{", "JSON text"),
-)
 
 
 class _Reader:
@@ -118,7 +104,7 @@ class VideoContainer:
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.FFmpegError as error:
             raise_if_out_of_memory(error)
-            _log.info("the container is damaged: %s", error)
+            _log.info("the container is damaged: %s", redact_text(str(error)))
         except IndexError:
             # PyAV raises this after the last packet if a stream appeared while demuxing.
             _log.debug("the container has streams that its header does not list")
@@ -248,21 +234,14 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
 
 def _describe(file: BinaryIO) -> str:
     file.seek(0)
-    head = file.read(512)
+    head = file.read(HEAD)
     if not head:
         return "the video is empty: 0 bytes"
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    for magic, description in _MAGIC:
-        if text[: len(magic)].lower() == magic.lower():
-            return f"not a video but {description}"
     if head[4:8] == b"ftyp":
         return (
             "an MP4 without a usable index (moov): cut short while it was recorded or copied; "
             "get a complete copy"
         )
-    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-        return f"not a video but text; it begins with {head[:40].decode('ascii')!r}"
-    return (
-        f"not in an allowed video format; it begins with {head[:16].hex(' ')}; "
-        "use e.g. MP4, Matroska, WebM, AVI or MPEG-TS"
-    )
+    if kind := kind_of(head):
+        return f"not a video but {kind}"
+    return "not in an allowed video format; use e.g. MP4, Matroska, WebM, AVI or MPEG-TS"

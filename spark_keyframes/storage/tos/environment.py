@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from spark_keyframes.errors import CredentialsError, ParameterError
+from spark_keyframes.redaction import redact_url
 
 # An endpoint and its region. `ivolces.com` is the network inside the cloud. An endpoint such as
 # `tos-accelerate.volces.com` names no region.
@@ -136,16 +137,15 @@ def _endpoint(value: str, stage: str) -> str:
         or parts.fragment
         or parts.username is not None
     ):
-        shown = re.sub(r"^(.*//)?.*@", r"\1***@", value)
         raise ParameterError(
             "TOS_ENDPOINT must be the host of the TOS service, such as "
-            f"https://tos-cn-beijing.volces.com, got {shown!r}",
+            f"https://tos-cn-beijing.volces.com, got {redact_url(value)!r}",
             stage=stage,
         )
     if host.startswith("tos-s3-"):
         raise ParameterError(
-            f"TOS_ENDPOINT must be the TOS endpoint, not the S3-compatible one, got {value!r}; "
-            f"use {host.replace('tos-s3-', 'tos-', 1)}",
+            "TOS_ENDPOINT must be the TOS endpoint, not the S3-compatible one, got "
+            f"{redact_url(value)!r}; use {host.replace('tos-s3-', 'tos-', 1)}",
             stage=stage,
         )
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}"
