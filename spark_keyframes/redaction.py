@@ -32,8 +32,8 @@ _CODED_COLON = _compiled(r"：|%(?:25)*3a")
 # A query or parameters begin here: always in a URL, or only where a "=" follows.
 _QUERY = re.compile("[?#]")
 _PARAMETERS = _compiled(r"[?？#;&]|%(?:25)*(?:3f|23|3b|26)")
-_END_OF_AUTHORITY = re.compile(r"[/\\]|$")
-_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d*)?")
+_SLASHES = re.compile(r"[/\\]")
+_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d+)?")
 
 # Names whose values are secret, wherever they stand: X-Tos-Signature=…, "token": "…".
 _NAMED = (
@@ -93,32 +93,37 @@ def _redacted_word(found: re.Match[str]) -> str:
 
 def _without_secrets(value: str) -> str:
     start = _START.search(value)
-    parameters = _parameters(value)
-    if start and start.start() < parameters:
-        prefix, rest = value[: start.end()], value[start.end() :]
-        shown = _plain(prefix) + _after_scheme(rest)
+    if start and start.start() < _parameters(value):
+        shown = _url(value[: start.start()], start[0], value[start.end() :])
     else:
         shown = _plain(value)
     return _TOKEN.sub(_HIDDEN, _REST.sub(rf"\1{_HIDDEN}", shown))
 
 
-def _after_scheme(rest: str) -> str:
-    """Return what follows "://" without user info and query."""
+def _url(scheme: str, slashes: str, rest: str) -> str:
+    """Return a URL without user info and query; `rest` is what follows its slashes."""
+    if _ANY_COLON.search(scheme) and _ANY_AT.search(rest):  # "u:pass//word@host"
+        scheme = _HIDDEN
+    scheme = _plain(scheme)
     query = _QUERY.search(rest)
     end = min(query.start() if query else len(rest), _parameters(rest))
     rest, tail = rest[:end], rest[end:]
-    slash = _END_OF_AUTHORITY.search(rest)
-    at = slash.start() if slash else len(rest)
-    authority, path = rest[:at], rest[at:]
-    host = authority[_end_of_last(_ANY_AT, authority) :]
-    is_split = not path and _ANY_AT.search(tail)  # a password with an unescaped "?" or "#"
-    if is_split or not _HOST_AND_PORT.fullmatch(host) or _CODED_COLON.search(host):
-        # A password with an unescaped "/": the host cannot be told from the password.
-        return _HIDDEN
-    end = _end_of_last(_ANY_AT, path)
-    if end and (":" in host or _ANY_COLON.search(path, 0, end)):
-        path = f"/{_HIDDEN}@{path[end:]}"
-    return host + path
+    slash = _SLASHES.search(rest)
+    authority, path = (rest[: slash.start()], rest[slash.start() :]) if slash else (rest, "")
+    user, at = _end_of_last(_ANY_AT, authority), _end_of_last(_ANY_AT, path)
+    host = authority[user:]
+    is_well_formed = slashes.startswith("://") or (scheme.lower(), slashes) == ("file", ":/")
+    if (
+        not _HOST_AND_PORT.fullmatch(host)
+        or _CODED_COLON.search(host)
+        # A password with an unescaped "/", "?" or "#", or a path that looks like one.
+        or (at and (user or not is_well_formed))
+        or (at and _ANY_COLON.search(rest, 0, len(authority) + at))
+        or (_ANY_AT.search(tail) and not (path and is_well_formed))
+        or (_ANY_AT.search(tail) and _ANY_COLON.search(path))
+    ):
+        return f"{scheme}{slashes}{_HIDDEN}"
+    return f"{scheme}{slashes}{host or _HIDDEN * bool(user)}{path}"
 
 
 def _plain(value: str) -> str:

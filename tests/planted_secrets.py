@@ -1,0 +1,92 @@
+"""Strings with a secret planted where a URL has one, in all the forms that people and attackers write.
+
+A secret is user info, the value of a query, or the value of a name such as token=. Around it, and
+before the URL, are blanks, quotes, brackets, escape characters and characters without a width.
+"""
+
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+_LETTERS = "QZXJKVW"  # rare ones, so that no message has a piece of a secret by chance
+_PIECE = 5  # characters: no piece of a secret of this length may be shown
+
+SIGNS = (*"\"'<>()[]{}`|^*!,~$", "\u200b", "\ufeff", "\u202e", "\x1b[2J", "\0", "\\")
+BLANKS = (" ", "\t", "\n", "\r\n", "\x85", "\xa0", "\u2028", "\u3000")
+
+# All of these have slashes, so that what stands before an "@" is user info.
+_WITH_SLASHES = (
+    *("http://", "https://", "HTTP://", "tos://", "s3://", "ftp://", "hdfs://", "gopher://"),
+    *("https:/", "http//", "://", "//", "///", "http:///", "http:\\\\", "http:/\\", "http:\\/"),
+    *("http%3A%2F%2F", "http%253a%252f%252f", "http：//", "file://", "file:/", "zip://a::http://"),
+    *("http://proxy.example/http://", "get http://", "url=https://", "https: //", "x/https://"),
+)
+_WITHOUT_SLASHES = ("", "http:", "folder/", "/data/", "a b/", "C:\\")
+_COLONS = (":", ":", ":", "%3A", "%3a", "%253A", "：")
+_ATS = ("@", "@", "@", "%40", "%2540", "＠", "@@", "@x@")
+_HOSTS = ("127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", "[::1]:1", "host", "", "ex℀mple.com", "[bad")
+_PATHS = ("/a.mp4", "/a.mp4", "", "/", "/photo@2x/勺 子.mp4", "/dt=2024-01-01/a;b.mp4", "/%2e%2e/a")
+_NAMES = (
+    *("X-Amz-Signature", "X-Tos-Signature", "Signature", "signature", "token", "TOKEN", "password"),
+    *("sig", "x", "q", "a%20b", "access_token", "X-Tos-Security-Token", "AWSAccessKeyId", "[x]"),
+)
+_SECRET_NAMES = ("X-Amz-Signature", "X-Tos-Signature", "Signature", "token", "password", "sig")
+_QUERIES = ("?", "?", "?", "?x=1&", "%3F", "%3f", "%253F", "#", "%23", ";", "%3B", "&", "/?", "&amp;")
+_EQUALS = ("=", "=", "=", "%3D", "%253d", "＝")
+
+
+class Planted(NamedTuple):
+    """A string with a secret."""
+
+    text: str
+    secret: str
+
+    def shown_in(self, *texts: object) -> bool:
+        """Return whether a piece of the secret is in one of the texts, or of their reprs."""
+        shown = "\n".join(map(str, texts)).upper()
+        return any(
+            self.secret[i : i + _PIECE] in shown for i in range(len(self.secret) - _PIECE + 1)
+        )
+
+
+@st.composite
+def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
+    """Draw a string.
+
+    Args:
+        draw: of hypothesis.
+        blanks: whether blanks may stand within it. In the middle of a sentence, they end a URL.
+    """
+    signs = st.sampled_from(SIGNS + BLANKS * blanks)
+    junk = st.lists(signs, max_size=3).map("".join)
+    unescaped = st.lists(
+        st.one_of(signs, st.sampled_from((*"/?#:@=&;", "pw"))), max_size=3
+    ).map("".join)
+    secret = draw(st.text(_LETTERS, min_size=10, max_size=16))
+    place = draw(st.sampled_from(("user", "password", "password", "query", "query", "name")))
+    slashes = draw(st.booleans())
+    scheme = draw(st.sampled_from(_WITH_SLASHES if slashes else _WITHOUT_SLASHES))
+    if not blanks:
+        scheme = scheme.replace(" ", "")
+    colon, at = draw(st.sampled_from(_COLONS)), draw(st.sampled_from(_ATS))
+    host, path = draw(st.sampled_from(_HOSTS)), draw(st.sampled_from(_PATHS))
+    if not blanks:
+        path = path.replace(" ", "")
+    user = ""
+    if place == "user":
+        user = f"{secret}{colon}pw{at}" if draw(st.booleans()) or not slashes else f"{secret}{at}"
+    elif place == "password":
+        before = draw(unescaped)
+        if not slashes:
+            before = before.lstrip("/\\")  # "u://" would be the scheme of a valid URL
+        user = f"u{colon}{before}{secret}{draw(unescaped)}{at}"
+    elif draw(st.booleans()):
+        user = "me:pw@"
+    tail = ""
+    if place == "query":
+        name, equals = draw(st.sampled_from(_NAMES)), draw(st.sampled_from(_EQUALS))
+        tail = f"{draw(st.sampled_from(_QUERIES))}{name}{equals}{draw(junk)}{secret}{draw(junk)}"
+        tail += draw(st.sampled_from(("", "&y=2", "#t=1")))
+    elif place == "name":
+        tail = f"{draw(st.sampled_from('/,|'))}{draw(st.sampled_from(_SECRET_NAMES))}={secret}"
+    return Planted(f"{draw(junk)}{scheme}{user}{host}{path}{tail}{draw(junk)}", secret)
