@@ -1,4 +1,4 @@
-"""Strings with a secret planted where a URL has one, in all the forms that people and attackers write.
+"""Strings with a secret planted where a URL has one, as people and attackers write them.
 
 A secret is user info, the value of a query, or the value of a name such as token=. Around it, and
 before the URL, are blanks, quotes, brackets, escape characters and characters without a width.
@@ -6,6 +6,7 @@ before the URL, are blanks, quotes, brackets, escape characters and characters w
 
 from typing import NamedTuple
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 _LETTERS = "QZXJKVW"  # rare ones, so that no message has a piece of a secret by chance
@@ -31,7 +32,22 @@ _NAMES = (
     *("sig", "x", "q", "a%20b", "access_token", "X-Tos-Security-Token", "AWSAccessKeyId", "[x]"),
 )
 _SECRET_NAMES = ("X-Amz-Signature", "X-Tos-Signature", "Signature", "token", "password", "sig")
-_QUERIES = ("?", "?", "?", "?x=1&", "%3F", "%3f", "%253F", "#", "%23", ";", "%3B", "&", "/?", "&amp;")
+_QUERIES = (
+    "?",
+    "?",
+    "?",
+    "?x=1&",
+    "%3F",
+    "%3f",
+    "%253F",
+    "#",
+    "%23",
+    ";",
+    "%3B",
+    "&",
+    "/?",
+    "&amp;",
+)
 _EQUALS = ("=", "=", "=", "%3D", "%253d", "＝")
 
 
@@ -59,9 +75,9 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
     """
     signs = st.sampled_from(SIGNS + BLANKS * blanks)
     junk = st.lists(signs, max_size=3).map("".join)
-    unescaped = st.lists(
-        st.one_of(signs, st.sampled_from((*"/?#:@=&;", "pw"))), max_size=3
-    ).map("".join)
+    unescaped = st.lists(st.one_of(signs, st.sampled_from((*"/?#:@=&;", "pw"))), max_size=3).map(
+        "".join
+    )
     secret = draw(st.text(_LETTERS, min_size=10, max_size=16))
     place = draw(st.sampled_from(("user", "password", "password", "query", "query", "name")))
     slashes = draw(st.booleans())
@@ -76,10 +92,10 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
     if place == "user":
         user = f"{secret}{colon}pw{at}" if draw(st.booleans()) or not slashes else f"{secret}{at}"
     elif place == "password":
-        before = draw(unescaped)
+        first = draw(unescaped)
         if not slashes:
-            before = before.lstrip("/\\")  # "u://" would be the scheme of a valid URL
-        user = f"u{colon}{before}{secret}{draw(unescaped)}{at}"
+            first = first.lstrip("/\\")  # "u://" would be the scheme of a valid URL
+        user = f"u{colon}{first}{secret}{draw(unescaped)}{at}"
     elif draw(st.booleans()):
         user = "me:pw@"
     tail = ""
@@ -89,4 +105,24 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
         tail += draw(st.sampled_from(("", "&y=2", "#t=1")))
     elif place == "name":
         tail = f"{draw(st.sampled_from('/,|'))}{draw(st.sampled_from(_SECRET_NAMES))}={secret}"
-    return Planted(f"{draw(junk)}{scheme}{user}{host}{path}{tail}{draw(junk)}", secret)
+    before = draw(st.one_of(st.just(""), junk))
+    return Planted(f"{before}{scheme}{user}{host}{path}{tail}{draw(junk)}", secret)
+
+
+def examples(count: int, *, blanks: bool = True) -> list[Planted]:
+    """Return strings that are the same in each run."""
+    found: list[Planted] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(planted(blanks=blanks))
+    def collect(each: Planted) -> None:
+        found.append(each)
+
+    collect()
+    return found
