@@ -55,22 +55,6 @@ for _module in (urllib3.connection, urllib3.connectionpool, urllib3.util.retry):
     _module.log.addFilter(_hide_query)
 
 
-class _Redacted(logging.Filter):
-    """Removes queries from the lines of urllib3, and shows what a server sent on one line.
-
-    At WARNING urllib3 logs the whole URL of an answer whose headers it cannot parse, at DEBUG the
-    path and query of each request.
-    """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args, record.exc_info = redact_text(record.getMessage()), (), None
-        return True
-
-
-for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-    logging.getLogger(f"urllib3.{_name}").addFilter(_Redacted())
-
-
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
     """Make a session use the connections of this module.
 
