@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import KeyframesError
+from tests.planted_secrets import examples
 from tests.spark.cluster import Cluster
 from tests.storage.tos_server import TosServer
 
@@ -191,6 +192,37 @@ def test_a_job_on_a_cluster_leaves_no_secrets(job, cluster, tos, urls, tmp_path)
     assert len(stored) == 2
     for key, data in stored.items():
         assert found_in(key) == found_in(data) == []
+
+
+@pytest.mark.slow
+def test_planted_secrets_are_in_no_log_of_a_job(job, cluster, tmp_path):
+    values = examples(300)
+    table = tmp_path / "urls.parquet"  # read by the job, so that no plan holds its rows
+    number = [str(each) for each in range(len(values))]
+    pq.write_table(pa.table({"number": number, "url": [each.text for each in values]}), table)
+    before = {path: len(log) for path, log in logs_of(cluster).items()}
+    status, output, events = job(
+        *("--input", str(table), "--input-col", "url", "--id-col", "number"),
+        *("--allowed-hosts", "127.0.0.1", "--slow-seconds", "0.000001"),
+        *("--output", str(tmp_path / "out"), "--videos-per-batch", "100"),
+    )
+    assert status == 1, "no video succeeded"
+    assert f"{len(values)} failed" in output
+    logs = [log[before.get(path, 0) :] for path, log in logs_of(cluster).items()]
+    warnings = b"".join(logs).decode(errors="replace")
+    assert "no keyframes (open, " in warnings
+    assert "slow video" in warnings
+    shown = "\n".join((output, events.decode(errors="replace"), warnings))
+    rows = {int(row["number"]): row for row in pq.read_table(tmp_path / "out").to_pylist()}
+    assert len(rows) == len(values)
+    assert {row["error"]["error"] for row in rows.values()} >= {
+        "AccessError",
+        "SourceNotFoundError",
+        "SourceReadError",
+    }
+    for number, value in enumerate(values):
+        assert not value.shown_in(rows[number]["error"]["message"]), value
+        assert not value.shown_in(shown), value
 
 
 @pytest.mark.slow

@@ -82,6 +82,13 @@ def test_invalid_base64_is_refused(value: str, match: str) -> None:
         open_source(value, video_src_type="video_base64")
 
 
+@pytest.mark.parametrize("value", ["http://me:s3cr3t@h/a", "data:s3cr3t,abc", "s3cr3t!"])
+def test_invalid_base64_is_not_quoted(value: str) -> None:
+    with pytest.raises(InvalidBase64Error) as caught:
+        open_source(value, video_src_type="video_base64")
+    assert "s3cr3t" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("value", "kind", "match"),
     [
