@@ -50,10 +50,23 @@ def _open(path: Path, url: str, access: Access) -> BinaryIO:
     try:
         if access.allowed_roots:
             access.check_path(url, str(Path(f"/proc/self/fd/{file.fileno()}").readlink()))
+        if not os.fstat(file.fileno()).st_size and not _is_empty(file.fileno()):
+            raise SourceReadError(
+                f"could not read {redact_url(url)}: it is no file on a disk but one of the system, "
+                "such as those in /proc; give the path of a video file"
+            )
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _is_empty(descriptor: int) -> bool:
+    """Return whether a file of size 0 is empty; those of the system are not, or cannot be read."""
+    try:
+        return not os.pread(descriptor, 1, 0)
+    except OSError:
+        return False
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:

@@ -16,11 +16,17 @@ from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError, NoVideoStreamError
+from spark_keyframes.errors import (
+    DecodeError,
+    LimitError,
+    NotAVideoError,
+    NoVideoStreamError,
+)
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
+from spark_keyframes.video.timed_file import read_error
 
 _log = logging.getLogger("spark_keyframes")
 
@@ -61,17 +67,21 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.tell = file.tell
-        self._size = file.seek(0, io.SEEK_END)
-        file.seek(0)
+        try:
+            self._size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+        except OSError as error:
+            raise read_error(error) from error
         self.error: Exception | None = None
 
     def read(self, size: int) -> bytes:
         try:
             data = self._file.read(size)
-            if len(data) > size:
-                raise ValueError(f"the file returned {len(data)} bytes, but {size} were requested")
+            if data is None or len(data) > size:
+                got = "no data yet" if data is None else f"{len(data)} bytes"
+                raise ValueError(f"the file returned {got}, but {size} bytes were requested")
         except Exception as error:  # noqa: BLE001 -- raised again by packets()
-            self.error = error
+            self.error = read_error(error)
             return b""
         return bytes(data)
 
@@ -174,6 +184,15 @@ def _open(
         return _try_open(file, None, limits)
     except av.error.FFmpegError as error:
         raise_if_out_of_memory(error)
+        if isinstance(error, MemoryError):
+            # After the header is read, sizes in a damaged file may ask for as much: there, the
+            # frames before the damage count.
+            raise LimitError(
+                "the header of the video asks for more memory than FFmpeg or max_decode_bytes "
+                f"of limits, {limits.max_decode_bytes}, allows; it is damaged, or made to exhaust "
+                "the memory; get another copy, or raise the limit",
+                stage="demux",
+            ) from None
         first_error = error
     hint = format_hint.lower().lstrip(".") if format_hint else ""
     hint = _FORMAT_OF_EXTENSION.get(hint, hint)

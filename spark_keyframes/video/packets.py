@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -40,6 +41,8 @@ _KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 # Packets of a small video stay in memory, so that it is not opened and probed again. For a clip of
 # ten seconds, probing is up to a tenth of the CPU time.
 _KEEP_BYTES = 32 * 1024 * 1024
+_KEPT_PACKET_BYTES = 512  # of a kept packet besides its data, as measured
+_TABLE_BYTES = 80  # of a packet in PacketTable and Timeline, as measured
 
 _RANDOM_ACCESS, _SHOWN, _MUST_DECODE = 1, 2, 4  # bits of PacketTable.flags
 
@@ -98,9 +101,10 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     durations = array("q")
     kept_bytes = 0
     last_dts: int | None = None
+    most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
         if table.kept is not None:
-            kept_bytes += packet.size
+            kept_bytes += packet.size + _KEPT_PACKET_BYTES
             table.kept.append(packet)
             if kept_bytes > _KEEP_BYTES:
                 table.kept = None
@@ -124,16 +128,24 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
             (_RANDOM_ACCESS if facts.is_random_access else 0) | (_SHOWN if is_shown else 0)
         )
         durations.append(packet.duration or 0)
-        if len(durations) > limits.max_frames:
-            raise LimitError(
-                f"the video has more than {limits.max_frames} frames, which is max_frames of "
-                "limits; raise it, or cut the video into parts",
-                stage="demux",
-            )
+        if len(durations) > most_packets:
+            raise _too_many_packets(most_packets, limits)
     _mark_lower_layers(table, layers)
     _build_timeline(table, durations, stream, problems)
     _check_length(table, stream, limits)
     return table
+
+
+def _too_many_packets(most: int, limits: Limits) -> LimitError:
+    what = f"{most} frames, which is max_frames of limits"
+    if most < limits.max_frames:
+        what = (
+            f"{most} frames, and the table of them takes more memory than max_decode_bytes of "
+            f"limits, {limits.max_decode_bytes}"
+        )
+    return LimitError(
+        f"the video has more than {what}; raise it, or cut the video into parts", stage="demux"
+    )
 
 
 def _check_length(table: PacketTable, stream: VideoStream, limits: Limits) -> None:
@@ -195,8 +207,11 @@ def _build_timeline(
     table: PacketTable, durations: array[int], stream: VideoStream, problems: set[str]
 ) -> None:
     pts, flags = table.pts, table.flags
-    table.gop_starts = [i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS]
-    order = sorted((i for i, flag in enumerate(flags) if flag & _SHOWN), key=pts.__getitem__)
+    # Arrays, because a list of integers takes 40 bytes for each.
+    table.gop_starts = array("q", (i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS))
+    shown = np.flatnonzero(np.frombuffer(flags, np.uint8) & _SHOWN)
+    by_pts = np.argsort(np.frombuffer(pts, np.int64)[shown], kind="stable")
+    order = array("q", shown[by_pts].astype(np.int64).tobytes())
     problems |= _problems_of_order(table, order)
     if problems:
         table.sequential_reason = "; ".join(sorted(problems))

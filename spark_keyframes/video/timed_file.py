@@ -9,7 +9,7 @@ import threading
 import time
 from typing import BinaryIO
 
-from spark_keyframes.errors import LimitError
+from spark_keyframes.errors import LimitError, SourceReadError
 
 
 class TimedFile:
@@ -44,11 +44,14 @@ class TimedFile:
 
         Raises:
             LimitError: the limit is exceeded.
+            SourceReadError: the system cannot read the file.
         """
         with self._lock:
             self._began = time.perf_counter()
         try:
             data = self._file.read(size)
+        except OSError as error:
+            raise read_error(error) from error
         finally:
             with self._lock:
                 self._seconds, self._began = self._until(time.perf_counter()), None
@@ -66,3 +69,10 @@ class TimedFile:
 
     def _until(self, now: float) -> float:
         return self._seconds + (now - self._began if self._began is not None else 0.0)
+
+
+def read_error(error: Exception) -> Exception:
+    """Return the error for a file that cannot be read: one of ours for those of the system."""
+    if isinstance(error, OSError) and error.strerror:
+        return SourceReadError(f"the video could not be read: {error.strerror}")
+    return error

@@ -64,6 +64,17 @@ def test_a_folder_or_pipe_is_no_video(tmp_path):
         open_url(str(tmp_path / "pipe"))
 
 
+@pytest.mark.parametrize("name", ["maps", "mem", "environ", "pagemap"])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_file_of_the_system_is_no_video(scheme, name, tmp_path):
+    """They are regular files of size 0, but are not empty, or cannot be read."""
+    link = tmp_path / "a.mp4"
+    link.symlink_to(f"/proc/self/{name}")
+    for path in (f"/proc/self/{name}", str(link)):
+        with pytest.raises(SourceReadError, match="no file on a disk but one of the system"):
+            open_url(f"{scheme}{path}")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission(tmp_path):
     (tmp_path / "a").write_bytes(b"")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
+import subprocess
+import sys
 import time
+import zlib
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -13,6 +18,8 @@ import pytest
 
 from spark_keyframes.errors import DecodeError, LimitError
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.container import open_container
+from spark_keyframes.video.packets import _KEPT_PACKET_BYTES, _TABLE_BYTES, read_packets
 from spark_keyframes.video.process import ProcessDecoder
 
 from .clips import clip, clip_named
@@ -71,6 +78,94 @@ def test_a_long_static_4k_video_is_refused(limits: Limits, message: str) -> None
     with pytest.raises(LimitError, match=message):
         candidates(data, limits, fps=25.0)
     assert time.monotonic() - began < 20
+
+
+def tiny_packets(count: int) -> bytes:
+    """Return a file of packets of 12 bytes."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="nut") as output:
+        stream = output.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuvj420p"
+        for number in range(count):
+            packet = av.Packet(bytes([number % 256] * 12))
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            output.mux(packet)
+    return file.getvalue()
+
+
+def test_tiny_packets_are_kept_by_their_real_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tiny_packets(2000)
+    for budget, is_kept in ((2000 * 600, True), (2000 * 500, False)):
+        monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", budget)
+        with open_container(io.BytesIO(data)) as opened:
+            table = read_packets(opened)
+        assert len(table) == 2000
+        assert (table.kept is not None) == is_kept
+
+
+@pytest.mark.slow
+def test_the_memory_of_a_packet_is_counted_as_it_is() -> None:
+    """In processes of their own, because freed memory is used again."""
+    count = 100_000
+    data = tiny_packets(count)
+
+    def measured(keep: int) -> float:
+        code = f"""
+import io, sys
+from pathlib import Path
+from spark_keyframes.video import packets
+from spark_keyframes.video.container import open_container
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+packets._KEEP_BYTES = {keep}
+with open_container(io.BytesIO(sys.stdin.buffer.read())) as opened:
+    before = resident()
+    table = packets.read_packets(opened)
+    print(resident() - before)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=data, capture_output=True, check=True
+        )
+        return int(done.stdout) / count
+
+    table = measured(0)
+    assert table < 1.2 * _TABLE_BYTES
+    assert measured(10**9) - table < 1.2 * (_KEPT_PACKET_BYTES + 12)
+
+
+def test_a_table_of_packets_that_does_not_fit_is_refused() -> None:
+    most = 500 * _TABLE_BYTES
+    with open_container(io.BytesIO(tiny_packets(500))) as opened:
+        assert len(read_packets(opened, Limits(max_decode_bytes=most))) == 500
+    with (
+        open_container(io.BytesIO(tiny_packets(501))) as opened,
+        pytest.raises(LimitError, match="more than 500 frames.*max_decode_bytes of limits, 40000"),
+    ):
+        read_packets(opened, Limits(max_decode_bytes=most))
+
+
+def compressed_header(size: int, claimed: int) -> bytes:
+    """Return a QuickTime file whose header, `size` zeros, is compressed and claims to be longer."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(body), kind) + body
+
+    data = struct.pack(">I", claimed) + zlib.compress(bytes(size))
+    header = box(b"dcom", b"zlib") + box(b"cmvd", data)
+    return box(b"ftyp", b"qt  \0\0\0\0qt  ") + box(b"moov", box(b"cmov", header))
+
+
+@pytest.mark.parametrize(
+    ("size", "claimed"), [(128 * 2**20, 128 * 2**20), (2**20, 2**30), (2**20, 2**32 - 1)]
+)
+def test_a_header_that_decompresses_to_more_than_the_limit_is_refused(
+    size: int, claimed: int
+) -> None:
+    data = compressed_header(size, claimed)
+    assert len(data) < 2**18
+    with pytest.raises(LimitError, match="max_decode_bytes"):
+        candidates(data, Limits(max_decode_bytes=100_000_000))
 
 
 class Bits:
