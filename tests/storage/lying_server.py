@@ -33,10 +33,12 @@ class Lie:
     """One answer, as it differs from the truth.
 
     Attributes:
-        start: before the answer: "reset", "close" or "stall".
+        start: in place of an answer: "reset", "close", "stall", "garbage" or "long line".
         status: the status, or 0 for the right one.
         head: "" or "trickle": the header lines without end, one byte at a time; "continue": 100
-            (Continue) three times first; "continue for ever"; "long": 1 MB of header lines.
+            (Continue) three times first; "continue for ever"; "long": 1 MB of header lines;
+            "malformed": a line that is no header.
+        extra: one more header.
         content_range: "" or what is wrong with Content-Range.
         total: bytes added to the file's length, wherever it is announced.
         version: the version that is sent, and whose tag is announced.
@@ -55,6 +57,7 @@ class Lie:
     start: str = ""
     status: int = 0
     head: str = ""
+    extra: tuple[str, str] = ("X-Extra", "")
     content_range: str = ""
     total: int = 0
     version: int = 0
@@ -216,6 +219,9 @@ class _Handler(socketserver.StreamRequestHandler):
             "chunked and length": [("Content-Length", length), ("Transfer-Encoding", "chunked")],
         }
         fields = fields + lengths.get(lie.framing, [("Transfer-Encoding", "chunked")])
+        fields.append(lie.extra)
+        if lie.head == "malformed":
+            fields.append(("", "no name"))
         if lie.head == "long":
             fields += [(f"X-{number}", "x" * 10_000) for number in range(90)]
         head = f"HTTP/1.1 {status} Any\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
@@ -257,6 +263,10 @@ class _Handler(socketserver.StreamRequestHandler):
             raise _EndError
 
     def _end(self, how: str, rest: bytes = b"") -> None:
+        if how == "garbage":
+            self._write(b"\x16\x03\x01 neither a status nor a header\r\n\r\n")
+        if how == "long line":
+            self._write(b"HTTP/1.1 200 " + b"x" * 100_000 + b"\r\n\r\n")
         if how == "trickle":
             self._trickle(rest)
         while how == "endless":

@@ -15,7 +15,8 @@ class RangeServer:
     Attributes:
         data: the file.
         ranges: (start, stop) of each body that was sent.
-        without: the missing feature: "ranges", "tag", "strong tag" or "length".
+        without: the missing feature: "ranges", "tag", "strong tag", "length" (of a whole file) or
+            "part length".
         cut: (start, stop) → the bytes to send before the connection breaks; None for all.
         refuse: (predicate of the start, status) of answers without a body. Each is used once.
         replace: start → another file to answer with, or None.
@@ -116,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait(site)
         count = site.cut(start, stop) if site.cut and body else None
         self.send_response(status)
-        if site.without == "length":
+        if site.without in ("length", "part length"):
             self.close_connection = True
         else:
             self.send_header("Content-Length", str(len(body)))

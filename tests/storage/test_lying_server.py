@@ -90,12 +90,18 @@ some = st.integers(1, 3 * BLOCK)
 changes = st.one_of(
     st.sampled_from(
         [
-            *({"start": how} for how in ("reset", "close", "stall")),
+            *({"start": how} for how in ("reset", "close", "stall", "garbage", "long line")),
             *({"status": s} for s in (200, 204, 206, 302, 304, 400, 403, 404, 412, 416)),
             *({"status": s} for s in (408, 429, 500, 503)),
             *({"status": 503, "error": body} for body in ERRORS),
             *({"status": 400, "error": body} for body in ERRORS),
             *({"head": how} for how in ("trickle", "continue", "continue for ever", "long")),
+            {"head": "malformed"},
+            *({"extra": ("Content-Encoding", coding)} for coding in ("gzip", "br", "identity")),
+            {"extra": ("x-tos-hash-crc64ecma", "x")},
+            {"extra": ("Last-Modified", "x")},
+            {"extra": ("Transfer-Encoding", "gzip")},
+            {"extra": ("Connection", "close")},
             *(
                 {"content_range": wrong}
                 for wrong in (
@@ -287,6 +293,13 @@ def test_a_file_whose_length_is_known_from_its_first_part_is_compared_with_it(si
     whole = Lie(status=200, framing="close", **CUT)
     url = site(LARGE, untagged, whole, untagged, replace(whole, sent=1.0))
     assert read(url) == VERSIONS[0][:LARGE]
+
+
+@pytest.mark.parametrize("address", ["tos"], indirect=True)  # HTTP has no checksums
+@pytest.mark.parametrize("length", [-SMALL, -1])
+def test_a_whole_object_is_compared_with_its_checksum(site, length):
+    url = site(SMALL, *[Lie(status=200, length=length)] * 2)
+    assert read(url) == VERSIONS[0][:SMALL]
 
 
 def test_an_error_without_end_is_not_read_to_its_end(site):

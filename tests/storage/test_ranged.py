@@ -307,6 +307,24 @@ def test_the_frames_equal_those_of_the_local_bytes(web, tmp_path, options):
     assert sum(stop - start for start, stop in web.ranges) == len(web.data)
 
 
+@pytest.mark.parametrize("first_part", [4 * BLOCK, 4 << 20], ids=["in parts", "in one"])
+def test_parts_without_a_length_that_are_cut_cost_no_frame(web, tmp_path, monkeypatch, first_part):
+    monkeypatch.setattr(ranged, "FIRST_PART", first_part)
+    web.data = draw(tmp_path / "a.mp4", movflags="faststart")
+    web.without = "part length"
+    cut = set()
+
+    def once(start: int, stop: int) -> int | None:
+        if start in cut or start % BLOCK:  # each first request of a span, but not its continuation
+            return None
+        cut.add(start)
+        return (stop - start) // 3 | 1
+
+    web.cut = once
+    assert pixels(web.url) == pixels(web.data)
+    assert cut
+
+
 def test_an_error_during_decoding_is_raised(web, tmp_path):
     web.data = draw(tmp_path / "a.mp4", movflags="faststart")
     web.refuse = [(lambda start: start >= 8 * BLOCK, 403)] * 1000

@@ -256,6 +256,12 @@ def test_a_download_survives_a_stall(tos, short_timeout):
     assert read("tos://bucket/a") == IMAGE
 
 
+def test_an_object_that_is_replaced_between_two_attempts_is_read_as_it_is_then(tos):
+    tos.objects["bucket", "a"] = IMAGE
+    tos.faults.extend(["truncate", "replaced"])
+    assert read("tos://bucket/a") == IMAGE[::-1]
+
+
 def test_a_download_that_is_always_incomplete_is_an_error(tos):
     tos.objects["bucket", "a"] = IMAGE
     tos.faults.extend(["truncate"] * 20)

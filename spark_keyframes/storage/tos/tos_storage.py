@@ -191,7 +191,8 @@ class TosObject:
             # TOS always announces the length. The SDK cannot read a body without one.
             _close(found)
             raise self._incomplete("the answer does not announce the requested bytes")
-        if self._checksum is None and found.enable_crc:
+        if found.enable_crc and (not version or self._checksum is None):
+            # Anew in each attempt: the object may have been replaced since the last one.
             self._checksum = found.hash_crc64_ecma
         return Answer(self._blocks(found, part), lambda: _close(found), part, length)
 
@@ -233,8 +234,8 @@ class TosObject:
                 if part is not None:
                     self._pieces[part.start] = received, found.client_crc
                 yield block
-            is_whole = part is not None and (part.start, received) == (0, part.total)
-            # The SDK compares the checksum only for requests without a range.
+            is_whole = part is None or (part.start, received) == (0, part.total)
+            # The SDK does not compare the checksum of a part, and not that of an empty body.
             if is_whole and self._checksum not in (None, found.client_crc):
                 raise self._incomplete("the checksum differs")
         except (
