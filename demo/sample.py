@@ -6,6 +6,7 @@ scenes of the video are known, so that anyone can check the keyframes.
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -56,8 +57,20 @@ def main() -> int:
     spans = [(scene.start, scene.end) for scene in scenes if scene.object == text]
     keyframes.contact_sheet(spans=spans).save(sheet)
     print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
-    print("Next: make sample TEXT=egg, or your own videos: spark-submit jobs/sample.py --help")
+    print(
+        "\nNext: make sample TEXT=egg. Or your own videos: put your file or folder for --input in\n"
+    )
+    print(f"$ {next_command(video, out, text)}")
     return 0
+
+
+def next_command(video: Path, out: Path, text: str) -> str:
+    """Return a command that works as it is, without an active environment."""
+    python = Path(sys.executable)
+    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+    command = [shown, "jobs/sample.py", "--input", video, "--text", text, "--max-num-frames", 4]
+    command += ["--model-path", "demo", "--clip-model-name", "tiny_clip"]
+    return shlex.join(map(str, [*command, "--output-tos-dir", out / "my-keyframes"]))
 
 
 def submit(command: Sequence[str]) -> int:

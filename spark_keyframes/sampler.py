@@ -17,6 +17,7 @@ from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import OnError, check_on_error, plan_columns, result_schema
+from spark_keyframes.spark.interpreter import shipped, use_own_python
 from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
 from spark_keyframes.spark.udf import keyframes_udf
@@ -175,6 +176,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         )
         spark, profiles = videos.sparkSession, has_profiles(videos)
         resources = task_resources(spark, cpus=cpus, gpus=gpus, profiles=profiles)
+        use_own_python(spark)
         if self.video_src_type != "video_url":
             warn_of_large_batches(spark)
         self._check_output_for_workers()
@@ -189,8 +191,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         )
         schema = result_schema(videos.schema, columns)
         if resources.profile is None:
-            return videos.mapInArrow(stage, schema)
-        return videos.mapInArrow(stage, schema, profile=resources.profile)
+            return videos.mapInArrow(shipped(stage), schema)
+        return videos.mapInArrow(shipped(stage), schema, profile=resources.profile)
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
         """Return the keyframes of one video, in this process and without Spark.
@@ -239,6 +241,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             )
         if spark := active_session():
             task_resources(spark)
+            use_own_python(spark)
             if self.video_src_type != "video_url":
                 warn_of_large_batches(spark)
         self._check_output_for_workers()

@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from spark_keyframes.errors import KeyframesError
@@ -22,13 +23,61 @@ WRONG_OPTIONS = 2
 TOO_MANY_FAILED = 3
 
 
+# As in conf/spark-defaults.conf, which says why.
+DEFAULTS = {
+    "spark.redaction.regex": r"(?i)secret|password|passwd|token|access[._-]?key|credential|"
+    r"signature=|[?&]sig=|://[^/@ ]+:[^/@ ]*@",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
+    "spark.locality.wait": "0s",
+    "spark.python.udf.pipelined.enabled": "true",
+    "spark.sql.files.maxPartitionBytes": "16m",
+}
+"""Settings of Spark that a job sets where neither its user nor its cluster has."""
+
+# On a cluster, every task would fail where the executors' Python lacks this package.
+LOCAL_DEFAULTS = {"spark.python.daemon.module": "spark_keyframes.spark.daemon"}
+
+_LOG_LEVEL = "spark.log.level"
+
+
 def start_spark() -> "SparkSession":
-    """Return the session of spark-submit, or a local one."""
+    """Return the session of spark-submit, or a local one, with `DEFAULTS` where nothing is set."""
     from pyspark.sql import SparkSession
+    from pyspark.sql.utils import is_remote
 
     # Without this, the workers of a local job run the first python3 in PATH.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    return SparkSession.builder.appName("spark_keyframes").getOrCreate()
+    conf = Path(sys.argv[0]).resolve().parent.parent / "conf"
+    if not {"PYSPARK_GATEWAY_PORT", "SPARK_HOME"} & set(os.environ) and conf.is_dir():
+        os.environ.setdefault(
+            "SPARK_CONF_DIR", str(conf)
+        )  # Python starts the JVM, not spark-submit
+    builder = SparkSession.builder.appName("spark_keyframes")
+    if not is_remote() and SparkSession.getActiveSession() is None:
+        for name, value in _missing_defaults().items():
+            builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _missing_defaults() -> dict[str, str]:
+    """Return the defaults that no file and no option of spark-submit sets."""
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()  # otherwise SparkConf does not know Spark's own files
+    conf = SparkConf()
+    is_local = conf.get("spark.master", "local[*]").startswith("local")
+    defaults = DEFAULTS | (LOCAL_DEFAULTS if is_local else {})
+    missing = {name: value for name, value in defaults.items() if not conf.contains(name)}
+    if not _has_log_settings() and not conf.contains(_LOG_LEVEL):
+        missing[_LOG_LEVEL] = "WARN"  # Spark's own default prints hundreds of lines
+    return missing
+
+
+def _has_log_settings() -> bool:
+    from pyspark.find_spark_home import _find_spark_home
+
+    folder = os.environ.get("SPARK_CONF_DIR") or Path(_find_spark_home(), "conf")
+    return any(Path(folder).glob("log4j2*"))
 
 
 def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", options: _Options) -> int:

@@ -9,6 +9,7 @@ from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
+from spark_keyframes.spark.interpreter import shipped
 from spark_keyframes.spark.spark_task import keyframes_cell, requests_of, run_in_task
 from spark_keyframes.spark.versions import has_arrow_udf, warn_once
 
@@ -21,7 +22,7 @@ def keyframes_udf(pipeline: Pipeline) -> Callable[..., Any]:
 
     It takes Arrow arrays where Spark supports that: a pandas UDF cannot return a null struct.
     """
-    stage = _UdfStage(pipeline)
+    stage = shipped(_UdfStage(pipeline))
     udf = _arrow_udf(stage) if has_arrow_udf() else _pandas_udf(stage)
     # Otherwise the optimiser runs it a second time for a filter on its result.
     result: Callable[..., Any] = udf.asNondeterministic()
@@ -32,7 +33,7 @@ def keyframes_udf(pipeline: Pipeline) -> Callable[..., Any]:
 # a single column arrives as arrays, several arrive as tuples.
 
 
-def _arrow_udf(stage: "_UdfStage") -> Any:
+def _arrow_udf(stage: Callable[..., Any]) -> Any:
     import pyarrow as pa
     from pyspark.sql.pandas.functions import arrow_udf
 
@@ -43,7 +44,7 @@ def _arrow_udf(stage: "_UdfStage") -> Any:
     return arrow_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
 
 
-def _pandas_udf(stage: "_UdfStage") -> Any:
+def _pandas_udf(stage: Callable[..., Any]) -> Any:
     """Return the UDF for Spark before 4.1: it gives a struct of nulls instead of null."""
     import pandas as pd
     import pyarrow as pa

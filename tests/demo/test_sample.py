@@ -29,3 +29,19 @@ def test_the_demo_finds_all_spoons(tmp_path):
     assert (tmp_path / "cooking.scenes.json").is_file()
     assert Image.open(tmp_path / "keyframes.png").width >= 1000
     assert len(list((tmp_path / "keyframes").rglob("*.jpg"))) == 4
+
+    # What it says next runs as it is: in a shell without the environment.
+    (line,) = [line for line in done.stdout.splitlines()[-2:] if line.startswith("$ ")]
+    own = subprocess.run(
+        line.removeprefix("$ "),
+        shell=True,
+        cwd=REPO,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert own.returncode == 0, own.stdout + own.stderr
+    assert "videos     1: 1 with keyframes, 0 failed" in own.stdout
+    assert len(own.stderr.splitlines()) < 5, own.stderr

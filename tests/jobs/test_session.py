@@ -1,0 +1,49 @@
+"""The settings of Spark that a job brings itself."""
+
+import pytest
+
+from spark_keyframes.jobs import session
+from tests.conftest import REPO
+
+OWN_DEFAULTS_OF_SPARK = {"spark.python.worker.reuse", "spark.speculation"}
+
+
+def test_the_defaults_are_those_of_conf():
+    lines = (REPO / "conf" / "spark-defaults.conf").read_text().splitlines()
+    given = dict(line.split(None, 1) for line in lines if line.startswith("spark."))
+    defaults = session.DEFAULTS | session.LOCAL_DEFAULTS
+    assert given == defaults | {name: given[name] for name in OWN_DEFAULTS_OF_SPARK}
+
+
+@pytest.fixture
+def settings_of(monkeypatch, spark):
+    """What the job sets where these settings are given; with the Spark of the tests."""
+
+    class Conf(dict):
+        contains = dict.__contains__
+
+    def settings_of(**given):
+        conf = Conf({name.replace("_", "."): value for name, value in given.items()})
+        monkeypatch.setattr("pyspark.SparkConf", lambda: conf)
+        return session._missing_defaults()
+
+    return settings_of
+
+
+def test_what_is_set_already_stays(settings_of, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert settings_of()["spark.locality.wait"] == "0s"
+    assert "spark.locality.wait" not in settings_of(spark_locality_wait="3s")
+
+
+def test_the_daemon_is_set_for_local_runs_only(settings_of):
+    assert "spark.python.daemon.module" in settings_of(spark_master="local[2]")
+    assert "spark.python.daemon.module" not in settings_of(spark_master="spark://head:7077")
+
+
+def test_the_log_is_quiet_unless_somebody_has_set_it_up(settings_of, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert settings_of()["spark.log.level"] == "WARN"
+    assert "spark.log.level" not in settings_of(spark_log_level="INFO")
+    (tmp_path / "log4j2.xml").write_text("<Configuration/>")
+    assert "spark.log.level" not in settings_of()
