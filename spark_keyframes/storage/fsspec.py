@@ -32,6 +32,7 @@ from spark_keyframes.urls import scheme_of
 T = TypeVar("T")
 
 _BLOCK = 1 << 20
+_UPLOAD_SECONDS = 300.0  # of one attempt; a package that takes longer hangs
 
 # File systems that open other file systems, or local files, from the rest of the URL.
 _NESTED = {
@@ -56,17 +57,21 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     _check_installed(url, stage="upload")
     try:
         filesystem, path = _file_system(url)
-        try:
-            filesystem.pipe_file(path, data)
-        except FileNotFoundError:
-            # The folder is missing. Object storages have no folders, so do not create it first.
-            filesystem.makedirs(filesystem._parent(path), exist_ok=True)
-            filesystem.pipe_file(path, data)
+        _start(lambda: _store(filesystem, path, data)).result(_UPLOAD_SECONDS)
     except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
         failed = StorageWriteError(_message(error, url, "store"))
         if isinstance(error, ConnectionError | TimeoutError):
             raise TransientError(lambda attempts: failed) from None
         raise failed from None
+
+
+def _store(filesystem: Any, path: str, data: bytes) -> None:
+    try:
+        filesystem.pipe_file(path, data)
+    except FileNotFoundError:
+        # The folder is missing. Object storages have no folders, so do not create it first.
+        filesystem.makedirs(filesystem._parent(path), exist_ok=True)
+        filesystem.pipe_file(path, data)
 
 
 def check_writable(output_dir: str) -> None:

@@ -124,6 +124,16 @@ def test_a_package_that_hangs_is_given_up_at_the_time_limit(lying, monkeypatch, 
     assert time.monotonic() - begin < 15
 
 
+def test_a_package_that_hangs_while_it_stores_is_given_up(lying, monkeypatch):
+    monkeypatch.setattr(lying, "pipe_file", lambda self, path, value: self.over.wait(20))
+    monkeypatch.setattr("spark_keyframes.storage.fsspec._UPLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
+    begin = time.monotonic()
+    with pytest.raises(StorageWriteError, match="could not store lying://bucket/a: TimeoutError"):
+        write_url("lying://bucket/a", b"image", content_type="")
+    assert time.monotonic() - begin < 15
+
+
 def test_a_missing_object():
     with pytest.raises(SourceNotFoundError, match="memory://bucket/nope"):
         open_url("memory://bucket/nope")
