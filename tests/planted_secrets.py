@@ -17,7 +17,19 @@ BLANKS = (" ", "\t", "\n", "\r\n", "\x85", "\xa0", "\u2028", "\u3000")
 
 # All of these have slashes, so that what stands before an "@" is user info.
 _WITH_SLASHES = (
-    *("http://", "https://", "HTTP://", "tos://", "s3://", "ftp://", "hdfs://", "gopher://"),
+    *(
+        "http://",
+        "http://",
+        "http://",
+        "http://",
+        "https://",
+        "HTTP://",
+        "tos://",
+        "s3://",
+        "ftp://",
+        "hdfs://",
+        "gopher://",
+    ),
     *("https:/", "http//", "://", "//", "///", "http:///", "http:\\\\", "http:/\\", "http:\\/"),
     *("http%3A%2F%2F", "http%253a%252f%252f", "http：//", "file://", "file:/", "zip://a::http://"),
     *("http://proxy.example/http://", "get http://", "url=https://", "https: //", "x/https://"),
@@ -80,7 +92,7 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
     )
     secret = draw(st.text(_LETTERS, min_size=10, max_size=16))
     place = draw(st.sampled_from(("user", "password", "password", "query", "query", "name")))
-    slashes = draw(st.booleans())
+    slashes = draw(st.sampled_from((True, True, False)))
     scheme = draw(st.sampled_from(_WITH_SLASHES if slashes else _WITHOUT_SLASHES))
     if not blanks:
         scheme = scheme.replace(" ", "")

@@ -34,6 +34,11 @@ _SIZE = re.compile(r"[0-9]{1,19}")  # at most 19 digits: int() raises for very l
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open for reading, see `open_remote`; lost connections and incomplete bodies are retried."""
+    with _translate_errors(url):
+        host = urlsplit(url).hostname or ""
+    # No name server knows such a name, which may be a password with an unescaped "/".
+    if ":" not in host and re.search(r"[^\w.-]", host):
+        raise SourceReadError(f"{redact_url(url)} is not a valid URL; check its host")
     return open_remote(HttpFile(url, access), limits)
 
 
