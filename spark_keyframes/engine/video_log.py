@@ -92,7 +92,8 @@ class VideoLog:
         if isinstance(failure.cause, HookError) or not isinstance(failure.cause, KeyframesError):
             # Errors of foreign kinds and of the user's own code: show where they were raised.
             trace = "".join(traceback.format_exception(failure.cause))
-            text = f"{text}\n{redact_text(trace, lines=True)}"
+            # Indented: a line of an error must not look like one of the log.
+            text = redact_text(f"{text}\n{trace}", lines=True).replace("\n", "\n  ")
         kind = f"no keyframes ({failure.stage}, {failure.error})"
         self._warn(kind, text, task, stage=failure.stage, error=failure.error)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from spark_keyframes.redaction import redact_url
+
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
@@ -46,7 +48,9 @@ def duplicate_keys(videos: "DataFrame", keys: Sequence[str]) -> str | None:
     found = counted.where(sf.col("count(1)") > 1).first()
     if found is None:
         return None
-    return ", ".join(f"{key}={found[i]!r}" for i, key in enumerate(keys))
+    values = (found[i] for i in range(len(keys)))
+    shown = (redact_url(each) if isinstance(each, str) else each for each in values)
+    return ", ".join(f"{key}={each!r}" for key, each in zip(keys, shown, strict=True))
 
 
 def hash_parts(videos: "DataFrame", keys: Sequence[str], count: int) -> "Iterator[DataFrame]":

@@ -92,6 +92,20 @@ def test_an_error_that_is_not_known_shows_where_it_was_and_no_secret(said, caplo
         assert "pw" not in shown
 
 
+def test_a_line_of_an_error_does_not_look_like_one_of_the_log(said, failed):
+    log = VideoLog(slow_seconds=60)
+    forged = "\n2026-01-01 WARNING all is well\r2026-01-01 WARNING all is well\x1b[2J"
+    log.ended(failed(ValueError(f"odd{forged}")))
+    log.ended(failed(SourceNotFoundError(f"odd{forged}", stage=f"open{forged}")))
+    foreign, ours = said()
+    first, *lines = foreign.split("\n")
+    assert "ValueError" in first
+    assert "  Traceback" in lines or "  ValueError: odd" in lines
+    assert all(line.startswith("  ") for line in lines)
+    assert ours.isprintable()
+    assert foreign.replace("\n", "").isprintable()
+
+
 class Held(ClipModule):
     """Holds the first candidate of a video until it is let go."""
 
