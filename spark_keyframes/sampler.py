@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.checks import check_object
+from spark_keyframes.clip import check_model_folder
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.errors import CredentialsError, ParameterError
 from spark_keyframes.fields import documented
@@ -17,7 +18,7 @@ from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import OnError, check_on_error, plan_columns, result_schema
-from spark_keyframes.spark.interpreter import shipped, use_own_python
+from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
 from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
 from spark_keyframes.spark.udf import keyframes_udf
@@ -25,7 +26,7 @@ from spark_keyframes.spark.versions import active_session, has_profiles, warn_of
 from spark_keyframes.storage import check_writable
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -161,6 +162,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             ParameterError: a column is missing, of the wrong type, or exists already; or Spark
                 cannot give a task these CPUs and GPUs.
             UnsupportedSchemeError: no installed package writes to output_tos_dir.
+            ModelNotFoundError, CredentialsError: in a local session, there is no model, or no
+                credentials for output_tos_dir. On a cluster the tasks say so.
         """
         check_on_error(on_error)
         columns = plan_columns(
@@ -176,10 +179,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         )
         spark, profiles = videos.sparkSession, has_profiles(videos)
         resources = task_resources(spark, cpus=cpus, gpus=gpus, profiles=profiles)
-        use_own_python(spark)
-        if self.video_src_type != "video_url":
-            warn_of_large_batches(spark)
-        self._check_output_for_workers()
+        self._check_for_workers(spark)
         if text_col is None:
             self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
         stage = ArrowStage(
@@ -241,10 +241,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             )
         if spark := active_session():
             task_resources(spark)
-            use_own_python(spark)
-            if self.video_src_type != "video_url":
-                warn_of_large_batches(spark)
-        self._check_output_for_workers()
+        self._check_for_workers(spark)
         return keyframes_udf(self._pipeline(self._writer_anywhere()))
 
     def _warn_of_no_text(self, text: str, advice: str) -> None:
@@ -267,11 +264,21 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             return writer
         return replace(writer, output_dir=str(Path(writer.output_dir).absolute()))
 
-    def _check_output_for_workers(self) -> None:
+    def _check_for_workers(self, spark: "SparkSession | None") -> None:
+        """Check what the workers need, as far as it is known before a task runs."""
+        has_same_view = spark is not None and is_local(spark)
+        if spark is not None:
+            use_own_python(spark)
+            if self.video_src_type != "video_url":
+                warn_of_large_batches(spark)
+        if has_same_view and self.module is None and self.model_path:
+            check_model_folder(self.model_path, self.clip_model_name)
         if not self.output_tos_dir:
             return
         try:
             check_writable(self.output_tos_dir)
         except CredentialsError as error:
+            if has_same_view:
+                raise
             # The workers may have credentials that the driver lacks, so each task checks again.
             logger.warning("%s (on the driver; its workers need them)", error)

@@ -1,6 +1,6 @@
 """CLIP: loading, preprocessing, and embeddings of images and texts."""
 
-from spark_keyframes.clip.loading import load_clip
+from spark_keyframes.clip.loading import check_model_folder, load_clip
 from spark_keyframes.clip.model import Clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
@@ -12,6 +12,7 @@ __all__ = [
     "Precision",
     "Preprocessor",
     "VisionTower",
+    "check_model_folder",
     "load_clip",
     "resolve_precision",
     "vision_tower",

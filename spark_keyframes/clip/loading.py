@@ -43,13 +43,15 @@ def load_clip(
     precision = resolve_precision(dtype, device)
     source = str(Path(model_path) / clip_model_name) if model_path else clip_model_name
     if model_path:
-        _check_folder(source, model_path, clip_model_name)
+        check_model_folder(model_path, clip_model_name)
     clip = _load(source, device, precision, local=bool(model_path))
     logger.info("loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision)
     return clip
 
 
-def _check_folder(folder: str, model_path: str, clip_model_name: str) -> None:
+def check_model_folder(model_path: str, clip_model_name: str) -> None:
+    """Raise ModelNotFoundError unless the folder of a model exists; nothing is loaded."""
+    folder = Path(model_path, clip_model_name)
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
             f"no CLIP model in {str(Path(folder).absolute())!r} on {platform.node()} "

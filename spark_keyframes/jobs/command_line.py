@@ -1,6 +1,7 @@
 """The command line of a job, made from the dataclass of its options."""
 
 import argparse
+import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,8 @@ _ARGUMENTS_HELP = {
     "selector": "Its keyword arguments, such as '{\"n\": 4}'.",
     "callbacks": 'A list with the keyword arguments of each, such as \'[{}, {"folder": "x"}]\'.',
 }
+
+_UNKNOWN = "unrecognized arguments: "
 
 _Options = TypeVar("_Options", bound=JobOptions)
 
@@ -84,8 +87,22 @@ def parse(
 
 
 class _Parser(argparse.ArgumentParser):
+    """Prints one line for a wrong option, without the usage of all."""
+
     def error(self, message: str) -> NoReturn:
-        super().error(redact_text(message))  # argparse quotes the arguments that it refuses
+        """Print the message and a hint, and exit with 2."""
+        # Redacted, because argparse quotes the arguments that it refuses.
+        text = redact_text(" ".join(message.split()) + self._hint(message))
+        self.exit(2, f"{self.prog}: error: {text}; see --help\n")
+
+    def _hint(self, message: str) -> str:
+        if not message.startswith(_UNKNOWN):
+            return ""
+        unknown = message.removeprefix(_UNKNOWN).split()[0]
+        if not unknown.startswith("-"):
+            return "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'"
+        close = difflib.get_close_matches(unknown.partition("=")[0], self._option_string_actions)
+        return f"; did you mean {close[0]}?" if close else ""
 
 
 def with_flags(text: str, options: type) -> str:

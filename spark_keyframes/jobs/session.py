@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.jobs.command_line import with_flags
@@ -36,6 +36,14 @@ DEFAULTS = {
 
 # On a cluster, every task would fail where the executors' Python lacks this package.
 LOCAL_DEFAULTS = {"spark.python.daemon.module": "spark_keyframes.spark.daemon"}
+
+_REMEDIES = {
+    "No FileSystem for scheme": "Spark lacks the package for it: for S3, write s3a:// and add "
+    "--packages org.apache.hadoop:hadoop-aws:VERSION, with the version of Spark's Hadoop",
+    "UnknownHostException": "correct the name of the host, or the settings of HDFS in "
+    "HADOOP_CONF_DIR",
+}
+"""What helps against an exception of the JVM that contains such a text."""
 
 _LOG_LEVEL = "spark.log.level"
 
@@ -109,12 +117,29 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
 
 def _readable(error: Exception) -> str:
     """Return a worker's error without Spark's traceback around it; of others, the traceback."""
-    from pyspark.errors import PythonException
+    from pyspark.errors import PySparkException, PythonException
 
     trace = "".join(traceback.format_exception(error))
     if (missing := "No module named 'spark_keyframes'") in trace:
         return f"{missing} in the Python of the executors; see docs/shipping.md"
-    if not isinstance(error, PythonException):
+    if java_exception := getattr(error, "java_exception", None):
+        return _with_remedy(_root_cause(java_exception))
+    if not isinstance(error, PySparkException):
         return f"\n{trace}"
+    if not isinstance(error, PythonException):
+        return _with_remedy(str(error))
     lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
     return lines[-1].removeprefix("spark_keyframes.errors.") if lines else str(error)
+
+
+def _root_cause(java_exception: Any) -> str:
+    while cause := java_exception.getCause():
+        java_exception = cause
+    return str(java_exception.toString())
+
+
+def _with_remedy(text: str) -> str:
+    """Return the first line of an error of the JVM, with the remedy if one is known."""
+    first = text.strip().splitlines()[0]
+    remedy = next((remedy for part, remedy in _REMEDIES.items() if part in first), "")
+    return f"{first}; {remedy}" if remedy else first

@@ -11,18 +11,22 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+def is_local(spark: "SparkSession") -> bool:
+    """Return whether the workers run on this machine, and see its files and environment."""
+    return not is_connect(spark) and str(spark.sparkContext.master).startswith("local")
+
+
 def use_own_python(spark: "SparkSession") -> None:
     """Let the workers of a local session run this Python, unless another one was chosen.
 
     Spark's default is the first python3 in PATH, which is another one where the environment of this
     Python is not active.
     """
-    if is_connect(spark):
-        return
-    context = spark.sparkContext
-    chosen = os.environ.get("PYSPARK_PYTHON") or context.getConf().get("spark.pyspark.python")
-    if not chosen and str(context.master).startswith("local"):
-        context.pythonExec = sys.executable
+    if is_local(spark):
+        context = spark.sparkContext
+        chosen = os.environ.get("PYSPARK_PYTHON") or context.getConf().get("spark.pyspark.python")
+        if not chosen:
+            context.pythonExec = sys.executable
 
 
 def shipped(stage: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +38,7 @@ def shipped(stage: Callable[..., Any]) -> Callable[..., Any]:
     """
     from pyspark import cloudpickle
 
-    payload = cloudpickle.dumps(stage)
+    payload: bytes = cloudpickle.dumps(stage)  # type: ignore[no-untyped-call]
 
     def run(*batches: Any) -> Any:
         import pickle

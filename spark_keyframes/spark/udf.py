@@ -38,7 +38,8 @@ def _arrow_udf(stage: Callable[..., Any]) -> Any:
     from pyspark.sql.pandas.functions import arrow_udf
 
     def keyframes(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
-        return stage(batches)
+        arrays: Iterator[pa.Array] = stage(batches)
+        return arrays
 
     # The stubs require a function type for iterators, but Spark warns if one is given.
     return arrow_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
