@@ -68,6 +68,83 @@ def test_a_video_fails_after_two_crashes(decoder: ProcessDecoder) -> None:
         assert len(list(video.candidates(5.0, hold=True))) == 18
 
 
+def test_a_video_survives_two_processes_that_were_killed_from_outside(
+    decoder: ProcessDecoder,
+) -> None:
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        candidates = video.candidates(5.0, hold=True)
+        ids = [next(candidates).frame_id]
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            kill(video, number)
+            ids += [next(candidates).frame_id for _ in range(5)]
+        assert ids == list(range(0, 55, 5))
+        kill(video)
+        with pytest.raises(
+            DecoderCrashedError, match="SIGKILL; so did the next one: .* SIGTERM; and the next: "
+        ):
+            list(candidates)
+
+
+def test_a_crash_counts_beside_a_signal_from_outside(decoder: ProcessDecoder) -> None:
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        candidates = video.candidates(5.0, hold=True)
+        for number in (signal.SIGSEGV, signal.SIGKILL):
+            next(candidates)
+            kill(video, number)
+            assert [next(candidates).frame_id for _ in range(5)]
+        kill(video, signal.SIGSEGV)
+        with pytest.raises(DecoderCrashedError, match="SIGSEGV; so did the next one: .* SIGKILL"):
+            list(candidates)
+
+
+def test_a_process_that_does_not_read_blocks_no_command() -> None:
+    with (
+        ProcessDecoder(1, limits=Limits(max_decode_seconds=2.0)) as decoder,
+        decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video,
+    ):
+        kill(video, signal.SIGSTOP)
+        with pytest.raises(LimitError, match="max_decode_seconds"):
+            list(video.frames_by_id(range(1_000_000)))  # 8 MB, more than a socket holds
+
+
+def test_a_command_may_be_long(decoder: ProcessDecoder) -> None:
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        video.release(range(500_000))
+        assert [picture.frame_id for picture in video.frames_by_id([5, 6])] == [5, 6]
+
+
+def test_a_killed_process_that_does_not_end_blocks_no_other_video(
+    decoder: ProcessDecoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that waits for a dead file server ends when that answers, SIGKILL or not."""
+
+    def wait(timeout: float | None = None) -> int:
+        assert timeout is not None
+        raise subprocess.TimeoutExpired("serve", timeout)
+
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        process = process_of(video)
+        monkeypatch.setattr(process._process, "wait", wait)
+        monkeypatch.setattr(process._process, "poll", lambda: None)
+        process.kill()
+    assert "was killed, but does not end yet" in caplog.text
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as other:
+        assert process_of(other).pid != process.pid
+        assert len(list(other.candidates(5.0, hold=True))) == 18
+    monkeypatch.undo()
+    wait_until(lambda: process.has_ended)
+
+
+def test_wrong_thread_counts_are_repaired(decoder: ProcessDecoder) -> None:
+    counts = process_pool().thread_counts.counts
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        first = process_of(video)
+        counts[:] = [2**31 - 1, -(2**31)] * (len(counts) // 2)
+        assert len(list(video.candidates(5.0, hold=True))) == 18
+    assert not is_running(first.pid), "its own count is not 0, so it does not obey"
+    assert counts.sum() == 0
+
+
 def test_processes_that_are_killed_together_fail_no_video() -> None:
     file = io.BytesIO(clip_named("h264 mp4"))
     with (

@@ -15,9 +15,9 @@ from typing import Any
 from spark_keyframes import errors
 from spark_keyframes.errors import STAGES
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.timeline import exact_fps
 
-_MAX_TEXT = 10_000  # characters kept of an error message
 _LARGEST = 2**63 - 1  # of Spark's bigint
 
 # Errors that a decode process raises about a video.
@@ -133,12 +133,11 @@ class Fields:
         return is_null
 
     def text(self, name: str, *, lines: bool = False) -> str:
-        """Return a text without control characters; `lines` keeps its lines, indented."""
+        """Return a text as it may be shown; `lines` keeps its lines, indented."""
         value = self.take(name)
         if not isinstance(value, str):
             raise InvalidAnswerError(f"{name} {_shown(value)}, which is not text")
-        parts = value[:_MAX_TEXT].splitlines() if lines else [value[:_MAX_TEXT]]
-        return "\n  ".join(map(printable, parts))
+        return redact_text(value, lines=lines).replace("\n", "\n  ")
 
     def end(self) -> None:
         """Check that no field is left."""
@@ -280,14 +279,9 @@ def _failed(fields: Fields) -> Failed:
     return Failed(kind(message, stage=stage), must_be_replaced)
 
 
-def printable(text: str) -> str:
-    """Return the text with control characters and lone surrogates as escapes."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
 def _shown(value: object) -> str:
     """Return a value for a message, at most 100 characters of it."""
     try:
-        return printable(repr(value))[:100]
+        return redact_text(repr(value)[:100])
     except ValueError:  # an integer of thousands of digits
         return f"a {type(value).__name__}"
