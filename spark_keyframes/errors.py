@@ -124,7 +124,11 @@ class DecodeError(KeyframesError):
 
 
 class DecoderCrashedError(KeyframesError):
-    """The video crashed its decoder process, and then a second one."""
+    """The video's decoder process crashed or sent an invalid answer, and so did a second one.
+
+    A process that SIGKILL or SIGTERM ended does not count as one of the two, but after three in all
+    the video fails too.
+    """
 
     stage = "decode"
 

@@ -16,7 +16,8 @@ class Limits:
 
     Args:
         max_download_bytes: The most bytes of a video that is not local, after decompression.
-        max_download_seconds: The most wall-clock seconds for the download of a video.
+        max_download_seconds: The most wall-clock seconds for the download of a video, and for
+            waiting for its bytes while it is decoded.
         min_download_rate: The least bytes per second over any minute of waiting for a download. 0:
             no limit.
         max_pixels: The most pixels of one frame. The default is a little over 8K: 54 MB as 4:2:0. A
@@ -38,7 +39,9 @@ class Limits:
         8 * _GIB, "The most bytes of a video that is not local, after decompression."
     )
     max_download_seconds: float = documented(
-        3600.0, "The most wall-clock seconds for the download of a video."
+        3600.0,
+        "The most wall-clock seconds for the download of a video, and for waiting for its bytes "
+        "while it is decoded.",
     )
     min_download_rate: float = documented(
         1024.0, "The least bytes per second over any minute of waiting for a download. 0: no limit."

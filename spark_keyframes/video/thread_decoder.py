@@ -20,8 +20,8 @@ from spark_keyframes.video.timed_file import TimedFile
 class ThreadDecoder(Closeable):
     """A `Decoder` whose videos share `threads` threads.
 
-    It ignores `max_decode_seconds` and `max_decode_bytes` of `limits`: a running codec cannot be
-    interrupted from within the same process.
+    It does not enforce `max_decode_seconds` of `limits`, and of `max_decode_bytes` only the part of
+    the packets' table: a running codec cannot be interrupted from within the same process.
     """
 
     def __init__(self, threads: int, *, limits: Limits = Limits()) -> None:

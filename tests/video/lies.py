@@ -88,6 +88,7 @@ QUICK_LIES = st.one_of(
     _lie("descriptors", keeps=st.booleans(), descriptors=_DESCRIPTORS),
     _lie("pixels", height=_LARGE, width=_LARGE),
     _lie("count", count=st.sampled_from([-(2**31), -1, 1, 2**31 - 1])),
+    _lie("late", seconds=st.floats(0, 0.2)),
     _lie("exit", code=st.integers(0, 3)),
     _lie("signal", number=st.sampled_from([signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])),
     _lie("request", position=_LARGE, size=_LARGE),
@@ -148,7 +149,7 @@ def check(
     limits = Limits(
         max_decode_seconds=seconds, max_download_seconds=seconds, max_frames=_MAX_FRAMES
     )
-    with _lying(lie, liars, forked=forked) as started, ProcessDecoder(1, limits=limits) as decoder:
+    with lying(lie, liars, forked=forked) as started, ProcessDecoder(1, limits=limits) as decoder:
         outcome = _outcome(decoder, clip)
     assert time.monotonic() - began < 2 * seconds + _SLACK
     if lie["kind"] in lying_child.READS:
@@ -218,7 +219,9 @@ def _open_files() -> int:
 
 
 @contextmanager
-def _lying(lie: dict[str, Any], liars: int, *, forked: bool) -> Iterator[list[DecodeProcess]]:
+def lying(
+    lie: dict[str, Any], liars: int, *, forked: bool = False
+) -> Iterator[list[DecodeProcess]]:
     """Use no idle process, and let the next `liars` processes lie; yield all that are started."""
     pool = process_pool.process_pool()
     started: list[DecodeProcess] = []

@@ -169,6 +169,11 @@ def _count(link: _LyingLink, message: dict[str, Any], descriptor: int | None) ->
     link.raw(framed(json.dumps(message).encode()), descriptor)
 
 
+def _late(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
+    time.sleep(link.lie["seconds"])
+    link.raw(framed(json.dumps(message).encode()), descriptor)
+
+
 def _close(link: _LyingLink, *_: Any) -> None:
     link._socket.shutdown(socket.SHUT_RDWR)
     hang()
@@ -223,6 +228,7 @@ ANSWERS: dict[str, Callable[[_LyingLink, dict[str, Any], int | None], None]] = {
     "pixels": _pixels,
     "more": _more,
     "count": _count,
+    "late": _late,
     "hang": lambda *_: hang(),
     "stop": lambda *_: os.kill(os.getpid(), signal.SIGSTOP),
     "close": _close,
