@@ -4,6 +4,7 @@ from spark_keyframes.account import Account
 from spark_keyframes.callbacks import ContactSheets, RateLimit
 from spark_keyframes.engine import Callback
 from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.images import rgb_array, to_pil
 from spark_keyframes.limits import Limits
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.result import Candidates, Failure, Keyframes
@@ -35,4 +36,6 @@ __all__ = [
     "metrics",
     "progress",
     "report_lines",
+    "rgb_array",
+    "to_pil",
 ]

@@ -17,7 +17,13 @@ from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
-from spark_keyframes.spark.columns import OnError, check_on_error, plan_columns, result_schema
+from spark_keyframes.spark.columns import (
+    OnError,
+    check_dataframe,
+    check_on_error,
+    plan_columns,
+    result_schema,
+)
 from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
 from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
@@ -165,6 +171,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             ModelNotFoundError, CredentialsError: in a local session, there is no model, or no
                 credentials for output_tos_dir. On a cluster the tasks say so.
         """
+        check_dataframe(videos)
         check_on_error(on_error)
         columns = plan_columns(
             videos.schema,

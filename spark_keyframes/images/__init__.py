@@ -10,6 +10,7 @@ from spark_keyframes.images.encode import (
     encode_image,
     rgb_array,
     spark_image,
+    to_pil,
 )
 from spark_keyframes.images.keys import image_url
 from spark_keyframes.images.sheet import SheetFrame, contact_sheet
@@ -24,4 +25,5 @@ __all__ = [
     "image_url",
     "rgb_array",
     "spark_image",
+    "to_pil",
 ]

@@ -1,12 +1,15 @@
 """Encodes frames as image files, and as rows of Spark's image schema."""
 
 import io
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.errors import EncodeError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ImgType = Literal[".jpg", ".png"]
 Pixels = npt.NDArray[np.uint8]
@@ -98,20 +101,42 @@ def rgb_array(image: Any) -> Pixels:
     result is RGB, not BGR.
 
     Args:
-        image: an element of the column `<output_col>_images`, or a dict of its fields.
+        image: an element of the column `<output_col>_images`, the column `image` of
+            `explode_keyframes`, or a dict of its fields. Its numbers may be floats, as pandas makes
+            them where another row is null.
 
     Returns:
         uint8, shape (height, width, 3), RGB; a view of the row's bytes.
 
     Raises:
-        EncodeError: the image does not have three 8-bit channels.
+        EncodeError: there is no image, as in the row of a failed video; or it does not have three
+            8-bit channels.
     """
+    if image is None or isinstance(image, float):  # pandas' null is NaN
+        raise EncodeError(
+            "the row has no image: its video failed or is null; leave such rows out, "
+            "e.g. frames.dropna(subset=['image'])"
+        )
     if image["mode"] != CV_8UC3:
         raise EncodeError(
             f"an image must have three 8-bit channels, mode {CV_8UC3}, got mode {image['mode']}"
         )
-    shape = (image["height"], image["width"], 3)
+    shape = (int(image["height"]), int(image["width"]), 3)
     return np.frombuffer(image["data"], np.uint8).reshape(shape)[:, :, ::-1]
+
+
+def to_pil(image: Any) -> "Image.Image":
+    """Return an image in Spark's schema as one of Pillow, which a notebook shows.
+
+    Args:
+        image: as for `rgb_array`.
+
+    Raises:
+        EncodeError: as from `rgb_array`.
+    """
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(rgb_array(image)))
 
 
 def _check(rgb: Pixels) -> None:

@@ -1,7 +1,7 @@
 """Checks on the driver which columns the Spark stage reads and writes."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
@@ -40,6 +40,16 @@ def result_schema(schema: "StructType", columns: Columns) -> "StructType":
     if columns.account:
         result = result.add(columns.account, spark_type(ACCOUNT_DDL))
     return result
+
+
+def check_dataframe(videos: Any) -> None:
+    """Raise ParameterError unless `videos` is a DataFrame of Spark."""
+    if not hasattr(videos, "mapInArrow"):
+        kind = f"{type(videos).__module__.partition('.')[0]}.{type(videos).__name__}"
+        raise ParameterError(
+            f"videos must be a DataFrame of Spark, got {kind}; use spark.createDataFrame(videos), "
+            "or sample() for single videos"
+        )
 
 
 def check_on_error(on_error: str) -> None:

@@ -3,10 +3,12 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from spark_keyframes import rgb_array, to_pil
 from spark_keyframes.errors import EncodeError
 from spark_keyframes.images.encode import CV_8UC3, content_type, encode_image, spark_image
 
@@ -89,6 +91,20 @@ def test_sparks_image_struct_reads_back_as_the_frame():
     array = schema.toNDArray(row)
     assert np.array_equal(array[..., ::-1], picture())
     assert row.mode == CV_8UC3 == 16
+
+
+def test_what_pandas_makes_of_an_image_reads_back_as_the_frame():
+    """Beside a null, pandas turns integers into floats."""
+    images = pd.DataFrame([spark_image(picture()), {}]).to_dict("records")
+    assert isinstance(images[0]["height"], float)
+    assert np.array_equal(rgb_array(images[0]), picture())
+    assert np.array_equal(np.asarray(to_pil(images[0])), picture())
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_row_without_an_image_says_so(missing):
+    with pytest.raises(EncodeError, match="the row has no image: its video failed or is null"):
+        to_pil(missing)
 
 
 def test_arrow_takes_the_memoryview_as_binary():

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyspark.sql import functions as sf
@@ -171,6 +172,11 @@ def test_sample_takes_a_path_and_gives_comparable_results(plain, clips):
 def test_columns_are_checked_on_the_driver(plain, videos, options, message):
     with pytest.raises(ParameterError, match=message):
         plain.transform(videos, **options)
+
+
+def test_a_dataframe_of_pandas_is_refused_with_the_remedy(plain):
+    with pytest.raises(ParameterError, match=r"got pandas.DataFrame; use spark.createDataFrame"):
+        plain.transform(pd.DataFrame({"video": ["a.mp4"]}))
 
 
 def test_an_empty_dataframe_gives_an_empty_one(spark, plain):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_keyframes import ParameterError
+from spark_keyframes import ParameterError, rgb_array
+from spark_keyframes.errors import EncodeError
 from spark_keyframes.spark.explode import explode_keyframes
 
 SCHEMA = (
@@ -32,6 +33,16 @@ def test_a_row_per_keyframe_and_one_for_a_video_that_failed(spark):
         spark.createDataFrame(ROWS, SCHEMA).drop("found_images"), output_col="found"
     )
     assert sorted(without.collect()) == [row[:-1] for row in EXPECTED]
+
+
+def test_pandas_keeps_images_readable_beside_a_failed_video(spark, sampler, clips):
+    videos = spark.createDataFrame([(str(clips[2]),), ("/none.mp4",)], "video string")
+    frames = explode_keyframes(sampler.transform(videos)).toPandas()
+    images = {tuple(rgb_array(image).shape) for image in frames["image"].dropna()}
+    assert (len(frames), images) == (5, {(96, 160, 3)})
+    (none,) = frames[frames["image"].isna()]["image"]
+    with pytest.raises(EncodeError, match="the row has no image"):
+        rgb_array(none)
 
 
 def test_a_stream_is_exploded(spark, tmp_path):
