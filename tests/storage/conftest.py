@@ -1,8 +1,14 @@
+import tempfile
+
 import pytest
 
 from spark_keyframes.storage import retry
 from spark_keyframes.storage.download import parts, ranged
-from tests.storage.tos_server import TosServer
+from spark_keyframes.storage.http import http_storage
+from spark_keyframes.storage.tos import client as tos_client
+from spark_keyframes.storage.tos import tos_storage
+from tests.storage.lying_server import BLOCK, LyingServer
+from tests.storage.tos_server import HOST, TosServer
 from tests.storage.web_server import WebServer, without_proxies
 
 
@@ -35,3 +41,46 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(parts, "_READER_PART", 32 << 10)
     monkeypatch.setattr("spark_keyframes.storage.http.http_storage.BLOCK", 16 << 10)
     monkeypatch.setattr("spark_keyframes.storage.tos.tos_storage.BLOCK", 16 << 10)
+
+
+@pytest.fixture(scope="session")
+def lying_server():
+    with LyingServer() as server:
+        yield server
+
+
+@pytest.fixture
+def small_transfers(monkeypatch, tmp_path):
+    """Sizes and times that are small enough for thousands of transfers."""
+    for module in (parts, http_storage, tos_storage):
+        monkeypatch.setattr(module, "BLOCK", BLOCK)
+    for module in (parts, ranged):
+        monkeypatch.setattr(module, "FIRST_PART", 4 * BLOCK)
+    monkeypatch.setattr(parts, "_READER_PART", 2 * BLOCK)
+    monkeypatch.setattr(http_storage, "TIMEOUT", (2.0, 0.2))
+    monkeypatch.setattr(tos_client, "SOCKET_TIMEOUT", 0.2)
+    monkeypatch.setattr(tos_client, "_built", None)
+    monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(params=["http", "tos"])
+def lying_site(request, lying_server, small_transfers, monkeypatch):
+    """A function that adds a file and the lies about it; it returns the URL and the site."""
+    without_proxies(monkeypatch)
+    if request.param == "http":
+        return lambda size, lies: lying_server.add(size, lies, lying_server.url)
+    environment = {
+        "ACCESS_KEY": "key",
+        "SECRET_KEY": "secret",
+        "TOS_ENDPOINT": f"http://{HOST}",
+        "TOS_REGION": "cn-test",
+        "TOS_ACCESS_KEY": "",
+        "TOS_SECURITY_TOKEN": "",
+        "http_proxy": lying_server.url,
+        "no_proxy": "",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return lambda size, lies: lying_server.add(size, lies, "tos://bucket")

@@ -8,6 +8,7 @@ checked.
 import contextlib
 import gzip
 import hashlib
+import itertools
 import json
 import re
 import select
@@ -22,7 +23,8 @@ from typing import Any, Self
 
 from tests.storage.tos_signature import crc64
 
-LONGEST = 24 << 10  # bytes of the longest file, with everything that is sent beyond its end
+BLOCK = 1 << 10
+LONGEST = 24 * BLOCK  # bytes of the longest file, with everything that is sent beyond its end
 VERSIONS = [hashlib.shake_256(bytes([number])).digest(2 * LONGEST) for number in range(2)]
 """The file is the start of the first one. The other one replaces it in some answers."""
 _EVERY = 0.02  # seconds between bytes that trickle
@@ -102,9 +104,16 @@ class LyingServer:
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
+        self._numbers = itertools.count()
         self._tcp = _Server(("127.0.0.1", 0), _Handler)
         self._tcp.sites = self.sites
         self.url = f"http://127.0.0.1:{self._tcp.server_address[1]}"
+
+    def add(self, size: int, lies: Iterable[Lie], address: str) -> tuple[str, Site]:
+        """Add a file, and return its URL below `address` with its site."""
+        path = f"/{next(self._numbers)}"
+        self.sites[path] = site = Site(size, lies)
+        return address + path, site
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._tcp.serve_forever, args=(0.05,), daemon=True).start()
