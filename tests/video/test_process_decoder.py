@@ -62,11 +62,15 @@ def test_one_process_decodes_one_video_after_another(decoder: ProcessDecoder) ->
 
 def test_errors_of_the_process_are_raised_as_they_are(decoder: ProcessDecoder) -> None:
     with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        process = process_of(video)
         with pytest.raises(ParameterError, match="no frame 90; frame ids go from 0 to 89"):
             list(video.frames_by_id([90]))
         with pytest.raises(ParameterError, match="fps must be greater than 0"):
             video.candidate_count(0.0)
         assert len(list(video.candidates(5.0, hold=True))) == 18, "the video is still usable"
+        assert process_of(video) is process
+    assert process.is_usable
+    assert video.frames_decoded >= 18
 
 
 def test_errors_of_the_file_are_raised_as_they_are(decoder: ProcessDecoder) -> None:

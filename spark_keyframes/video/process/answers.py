@@ -18,6 +18,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.timeline import exact_fps
 
+_MAX_TEXT = 10_000  # characters of a message or traceback; the process sends no more
 _LARGEST = 2**63 - 1  # of Spark's bigint
 
 # Errors that a decode process raises about a video.
@@ -137,7 +138,7 @@ class Fields:
         value = self.take(name)
         if not isinstance(value, str):
             raise InvalidAnswerError(f"{name} {_shown(value)}, which is not text")
-        return redact_text(value, lines=lines).replace("\n", "\n  ")
+        return redact_text(value[:_MAX_TEXT], lines=lines).replace("\n", "\n  ")
 
     def end(self) -> None:
         """Check that no field is left."""
@@ -236,10 +237,13 @@ class ExpectedPictures:
             nbytes=fields.integer("nbytes", 0, _LARGEST),
         )
 
-    def accept(self, picture: Picture) -> None:
-        """Count a picture as received."""
-        self.received += 1
-        self._frame_id, self._timestamp = picture.frame_id, picture.timestamp
+    def accept(self, answer: Answer) -> None:
+        """Count an answer as received."""
+        if isinstance(answer, Picture):
+            self.received += 1
+            self._frame_id, self._timestamp = answer.frame_id, answer.timestamp
+        elif isinstance(answer, Failed):
+            self._least = 0  # after an error, requests that were already sent get an end
 
 
 def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:
@@ -271,7 +275,7 @@ def _failed(fields: Fields) -> Failed:
         return Failed(None, must_be_replaced)
     kind = next((kind for kind in _REPORTED if kind.__name__ == name), None)
     if kind is None:
-        unexpected = RuntimeError(f"{name}: {message}")
+        unexpected = RuntimeError(f"{name[:100]}: {message}")
         unexpected.add_note(trace)
         return Failed(unexpected, must_be_replaced)
     if stage not in (*STAGES, kind.stage):

@@ -185,7 +185,7 @@ class DecodeProcess:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
-        if isinstance(answer, Picture) and pictures:
+        if pictures:
             pictures.accept(answer)
         return answer
 
