@@ -23,6 +23,7 @@ from spark_keyframes.spark.columns import (
     check_on_error,
     plan_columns,
     result_schema,
+    without_names,
 )
 from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
 from spark_keyframes.spark.monitoring.video_counter import video_counter
@@ -174,7 +175,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         check_dataframe(videos)
         check_on_error(on_error)
         columns = plan_columns(
-            videos.schema,
+            videos,
             input_col=input_col,
             output_col=output_col,
             text_col=text_col,
@@ -198,8 +199,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         )
         schema = result_schema(videos.schema, columns)
         if resources.profile is None:
-            return videos.mapInArrow(shipped(stage), schema)
-        return videos.mapInArrow(shipped(stage), schema, profile=resources.profile)
+            return without_names(videos).mapInArrow(shipped(stage), schema)
+        return without_names(videos).mapInArrow(shipped(stage), schema, profile=resources.profile)
 
     def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
         """Return the keyframes of one video, in this process and without Spark.

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from spark_keyframes.redaction import redact_url
+from spark_keyframes.spark.columns import column
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 
 def new_rows(
@@ -23,16 +24,16 @@ def new_rows(
     """
     from pyspark.sql import functions as sf
 
-    new = videos.where(_col(keys[0]).isNotNull())
-    wanted = new.select(*(_col(key) for key in keys))
+    new = videos.where(column(keys[0]).isNotNull())
+    wanted = new.select(*(column(key) for key in keys))
     for table in tables:
         names = [f"known_{uuid4().hex}" for _ in keys]
         known = table.select(
-            *(_col(key).alias(name) for key, name in zip(keys, names, strict=True))
+            *(column(key).alias(name) for key, name in zip(keys, names, strict=True))
         )
         same = sf.lit(True)
         for key, name in zip(keys, names, strict=True):
-            same = same & _col(key).eqNullSafe(sf.col(name))  # a text may be null
+            same = same & column(key).eqNullSafe(sf.col(name))  # a text may be null
         # First reduce a large table to the videos in question: no more than `videos` has.
         known = known.join(wanted, same, "left_semi").distinct()
         new = new.join(sf.broadcast(known), same, "left_anti")
@@ -43,7 +44,7 @@ def duplicate_keys(videos: "DataFrame", keys: Sequence[str]) -> str | None:
     """Return values of `keys` that two rows share, as "name=value, …"; None: there are none."""
     from pyspark.sql import functions as sf
 
-    columns = [_col(key) for key in keys]
+    columns = [column(key) for key in keys]
     counted = videos.where(columns[0].isNotNull()).groupBy(*columns).agg(sf.count(sf.lit(1)))
     found = counted.where(sf.col("count(1)") > 1).first()
     if found is None:
@@ -60,12 +61,6 @@ def hash_parts(videos: "DataFrame", keys: Sequence[str], count: int) -> "Iterato
     if count == 1:
         yield videos
         return
-    part = sf.pmod(sf.xxhash64(*(_col(key) for key in keys)), sf.lit(count))
+    part = sf.pmod(sf.xxhash64(*(column(key) for key in keys)), sf.lit(count))
     for number in range(count):
         yield videos.where(part == number)
-
-
-def _col(name: str) -> "Column":
-    from pyspark.sql import functions as sf
-
-    return sf.col(f"`{name}`")

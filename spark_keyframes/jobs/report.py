@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.redaction import redact_url
+from spark_keyframes.spark.columns import quoted
 from spark_keyframes.spark.monitoring.failures import FAILURES, add_failures
 from spark_keyframes.spark.monitoring.metrics import report_lines
 
@@ -69,7 +70,7 @@ def show_rows(
 ) -> None:
     """Print rows of the result as a table; long lists are cut, so that a row is one line."""
     names = [video_col, options.output_col, options.error_col]
-    schema = ", ".join(f"`{name}` string" for name in names)
+    schema = ", ".join(f"{quoted(name)} string" for name in names)
     cells = [_cells(row.asDict(), names) for row in rows]
     spark.createDataFrame(cells, schema).show(truncate=160)
 

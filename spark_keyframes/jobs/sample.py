@@ -14,6 +14,7 @@ from spark_keyframes.jobs.report import Report, show_rows
 from spark_keyframes.jobs.sampling import sample_videos
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.table_writer import TableWriter
+from spark_keyframes.spark.columns import actual_name
 from spark_keyframes.spark.monitoring.progress import progress
 
 _PROGRAM = "sample.py"
@@ -45,7 +46,8 @@ def run(spark: SparkSession, options: SampleOptions) -> int:
         ParameterError: an option that cannot work with this input, table or Spark.
         TooManyFailuresError: more videos failed than `max_failures` allows.
     """
-    videos, video_col = _read(spark, options), options.input_col or "video"
+    videos = _read(spark, options)
+    video_col = actual_name(videos, options.input_col or "video")
     if not options.has_table:
         # Nobody would see the image column.
         sampler = replace(options.sampler, return_keyframes=False)

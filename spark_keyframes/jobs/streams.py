@@ -9,6 +9,7 @@ from spark_keyframes.jobs.inputs import (
     partitioned_videos,
     read_table,
 )
+from spark_keyframes.spark.columns import actual_name
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,7 +51,8 @@ def read_stream(
         # A stream needs the schema: take it from a batch read.
         schema = read_table(spark, location, table_format).schema
         if table_format == "table":
-            return spark.readStream.table(location), column
+            stream = spark.readStream.table(location)
+            return stream, actual_name(stream, column)
         suffix = PurePosixPath(location).suffix.lower()
         name = table_format or TABLE_FORMATS.get(suffix, "parquet")
         reader = spark.readStream.format(name).schema(schema)
@@ -63,7 +65,7 @@ def read_stream(
     reader = reader.option("maxFilesPerTrigger", files_per_batch).option("maxFileAge", _ANY_AGE)
     files = reader.load(location)
     if column is not None:
-        return files, column
+        return files, actual_name(files, column)
     if not any(character in location for character in "*?[{"):
         suffixes = "|".join(suffix.removeprefix(".") for suffix in sorted(VIDEO_SUFFIXES))
         files = files.where(sf.col("path").rlike(rf"(?i)\.({suffixes})$"))

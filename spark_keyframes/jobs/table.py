@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.redaction import redact_url
+from spark_keyframes.spark.columns import name_key, quoted
 from spark_keyframes.spark.versions import condition_of
 
 if TYPE_CHECKING:
@@ -82,14 +83,15 @@ class Table:
                 return None
             raise
 
-    def check_partition_columns(self, schema: "StructType") -> None:
-        """Raise ParameterError where a column of `partition_by` is not in the schema."""
-        names = {name.lower() for name in schema.names}
+    def check_partition_columns(self, rows: "DataFrame") -> None:
+        """Raise ParameterError where a column of `partition_by` is not among those of the rows."""
+        key = name_key(rows.sparkSession)
+        names = {key(name) for name in rows.columns}
         for name in self.partition_by:
-            if name.lower() not in names:
+            if key(name) not in names:
                 raise ParameterError(
                     f"`partition_by` {name!r} is not a column of the result; "
-                    f"it has {', '.join(schema.names)}"
+                    f"it has {', '.join(rows.columns)}"
                 )
 
     def rebalanced(self, rows: "DataFrame", by: str) -> "DataFrame":
@@ -106,7 +108,7 @@ class Table:
         """
         if not self.file_bytes:
             return rows
-        columns = [f"`{name}`" for name in self.partition_by or (by,)]
+        columns = [quoted(name) for name in self.partition_by or (by,)]
         if rows.sparkSession.version.startswith("3."):
             # From Python, its hint takes no columns. A repartition only joins small partitions.
             return rows.repartition(*columns)

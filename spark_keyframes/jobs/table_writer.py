@@ -11,6 +11,7 @@ from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.jobs.report import Report
 from spark_keyframes.jobs.sampling import sample_videos
 from spark_keyframes.jobs.table import Table
+from spark_keyframes.spark.columns import column
 from spark_keyframes.spark.explode import FRAME_COLUMNS, explode_keyframes
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class TableWriter:
         from pyspark.sql import functions as sf
 
         keys = self._keys()
-        first = sf.col(f"`{keys[0]}`")
+        first = column(keys[0])
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
         self.report.without_video += rows - count
         if duplicates := duplicate_keys(videos, keys):
@@ -121,8 +122,8 @@ class TableWriter:
             return []
         options = self._options
         wanted = {self._video_col, options.output_col, options.error_col, *FRAME_COLUMNS}
-        shown = [f"`{name}`" for name in rows.columns if name in wanted - {"image"}]
-        return list(rows.select(shown).take(count))
+        shown = [column(name) for name in rows.columns if name in wanted - {"image"}]
+        return list(rows.select(*shown).take(count))
 
     def _keys(self) -> list[str]:
         """Return the columns that identify a video."""
@@ -143,7 +144,7 @@ class TableWriter:
         """Return the table's schema; the first time, check and print it before anything runs."""
         layout = self._layout(result)
         if self._schema is None:
-            self.table.check_partition_columns(result.schema)
+            self.table.check_partition_columns(result)
             layout.printSchema()
             self._schema = layout.schema
         return self._schema
@@ -166,7 +167,7 @@ class TableWriter:
         from pyspark.sql import Observation
         from pyspark.sql import functions as sf
 
-        output_col, error = self._options.output_col, sf.col(f"`{self._options.error_col}`")
+        output_col, error = self._options.output_col, column(self._options.error_col)
         succeeded, failed = Observation(), Observation()
         rows = sf.count(sf.lit(1)).alias("rows")
         self._save(result.where(error.isNull()).observe(succeeded, rows), mode)

@@ -78,9 +78,10 @@ class ArrowStage:
     def _requests(
         self, batches: "Iterable[pa.RecordBatch]", waiting: "deque[_Rows]"
     ) -> Iterator[Request]:
-        for batch in batches:
-            if batch.num_rows == 0:
+        for nameless in batches:
+            if nameless.num_rows == 0:
                 continue
+            batch = nameless.rename_columns(self.columns.read)
             waiting.append(_Rows(batch, self.columns))
             texts = batch.column(self.columns.text) if self.columns.text else None
             videos = batch.column(self.columns.input)

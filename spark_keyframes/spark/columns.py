@@ -1,13 +1,16 @@
 """Checks on the driver which columns the Spark stage reads and writes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
+from spark_keyframes.spark.versions import arrow_refusal
 from spark_keyframes.video import VideoSrcType
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
 OnError = Literal["null", "raise"]
@@ -17,6 +20,8 @@ OnError = Literal["null", "raise"]
 class Columns:
     """The names of the columns that the stage reads and writes."""
 
+    read: list[str]
+    """all columns of the DataFrame, in order: Spark gives them to the stage without their names"""
     input: str
     output: str
     passed: list[str]
@@ -52,6 +57,40 @@ def check_dataframe(videos: Any) -> None:
         )
 
 
+def column(name: str) -> "Column":
+    """Return the column with exactly this name, whatever characters it has."""
+    from pyspark.sql import functions as sf
+
+    return sf.col(quoted(name))
+
+
+def quoted(name: str) -> str:
+    """Return the name as Spark's SQL reads it, also where it has dots or backticks."""
+    escaped = name.replace("`", "``")
+    return f"`{escaped}`"
+
+
+def actual_name(frame: "DataFrame", name: str) -> str:
+    """Return the name of a column as the DataFrame has it; `name` where it has no such column."""
+    key = name_key(frame.sparkSession)
+    return next((each for each in frame.columns if key(each) == key(name)), name)
+
+
+def name_key(spark: "SparkSession") -> Callable[[str], str]:
+    """Return a function that gives the same for names that this session takes for one column."""
+    # Spark ignores the case of names, unless this is set.
+    sensitive = str(spark.conf.get("spark.sql.caseSensitive", "false")).lower() == "true"
+    return str if sensitive else str.lower
+
+
+def without_names(videos: "DataFrame") -> "DataFrame":
+    """Return the same columns as c0, c1, …, for `mapInArrow`.
+
+    Spark parses the names of its columns: it would take `a.b` for a field of a column `a`.
+    """
+    return videos.toDF(*(f"c{number}" for number in range(len(videos.columns))))
+
+
 def check_on_error(on_error: str) -> None:
     """Raise ParameterError unless `on_error` is an OnError."""
     if on_error not in get_args(OnError):
@@ -61,7 +100,7 @@ def check_on_error(on_error: str) -> None:
 
 
 def plan_columns(
-    schema: "StructType",
+    videos: "DataFrame",
     *,
     input_col: str,
     output_col: str,
@@ -75,14 +114,30 @@ def plan_columns(
     """Check the columns before any task runs.
 
     Raises:
-        ParameterError: a column is missing, has the wrong type, or exists already.
+        ParameterError: a column is missing, has a wrong type, or exists already.
     """
     from pyspark.sql.types import BinaryType, StringType
 
+    schema, key = videos.schema, name_key(videos.sparkSession)
+
+    def existing(parameter: str, name: str, kind: type, reason: str) -> str:
+        found = next((field for field in schema.fields if key(field.name) == key(name)), None)
+        if found is None:
+            raise ParameterError(
+                f"{parameter} {name!r} is not a column of the DataFrame; "
+                f"it has {', '.join(schema.names) or 'none'}"
+            )
+        if not isinstance(found.dataType, kind):
+            raise ParameterError(
+                f"{parameter} {name!r} is of type {found.dataType.simpleString()}, but {reason} "
+                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
+            )
+        return found.name
+
     expected = BinaryType if video_src_type == "video_binary" else StringType
-    input_col = _existing(schema, "input_col", input_col, expected, f"{video_src_type!r} needs")
+    input_col = existing("input_col", input_col, expected, f"{video_src_type!r} needs")
     if text_col is not None:
-        text_col = _existing(schema, "text_col", text_col, StringType, "texts are")
+        text_col = existing("text_col", text_col, StringType, "texts are")
     images_col = f"{output_col}_images" if images else None
     added = [name for name in (output_col, images_col, error_col, account_col) if name]
     passed = [
@@ -90,32 +145,24 @@ def plan_columns(
         for name in schema.names
         if name != input_col or keep_video or video_src_type == "video_url"
     ]
-    taken = [name.lower() for name in passed]
+    taken = [key(name) for name in (*passed, *added)]
     for name in added:
-        if (taken + [other.lower() for other in added]).count(name.lower()) > 1:
+        if taken.count(key(name)) > 1:
             raise ParameterError(
                 f"the result would have two columns called {name!r}; "
                 "choose another output_col, error_col or account_col, or drop or rename the column"
             )
-    for name in passed:
-        if taken.count(name.lower()) > 1:
+    read = [key(name) for name in schema.names]
+    for name in schema.names:
+        if read.count(key(name)) > 1:
             raise ParameterError(
                 f"the DataFrame has two columns called {name!r}; drop or rename one first"
             )
-    return Columns(input_col, output_col, passed, text_col, images_col, error_col, account_col)
-
-
-def _existing(schema: "StructType", parameter: str, name: str, kind: type, reason: str) -> str:
-    # Spark ignores the case of column names.
-    for field in schema.fields:
-        if field.name.lower() == name.lower():
-            if isinstance(field.dataType, kind):
-                return field.name
+        if refusal := arrow_refusal(schema[name].dataType):
             raise ParameterError(
-                f"{parameter} {name!r} is of type {field.dataType.simpleString()}, but {reason} "
-                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
+                f"column {name!r} is of type {schema[name].dataType.simpleString()}, which Spark "
+                f"cannot pass to Python ({refusal}); drop it, or cast it, e.g. to string"
             )
-    raise ParameterError(
-        f"{parameter} {name!r} is not a column of the DataFrame; "
-        f"it has {', '.join(schema.names) or 'none'}"
+    return Columns(
+        schema.names, input_col, output_col, passed, text_col, images_col, error_col, account_col
     )

@@ -1,8 +1,10 @@
 """Turns a result with one row per video into one row per keyframe."""
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.spark.columns import column, name_key
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -36,29 +38,30 @@ def explode_keyframes(result: "DataFrame", *, output_col: str = "keyframes") -> 
     """
     from pyspark.sql import functions as sf
 
-    names = {name.lower(): name for name in result.columns}
-    if output_col.lower() not in names:
+    key = name_key(result.sparkSession)
+    names = {key(name): name for name in result.columns}
+    if key(output_col) not in names:
         raise ParameterError(
             f"output_col {output_col!r} is not a column of the DataFrame; "
             f"it has {', '.join(result.columns)}"
         )
-    images_col = names.get(f"{output_col}_images".lower())
-    gone = {output_col.lower(), f"{output_col}_images".lower()}
+    images_col = names.get(key(f"{output_col}_images"))
+    gone = {key(output_col), key(f"{output_col}_images")}
     added = FRAME_COLUMNS if images_col else FRAME_COLUMNS[:-1]
     if taken := [name for name in added if name in names.keys() - gone]:
         raise ParameterError(
             f"the DataFrame has a column called {taken[0]!r}, as one of the keyframe's is; "
             "rename or drop it first"
         )
-    keyframes = sf.col(f"`{output_col}`")
+    keyframes = column(output_col)
     lists = [keyframes["frame_ids"], keyframes["scores"], keyframes["tos_paths"]]
     if images_col:
-        lists.append(sf.col(f"`{images_col}`"))
+        lists.append(column(images_col))
     frames = sf.arrays_zip(*(part.alias(f"f{i}") for i, part in enumerate(lists)))
-    others = [sf.col(f"`{names[name]}`") for name in names if name not in gone]
-    frame = sf.col("frame")
-    return result.select(*others, sf.posexplode_outer(frames).alias("frame_index", "frame")).select(
+    others = [column(names[name]) for name in names if name not in gone]
+    frame = f"frame_{uuid4().hex}"
+    return result.select(*others, sf.posexplode_outer(frames).alias("frame_index", frame)).select(
         *others,
         "frame_index",
-        *(frame[f"f{i}"].alias(name) for i, name in enumerate(added[1:])),
+        *(sf.col(frame)[f"f{i}"].alias(name) for i, name in enumerate(added[1:])),
     )

@@ -16,6 +16,7 @@ from spark_keyframes.errors import ParameterError
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql.types import DataType
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -54,6 +55,21 @@ def has_arrow_udf() -> bool:
     from pyspark.sql.pandas import functions
 
     return hasattr(functions, "arrow_udf")
+
+
+def arrow_refusal(kind: "DataType") -> str:
+    """Return why Arrow functions of this Spark cannot take the type, or "" where they can."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    options: dict[str, Any] = {"error_on_duplicated_field_names_in_struct": True}
+    if "timezone" in inspect.signature(to_arrow_type).parameters:
+        options["timezone"] = "UTC"
+    try:
+        to_arrow_type(kind, **options)
+    except (PySparkException, ValueError) as error:
+        return str(error)
+    return ""
 
 
 def warn_of_large_batches(spark: "SparkSession") -> None:

@@ -1,5 +1,6 @@
 """What jobs/sample.py writes to its table: each video once, in batches, in any format."""
 
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -168,6 +169,26 @@ def test_a_row_per_keyframe_in_partitions(run, spark, folder, tmp_path):
             assert row["tos_path"] is None, "none was asked for"
     _, printed = run(listed, *given)
     assert "videos     0: nothing new" in printed
+
+
+@pytest.mark.slow
+def test_columns_of_any_name_and_case(run, spark, folder, tmp_path):
+    paths = sorted(map(str, folder.iterdir()))
+    found = [(path, "spoon", number % 2) for number, path in enumerate(paths)]
+    videos = spark.createDataFrame(found, "`my.video` string, `the``text` string, `a.b` int")
+    videos.write.parquet(str(tmp_path / "videos.parquet"))
+    source = [tmp_path / "videos.parquet", "--input-col", "MY.Video", "--text-col", "the`text"]
+    source += ["--text", "", "--output-col", "key.`frames", "--error-col", "why.not"]
+    source += ["--account-col", "took.`", "--partition-by", "A.B", "--no-return-keyframes"]
+    source += ["--failed-output", tmp_path / "failed", "--videos-per-batch", "2", "--explode"]
+    status, printed = run(*source)
+    assert status == 0
+    assert "videos     3: 2 with keyframes, 1 failed" in printed
+    assert re.search(r"\|my\.video +\|key\.`frames +\|why\.not\|", printed)
+    assert re.search(r"c\.mp4\|frame \d+, score", printed)
+    assert {Path(row["my.video"]).stem for row in rows(tmp_path / "table")} == {"b", "c"}
+    assert [row["why.not"]["error"] for row in rows(tmp_path / "failed")] == ["NotAVideoError"]
+    assert "known      3 videos" in run(*source, "--resume")[1]
 
 
 @pytest.mark.slow

@@ -24,6 +24,8 @@ COLUMNS = {"error_col": "error", "account_col": "account"}
 
 
 def transform(spark, sampler, videos, folder):
+    """With a column whose name Spark would parse."""
+    videos = videos.withColumn("video.`id", sf.col("id"))
     return sampler.transform(videos, **COLUMNS)
 
 

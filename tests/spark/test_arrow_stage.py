@@ -197,7 +197,7 @@ def test_counts_can_be_observed(spark, plain, clips):
 
 def flushed_batches(images, rows, batch_bytes, monkeypatch):
     monkeypatch.setattr(engine_spark, "_BATCH_BYTES", batch_bytes)
-    columns = engine_spark.Columns("video", "keyframes", ["video"], images="images")
+    columns = engine_spark.Columns(["video"], "video", "keyframes", ["video"], images="images")
     batch = pa.RecordBatch.from_arrays([pa.array([str(n) for n in range(rows)])], ["video"])
     result = engine_spark._Rows(batch, columns)
     flushed = []
@@ -223,7 +223,7 @@ def test_a_row_too_large_for_spark_is_a_failure(sampler, videos, monkeypatch):
     monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
     stage = ArrowStage(
         Pipeline(sampler.make_module(), sampler),
-        engine_spark.Columns("video", "k", ["video"], images="images", error="why"),
+        engine_spark.Columns(["video"], "video", "k", ["video"], images="images", error="why"),
         "null",
     )
     batch = pa.RecordBatch.from_pylist([{"video": videos.first()["video"]}])
@@ -244,7 +244,7 @@ def test_the_stage_pickles_to_less_than_4_kb(plain):
     from pyspark import cloudpickle
 
     pipeline = Pipeline(plain.make_module(), plain)
-    stage = ArrowStage(pipeline, engine_spark.Columns("video", "k", []), "null")
+    stage = ArrowStage(pipeline, engine_spark.Columns(["video"], "video", "k", []), "null")
     assert len(cloudpickle.dumps(stage)) < 4000
 
 

@@ -77,6 +77,8 @@ def check(way, rows, videos, expected):
         rows.sort(key=lambda row: row["id"])
         assert [row["id"] for row in rows] == videos["id"], name
         assert [row["video"] for row in rows] == videos["video"], name
+    if name == "transform":
+        assert [row["video.`id"] for row in rows] == videos["id"]
     for row in rows:
         wanted = expected.get(row["video"])
         if wanted is None:

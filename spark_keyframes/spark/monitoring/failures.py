@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import STAGES, KeyframesError
+from spark_keyframes.spark.columns import column
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -22,7 +23,7 @@ def failure_metrics(error_col: str) -> "list[Column]":
     """
     from pyspark.sql import functions as sf
 
-    error = sf.col(f"`{error_col}`")
+    error = column(error_col)
     stage = error["stage"]
     known = sorted({f"{kind.stage} {kind.__name__}" for kind in _kinds()})
     kind = sf.concat_ws(" ", stage, error["error"])

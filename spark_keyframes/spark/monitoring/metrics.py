@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spark_keyframes.account import frame_words, stage_words
 from spark_keyframes.errors import STAGES
 from spark_keyframes.schema import ACCOUNT_DDL
+from spark_keyframes.spark.columns import column
 from spark_keyframes.spark.monitoring.failures import failure_lines, failure_metrics
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def metrics(
     """
     from pyspark.sql import functions as sf
 
-    keyframes = sf.col(f"`{output_col}`")
+    keyframes = column(output_col)
     found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # size() of null is -1 without ANSI
     columns = [
         sf.count(sf.lit(1)).alias("videos"),
@@ -67,7 +68,7 @@ def metrics(
 def _failed(error_col: str) -> "list[Column]":
     from pyspark.sql import functions as sf
 
-    error = sf.col(f"`{error_col}`")
+    error = column(error_col)
     stage = error["stage"]
     return [
         sf.count(error).alias("failed"),
@@ -111,7 +112,7 @@ def _account_metrics(account_col: str) -> "list[Column]":
     """Return the sum of each field of an account column, under the field's name."""
     from pyspark.sql import functions as sf
 
-    account = sf.col(f"`{account_col}`")
+    account = column(account_col)
     return [sf.coalesce(sf.sum(account[name]), sf.lit(0)).alias(name) for name in _ACCOUNT_FIELDS]
 
 
