@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.redaction import redact_url
-from spark_keyframes.spark.columns import name_key, quoted
+from spark_keyframes.spark.columns import actual_name, name_key, quoted
 from spark_keyframes.spark.versions import condition_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Table:
         """Write rows; `mode` is Spark's: "error", "overwrite" or "append"."""
         writer = rows.write.format(self.format).mode(mode).options(**self.options)
         if self.partition_by:
-            writer = writer.partitionBy(*self.partition_by)
+            # In the case of the schema: Spark cannot read it in another one.
+            writer = writer.partitionBy(*(actual_name(rows, name) for name in self.partition_by))
         # In the session, not as options: a catalogue would store options with the table.
         with _settings_in(rows.sparkSession, self._write_settings(rows.schema)):
             if self.named:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import io
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from spark_keyframes.errors import (
-    InvalidBase64Error,
     ParameterError,
     SourceReadError,
     SourceTypeError,
@@ -20,6 +17,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage import Access, open_url
+from spark_keyframes.storage.base64_text import decode_base64
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.urls import check_length
 from spark_keyframes.video.interface import Closeable
@@ -152,32 +150,10 @@ class _MemoryFile(SeekableFile):
 
 
 def _decode_base64(value: object) -> bytes:
-    if isinstance(value, str):
-        try:
-            text = value.encode("ascii")
-        except UnicodeEncodeError as error:
-            raise InvalidBase64Error(
-                f"the video is not base64: character {error.object[error.start]!r} at position "
-                f"{error.start}; give the standard alphabet A–Z a–z 0–9 + /"
-            ) from None
-    elif isinstance(value, bytes | bytearray | memoryview):
-        text = bytes(value)
-    else:
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    if not isinstance(value, str | bytes):
         raise SourceTypeError(
             f"video_src_type='video_base64' needs a string, got {type(value).__name__}"
         )
-    if text[:5].lower() == b"data:":
-        header, comma, text = text.partition(b",")
-        if not comma or not header.lower().endswith(b";base64"):
-            raise InvalidBase64Error(
-                "the video is a data URL without base64; give data:video/mp4;base64,…"
-            )
-    text = b"".join(text.split())
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        # Do not quote it: it may be a URL with its signature.
-        raise InvalidBase64Error(
-            f"the video is not base64 ({error}): {len(text)} characters; give base64, or use "
-            "video_src_type='video_url' for URLs and paths"
-        ) from None
+    return decode_base64(value)
