@@ -180,7 +180,7 @@ def test_columns_of_any_name_and_case(run, spark, folder, tmp_path):
     source = [tmp_path / "videos.parquet", "--input-col", "MY.Video", "--text-col", "the`text"]
     source += ["--text", "", "--output-col", "key.`frames", "--error-col", "why.not"]
     source += ["--account-col", "took.`", "--partition-by", "A.B", "--no-return-keyframes"]
-    source += ["--failed-output", tmp_path / "failed", "--videos-per-batch", "2", "--explode"]
+    source += ["--failed-output", tmp_path / "failed", "--explode"]
     status, printed = run(*source)
     assert status == 0
     assert "videos     3: 2 with keyframes, 1 failed" in printed
