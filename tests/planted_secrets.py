@@ -4,6 +4,8 @@ A secret is user info, the value of a query, or the value of a name such as toke
 before the URL, are blanks, quotes, brackets, escape characters and characters without a width.
 """
 
+import functools
+import re
 from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -71,10 +73,22 @@ class Planted(NamedTuple):
 
     def shown_in(self, *texts: object) -> bool:
         """Return whether a piece of the secret is in one of the texts, or of their reprs."""
-        shown = "\n".join(map(str, texts)).upper()
-        return any(
-            self.secret[i : i + _PIECE] in shown for i in range(len(self.secret) - _PIECE + 1)
-        )
+        return bool(shown([self], *texts))
+
+
+def shown(values: list[Planted], *texts: object) -> set[str]:
+    """Return the pieces of secrets that are in one of the texts, or of their reprs."""
+    secret = {piece for value in values for piece in _pieces(value.secret)}
+    return secret & {
+        piece
+        for text in texts
+        for word in re.findall(f"[{_LETTERS}]{{{_PIECE},}}", str(text).upper())
+        for piece in _pieces(word)
+    }
+
+
+def _pieces(word: str) -> set[str]:
+    return {word[i : i + _PIECE] for i in range(len(word) - _PIECE + 1)}
 
 
 @st.composite
@@ -121,7 +135,8 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
     return Planted(f"{before}{scheme}{user}{host}{path}{tail}{draw(junk)}", secret)
 
 
-def examples(count: int, *, blanks: bool = True) -> list[Planted]:
+@functools.cache
+def examples(count: int) -> list[Planted]:
     """Return strings that are the same in each run."""
     found: list[Planted] = []
 
@@ -132,7 +147,7 @@ def examples(count: int, *, blanks: bool = True) -> list[Planted]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(planted(blanks=blanks))
+    @given(planted())
     def collect(each: Planted) -> None:
         found.append(each)
 

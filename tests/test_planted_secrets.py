@@ -19,7 +19,7 @@ from spark_keyframes.redaction import redact_text, redact_url
 from spark_keyframes.storage import check_writable, retry, write_url
 from spark_keyframes.urls import is_local
 from tests.engine.pipelines import CPU
-from tests.planted_secrets import examples, planted
+from tests.planted_secrets import examples, planted, shown
 from tests.storage.web_server import without_proxies
 
 MANY = int(os.environ.get("REDACTION_EXAMPLES", "10000"))
@@ -36,11 +36,11 @@ def holds(check, count, **kinds):
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_value_is_shown_without_its_secret(count):
     def check(value):
-        shown = redact_url(value.text)
-        error = KeyframesError(f"could not open {shown!r}: gone")
-        assert not value.shown_in(shown, error, repr(error))
-        assert redact_url(shown) == shown
-        assert shown.isprintable() or set(shown) & {"\xa0", "\u3000"}
+        text = redact_url(value.text)
+        error = KeyframesError(f"could not open {text!r}: gone")
+        assert not value.shown_in(text, error, repr(error))
+        assert redact_url(text) == text
+        assert text.isprintable() or set(text) & {"\xa0", "\u3000"}
 
     holds(check, count)
 
@@ -99,15 +99,13 @@ def test_failures_and_log_lines_show_no_secret(plain, closed, caplog, hosts, cou
     assert len(outcomes) == len(values)
     logged = "\n".join(map(caplog.handler.format, caplog.records))
     assert logged.count("no keyframes (") >= len(values)
-    told = "\n".join(map(repr, watcher.told))
+    assert shown(values, logged, *map(repr, watcher.told)) == set()
     for value, outcome in zip(values, outcomes, strict=True):
         assert isinstance(outcome, Failure)
         cause = outcome.cause
-        shown = [*vars(outcome).values(), repr(outcome), repr(cause), *cause.args]
-        shown += [*traceback.format_exception(cause), pickle.dumps(cause)]
-        assert not value.shown_in(*shown), value
-        assert not value.shown_in(logged), value
-        assert not value.shown_in(told), value
+        texts = [*vars(outcome).values(), repr(outcome), repr(cause), *cause.args]
+        texts += [*traceback.format_exception(cause), pickle.dumps(cause)]
+        assert not value.shown_in(*texts), value
         assert "\n" not in outcome.message
 
 
@@ -121,8 +119,8 @@ def test_errors_of_an_output_folder_show_no_secret(closed, count, tmp_path, monk
                 call(value.text)
             except KeyframesError as error:
                 refused += 1
-                shown = [repr(error), *traceback.format_exception(error), pickle.dumps(error)]
-                assert not value.shown_in(*shown), value
+                texts = [repr(error), *traceback.format_exception(error), pickle.dumps(error)]
+                assert not value.shown_in(*texts), value
     assert refused > count / 10
 
 
