@@ -119,7 +119,7 @@ def _url(scheme: str, slashes: str, rest: str) -> str:
         # A password with an unescaped "/", "?" or "#", or a path that looks like one.
         or (at and (user or not is_well_formed))
         or (at and _ANY_COLON.search(rest, 0, len(authority) + at))
-        or (_ANY_AT.search(tail) and not (path and is_well_formed))
+        or (_ANY_AT.search(tail) and (user or not path or not is_well_formed))
         or (_ANY_AT.search(tail) and _ANY_COLON.search(path))
     ):
         return f"{scheme}{slashes}{_HIDDEN}"

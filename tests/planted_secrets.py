@@ -28,7 +28,7 @@ _WITH_SLASHES = (
         "HTTP://",
         "tos://",
         "s3://",
-        "ftp://",
+        "gs://",
         "hdfs://",
         "gopher://",
     ),

@@ -21,6 +21,8 @@ from spark_keyframes.urls import host_of, scheme_of
         ("https://user:sec/ret@host/a.mp4", "https://***"),
         ("https://user:sec?ret@host/a.mp4", "https://***"),
         ("https://user:12/secret@host/a.mp4", "https://***"),
+        ("https://user:@secret/?@host/a.mp4", "https://***"),
+        ("https://host/a.mp4?mail=me@home", "https://host/a.mp4"),
         ("https://host?secret", "https://host"),
         ("http://[::1]:80/a.mp4?secret", "http://[::1]:80/a.mp4"),
         ("tos://secret:secret@bucket/a.mp4", "tos://bucket/a.mp4"),

@@ -193,8 +193,10 @@ def test_writing_is_refused():
         write_url("https://host/a.jpg", b"", content_type="image/jpeg")
 
 
-@pytest.mark.parametrize("host", ["me%3Asecret", "me=secret", "secret%40host", "me(secret"])
+@pytest.mark.parametrize(
+    "host", ["me%3Asecret", "me=secret", "secret%40host", "me(secret", "me%3As\\"]
+)
 def test_a_host_that_may_be_a_password_is_not_looked_up(host, monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: pytest.fail("looked up"))
-    with pytest.raises(SourceReadError, match="not a valid URL; check its host"):
+    with pytest.raises(SourceReadError, match="it is not a valid URL; check its host"):
         open_url(f"http://{host}/part@host/a.mp4")

@@ -8,6 +8,7 @@ import http.client
 import io
 import logging
 import math
+import re
 import socket
 import time
 from functools import partial
@@ -217,8 +218,12 @@ class _Adapter(HTTPAdapter):
         url = request.url or ""
         if self._access is not None:
             self._access.check_url(url)
+            host = parse_url(url).host or ""
+            # Ask no name server for such a name. It may be a password with an unescaped "/".
+            if not host.startswith("[") and re.search(r"[^\w.-]", host):
+                raise requests.exceptions.InvalidURL
             if select_proxy(url, kwargs.get("proxies")):
-                self._check_proxied(self._access, parse_url(url).host or "")
+                self._check_proxied(self._access, host)
         response = super().send(request, *args, **kwargs)
         if response.is_redirect and not _is_short(response):
             # requests would read and decompress this body, however long it is.

@@ -34,11 +34,6 @@ _SIZE = re.compile(r"[0-9]{1,19}")  # at most 19 digits: int() raises for very l
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open for reading, see `open_remote`; lost connections and incomplete bodies are retried."""
-    with _translate_errors(url):
-        host = urlsplit(url).hostname or ""
-    # No name server knows such a name, which may be a password with an unescaped "/".
-    if ":" not in host and re.search(r"[^\w.-]", host):
-        raise SourceReadError(f"{redact_url(url)} is not a valid URL; check its host")
     return open_remote(HttpFile(url, access), limits)
 
 
@@ -225,6 +220,8 @@ def _reason(error: BaseException) -> str:
     """Return the reason, without str() of requests' errors, which holds the URL with its query."""
     if isinstance(error, requests.exceptions.InvalidSchema):
         return "it redirects to a scheme other than http and https, which is not followed"
+    if isinstance(error, requests.exceptions.InvalidURL):
+        return "it is not a valid URL; check its host"
     if isinstance(error, requests.exceptions.SSLError):
         return "the server's TLS certificate could not be verified"
     return root_cause(error)
