@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
@@ -25,6 +26,11 @@ def lone_surrogate(text: str) -> str:
             "decode its bytes as UTF-8, or as UTF-16 with both halves"
         )
     return ""
+
+
+def path_text(value: Any) -> Any:
+    """Return a `Path` as its text, and any other value as it is."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def check_object(name: str, value: Any, base: type) -> None:

@@ -11,6 +11,7 @@ from spark_keyframes.checks import (
     check_object,
     check_type,
     lone_surrogate,
+    path_text,
 )
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
@@ -114,6 +115,8 @@ class Parameters:
     )
 
     def __post_init__(self) -> None:
+        for name in ("model_path", "clip_model_name", "output_tos_dir"):
+            object.__setattr__(self, name, path_text(getattr(self, name)))
         for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
             check_type(name, getattr(self, name), str, "a string")
         if wrong := lone_surrogate(self.text):

@@ -53,6 +53,8 @@ _TOKEN = re.compile(
 _SPACED_USER = re.compile(r"(//|:/)\s*+[^\s/@:]*+\s*+:\s*+[^\s/@]++\s*+@")
 _SUSPICIOUS = _compiled(r"[@＠?？#;&%=＝]")
 
+_DATA = _compiled(r"data:(?:[\w.+-]{1,40}/[\w.+-]{1,40})?(?=[^,\s]{0,200},)")
+
 
 def redact_url(url: str) -> str:
     """Return a URL, or whatever stands in its place, as messages may show it.
@@ -61,6 +63,8 @@ def redact_url(url: str) -> str:
     look like a query (`?x=1`) or user info (`user:password@host`). Control characters and invisible
     ones are escaped, and very long values are cut.
     """
+    if data := _DATA.match(url):
+        return f"{data[0]}… ({len(url):,} characters)"
     shown = _escaped(_without_secrets(url)[: _LONGEST_URL + 1])
     return shown if len(shown) <= _LONGEST_URL else f"{shown[:_LONGEST_URL]}…"
 

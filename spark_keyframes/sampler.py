@@ -1,14 +1,13 @@
 """VideoAdaptiveKeyframesSampling: the documented operator, on Spark and in one process."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.checks import check_object
+from spark_keyframes.checks import check_object, path_text
 from spark_keyframes.clip import check_model_folder
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.errors import CredentialsError, ParameterError
@@ -214,11 +213,9 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 storage.
         """
         pipeline = replace(self._pipeline(self._writer()), workers=1)
-        if isinstance(video, os.PathLike):
-            video = os.fspath(video)
         text = self.text if text is None else text
         self._warn_of_no_text(text, "set text")
-        request = Request(video=video, text=text)
+        request = Request(video=path_text(video), text=text)
         with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)
         if isinstance(outcome, Failure):

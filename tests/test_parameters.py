@@ -3,6 +3,7 @@
 import inspect
 import math
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +183,14 @@ def test_it_is_hashable_with_any_objects():
     assert one == other
     assert hash(one) == hash(other)
     assert len({one, other, VideoAdaptiveKeyframesSampling()}) == 2
+
+
+def test_paths_may_be_path_objects():
+    sampler = VideoAdaptiveKeyframesSampling(
+        model_path=Path("/models"), clip_model_name=Path("a/b"), output_tos_dir=Path("/out/frames")
+    )
+    given = (sampler.model_path, sampler.clip_model_name, sampler.output_tos_dir)
+    assert given == ("/models", "a/b", "/out/frames")
+    assert Access(allowed_roots=(Path("/data"),)).allowed_roots == ("/data",)
+    with pytest.raises(ParameterError, match="text must be a string"):
+        VideoAdaptiveKeyframesSampling(text=Path("spoon"))

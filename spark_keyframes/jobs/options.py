@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from spark_keyframes.checks import check_integer
+from spark_keyframes.checks import check_integer, path_text
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -163,6 +163,9 @@ class JobOptions:
     made from, where a command line gave them."""
 
     def __post_init__(self) -> None:
+        for name in ("input", "output", "failed_output", "checkpoint"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, path_text(getattr(self, name)))
         if self.output and self.output_table:
             raise ParameterError("`output` and `output_table` exclude each other; leave one out")
         self._check_positive("videos_per_batch", "it is the number of videos in a part")

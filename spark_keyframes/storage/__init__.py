@@ -4,10 +4,12 @@ import threading
 from importlib import import_module
 from typing import BinaryIO, Protocol, cast
 
+from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.limits import Limits
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.retry import retry_upload
-from spark_keyframes.urls import is_local, scheme_of
+from spark_keyframes.urls import advice_on_url, is_local, scheme_of
 
 __all__ = ["Access", "check_accepted", "check_writable", "open_url", "write_url"]
 
@@ -16,6 +18,7 @@ _MODULES = {
     "http": "http.http_storage",
     "https": "http.http_storage",
     "tos": "tos.tos_storage",
+    "data": "data_url",
 }
 
 
@@ -43,8 +46,8 @@ def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) 
     """Open a video for reading.
 
     Args:
-        url: a plain local path, file://, http(s)://, tos://bucket/key, or another scheme if fsspec
-            and the package for the scheme are installed.
+        url: a plain local path, file://, http(s)://, tos://bucket/key, data:, or another scheme if
+            fsspec and the package for the scheme are installed.
         access: the addresses and folders that may be read, after redirects and symbolic links too.
         limits: limits on the bytes, the seconds and the rate of a download.
 
@@ -62,8 +65,13 @@ def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) 
         LimitError: the download exceeds one of `limits`.
         SourceReadError: the file could not be read completely, for any other reason.
     """
-    access.check_url(url)
-    return _storage_of(url).open_url(url, access=access, limits=limits)
+    try:
+        access.check_url(url)
+        return _storage_of(url).open_url(url, access=access, limits=limits)
+    except KeyframesError as error:
+        if advice := advice_on_url(url):
+            error.args = (f"{error}; {advice}",)
+        raise
 
 
 def write_url(
@@ -104,6 +112,11 @@ def check_writable(output_dir: str) -> None:
         CredentialsError: environment variables are missing. The message names them.
         UnsupportedSchemeError: the scheme is unknown or read-only.
     """
+    if is_local(output_dir) and (advice := advice_on_url(output_dir)):
+        # Not to create a folder called "~" or "tos:".
+        raise ParameterError(
+            f"output_tos_dir cannot be used, got {redact_url(output_dir)!r}: {advice}"
+        )
     _storage_of(output_dir).check_writable(output_dir)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_keyframes.checks import check_type
+from spark_keyframes.checks import check_type, path_text
 from spark_keyframes.errors import AccessError, ParameterError
 from spark_keyframes.fields import documented
 from spark_keyframes.redaction import redact_url
@@ -122,7 +122,7 @@ def _strings(name: str, value: Any, example: str) -> tuple[str, ...]:
         raise ParameterError(f"{name} must be a tuple, got the single {value!r}; {advice}")
     if not isinstance(value, Iterable):
         raise ParameterError(f"{name} must be a tuple of strings, got {value!r}; {advice}")
-    items = tuple(os.fspath(item) if isinstance(item, os.PathLike) else item for item in value)
+    items = tuple(map(path_text, value))
     for item in items:
         if not isinstance(item, str):
             raise ParameterError(f"{name} must hold strings, got {item!r}; {advice}")

@@ -1,6 +1,7 @@
 """Local files: plain paths and file:// URLs."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -19,10 +20,15 @@ from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.atomic import advice_on, write_atomically
 from spark_keyframes.urls import scheme_of
 
+_NAMED = re.compile("file:(/[^/].*)", re.IGNORECASE | re.DOTALL)
+
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open a regular file in one of the allowed folders."""
     path = _path(url, SourceReadError)
+    # Hadoop writes file:/path as it is, and others encode it: a file with this very name wins.
+    if (as_it_is := _NAMED.match(url)) and os.path.lexists(as_it_is[1]):
+        path = Path(as_it_is[1])
     try:
         if access.allowed_roots:
             # First, so that errors do not show which files exist in other folders.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from spark_keyframes.checks import path_text
 from spark_keyframes.errors import (
     ParameterError,
     SourceReadError,
@@ -19,7 +21,7 @@ from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.base64_text import decode_base64
 from spark_keyframes.storage.seekable import SeekableFile
-from spark_keyframes.urls import check_length
+from spark_keyframes.urls import LONGEST_URL, check_length, scheme_of
 from spark_keyframes.video.interface import Closeable
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Source(Closeable):
 
 
 def open_source(
-    value: str | bytes | bytearray | memoryview,
+    value: str | bytes | bytearray | memoryview | os.PathLike[str],
     *,
     video_src_type: VideoSrcType = "video_url",
     video_format: str = "mp4",
@@ -64,7 +66,8 @@ def open_source(
     """Open the value of a row: `with open_source("cooking.mp4") as source: …`.
 
     Args:
-        value: a URL or local path, base64 text, or bytes; `video_src_type` says which.
+        value: a URL or local path, base64 text, or bytes; `video_src_type` says which. A path may
+            be a `Path`.
         video_src_type: "video_url", "video_base64" or "video_binary".
         video_format: container of base64 and binary values, tried if the content does not tell.
         access: URLs that may be opened; only used for URLs.
@@ -89,6 +92,7 @@ def open_source(
 
 
 def _from_url(value: object, access: Access, limits: Limits) -> Source:
+    value = path_text(value)
     if not isinstance(value, str):
         raise SourceTypeError(
             f"video_src_type='video_url' needs a string, got {type(value).__name__}; "
@@ -100,13 +104,13 @@ def _from_url(value: object, access: Access, limits: Limits) -> Source:
     name = redact_url(value)
     try:
         # In a local path, "?", "#" and "%" have no special meaning.
-        path = unquote(urlsplit(value).path) if "://" in value else value
+        path = unquote(urlsplit(value).path) if "://" in value[:LONGEST_URL] else value
     except ValueError:
         # Do not chain the ValueError: its message may show the password in the URL.
         raise SourceReadError(f"{name} is not a valid URL; check its host and brackets") from None
     return Source(
         name=name,
-        stem=PurePosixPath(path).stem or _STEM_WITHOUT_URL,
+        stem=(scheme_of(value) != "data" and PurePosixPath(path).stem) or _STEM_WITHOUT_URL,
         identity=hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest(),
         file=open_url(value, access=access, limits=limits),
         format_hint=None,

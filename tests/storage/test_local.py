@@ -3,16 +3,18 @@
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from spark_keyframes.errors import (
+    AccessError,
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import check_writable, open_url
+from spark_keyframes.storage import Access, check_writable, open_url
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.download.temporary import save
 
@@ -34,6 +36,33 @@ def test_urls_are_decoded_and_plain_paths_are_not(tmp_path, name):
     assert read(path.as_uri()) == b"video"
     assert read(path.as_uri().replace("file://", "file://localhost")) == b"video"
     assert read(path.as_uri().replace("file://", "file:")) == b"video"
+
+
+@pytest.mark.parametrize("name", ["a%20b.mp4", "a b%2F.mp4", "%41%.mp4", "100%25.mp4"])
+def test_hadoop_s_form_with_one_slash_is_not_encoded(tmp_path, name):
+    (tmp_path / name).write_bytes(b"as it is")
+    decoded = tmp_path / unquote(name)
+    decoded.parent.mkdir(exist_ok=True)
+    decoded.write_bytes(b"decoded")
+    assert read(f"file:{tmp_path}/{name}") == b"as it is"
+    assert read(f"FILE:{tmp_path}/{name}") == b"as it is"
+    assert read(f"file://{tmp_path}/{name}") == b"decoded"
+    assert read(f"file:///{tmp_path}/{name}") == b"decoded"
+    (tmp_path / name).unlink()
+    assert read(f"file:{tmp_path}/{name}") == b"decoded"
+
+
+def test_the_form_as_it_is_does_not_leave_the_allowed_folders(tmp_path):
+    for folder in ("in", "out"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "out" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "in" / "a%20b.mp4").symlink_to(tmp_path / "out" / "a.mp4")
+    (tmp_path / "in" / "a b.mp4").write_bytes(b"y")
+    access = Access(allowed_roots=(tmp_path / "in",))
+    with pytest.raises(AccessError), open_url(f"file:{tmp_path}/in/a%20b.mp4", access=access):
+        pass
+    with open_url(f"file://{tmp_path}/in/a%20b.mp4", access=access) as file:
+        assert file.read() == b"y"
 
 
 def test_an_opened_file_is_seekable_and_read_only(tmp_path):
@@ -83,7 +112,7 @@ def test_a_file_without_permission(tmp_path):
         open_url(str(tmp_path / "a"))
 
 
-@pytest.mark.parametrize("value", ["QUJD" * 100_000, "a\0b", "data:video/mp4;base64,QUJD"])
+@pytest.mark.parametrize("value", ["QUJD" * 100_000, "a\0b", "data:video/mp4;base64 QUJD"])
 def test_values_that_are_no_path_are_source_errors(value):
     with pytest.raises((SourceReadError, SourceNotFoundError)) as caught:
         open_url(value)
@@ -100,6 +129,14 @@ def test_a_file_is_no_output_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ParameterError, match="must be a folder"):
         check_writable(str(tmp_path / "file" / "a"))
+
+
+@pytest.mark.parametrize("place", ["~/frames", "tos:/bucket/frames", "'out'", "out\n", "s3:/b/k"])
+def test_a_mistyped_url_is_no_output_folder(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParameterError, match="output_tos_dir cannot be used, got .*: .*(: |write)"):
+        check_writable(place)
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

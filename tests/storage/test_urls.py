@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from spark_keyframes.errors import SourceReadError
-from spark_keyframes.storage import Access
+from spark_keyframes.errors import KeyframesError, SourceReadError
+from spark_keyframes.storage import Access, open_url
 from spark_keyframes.urls import (
     LONGEST_URL,
+    advice_on_url,
     check_length,
     host_of,
     is_host,
@@ -30,6 +31,10 @@ from spark_keyframes.video import open_source
         ("https://host/a.mp4", "https"),
         ("tos://bucket/a.mp4", "tos"),
         ("s3a://bucket/a.mp4", "s3a"),
+        ("data:video/mp4;base64,AAAA", "data"),
+        ("DATA:,a", "data"),
+        ("data: first, second.mp4", ""),
+        ("data:a.mp4", ""),
     ],
 )
 def test_scheme(url, scheme):
@@ -100,3 +105,49 @@ def test_importing_loads_no_network_package():
     )
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert output.stdout.decode().strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        (" https://host.invalid/a.mp4", "begins or ends with white space"),
+        ("https://host.invalid/a.mp4\n", "begins or ends with white space"),
+        ("/videos/a.mp4\u00a0", "begins or ends with white space"),
+        ("/videos/a.mp4\n/videos/b.mp4", "one video per row"),
+        ("'/videos/a.mp4'", "in quotes or brackets: remove"),
+        ('"tos://b/k"', "in quotes or brackets: remove"),
+        ("<https://host/a.mp4>", "in quotes or brackets: remove"),
+        ("“a.mp4”", "in quotes or brackets: remove"),
+        ("~/a.mp4", "~ is not expanded"),
+        ("~me/a.mp4", "~ is not expanded"),
+        ("dbfs:/mnt/a.mp4", "write /dbfs/"),
+        ("hdfs:/a/b.mp4", "write hdfs:///…, or hdfs://name-node/"),
+        ("tos:/bucket/a.mp4", "write two slashes after the scheme: tos://"),
+        ("s3a:/bucket/a.mp4", "s3a://"),
+        ("https:/host/a.mp4", "https://"),
+    ],
+)
+def test_an_error_says_what_is_often_wrong(url, advice):
+    with pytest.raises(KeyframesError) as caught:
+        open_url(url)
+    assert f"; {advice}" in str(caught.value) or advice in str(caught.value).rpartition("; ")[2]
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.mp4", "it's.mp4", "~a.mp4", "a:b.mp4", "12:30.mp4", "C:/a.mp4", "[a].mp4", "a'"]
+)
+def test_nothing_is_wrong_with_other_names(name, tmp_path):
+    assert not advice_on_url(name)
+    assert not advice_on_url(f"{tmp_path}/{name}")
+    assert not advice_on_url(f"file:{tmp_path}/{name}")
+    assert not advice_on_url(f"https://host/{name}")
+
+
+@pytest.mark.parametrize("name", [" a.mp4", "'a'", "a\n.mp4", "~/a.mp4", "tos:/b/a.mp4", "a "])
+def test_a_file_of_such_a_name_is_still_read(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"video")
+    with open_url(name) as file:
+        assert file.read() == b"video"
