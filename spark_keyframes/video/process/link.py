@@ -17,6 +17,7 @@ from typing import Any
 
 _LENGTH = struct.Struct("!i")  # of the message that follows, in bytes
 _DESCRIPTOR = struct.Struct("@i")
+_ANCILLARY_BYTES = socket.CMSG_LEN(_DESCRIPTOR.size)  # of one descriptor
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # not on macOS
 
 
@@ -65,14 +66,12 @@ class Link:
             ValueError: the message is not a JSON object, is too long, or has several descriptors.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while self._wait(deadline):
+        while True:
             self._flush()
-            self._fill()
-            if len(self._received) > _LENGTH.size and not self._missing():
+            if self._fill():
                 return self._take()
-            if deadline is not None and time.monotonic() >= deadline:
-                break
-        return None
+            if not self._wait(deadline):
+                return None
 
     @property
     def is_idle(self) -> bool:
@@ -122,23 +121,26 @@ class Link:
             raise ValueError(f"a message of {length} bytes")
         return int(length) + _LENGTH.size - len(self._received)
 
-    def _fill(self) -> None:
+    def _fill(self) -> bool:
+        """Receive what has arrived of the message; return whether it is complete."""
         # Never read beyond this message: a descriptor would come with bytes of two messages.
-        try:
-            data, ancillary, flags, _ = self._socket.recvmsg(
-                self._missing(), socket.CMSG_LEN(_DESCRIPTOR.size), _CLOSE_ON_EXEC
-            )
-        except BlockingIOError:
-            return
-        for level, kind, value in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and value:
-                self._descriptors.append(_DESCRIPTOR.unpack_from(value)[0])
-                os.set_inheritable(self._descriptors[-1], False)
-        if len(self._descriptors) > 1 or flags & socket.MSG_CTRUNC:
-            raise ValueError("several file descriptors, or too many open files to receive one")
-        if not data:
-            raise EOFError
-        self._received += data
+        while missing := self._missing():
+            try:
+                data, ancillary, flags, _ = self._socket.recvmsg(
+                    missing, _ANCILLARY_BYTES, _CLOSE_ON_EXEC
+                )
+            except BlockingIOError:
+                return False
+            for level, kind, value in ancillary:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and value:
+                    self._descriptors.append(_DESCRIPTOR.unpack_from(value)[0])
+                    os.set_inheritable(self._descriptors[-1], False)
+            if len(self._descriptors) > 1 or flags & socket.MSG_CTRUNC:
+                raise ValueError("several file descriptors, or too many open files to receive one")
+            if not data:
+                raise EOFError
+            self._received += data
+        return True
 
     def _take(self) -> tuple[dict[str, Any], int | None]:
         body = bytes(self._received[_LENGTH.size :])

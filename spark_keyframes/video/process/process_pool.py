@@ -72,7 +72,7 @@ class ProcessPool:
                 _log.warning("decode process %d was killed, but does not end yet", process.pid)
                 self._ending.append(process)
             self._used_indexes.discard(process.index)
-            self.thread_counts.repair(self._used_indexes)
+            self.thread_counts.repair(self._used_indexes - {each.index for each in self._idle})
 
 
 _pool: ProcessPool | None = None

@@ -29,10 +29,10 @@ class ThreadCounts:
         self.counts: NDArray[np.int32] = memory.view(np.int32)
 
     def repair(self, used: Collection[int]) -> None:
-        """Reset the elements of processes that have ended, and negative ones.
+        """Reset the elements of processes that have ended or are idle, and negative ones.
 
         Args:
-            used: elements of processes that run.
+            used: elements of processes that decode.
         """
         unused = np.ones(_MAX_PROCESSES, bool)
         unused[list(used)] = False
