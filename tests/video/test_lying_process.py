@@ -41,6 +41,7 @@ def at(answer: int, kind: str, **needs: Any) -> dict[str, Any]:
         (at(4, "value", leaf=2, source="0"), _CRASHED),
         (at(3, "value", leaf=3, source="NaN"), _CRASHED),
         (at(3, "value", leaf=3, source="1e999"), _CRASHED),
+        (at(3, "value", leaf=3, source="86401.0"), _CRASHED),
         (at(3, "value", leaf=6, source="-1"), _CRASHED),
         (at(3, "pixels", height=8192, width=8192), _CRASHED),
         (at(1, "value", leaf=2, source=str(2**63)), _CRASHED),
