@@ -26,7 +26,7 @@ TOO_MANY_FAILED = 3
 # As in conf/spark-defaults.conf, which says why.
 DEFAULTS = {
     "spark.redaction.regex": r"(?i)secret|password|passwd|token|access[._-]?key|credential|"
-    r"signature=|[?&]sig=|://[^/@ ]+:[^/@ ]*@",
+    r"signature=|[?&]sig=|/[^/@ ]+:[^/@ ]*@",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.locality.wait": "0s",
     "spark.python.udf.pipelined.enabled": "true",

@@ -1,6 +1,7 @@
 """A failure or two are said each, a flood of one kind is counted; slow videos are named."""
 
 import logging
+import re
 import threading
 import time
 from contextlib import closing
@@ -138,7 +139,8 @@ def test_a_slow_video_is_named_while_it_is_at_work_and_at_its_end(plain, clips, 
         Held.gate.set()
         working.join()
     assert text.startswith(f"slow video, at work: {clips[2]} (row 1): ")
-    assert text.endswith(" s, in preprocess, 0 frames scored, 0 s into it")
+    # On a busy machine, opening the video takes that long already.
+    assert re.search(r" s, in (open|demux|decode|preprocess), 0 frames scored, 0 s into it$", text)
     end = said()[-1]
     assert end.startswith(f"slow video: {clips[2]} (row 1): ")
     assert " s, 1 s of video: " in end
