@@ -56,6 +56,6 @@ def test_an_error_of_another_package_keeps_its_name_and_loses_its_secrets():
     raised = _error_of_row(7, Failure.of(error, "open", "http://host/a.mp4"))
     assert str(raised) == (
         "row 7 of partition 0, counted from 0: ConnectionError: "
-        "http://host/a.mp4: exceeded with url: /a.mp4"
+        "http://host/a.mp4: exceeded with url: /a.mp4?***"
     )
     assert raised.stage == "open"

@@ -161,7 +161,7 @@ def check(
     wait_until(lambda: all(each.name != "read-for-decoder" for each in threading.enumerate()))
     assert not pool.thread_counts.counts.any() or lie["kind"] == "count"
     gc.collect()
-    assert _open_files() == files
+    assert _open_files() <= files  # those that other tests forgot may be closed meanwhile
     if isinstance(outcome, Exception):
         return _checked_error(outcome)
     _check_plausible(outcome)
