@@ -1,35 +1,44 @@
 """Reads an input, such as a folder, a list or a table, as a DataFrame with a column of videos."""
 
 import logging
+import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
+from spark_keyframes.jobs.listing import (
+    NO_VIDEO,
+    VIDEO_SUFFIXES,
+    escaped,
+    hadoop_files_hidden,
+    is_glob,
+    is_video,
+    local_files,
+    local_path,
+    warn_of,
+)
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
 from spark_keyframes.redaction import redact_url
-from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of
+from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of, is_connect
+from spark_keyframes.urls import advice_on_url, scheme_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger("spark_keyframes")
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4"),
-        *("mpeg", "mpg", "mts", "mxf", "ogv", "ts", "webm", "wmv"),
-    )
-)
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
 # No Hadoop file system lists these schemes: such a URL is one video.
-_SINGLE_OBJECTS = ("http", "https", "tos")
+_SINGLE_OBJECTS = ("http", "https", "tos", "data")
 
 
 def read_videos(
-    spark: "SparkSession", location: str, *, limit: int | None = None, cpus: int | None = None
+    spark: "SparkSession",
+    location: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    cpus: int | None = None,
 ) -> "DataFrame":
     """Return one row per video, `video: string`.
 
@@ -49,9 +58,9 @@ def read_videos(
         SourceNotFoundError: there is nothing at `location`.
         ParameterError: there is something, but no video.
     """
-    sizes, shown = None, redact_url(location)
-    scheme = urlsplit(location).scheme.lower()
-    suffix = PurePosixPath(urlsplit(location).path).suffix.lower()
+    location = os.fspath(location)
+    sizes, shown, scheme = None, redact_url(location), scheme_of(location)
+    suffix = PurePosixPath(location.partition("?")[0] if scheme else location).suffix.lower()
     if scheme in _SINGLE_OBJECTS:
         if suffix == ".txt":
             raise ParameterError(
@@ -59,12 +68,12 @@ def read_videos(
                 "copy it to a local file first"
             )
         paths = [location]
-    elif not scheme and Path(location).is_file() and suffix != ".txt":
-        # Check this before globs: brackets are common in names of videos.
-        paths = [str(Path(location).absolute())]
     elif suffix == ".txt":
-        lines = [row[0].strip() for row in _read(spark, "text", location).collect()]
+        lines = [line.strip() for line in _lines(spark, location)]
         paths = [line for line in lines if line and not line.startswith("#")]
+    elif Path(location).is_file():
+        # Over Connect too, where the server may not have it.
+        paths = [str(Path(location).absolute())]
     else:
         files = _listed(spark, location)
         paths, sizes = list(files), list(files.values())
@@ -159,21 +168,37 @@ def read_table(spark: "SparkSession", location: str, table_format: str | None) -
     if table_format == "table":
         return spark.table(location)
     suffix = PurePosixPath(location).suffix.lower()
-    return _read(spark, table_format or TABLE_FORMATS.get(suffix, "parquet"), location)
+    name = table_format or TABLE_FORMATS.get(suffix, "parquet")
+    return _read(spark, name, resolve(spark, location)[0])
 
 
 def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
     """Return the files and their sizes in bytes, ordered by name."""
-    # Without the column content, binaryFile reads no bytes of the files.
-    rows = _read(spark, "binaryFile", location).select("path", "length").collect()
-    files = dict(sorted((_plain(row["path"]), row["length"]) for row in rows))
-    if any(character in location for character in "*?[{") or len(files) == 1:
+    path, (resolved, pattern) = local_path(spark, location), resolve(spark, location)
+    if path is not None:
+        files = local_files(path)
+        if not files and not os.path.lexists(path):
+            raise _nothing_at(location)
+    else:
+        # Without the column content, binaryFile reads no bytes of the files.
+        rows = _read(spark, "binaryFile", resolved).select("path", "length").collect()
+        found = {row["path"]: row["length"] for row in rows}
+        if not is_connect(spark):
+            found |= hadoop_files_hidden(spark, resolved, len(found))
+        files = dict(sorted((_plain(path), size) for path, size in found.items()))
+    if pattern or len(files) == 1:
         return files
-    return {
-        path: size
-        for path, size in files.items()
-        if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
-    }
+    warn_of([each for each in files if not is_video(each)], NO_VIDEO)
+    return {each: size for each, size in files.items() if is_video(each)}
+
+
+def _lines(spark: "SparkSession", location: str) -> list[str]:
+    """Return the lines of a text file."""
+    path = local_path(spark, location)
+    if path is None or not Path(path).is_file():
+        return [row[0] for row in _read(spark, "text", resolve(spark, location)[0]).collect()]
+    # Spark leaves out a file whose name begins with "_".
+    return Path(path).read_text("utf-8-sig", errors="replace").splitlines()
 
 
 def _plain(path: str) -> str:
@@ -181,8 +206,26 @@ def _plain(path: str) -> str:
     return path.removeprefix("file:") if path.startswith("file:/") else path
 
 
+def resolve(spark: "SparkSession", location: str) -> tuple[str, bool]:
+    """Return the location as Spark reads it, and whether it is a glob.
+
+    It is none where there is something of this very name.
+    """
+    path = local_path(spark, location)
+    if path is not None:
+        exists = os.path.lexists(path)
+        return f"file://{escaped(path) if exists else path}", is_glob(path) and not exists
+    if not is_glob(location):
+        return location, False
+    try:
+        _read(spark, "binaryFile", escaped(location))
+    except SourceNotFoundError:
+        return location, True
+    return escaped(location), False
+
+
 def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame":
-    from pyspark.errors import AnalysisException
+    from pyspark.errors import AnalysisException, IllegalArgumentException
 
     reader = spark.read.format(table_format)
     if table_format == "csv":
@@ -196,7 +239,18 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
     except AnalysisException as error:
         if condition_of(error) != "PATH_NOT_FOUND":
             raise
+        raise _nothing_at(location) from error
+    except IllegalArgumentException as error:
+        if "URISyntaxException" not in str(error):
+            raise
         raise SourceNotFoundError(
-            f"nothing found at {redact_url(location)!r}; give a video, a folder, a glob in quotes, "
-            "a URL, or a .txt file with one of them per line"
-        ) from error
+            f"{redact_url(location)!r} cannot be listed: Hadoop takes a colon in a name for the "
+            "end of a scheme; rename the file or folder, or give the folder above it"
+        ) from None
+
+
+def _nothing_at(location: str) -> SourceNotFoundError:
+    advice = advice_on_url(location) or (
+        "give a video, a folder, a glob in quotes, a URL, or a .txt file with one of them per line"
+    )
+    return SourceNotFoundError(f"nothing found at {redact_url(location)!r}; {advice}")

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.jobs.inputs import (
     TABLE_FORMATS,
-    VIDEO_SUFFIXES,
     partitioned_videos,
     read_table,
+    resolve,
+)
+from spark_keyframes.jobs.listing import (
+    NO_VIDEO,
+    VIDEO_SUFFIXES,
+    hidden_from_spark,
+    is_video,
+    local_files,
+    local_path,
+    warn_of,
 )
 from spark_keyframes.spark.columns import actual_name
 
@@ -63,10 +72,12 @@ def read_stream(
         reader = spark.readStream.format("binaryFile").schema(_BINARY_FILE)
         reader = reader.option("recursiveFileLookup", True)
     reader = reader.option("maxFilesPerTrigger", files_per_batch).option("maxFileAge", _ANY_AGE)
-    files = reader.load(location)
+    resolved, pattern = resolve(spark, location)
+    files = reader.load(resolved)
     if column is not None:
         return files, actual_name(files, column)
-    if not any(character in location for character in "*?[{"):
+    _warn_of_left_out(spark, location, pattern=pattern)
+    if not pattern:
         suffixes = "|".join(suffix.removeprefix(".") for suffix in sorted(VIDEO_SUFFIXES))
         files = files.where(sf.col("path").rlike(rf"(?i)\.({suffixes})$"))
     if content:
@@ -74,6 +85,21 @@ def read_stream(
     # Hadoop writes file:/a/b, with one slash.
     plain = sf.regexp_replace("path", "^file:/+", "/").alias("video")
     return files.select(plain, "length"), "video"
+
+
+def _warn_of_left_out(spark: "SparkSession", location: str, *, pattern: bool) -> None:
+    """Log which local files the stream does not take."""
+    path = local_path(spark, location)
+    if path is None:
+        return
+    files = local_files(path)
+    videos = [file for file in files if pattern or is_video(file)]
+    warn_of(files.keys() - videos, NO_VIDEO)
+    warn_of(
+        hidden_from_spark(videos, path),
+        'since Spark streams none whose name, or folder, begins with "_"; rename them, or add them '
+        "to the table with jobs/sample.py and `resume`",
+    )
 
 
 def partition_batch(files: "DataFrame", cpus: int | None) -> "DataFrame":

@@ -154,13 +154,17 @@ def test_a_list_keeps_its_order(spark, tmp_path):
 
 def test_a_missing_input_is_an_error_that_lists_the_kinds_of_input(spark, folder, tmp_path):
     with pytest.raises(SourceNotFoundError, match="nothing found at .*; give a video, a folder"):
-        read_videos(spark, str(tmp_path / "none"))
+        read_videos(spark, tmp_path / "none")
+    with pytest.raises(SourceNotFoundError, match="nothing found at '~/none'; ~ is not expanded"):
+        read_videos(spark, "~/none")
+    with pytest.raises(SourceNotFoundError, match=r"; write hdfs:///…, or hdfs://name-node/…"):
+        read_videos(spark, "hdfs:/none")
     with pytest.raises(SourceNotFoundError, match="nothing found at"):
         read_videos(spark, f"{folder}/*.avi")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "x.md").write_text("x")
     (tmp_path / "empty" / "y.md").write_text("y")
-    with pytest.raises(ParameterError, match=r"no videos in .*; looked for \.3gp"):
+    with pytest.raises(ParameterError, match=r"no videos in .*; looked for \.264"):
         read_videos(spark, str(tmp_path / "empty"))
 
 

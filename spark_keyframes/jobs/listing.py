@@ -1,0 +1,194 @@
+"""Lists the files of a folder or glob, whatever characters are in their names.
+
+Local files are listed by Python. Spark lists those of other file systems. Its own rules leave out
+names that begin with "_" there, as phones give them, and colons break its globs.
+"""
+
+import logging
+import os
+import re
+import stat
+from collections.abc import Collection, Iterator
+from glob import glob
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from spark_keyframes.errors import SourceReadError
+from spark_keyframes.redaction import redact_url
+from spark_keyframes.spark.versions import is_connect
+from spark_keyframes.urls import scheme_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+logger = logging.getLogger("spark_keyframes")
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("264", "265", "360", "3g2", "3gp", "asf", "av1", "avc", "avi", "dav", "dif", "divx"),
+        *("dv", "evo", "f4v", "flv", "gif", "h261", "h263", "h264", "h265", "h26l", "hevc"),
+        *("insv", "ismv", "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mj2", "mjpeg"),
+        *("mjpg", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf"),
+        *("nut", "obu", "ogg", "ogm", "ogv", "psp", "qt", "rm", "rmvb", "tod", "tp", "trp", "ts"),
+        *("vc1", "vob", "webm", "wm", "wmv", "y4m"),
+    )
+)
+"""Of files that are taken from a folder: of the containers that `video/container.py` reads."""
+
+NO_VIDEO = "whose names do not end as those of videos do"
+
+_GLOB = re.compile(r"[*?\[\]{}\\]")
+_SHOWN = 5
+
+
+def is_video(path: str) -> bool:
+    """Return whether a file of a folder is taken, by the end of its name."""
+    return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_glob(location: str) -> bool:
+    """Return whether Spark takes this for a glob."""
+    return bool(re.search(r"(?<!\\)[*?\[{]", location))
+
+
+def local_path(spark: "SparkSession", location: str) -> str | None:
+    """Return the plain path of a location on this machine, or None for other file systems.
+
+    Over Connect the server lists, and its files may be other ones.
+    """
+    if scheme_of(location) == "file" and not is_connect(spark):
+        path = "/" + location.partition(":")[2].removeprefix("//localhost").lstrip("/")
+        return os.path.normpath(path if os.path.lexists(path) else unquote(path))
+    if scheme_of(location) or is_connect(spark):
+        return None
+    context: Any = spark.sparkContext
+    system = context._jvm.org.apache.hadoop.fs.FileSystem
+    if str(system.getDefaultUri(context._jsc.hadoopConfiguration()).getScheme()) != "file":
+        return None
+    return os.path.normpath(Path(location).absolute())  # without "..", as Hadoop's paths
+
+
+def local_files(path: str) -> dict[str, int]:
+    """Return the files below a local path or glob, and their sizes in bytes.
+
+    Hidden files and folders, whose names begin with ".", are left out.
+
+    Raises:
+        SourceReadError: a folder cannot be listed.
+    """
+    roots = [path] if os.path.lexists(path) else _matches(path)
+    try:
+        return dict(sorted(found for root in roots for found in _files_in(root)))
+    except OSError as error:
+        raise SourceReadError(
+            f"could not list {redact_url(str(error.filename))!r}: {error.strerror}"
+        ) from None
+
+
+def hidden_from_spark(files: Collection[str], path: str) -> list[str]:
+    """Return the files that Spark leaves out of a folder, or of the matches of a glob."""
+
+    def names(file: str) -> tuple[str, ...]:
+        below = PurePosixPath(file)
+        return below.relative_to(path).parts if below.is_relative_to(path) else (below.name,)
+
+    return [
+        file
+        for file in files
+        if any(name.startswith("_") and "=" not in name for name in names(file))
+    ]
+
+
+def hadoop_files_hidden(spark: "SparkSession", location: str, seen: int) -> dict[str, int]:
+    """Return the files that Spark leaves out of a folder or glob, on any file system of Hadoop's.
+
+    Args:
+        spark: a classic session.
+        location: as Spark reads it.
+        seen: how many files Spark finds there. Where there are no more, nothing is walked: each
+            file takes a call to the JVM.
+    """
+    context: Any = spark.sparkContext
+    hadoop = context._jvm.org.apache.hadoop.fs
+    system = hadoop.Path(location).getFileSystem(context._jsc.hadoopConfiguration())
+    found: dict[str, int] = {}
+    if is_glob(location):
+        for match in system.globStatus(hadoop.Path(location), hadoop.GlobFilter("_*")) or []:
+            found |= _hadoop_files(system, match)
+        return found
+    for root in system.globStatus(hadoop.Path(location)) or []:
+        if system.getContentSummary(root.getPath()).getFileCount() > seen:
+            found |= _hadoop_files(system, root)
+        hidden = hidden_from_spark(found, str(root.getPath()))
+        found = {path: found[path] for path in hidden}
+    return found
+
+
+def _hadoop_files(system: Any, status: Any) -> dict[str, int]:
+    if not status.isDirectory():
+        return {str(status.getPath()): int(status.getLen())}
+    found: dict[str, int] = {}
+    for each in system.listStatus(status.getPath()):
+        if not str(each.getPath().getName()).startswith("."):
+            found |= _hadoop_files(system, each)
+    return found
+
+
+def escaped(location: str) -> str:
+    """Return a glob that matches this location only."""
+    return _GLOB.sub(r"\\\g<0>", location)
+
+
+def warn_of(left_out: Collection[str], reason: str) -> None:
+    """Log how many files are left out and why, with some of their names."""
+    if left_out:
+        names = [redact_url(PurePosixPath(path).name) for path in sorted(left_out)[:_SHOWN]]
+        more = ", …" * (len(left_out) > _SHOWN)
+        logger.warning(
+            "%d files are left out, %s: %s", len(left_out), reason, ", ".join(names) + more
+        )
+
+
+def _files_in(path: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
+    """Yield the files below a path, or the file itself, with their sizes."""
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        return  # a link to nothing, or removed since
+    if not stat.S_ISDIR(status.st_mode):
+        yield path, status.st_size
+        return
+    real = os.path.realpath(path)
+    if real in above:
+        return  # a link to a folder above
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_file(follow_symlinks=False):
+                yield entry.path, entry.stat().st_size
+            else:
+                yield from _files_in(entry.path, (*above, real))
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the paths that match a glob of Hadoop's."""
+    found = {path for each in _alternatives(pattern) for path in glob(_for_python(each))}  # noqa: PTH207 - of absolute patterns
+    return sorted(found)
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """Yield a pattern for each choice of its {a,b}; choices hold no braces themselves."""
+    choice = re.search(r"(?<!\\)\{([^{}]*)(?<!\\)\}", pattern)
+    if choice is None:
+        yield pattern
+        return
+    for each in choice[1].split(","):
+        yield from _alternatives(f"{pattern[: choice.start()]}{each}{pattern[choice.end() :]}")
+
+
+def _for_python(pattern: str) -> str:
+    """Return the pattern with "[^a]" as "[!a]", and "\\\\*" as "[*]"."""
+    return re.sub(r"\\(.)", r"[\1]", pattern.replace("[^", "[!"))
