@@ -40,6 +40,8 @@ VIDEO_SUFFIXES = frozenset(
 NO_VIDEO = "whose names do not end as those of videos do"
 
 _GLOB = re.compile(r"[*?\[\]{}\\]")
+# Hadoop reads hdfs:/path, with the host of its configuration.
+_ONE_SLASH = re.compile(r"(?!https?:|tos:)[A-Za-z][A-Za-z0-9+.-]+:/")
 _SHOWN = 5
 
 
@@ -61,7 +63,8 @@ def local_path(spark: "SparkSession", location: str) -> str | None:
     if scheme_of(location) == "file" and not is_connect(spark):
         path = "/" + location.partition(":")[2].removeprefix("//localhost").lstrip("/")
         return os.path.normpath(path if os.path.lexists(path) else unquote(path))
-    if scheme_of(location) or is_connect(spark):
+    of_hadoop = scheme_of(location) or _ONE_SLASH.match(location)
+    if is_connect(spark) or (of_hadoop and not os.path.lexists(location)):
         return None
     context: Any = spark.sparkContext
     system = context._jvm.org.apache.hadoop.fs.FileSystem

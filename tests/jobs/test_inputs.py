@@ -7,6 +7,7 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 from spark_keyframes.jobs.inputs import read_table, read_videos, repartition_videos
+from spark_keyframes.jobs.listing import local_path
 from spark_keyframes.jobs.partitioning import assign_to_tasks, cpus_for_largest
 
 
@@ -157,8 +158,9 @@ def test_a_missing_input_is_an_error_that_lists_the_kinds_of_input(spark, folder
         read_videos(spark, tmp_path / "none")
     with pytest.raises(SourceNotFoundError, match="nothing found at '~/none'; ~ is not expanded"):
         read_videos(spark, "~/none")
-    with pytest.raises(SourceNotFoundError, match=r"; write hdfs:///…, or hdfs://name-node/…"):
-        read_videos(spark, "hdfs:/none")
+    with pytest.raises(SourceNotFoundError, match=r"'tos:/b/k'; write two slashes .*: tos://…"):
+        read_videos(spark, "tos:/b/k")
+    assert local_path(spark, "hdfs:/none") is None, "Hadoop's form, with the host of its conf"
     with pytest.raises(SourceNotFoundError, match="nothing found at"):
         read_videos(spark, f"{folder}/*.avi")
     (tmp_path / "empty").mkdir()
