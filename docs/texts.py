@@ -17,7 +17,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_keyframes import Access, Keyframes, Limits, VideoAdaptiveKeyframesSampling
+from spark_keyframes import Access, Keyframes, Limits, VideoAdaptiveKeyframesSampling, errors
 from spark_keyframes.account import account_columns
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.parameters import TRANSFORM_OPTIONS
@@ -121,7 +121,22 @@ def tables() -> dict[str, str]:
             ("field", "type", "meaning"),
             [(name, f"`{kind}`", text) for name, (kind, text) in account_columns().items()],
         ),
+        "errors": table(
+            ("error", "stage", "meaning"),
+            [(kind.__name__, kind.stage, meaning_of(kind)) for kind in error_classes()],
+        ),
     }
+
+
+def error_classes() -> list[type[errors.KeyframesError]]:
+    """The classes of errors, in the order of the module."""
+    kinds = [kind for kind in vars(errors).values() if inspect.isclass(kind)]
+    return [kind for kind in kinds if issubclass(kind, errors.KeyframesError)][1:]
+
+
+def meaning_of(kind: type) -> str:
+    """The first paragraph of a docstring, as one line."""
+    return escaped(" ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()))
 
 
 def defaults_table(kind: Any) -> str:
