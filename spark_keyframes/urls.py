@@ -24,10 +24,10 @@ _OFTEN_WRONG = [
         (r"([\"'`]).*\1\Z|[<“‘].*[>”’]\Z", "it stands in quotes or brackets: remove them"),
         (r"~[\w.-]*/|~\Z", "~ is not expanded, as each machine has its own: write the whole path"),
         (r"dbfs:/", "write /dbfs/… for dbfs:/…: that is where Databricks mounts it"),
-        (r"(hdfs|viewfs|webhdfs):/(?!/)", r"write \1:///…, or \1://name-node/…"),
+        (r"(hdfs|viewfs|webhdfs):/(?!/)", "write hdfs:///path, or hdfs://name-node/path"),
         (
-            r"(?!file:)([a-z][a-z0-9+.-]{1,20}):/(?!/)",
-            r"write two slashes after the scheme: \1://…",
+            r"(?!file:)[a-z][a-z0-9+.-]+:/(?!/)",
+            "write two slashes after the scheme: tos://bucket/key",
         ),
     )
 ]
@@ -50,10 +50,7 @@ def is_local(url: str) -> bool:
 
 def advice_on_url(url: str) -> str:
     """Return how to correct what people often get wrong in a URL or path, or ""."""
-    for wrong, advice in _OFTEN_WRONG:
-        if found := wrong.match(url):
-            return found.expand(advice)
-    return ""
+    return next((advice for wrong, advice in _OFTEN_WRONG if wrong.match(url)), "")
 
 
 def check_length(url: str) -> None:

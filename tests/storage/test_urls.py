@@ -121,10 +121,10 @@ def test_importing_loads_no_network_package():
         ("~/a.mp4", "~ is not expanded"),
         ("~me/a.mp4", "~ is not expanded"),
         ("dbfs:/mnt/a.mp4", "write /dbfs/"),
-        ("hdfs:/a/b.mp4", "write hdfs:///…, or hdfs://name-node/"),
+        ("hdfs:/a/b.mp4", "write hdfs:///path, or hdfs://name-node/"),
         ("tos:/bucket/a.mp4", "write two slashes after the scheme: tos://"),
-        ("s3a:/bucket/a.mp4", "s3a://"),
-        ("https:/host/a.mp4", "https://"),
+        ("s3a:/bucket/a.mp4", "write two slashes after the scheme: tos://bucket/key"),
+        ("https:/host/a.mp4", "write two slashes after the scheme: tos://bucket/key"),
     ],
 )
 def test_an_error_says_what_is_often_wrong(url, advice):
