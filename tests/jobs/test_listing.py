@@ -13,6 +13,12 @@ from spark_keyframes.video import container
 ODD = ["x [y]", "{e,f}", "*", "q?", "10:30:00", "w[1]:2", "a%20b", "back\\slash", "it's", "勺 子"]
 
 
+def few(names, *quick):
+    """The names as parameters; others than the quick ones are of the slow tests."""
+    slow = pytest.mark.slow
+    return [pytest.param(name, marks=[] if name in quick else slow) for name in names]
+
+
 def made(folder, *names):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +86,7 @@ def test_only_some_of_many_names_are_shown(spark, tmp_path, caplog):
     assert record.message.endswith(": \\x1b[2J.txt, 0.md, 1.md, 10.md, 11.md, …")
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", few(ODD, "x [y]", "w[1]:2", "a%20b"))
 def test_a_folder_of_any_name(spark, tmp_path, monkeypatch, name):
     folder = made(tmp_path / name, "a.mp4", "b.mov", "c:d.mp4")
     made(tmp_path / "other", "z.mp4")
@@ -96,7 +102,7 @@ def test_a_folder_of_any_name(spark, tmp_path, monkeypatch, name):
     assert [row["video"] for row in read_videos(spark, folder / "list.txt").collect()] == ["/a.mp4"]
 
 
-@pytest.mark.parametrize("name", ["x [y]", "{e,f}", "10:30", "_t"])
+@pytest.mark.parametrize("name", few(["x [y]", "{e,f}", "10:30", "_t"], "x [y]"))
 def test_a_table_or_stream_in_a_folder_of_any_name(spark, tmp_path, name, caplog):
     place = tmp_path / name / "t.json"
     spark.range(2).select(sf.lit("a.mp4").alias("video")).write.json(str(tmp_path / "t.json"))
