@@ -17,11 +17,11 @@ def save_random_clip(folder: Path, *, small: bool = True, seed: int = 0) -> Path
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    text, vision, projection = dict(ids), {}, 512
+    text, vision, projection = ids | {"vocab_size": len(tokenizer)}, {}, 512
     if small:
         tower = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
         tower |= {"num_hidden_layers": 2, "projection_dim": 24}
-        text |= tower | {"vocab_size": len(tokenizer)}
+        text |= tower
         vision = tower | {"image_size": 64, "patch_size": 16}
         projection = 24
     torch.manual_seed(seed)
