@@ -108,7 +108,8 @@ def server(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
 
 def open_whole(url: str) -> BinaryIO:
     with contextlib.closing(http_storage.HttpFile(url, Access())) as source:
-        return save(url, source.get(0, None).body(url), Meter(url, Limits()))
+        meter = Meter(url, Limits())
+        return save(url, source.get(0, None).body(url, meter), meter)
 
 
 def candidates(

@@ -58,7 +58,10 @@ def main() -> int:
     keyframes.contact_sheet(spans=spans).save(sheet)
     print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
     print(
-        "\nNext: make sample TEXT=egg. Or your own videos: put your file or folder for --input in\n"
+        "\nNext: make sample TEXT=egg. For your own videos, replace the value of --input, and use"
+    )
+    print(
+        '--model-path "" without --clip-model-name: the demo\'s model knows its 20 objects only.\n'
     )
     print(f"$ {next_command(video, out, text)}")
     return 0
@@ -68,8 +71,8 @@ def next_command(video: Path, out: Path, text: str) -> str:
     """Return a command that works as it is, without an active environment."""
     python = Path(sys.executable)
     shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
-    command = [shown, "jobs/sample.py", "--input", video, "--text", text, "--max-num-frames", 4]
-    command += ["--model-path", "demo", "--clip-model-name", "tiny_clip"]
+    command = [shown, "jobs/sample.py", "--input", video, "--text", text, "--fps", 2]
+    command += ["--max-num-frames", 4, "--model-path", "demo", "--clip-model-name", "tiny_clip"]
     return shlex.join(map(str, [*command, "--output-tos-dir", out / "my-keyframes"]))
 
 

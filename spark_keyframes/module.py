@@ -178,7 +178,7 @@ class _TextCache:
 
     def put(self, text: str, row: "torch.Tensor") -> None:
         with _cache_lock:
-            if text in self._rows:  # another thread was faster
+            if text in self._rows or _entry_bytes(text, row) > _TEXT_CACHE_BYTES:
                 return
             self._rows[text] = row
             self._bytes += _entry_bytes(text, row)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+_VIDEO_SHOWN = 40  # characters
+
+
 class Report:
     """The counts of a job, summed over its batches.
 
@@ -93,4 +96,5 @@ def _cells(row: dict[str, Any], names: list[str]) -> tuple[str | None, ...]:
         text = f"{{tos_paths: {paths}, frame_ids: {ids}, scores: {scores}}}"
     video = redact_url(row.get(video_col) or "")  # video bytes are not in the result
     error = row.get(error_col)
-    return video[-40:], text, error["error"] if error else None
+    video = video if len(video) <= _VIDEO_SHOWN else f"…{video[1 - _VIDEO_SHOWN :]}"
+    return video, text, error["error"] if error else None

@@ -78,7 +78,7 @@ def _missing_defaults() -> dict[str, str]:
     defaults = DEFAULTS | (LOCAL_DEFAULTS if is_local else {})
     missing = {name: value for name, value in defaults.items() if not conf.contains(name)}
     if not _has_log_settings() and not conf.contains(_LOG_LEVEL):
-        missing[_LOG_LEVEL] = "WARN"  # Spark's own default prints hundreds of lines
+        missing[_LOG_LEVEL] = "ERROR"  # Spark's own default prints hundreds of lines
     return missing
 
 

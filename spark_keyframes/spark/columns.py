@@ -52,8 +52,8 @@ def check_dataframe(videos: Any) -> None:
     if not hasattr(videos, "mapInArrow"):
         kind = f"{type(videos).__module__.partition('.')[0]}.{type(videos).__name__}"
         raise ParameterError(
-            f"videos must be a DataFrame of Spark, got {kind}; use spark.createDataFrame(videos), "
-            "or sample() for single videos"
+            f"videos must be a DataFrame of Spark, got {kind}; use spark.createDataFrame(videos) "
+            "for one of pandas, or sample() for single videos"
         )
 
 

@@ -1,5 +1,6 @@
 """A real CLIPModel: its numbers are transformers', it is loaded once, and says what is wrong."""
 
+import re
 import shutil
 
 import numpy as np
@@ -188,6 +189,21 @@ def test_cutting_a_text_does_not_change_its_tokens(tiny_clip, pieces):
         for given in (text, tiny_clip._beginning(text))
     )
     assert cut == whole
+
+
+def test_only_as_much_of_a_long_text_is_looked_at_as_is_needed(tiny_clip, monkeypatch):
+    """A whole text of 10 MB would take a second of the scoring thread."""
+    found = []
+
+    class Counted:
+        def finditer(self, text):
+            for match in re.finditer(r"\s+", text):
+                found.append(match)
+                yield match
+
+    monkeypatch.setattr("spark_keyframes.clip.model._WHITESPACE", Counted())
+    tiny_clip._beginning("a " * 5_000_000)
+    assert len(found) < 10_000
 
 
 def test_a_text_that_is_not_unicode_says_where(models):

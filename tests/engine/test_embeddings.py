@@ -51,6 +51,7 @@ def test_the_texts_kept_are_bounded_in_bytes(monkeypatch):
     module, inputs = Colours(), [np.ones((2, 2, 3))]
     module.predict_step(inputs, ["first"])
     module.predict_step(inputs, ["x" * 20_000])  # more than all
+    module.predict_step(inputs, ["first"])
     assert len(module.embedded) == 2
     for number in range(100):
         module.predict_step(inputs, [f"{number}"])

@@ -43,7 +43,7 @@ def test_the_daemon_is_set_for_local_runs_only(settings_of):
 
 def test_the_log_is_quiet_unless_somebody_has_set_it_up(settings_of, monkeypatch, tmp_path):
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
-    assert settings_of()["spark.log.level"] == "WARN"
+    assert settings_of()["spark.log.level"] == "ERROR"
     assert "spark.log.level" not in settings_of(spark_log_level="INFO")
     (tmp_path / "log4j2.xml").write_text("<Configuration/>")
     assert "spark.log.level" not in settings_of()

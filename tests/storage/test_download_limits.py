@@ -1,5 +1,6 @@
 """The limits on the bytes and seconds of a download, with servers that announce wrong sizes."""
 
+import contextlib
 import gzip
 import os
 import signal
@@ -83,6 +84,23 @@ def test_an_invalid_range_is_an_error(web, value):
     web.paths["/a"] = [answer(206, VIDEO, Content_Range=value, ETag='"a"')]
     with pytest.raises(KeyframesError):
         read(f"{web.url}/a")
+
+
+def test_compressed_bytes_that_expand_to_nothing_are_counted(web):
+    header, empty_block = b"\x1f\x8b\x08\0\0\0\0\0\0\x03", b"\0\0\0\xff\xff"
+    sent = []
+
+    def send(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + header)
+        with contextlib.suppress(OSError):
+            while len(sent) < 500:
+                handler.wfile.write(empty_block * 20_000)
+                sent.append(1)
+
+    web.paths["/a"] = [send]
+    with pytest.raises(LimitError, match=f"max_download_bytes={MB}"):
+        read(f"{web.url}/a", max_download_bytes=MB)
+    assert len(sent) < 500
 
 
 def test_the_body_of_a_redirect_is_not_read(web):

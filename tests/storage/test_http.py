@@ -4,6 +4,7 @@ import gzip
 import logging
 import tempfile
 import threading
+import warnings
 
 import pytest
 
@@ -154,6 +155,33 @@ def test_a_redirect_loop_is_an_error(web):
     with pytest.raises(SourceReadError, match="in a circle") as caught:
         open_url(f"{web.url}/a.mp4?secret")
     assert "secret" not in str(caught.value)
+
+
+def test_the_target_of_a_redirect_is_not_parsed_if_it_is_too_long(web, monkeypatch):
+    """requests normalises it in quadratic time."""
+
+    def send_bytes(handler):
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://a")
+        handler.wfile.write("\u0323\u0301".encode() * 8000 + b"\r\n\r\n")
+
+    web.paths["/a"] = [send_bytes]
+    monkeypatch.setattr("requests.sessions.urlparse", None)  # would parse it
+    with pytest.raises(SourceReadError, match="at most 8,192"):
+        read(f"{web.url}/a")
+
+
+def test_cookies_of_a_redirect_are_sent_but_not_enormous_ones(web):
+    cookie = "key=value; Path=/"
+    web.paths["/a"] = [answer(302, b"", Location="/b", Set_Cookie=cookie)]
+    web.paths["/b"] = [answer()]
+    assert read(f"{web.url}/a") == VIDEO
+    assert web.seen[-1].headers["Cookie"] == "key=value"
+    large = f"key={'v' * 5000}; expires=1-a-{'1' * 5000}"
+    web.paths["/c"] = [answer(302, b"", Location="/b", Set_Cookie=large)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # http.cookiejar prints a traceback as a warning
+        assert read(f"{web.url}/c") == VIDEO
+    assert web.seen[-1].headers["Cookie"] is None
 
 
 def test_user_info_is_sent_to_its_own_host_only(web):

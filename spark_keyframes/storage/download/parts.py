@@ -214,7 +214,7 @@ class PartFetcher:
                 return  # the connection broke after the last byte
             current, answer = answer or self._request(position, stop), None
             try:
-                for block in current.body(self._remote.url):
+                for block in current.body(self._remote.url, self._meter):
                     self._store(position, block)
                     position += len(block)
             finally:

@@ -50,7 +50,7 @@ def open_remote(remote: RemoteFile, limits: Limits) -> BinaryIO:
             if answer.length is None and answer.decompress is None:
                 answer = replace(answer, length=part.total)
         try:
-            return save(remote.url, answer.body(remote.url), meter)
+            return save(remote.url, answer.body(remote.url, meter), meter)
         finally:
             answer.close()
             remote.close()

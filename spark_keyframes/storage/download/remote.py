@@ -68,15 +68,27 @@ class Answer:
     decompress: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
     """Decompresses the body. None if it is not compressed."""
 
-    def body(self, url: str) -> Iterator[bytes]:
+    def body(self, url: str, meter: Meter) -> Iterator[bytes]:
         """Yield the body, see `complete`, without its compression.
+
+        The bytes are counted as they were sent: compressed ones may expand to nothing, without end.
 
         The length is known if the answer is a part or announces its length. Otherwise a body that
         ends when the server closes the connection cannot be told from one that broke off.
         """
         length = self.part.stop - self.part.start if self.part else self.length
         blocks = complete(self.blocks, length, url)
-        return self.decompress(blocks) if self.decompress else blocks
+        return self.decompress(measured(blocks, meter)) if self.decompress else blocks
+
+
+def measured(blocks: Iterable[bytes], meter: Meter) -> Iterator[bytes]:
+    """Yield the blocks of a whole object, and check their bytes and the time."""
+    size = 0
+    for block in blocks:
+        size += len(block)
+        meter.check_size(size)
+        meter.check_time()
+        yield block
 
 
 def complete(blocks: Iterable[bytes], length: int | None, url: str) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from spark_keyframes.errors import SourceReadError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.remote import measured
 
 
 def save(url: str, blocks: Iterable[bytes], meter: Meter) -> BinaryIO:
@@ -19,12 +20,8 @@ def save(url: str, blocks: Iterable[bytes], meter: Meter) -> BinaryIO:
     as they arrive, because the announced size may be wrong.
     """
     with tempfile.TemporaryFile() as file:
-        size = 0
         try:
-            for block in blocks:
-                size += len(block)
-                meter.check_size(size)
-                meter.check_time()
+            for block in measured(blocks, meter):
                 file.write(block)
             file.flush()
         except OSError as error:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _SHORT = 5  # digits: a redirect's body below 100 KB is read, so that its connection is kept
+_MOST_COOKIES, _LONGEST_COOKIE = 50, 4096  # as in browsers, per response; characters
 _LONGEST_ERROR = 64 << 10  # bytes of an error's body that the TOS SDK may read
 
 
@@ -211,6 +212,15 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Return the response, without cookies that are longer or more than browsers keep."""
+        headers: Any = getattr(getattr(resp, "_original_response", None), "msg", None)
+        cookies = headers.get_all("Set-Cookie", []) if headers else []
+        if len(cookies) > _MOST_COOKIES or any(len(cookie) > _LONGEST_COOKIE for cookie in cookies):
+            del headers["Set-Cookie"]  # parsing them takes seconds, and may print a traceback
+        response: requests.Response = super().build_response(req, resp)
+        return response
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any

@@ -26,6 +26,7 @@ from spark_keyframes.storage.download.remote import BLOCK, Answer, Part, request
 from spark_keyframes.storage.http.compression import decompress
 from spark_keyframes.storage.http.connections import mount
 from spark_keyframes.storage.retry import TransientError, retry_after
+from spark_keyframes.urls import check_length
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and to wait for more of the body
 _CONNECTIONS = 8  # kept open for one file; more than are used
@@ -243,6 +244,12 @@ def _auth(url: str) -> AuthBase:
 
 class _Session(requests.Session):
     """A session that reads proxies from the environment, but never passwords from ~/.netrc."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return the target of a redirect, or None; what is too long is not parsed."""
+        target = super().get_redirect_target(resp)
+        check_length(target or "")
+        return target
 
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
