@@ -63,7 +63,9 @@ WHOLE = [
         )
     ),
 ]
-_DESCRIPTORS = st.lists(st.sampled_from(["pipe", "file", "folder", "zero", "unsealed", "small"]))
+_DESCRIPTORS = st.lists(
+    st.sampled_from(["pipe", "file", "folder", "zero", "unsealed", "small", "linger"])
+)
 
 
 def _lie(kind: str, at: int = 8, **needs: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -92,6 +94,7 @@ QUICK_LIES = st.one_of(
     _lie("exit", code=st.integers(0, 3)),
     _lie("signal", number=st.sampled_from([signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])),
     _lie("request", position=_LARGE, size=_LARGE),
+    _lie("linger"),
 )
 WAITING_LIES = st.one_of(
     _lie("cut", size=st.integers(0, 300), hangs=st.just(True)),
@@ -161,7 +164,10 @@ def check(
     wait_until(lambda: all(each.name != "read-for-decoder" for each in threading.enumerate()))
     assert not pool.thread_counts.counts.any() or lie["kind"] == "count"
     gc.collect()
-    assert _open_files() <= files  # those that other tests forgot may be closed meanwhile
+    # Threads close what the process sent. Those that other tests forgot may be closed meanwhile.
+    wait_until(lambda: _open_files() <= files)
+    wait_until(lambda: all(each.name != "close-received" for each in threading.enumerate()))
+    lying_child.close_lingering()
     if isinstance(outcome, Exception):
         return _checked_error(outcome)
     _check_plausible(outcome)
@@ -214,8 +220,8 @@ def _end_idle(started: list[DecodeProcess]) -> None:
 def _open_files() -> int:
     """Count the open descriptors of this process, without those of idle decode processes."""
     files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- twice as fast
-    # Each has a connection, a pipe, and buffers.
-    return files - sum(2 + len(each._buffers) for each in process_pool.process_pool()._idle)
+    # Each has a connection, a pipe, its standard error, and buffers.
+    return files - sum(3 + len(each._buffers) for each in process_pool.process_pool()._idle)
 
 
 @contextmanager

@@ -14,11 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from spark_keyframes.video.process import file_server, serve
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
+
+_DEAF = socket.create_server(("127.0.0.1", 0), backlog=1000)
+_DEAF.setblocking(False)
+_DEAF_ADDRESS = _DEAF.getsockname()
+"""A server that reads nothing. It is the engine's in a child that was forked."""
+_LINGER_SECONDS = 200
 
 _PLACEHOLDER = "a value that the lie replaces"
 
@@ -100,6 +107,25 @@ def replaced(message: dict[str, Any], leaf: int, source: str | None) -> bytes:
     return json.dumps(message).replace(f'"{_PLACEHOLDER}"', source).encode()
 
 
+def lingering() -> int:
+    """Return a socket whose last descriptor takes minutes to close."""
+    connection = socket.create_connection(_DEAF_ADDRESS)
+    connection.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            connection.send(b"x" * 65536)
+    linger = struct.pack("ii", 1, _LINGER_SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    return connection.detach()
+
+
+def close_lingering() -> None:
+    """Close the other ends of the lingering sockets."""
+    with suppress(BlockingIOError):
+        while True:
+            _DEAF.accept()[0].close()
+
+
 def _descriptor(kind: str) -> int:
     if kind == "pipe":
         return os.pipe()[0]
@@ -109,6 +135,8 @@ def _descriptor(kind: str) -> int:
         return os.open("/", os.O_RDONLY)
     if kind == "zero":
         return os.open("/dev/zero", os.O_RDONLY)
+    if kind == "linger":
+        return lingering()
     memory = os.memfd_create("lie", os.MFD_ALLOW_SEALING)
     os.ftruncate(memory, 1 << 30 if kind == "unsealed" else 16)
     return memory
@@ -174,6 +202,14 @@ def _late(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> 
     link.raw(framed(json.dumps(message).encode()), descriptor)
 
 
+def _write(link: _LyingLink, *_: Any) -> None:
+    """Write to the standard error, and end."""
+    with suppress(OSError):
+        for _ in range(link.lie["times"]):
+            os.write(2, link.lie["text"].encode())
+    os._exit(3)
+
+
 def _close(link: _LyingLink, *_: Any) -> None:
     link._socket.shutdown(socket.SHUT_RDWR)
     hang()
@@ -201,7 +237,12 @@ def _repeat(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -
 def _with_descriptors(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
     kinds = link.lie["descriptors"]
     own = [descriptor] if link.lie["keeps"] else []
-    link.raw(framed(json.dumps(message).encode()), *own, *map(_descriptor, kinds))
+    others = [_descriptor(kind) for kind in kinds]
+    data = framed(json.dumps(message).encode())
+    link.raw(data[:1], *own, *others)
+    for each in others:
+        os.close(each)  # so that the engine has the last one
+    link.raw(data[1:])
 
 
 def _pixels(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
@@ -232,12 +273,13 @@ ANSWERS: dict[str, Callable[[_LyingLink, dict[str, Any], int | None], None]] = {
     "hang": lambda *_: hang(),
     "stop": lambda *_: os.kill(os.getpid(), signal.SIGSTOP),
     "close": _close,
+    "write": _write,
     "exit": lambda link, *_: os._exit(link.lie["code"]),
     "signal": lambda link, *_: os.kill(os.getpid(), link.lie["number"]),
 }
 """Lies about answers. `at` counts the answers."""
 
-READS = ("request", "endless", "deaf", "half")
+READS = ("request", "endless", "deaf", "half", "linger")
 """Lies about reads of a served file. `at` counts the reads."""
 
 
@@ -254,6 +296,10 @@ def _change_reads(lie: dict[str, Any]) -> None:
             elif lie["kind"] == "half":
                 connection.sendall(b"\0" * 7)
                 hang()
+            elif lie["kind"] == "linger":
+                descriptor = lingering()
+                socket.send_fds(connection, [b"\0"], [descriptor])
+                os.close(descriptor)
             while lie["kind"] in ("endless", "deaf"):
                 connection.sendall(request.pack(0, lie["size"]))
                 if lie["kind"] == "endless":

@@ -8,12 +8,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import threading
+import time
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spark_keyframes.video.process.link import Link
+from tests.video import lying_child
+
+from .decode_processes import wait_until
 from .lies import CLIPS, QUICK_LIES, WAITING_LIES, check
 
 _LIES = int(os.environ.get("LIES", "120"))  # one in four waits for the time limit of a second
@@ -53,6 +60,10 @@ def at(answer: int, kind: str, **needs: Any) -> dict[str, Any]:
         (at(1, "withhold"), "LimitError"),
         (at(2, "flood", messages=False), _CRASHED),
         (at(5, "stop"), "LimitError"),
+        (at(3, "descriptors", keeps=False, descriptors=["linger"]), _CRASHED),
+        (at(1, "descriptors", keeps=False, descriptors=["linger"]), _CRASHED),
+        (at(3, "descriptors", keeps=True, descriptors=["linger"] * 3), _CRASHED),
+        (at(0, "linger"), _CRASHED),
         (at(0, "request", position=-1, size=5), _CRASHED),
         (at(0, "request", position=0, size=2**40), _CRASHED),
         (at(1, "endless", size=1000), "LimitError"),
@@ -75,6 +86,42 @@ def test_pictures_without_end_where_their_number_is_unknown() -> None:
 def test_a_process_that_was_started_as_usual_lies(kind: str) -> None:
     lie = at(4, kind, leaf=2, source=_HUGE)
     assert check(lie, CLIPS[0], liars=1, seconds=30.0, forked=False) == "right"
+
+
+def test_descriptors_that_nobody_read_do_not_delay_the_end() -> None:
+    link, other = Link.pair(max_message=1000)
+    ours, inner = socket.socketpair()
+    with other, inner:
+        for connection in (inner, other):
+            descriptors = [lying_child.lingering(), lying_child.lingering()]
+            socket.send_fds(connection, [b"\0\0"], descriptors)
+            for each in descriptors:
+                os.close(each)
+        socket.send_fds(other, [b"\0\0"], [ours.detach()])
+    began = time.monotonic()
+    link.close()
+    assert time.monotonic() - began < 20
+    wait_until(lambda: all(each.name != "close-received" for each in threading.enumerate()))
+    lying_child.close_lingering()
+
+
+def test_what_a_process_writes_before_it_ends_is_one_record(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = (
+        "\n26/11/27 18:00:00 ERROR Executor: \x1b[2J https://user:hidden@host/?signature=hidden\r"
+    )
+    for times in (1, 100_000):
+        lie = at(1, "write", text=line, times=times)
+        assert check(lie, CLIPS[0], liars=1, seconds=30.0, forked=False) == "right"
+    for record in caplog.records:
+        shown = record.getMessage()
+        assert "wrote before it ended:\n  \n  26/11/27 18:00:00 ERROR" in shown
+        assert "hidden" not in shown
+        assert shown.replace("\n  ", "").isprintable()
+        assert len(shown) < 20_000
+    assert len(caplog.records) == 2
+    assert "ERROR" not in capfd.readouterr().err, "nothing but the log"
 
 
 def test_three_processes_that_are_killed() -> None:

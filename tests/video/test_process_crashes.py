@@ -263,6 +263,46 @@ while True:
     wait_until(lambda: not is_running(pid))
 
 
+def test_a_process_at_work_does_not_outlive_an_engine_that_forked() -> None:
+    code = """
+import io, os, time
+from spark_keyframes.video.process import ProcessDecoder
+from tests.video.clips import clip_named
+decoder = ProcessDecoder(1)
+video = decoder.open(io.BytesIO(clip_named("h264 mp4")))
+next(video.candidates(25.0, hold=True))
+forked = os.fork()
+if forked:
+    assert len(list(video.candidates(25.0, hold=True))) == 90
+    print(video._process.pid, forked, flush=True)
+time.sleep(60)
+"""
+    engine = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    pid, forked = map(int, engine.stdout.readline().split())
+    assert is_running(pid)
+    engine.kill()
+    engine.wait()
+    engine.stdout.close()
+    try:
+        wait_until(lambda: not is_running(pid))
+        assert is_running(forked)
+    finally:
+        os.kill(forked, signal.SIGKILL)
+
+
+def test_the_log_says_why_a_process_cannot_start(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spark_keyframes.video.process.process_pool._pool", None)
+    monkeypatch.setattr(
+        "spark_keyframes.video.process.decode_process._PROGRAM", ("-m", "not_installed")
+    )
+    with ProcessDecoder(1) as decoder, pytest.raises(DecoderCrashedError, match="exit code 1"):
+        decoder.open(io.BytesIO(clip_named("h264 mp4")))
+    assert "No module named not_installed" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_process_that_used_much_memory_decodes_no_other_video(
     monkeypatch: pytest.MonkeyPatch,

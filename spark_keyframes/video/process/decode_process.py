@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import signal
 import subprocess
 import sys
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.process.answers import (
     Answer,
     ExpectedPictures,
@@ -24,13 +26,21 @@ from spark_keyframes.video.process.answers import (
     parse_answer,
 )
 from spark_keyframes.video.process.link import Link
-from spark_keyframes.video.process.shared_memory import buffer_bytes, map_shared_memory
+from spark_keyframes.video.process.received import close_received
+from spark_keyframes.video.process.shared_memory import (
+    buffer_bytes,
+    create_shared_memory,
+    map_shared_memory,
+)
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
+
+_log = logging.getLogger("spark_keyframes")
 
 # Bounds what memory leaks of the libraries can add up to.
 _VIDEOS_PER_PROCESS = 1000
 
 _MAX_ANSWER = 1 << 18  # bytes; two texts of 10,000 characters, of up to 12 bytes each in JSON
+_STDERR_BYTES = 16 << 10  # such as the traceback of a process that cannot start
 _EXIT_SECONDS = 1.0  # between the end of the connection and that of the process
 _END_SECONDS = 5.0  # after SIGKILL; a process that waits for a dead file server may not end at all
 _PROGRAM = ("-m", "spark_keyframes.video.process.serve")
@@ -83,10 +93,15 @@ class DecodeProcess:
         self._is_killed = False
         """Needed besides `poll`: a killed process may take a moment to end."""
         self._buffers: dict[int, NDArray[np.uint8]] = {}
+        self._our_end_of_pipe = ExitStack()
         self._link, other = Link.pair(max_message=_MAX_ANSWER)
         # Nobody writes to this pipe. It closes when this process ends, which ends the decode
         # process.
-        parent_pipe, self._our_end_of_pipe = os.pipe()
+        parent_pipe, our_end_of_pipe = os.pipe()
+        self._our_end_of_pipe.callback(os.close, our_end_of_pipe)
+        # Memory that cannot grow: what the process writes beyond its end is lost.
+        stderr = create_shared_memory(_STDERR_BYTES)
+        self._stderr = map_shared_memory(stderr, _STDERR_BYTES)
         descriptors = (other.fileno(), parent_pipe, thread_counts.descriptor)
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- no argument comes from outside
@@ -99,13 +114,16 @@ class DecodeProcess:
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=stderr,
                 env=_environment(),
             )
         except BaseException:
-            self._close()
+            self._link.close()
+            self._our_end_of_pipe.close()
             raise
         finally:
             other.close()
+            os.close(stderr)
             os.close(parent_pipe)
 
     @property
@@ -178,13 +196,16 @@ class DecodeProcess:
                 if size > len(self._buffers.get(pending.buffer, b"")):
                     if descriptor is None:
                         raise InvalidAnswerError("a picture without its memory")
-                    memory, descriptor = descriptor, None
-                    self._buffers[pending.buffer] = map_shared_memory(memory, size)
+                    self._buffers[pending.buffer] = map_shared_memory(descriptor, size)
+                    os.close(descriptor)  # memory; closing anything else could take long
+                    descriptor = None
             if descriptor is not None:
                 raise InvalidAnswerError("a file descriptor that was not asked for")
-        finally:
+        except BaseException:
+            self.kill()
             if descriptor is not None:
-                os.close(descriptor)
+                close_received([descriptor])
+            raise
         if pictures:
             pictures.accept(answer)
         return answer
@@ -201,7 +222,10 @@ class DecodeProcess:
     def end(self) -> None:
         """Kill the process, free its resources, and wait for its end, but not for ever."""
         self.kill()
-        self._close()
+        self._link.close()
+        self._our_end_of_pipe.close()
+        self._buffers.clear()
+        self._stderr = self._stderr[:0].copy()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
 
@@ -212,13 +236,11 @@ class DecodeProcess:
 
     def detach(self) -> None:
         """Free the resources in a forked copy of the engine; the process itself goes on."""
-        self._close()
-        self._process.returncode = 0  # otherwise subprocess warns that it still runs
-
-    def _close(self) -> None:
-        self._link.close()
-        os.close(self._our_end_of_pipe)
+        self._is_killed = True  # unusable here
+        self._link.detach()
+        self._our_end_of_pipe.close()
         self._buffers.clear()
+        self._process.returncode = 0  # otherwise subprocess warns that it still runs
 
     def _exit_error(self) -> ProcessExitedError:
         try:
@@ -226,6 +248,7 @@ class DecodeProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return ProcessExitedError("it closed its connection")
+        self._log_stderr()
         if code >= 0:
             return ProcessExitedError(f"it ended with exit code {code}")
         is_from_outside = -code in (signal.SIGKILL, signal.SIGTERM) and not self._is_killed
@@ -234,6 +257,14 @@ class DecodeProcess:
         except ValueError:
             name = f"signal {-code}"
         return ProcessExitedError(f"it was killed by {name}", is_from_outside=is_from_outside)
+
+    def _log_stderr(self) -> None:
+        """Log what the process wrote before it ended, as one record."""
+        written = self._stderr.tobytes().replace(b"\0", b"").decode(errors="replace")
+        if written:
+            # Indented: a line of it must not look like one of the log.
+            text = redact_text(written, lines=True).replace("\n", "\n  ")
+            _log.warning("decode process %d wrote before it ended:\n  %s", self.pid, text)
 
 
 def _environment() -> dict[str, str]:

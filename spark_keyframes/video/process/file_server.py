@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.process.received import close_received, receive_with_descriptors
 from spark_keyframes.video.timed_file import TimedFile
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def descriptor_of(file: BinaryIO) -> int | None:
 
 
 class InvalidRequestError(Exception):
-    """A decode process asked for bytes that no file of this size has."""
+    """A decode process sent what is no request for bytes of this file."""
 
 
 class FileServer(Closeable):
@@ -68,19 +69,39 @@ class FileServer(Closeable):
         self.client_socket.close()
 
     def _serve(self) -> None:
-        with self._socket, suppress(OSError, EOFError):
+        try:
             while True:
-                position, size = _REQUEST.unpack(_receive(self._socket, _REQUEST.size))
+                request = self._receive_request()
                 try:
-                    data = self._read(position, size)
+                    data = self._read(*request)
                 except Exception as error:  # noqa: BLE001 -- raised again in the decoding thread
                     self.error = error
                     self._socket.sendall(_ANSWER.pack(_FAILED))
                 else:
                     self._socket.sendall(_ANSWER.pack(len(data)))
                     self._socket.sendall(data)
+        except (OSError, EOFError):
+            pass  # the connection was closed
+        finally:
+            close_received([self._socket.detach()])
 
-    def _read(self, position: int, size: int) -> bytes:
+    def _receive_request(self) -> tuple[int, int, bool]:
+        """Return a position, a size, and whether file descriptors came with them."""
+        request, has_descriptors = b"", False
+        while missing := _REQUEST.size - len(request):
+            data, descriptors, is_truncated = receive_with_descriptors(self._socket, missing)
+            if descriptors or is_truncated:
+                has_descriptors = True
+                close_received(descriptors)
+            if not data:
+                raise EOFError
+            request += data
+        position, size = _REQUEST.unpack(request)
+        return position, size, has_descriptors
+
+    def _read(self, position: int, size: int, has_descriptors: bool) -> bytes:
+        if has_descriptors:
+            raise InvalidRequestError("it sent file descriptors")
         if not (0 <= position <= self.size and 0 <= size <= _MAX_READ):
             raise InvalidRequestError(
                 f"it asked for {size} bytes at position {position} of {self.size}"

@@ -15,10 +15,10 @@ import time
 from collections import deque
 from typing import Any
 
+from spark_keyframes.video.process.received import close_received, receive_with_descriptors
+
 _LENGTH = struct.Struct("!i")  # of the message that follows, in bytes
 _DESCRIPTOR = struct.Struct("@i")
-_ANCILLARY_BYTES = socket.CMSG_LEN(_DESCRIPTOR.size)  # of one descriptor
-_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # not on macOS
 
 
 class Link:
@@ -79,15 +79,18 @@ class Link:
         return not (self._received or self._unsent or self._wait(time.monotonic()))
 
     def close(self) -> None:
-        """Close this end."""
-        self._socket.close()
+        """Close this end, with what was not sent or received. Does not wait."""
         for _, descriptor in self._unsent:
             if descriptor is not None:
                 os.close(descriptor)
         self._unsent.clear()
-        for descriptor in self._descriptors:
-            os.close(descriptor)
+        if self._socket.fileno() >= 0:  # not closed or detached before
+            close_received([self._socket.detach(), *self._descriptors])
         self._descriptors.clear()
+
+    def detach(self) -> None:
+        """Close this end in a forked copy of its process."""
+        self._socket.close()
 
     def _wait(self, deadline: float | None) -> bool:
         """Wait until there is something to read or to send; return whether there is."""
@@ -126,16 +129,11 @@ class Link:
         # Never read beyond this message: a descriptor would come with bytes of two messages.
         while missing := self._missing():
             try:
-                data, ancillary, flags, _ = self._socket.recvmsg(
-                    missing, _ANCILLARY_BYTES, _CLOSE_ON_EXEC
-                )
+                data, descriptors, is_truncated = receive_with_descriptors(self._socket, missing)
             except BlockingIOError:
                 return False
-            for level, kind, value in ancillary:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS) and value:
-                    self._descriptors.append(_DESCRIPTOR.unpack_from(value)[0])
-                    os.set_inheritable(self._descriptors[-1], False)
-            if len(self._descriptors) > 1 or flags & socket.MSG_CTRUNC:
+            self._descriptors += descriptors
+            if len(self._descriptors) > 1 or is_truncated:
                 raise ValueError("several file descriptors, or too many open files to receive one")
             if not data:
                 raise EOFError

@@ -19,7 +19,8 @@ class ProcessPool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[DecodeProcess] = []
-        self._used_indexes: set[int] = set()
+        self._processes: set[DecodeProcess] = set()
+        """All that were not ended, idle or at work."""
         self._ending: list[DecodeProcess] = []
         """Killed processes that the kernel has not ended yet."""
         self.thread_counts = ThreadCounts()
@@ -51,7 +52,7 @@ class ProcessPool:
 
     def detach(self) -> None:
         """Free the resources in a forked copy of the engine; the processes go on."""
-        for process in self._idle:
+        for process in self._processes:
             process.detach()
 
     def _may_decode(self, process: DecodeProcess) -> bool:
@@ -60,9 +61,10 @@ class ProcessPool:
 
     def _start(self) -> DecodeProcess:
         self._ending = [process for process in self._ending if not process.has_ended]
-        index = next(i for i in itertools.count() if i not in self._used_indexes)
+        used = {each.index for each in self._processes}
+        index = next(i for i in itertools.count() if i not in used)
         process = DecodeProcess(self.thread_counts, index)
-        self._used_indexes.add(index)
+        self._processes.add(process)
         return process
 
     def _end(self, process: DecodeProcess) -> None:
@@ -71,8 +73,9 @@ class ProcessPool:
             if not process.has_ended:
                 _log.warning("decode process %d was killed, but does not end yet", process.pid)
                 self._ending.append(process)
-            self._used_indexes.discard(process.index)
-            self.thread_counts.repair(self._used_indexes - {each.index for each in self._idle})
+            self._processes.discard(process)
+            at_work = self._processes.difference(self._idle)
+            self.thread_counts.repair({each.index for each in at_work})
 
 
 _pool: ProcessPool | None = None

@@ -164,7 +164,7 @@ class Session:
         if pixels is None or len(pixels) < size:
             total = buffer_bytes(height, width)
             memory = create_shared_memory(total)
-            pixels = map_shared_memory(os.dup(memory), total)
+            pixels = map_shared_memory(memory, total)
         try:
             frame.to_rgb(out=pixels[:size].reshape(height, width, 3))
         except BaseException:

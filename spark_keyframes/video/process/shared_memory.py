@@ -39,7 +39,7 @@ def create_shared_memory(size: int) -> int:
 
 
 def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
-    """Return the memory as an array of `size` bytes, and close the descriptor.
+    """Return the memory as an array of `size` bytes; the descriptor may be closed afterwards.
 
     Raises:
         ValueError: it cannot be mapped, is smaller, or could be shrunk: then a read would crash the
@@ -54,8 +54,6 @@ def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
         return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
     except OSError as error:
         raise ValueError(f"shared memory that cannot be mapped: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
 
 
 def _seals_of(descriptor: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
 import numpy as np
@@ -25,7 +24,7 @@ class ThreadCounts:
         size = _MAX_PROCESSES * 4
         self.descriptor = create_shared_memory(size) if descriptor is None else descriptor
         """File descriptor to pass to the processes."""
-        memory = map_shared_memory(os.dup(self.descriptor), size)
+        memory = map_shared_memory(self.descriptor, size)
         self.counts: NDArray[np.int32] = memory.view(np.int32)
 
     def repair(self, used: Collection[int]) -> None:
