@@ -1,7 +1,7 @@
 """Calls hooks of the user's objects, and names these objects in messages."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from spark_keyframes.errors import HookError, KeyframesError
@@ -74,7 +74,12 @@ def short_repr(owner: object) -> str:
     """Return how an object was made, `Brightness(size=72)`, from its method `params()` if any."""
     try:
         params: dict[str, object] = getattr(owner, "params", dict)()
-        arguments = redact_text(", ".join(f"{name}={value!r}" for name, value in params.items()))
+        arguments = shown_arguments(params)
     except Exception:  # noqa: BLE001 - a message must not fail because of the user's code
         arguments = "…"
     return f"{type(owner).__name__}({arguments})"
+
+
+def shown_arguments(values: Mapping[str, object]) -> str:
+    """Return arguments as messages may show them, `size=72, folder='s3://bucket/a'`."""
+    return ", ".join(redact_text(f"{name}={value!r}") for name, value in values.items())

@@ -16,6 +16,7 @@ from spark_keyframes.checks import (
 from spark_keyframes.clip import Dtype
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import documented
+from spark_keyframes.hooks import shown_arguments
 from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.selection import Selector, SelectorName, make_selector
@@ -175,12 +176,12 @@ class Parameters:
         return make_selector(self.selector, t1=self.t1, t2=self.t2, all_depth=self.all_depth)
 
     def __repr__(self) -> str:
-        changed = [
-            f"{each.name}={getattr(self, each.name)!r}"
+        changed = {
+            each.name: getattr(self, each.name)
             for each in fields(self)
             if getattr(self, each.name) != each.default
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        }
+        return f"{type(self).__name__}({shown_arguments(changed)})"
 
 
 _NUMBERS = {

@@ -35,22 +35,47 @@ _PARAMETERS = _compiled(r"[?？#;&]|%(?:25)*(?:3f|23|3b|26)")
 _SLASHES = re.compile(r"[/\\]")
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d+)?")
 
-# Names whose values are secret, wherever they stand: X-Tos-Signature=…, "token": "…".
+# Names whose values are secret, wherever they stand: X-Tos-Signature=…, \"token\": \"…\". Those of
+# Hadoop end with a host: fs.azure.account.key.HOST=…
+_BEGIN = r"(?:(?<![a-z])|(?-i:(?<=[a-z])(?=[A-Z])))"  # of a word, also in camel case
+_QUOTE = r"(?:\\{0,4}[\"'])"
+_NAME = (
+    r"(?:signature|token|passw(?:or)?d|passphrase|passcode|secret|credential|hmac|hdnt[ls]|"
+    r"(?:api|access|account|auth|private)[._-]?key|authorization|cookie|"
+    rf"{_BEGIN}(?:sign?|pwd?|jwt|sas|creds?))"
+    r"(?:s|id)?(?:[._-]?(?:key|id))?(?:[_-][\w-]{0,40}+)?"
+)
+_ASSIGNED = rf"(?:{_QUOTE}?\s{{0,20}}+{_EQUALS}|{_QUOTE}\s{{0,20}}+{_COLON})"
 _NAMED = (
-    r"(?:signature|(?<![a-z])(?:sig|sign|pwd)|token|passwd|password|passphrase|secret|credential|"
-    rf"api[_-]?key|access[_-]?key|authorization)(?:[_-][\w-]{{0,40}}|id)?[\"']?\s{{0,3}}"
-    rf"(?:{_EQUALS}|{_COLON})"
+    rf"(?:{_NAME}(?:{_QUOTE}?\s{{0,20}}+(?:{_EQUALS}|{_COLON})|(?:\.[\w-]{{1,40}}+){{1,8}}+{_ASSIGNED})|"
+    rf"{_BEGIN}(?:pass|auth){_ASSIGNED})"
 )
 _REST = _compiled(rf"({_NAMED}).*")
-_WORD = _compiled(rf"({_NAMED})[\s\"'=:<>()\[\]{{}},]{{0,20}}(?:(?:basic|bearer)\s{{1,20}})?\S*")
+_QUOTED = r"(?:b?\"(?:[^\"\\\r\n]|\\.)++\"|b?'(?:[^'\\\r\n]|\\.)++'|\\{1,4}\"[^\"\r\n]++\")"
+_IN_QUOTES = _compiled(rf"({_NAMED})[\s\[(]{{0,20}}{_QUOTED}\S*")
+_WORD = _compiled(rf"({_NAMED})[\s\"'=:<>()\[\]{{}},\\]{{0,20}}(?:(?:basic|bearer)\s{{1,20}})?\S*")
+# Headers whose values have blanks: to the closing quote or the end of the line.
+_HEADER = _compiled(
+    rf"((?:authorization|cookie){_QUOTE}?\s{{0,20}}+(?:{_EQUALS}|{_COLON}))"
+    r"(?!\s{0,20}(?:basic|bearer)\s|\*\*\*)\s{0,20}+"
+    rf"(?:{_QUOTED}|[^\r\n]*)"
+)
 # JSON Web Tokens, and access keys as the clouds make them.
 _TOKEN = re.compile(
     r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?"
     r"|(?<![A-Za-z0-9])(?:AKIA|ASIA|AKLT|AKTP|LTAI)[A-Za-z0-9]{12,}+"
 )
 
-# User info with blanks around its colon, which would be two words.
-_SPACED_USER = re.compile(r"(//|:/)\s*+[^\s/@:]*+\s*+:\s*+[^\s/@]++\s*+@")
+# What would be several words: user info with blanks, up to the first "@" after its colon, and a
+# query with blanks, up to its next "&name=". Neither goes on in another URL or quoted text.
+_SPACED_USER = _compiled(
+    r"((?<!/)//++|:[/\\]++)\s*+(?:[^\s/\\@:]*+\s*+:(?:(?!//|:\\|[\"'][\s,;:)])[^@]){0,200}+|"
+    r"[^\s/\\@:]++\s{1,20}+[^\s/@]{0,200}+)@"
+)
+_SPACED_QUERY = _compiled(
+    rf"(?:{_PARAMETERS.pattern})[^\s=?]{{1,100}}+=\S{{0,200}}+"
+    r"(?:\s{1,20}+[^\s?&]{0,200}+){1,4}+&[\w.-]{1,40}+=\S*"
+)
 _SUSPICIOUS = _compiled(r"[@＠?？#;&%=＝]")
 
 _DATA = _compiled(r"data:(?:[\w.+-]{1,40}/[\w.+-]{1,40})?(?=[^,\s]{0,200},)")
@@ -76,14 +101,27 @@ def redact_text(text: str, *, lines: bool = False) -> str:
         text: such as the error of another package, which may quote its arguments.
         lines: keep line ends, for tracebacks; otherwise they are escaped too.
     """
-    text = _SPACED_USER.sub(rf"\1{_HIDDEN}@", text)
-    text = _WORD.sub(rf"\1{_HIDDEN}", text)
+    text = _SPACED_USER.sub(_without_spaced_user, text)
+    text = _SPACED_QUERY.sub(f"?{_HIDDEN}", text)
+    text = _HEADER.sub(_without_value, text)
+    text = _IN_QUOTES.sub(_without_value, text)
+    text = _WORD.sub(_without_value, text)
     text = re.sub(r"\S+", _redacted_word, text)
     shown = "\n".join(map(_escaped, text.split("\n"))) if lines else _escaped(text)
     if len(shown) <= _LONGEST_TEXT:
         return shown
     half = _LONGEST_TEXT // 2 - 1
     return f"{shown[:half]}…{shown[-half:]}"  # a traceback ends with the error
+
+
+def _without_spaced_user(found: re.Match[str]) -> str:
+    return f"{found[1]}{_HIDDEN}@" if len(found[0].split()) > 1 else found[0]
+
+
+def _without_value(found: re.Match[str]) -> str:
+    # An "@" is kept: the name may stand in a password, as in "u:my-token:x@host".
+    at = "@" if _ANY_AT.search(found[0], found.end(1) - found.start()) else ""
+    return f"{found[1]}{_HIDDEN}{at}"
 
 
 def _redacted_word(found: re.Match[str]) -> str:

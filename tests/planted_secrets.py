@@ -45,7 +45,12 @@ _NAMES = (
     *("X-Amz-Signature", "X-Tos-Signature", "Signature", "signature", "token", "TOKEN", "password"),
     *("sig", "x", "q", "a%20b", "access_token", "X-Tos-Security-Token", "AWSAccessKeyId", "[x]"),
 )
-_SECRET_NAMES = ("X-Amz-Signature", "X-Tos-Signature", "Signature", "token", "password", "sig")
+_SECRET_NAMES = (
+    *("X-Amz-Signature", "X-Tos-Signature", "Signature", "signatures", "sig", "token", "tokens"),
+    *("exp=1~acl=/*~hmac", "hdnts=exp=1~hmac", "hdntl", "auth_key", "auth-key", "auth", "hmac"),
+    *("secretKey", "fs.s3a.secret.key", "AccountKey", "fs.azure.account.key.a.windows.net"),
+    *("password", "passwords", "pass", "db_pass", "dbPass", "passwd", "jwt", "secrets", "api.key"),
+)
 _QUERIES = (
     "?",
     "?",
@@ -63,6 +68,22 @@ _QUERIES = (
     "&amp;",
 )
 _EQUALS = ("=", "=", "=", "%3D", "%253d", "＝")
+
+# Of the texts of other packages. "{}" is the secret.
+_AFTER_NAMES = (
+    *("={}", "='{}'", '="a {}"', "      =   {}", "\t=\t{}", "': '{}'", "': b'{}'", "': ['{}']"),
+    *('": "{}"', '\\": \\"{}\\"', '\\\\\\": \\\\\\"{}\\\\\\"', '"   :  "a b {}"'),
+)
+_HEADERS = ("Authorization", "authorization", "Proxy-Authorization", "Cookie", "Set-Cookie")
+_AFTER_HEADERS = (
+    *(": AWS AKID:{}", ": Basic {}", ": Bearer  {}", ": Token {}", ": ApiKey\t{}", "={}"),
+    *(': Digest username="u", response="{}"', "': b'Basic {}'", "': 'AWS a:{}', 'x': 'y'"),
+    *('": "Digest a=\\"b\\", c=\\"{}\\""', '\\": \\"AWS a:{}\\"', ": a=b; c=d; {}"),
+)
+_WITH_BLANKS = (
+    *("u:pw{1}{0}", "u:{1}{0}", "u:a/b{1}{0}", "u{1}:{1}{0}", "u:a?b{1}c{1}{0}", "u:{0}{1}b"),
+    *("{0}{1}", "u{1}{0}", "u:{1}{0}{1}a{1}b"),
+)
 
 
 class Planted(NamedTuple):
@@ -133,6 +154,30 @@ def planted(draw: st.DrawFn, *, blanks: bool = True) -> Planted:
         tail = f"{draw(st.sampled_from('/,|'))}{draw(st.sampled_from(_SECRET_NAMES))}={secret}"
     before = draw(st.one_of(st.just(""), junk))
     return Planted(f"{before}{scheme}{user}{host}{path}{tail}{draw(junk)}", secret)
+
+
+@st.composite
+def planted_in_texts(draw: st.DrawFn) -> Planted:
+    """Draw a text of another package: names, headers, and URLs with blanks, in a sentence."""
+    secret = draw(st.text(_LETTERS, min_size=10, max_size=16))
+    blank = "".join(draw(st.lists(st.sampled_from(BLANKS), min_size=1, max_size=3)))
+    slashes = draw(st.sampled_from(("http://", "s3://", "https:/", "http//", "http:\\\\")))
+    place = draw(st.sampled_from(("name", "header", "user", "query")))
+    if place == "name":
+        names = [name for name in _SECRET_NAMES if "=" not in name]
+        text = draw(st.sampled_from(names)) + draw(st.sampled_from(_AFTER_NAMES))
+    elif place == "header":
+        text = draw(st.sampled_from(_HEADERS)) + draw(st.sampled_from(_AFTER_HEADERS))
+    elif place == "user":
+        text = f"{slashes}{draw(st.sampled_from(_WITH_BLANKS))}@host/a.mp4"
+    else:
+        sign = draw(st.sampled_from(("?", "#", ";", "%3F", "?x=1&")))
+        text = f"{slashes}host/a.mp4{sign}{draw(st.sampled_from(_NAMES))}=a{{1}}{{0}}&y=2"
+    text = text.replace("{}", secret).replace("{0}", secret).replace("{1}", blank)
+    before = draw(st.sampled_from(("", "error: ", "(", "a b=c ", "http://host:80/a.mp4: ")))
+    return Planted(
+        f"{before}{text}{draw(st.sampled_from(('', ' refused', ') x', '; gone')))}", secret
+    )
 
 
 @functools.cache

@@ -160,6 +160,14 @@ def test_it_shows_only_what_differs_from_the_defaults():
     )
 
 
+def test_it_shows_no_secret_of_its_folder():
+    folder = "s3://key:secret@bucket/keyframes"
+    shown = "VideoAdaptiveKeyframesSampling(fps=2.0, output_tos_dir='s3://bucket/keyframes')"
+    assert repr(VideoAdaptiveKeyframesSampling(output_tos_dir=folder, fps=2)) == shown
+    spaced = VideoAdaptiveKeyframesSampling(output_tos_dir="s3://key:a secret@bucket/keyframes")
+    assert "secret" not in repr(spaced)
+
+
 def test_it_is_hashable_with_any_objects():
     class Loose(Brightness):
         __hash__ = None

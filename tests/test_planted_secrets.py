@@ -19,7 +19,7 @@ from spark_keyframes.redaction import redact_text, redact_url
 from spark_keyframes.storage import check_writable, retry, write_url
 from spark_keyframes.urls import is_local
 from tests.engine.pipelines import CPU
-from tests.planted_secrets import examples, planted, shown
+from tests.planted_secrets import examples, planted, planted_in_texts, shown
 from tests.storage.web_server import without_proxies
 
 MANY = int(os.environ.get("REDACTION_EXAMPLES", "10000"))
@@ -28,10 +28,10 @@ ROWS = [200, pytest.param(MANY // 5, marks=pytest.mark.slow)]  # through the eng
 SENTENCES = ("{}", "could not open '{}': refused", "error: {}", "(url={}) x", "a b=c {}?")
 
 
-def holds(check, count, **kinds):
+def holds(check, count, strings):
     """Check `count` strings, other ones in each run."""
     sizes = settings(max_examples=count, suppress_health_check=list(HealthCheck))
-    sizes(given(planted(**kinds))(check))()
+    sizes(given(strings)(check))()
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -43,7 +43,7 @@ def test_a_value_is_shown_without_its_secret(count):
         assert redact_url(text) == text
         assert text.isprintable() or set(text) & {"\xa0", "\u3000"}
 
-    holds(check, count)
+    holds(check, count, planted())
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -53,7 +53,18 @@ def test_a_text_is_shown_without_the_secret_of_a_url_in_it(count):
             text = sentence.format(value.text)
             assert not value.shown_in(redact_text(text), KeyframesError(text)), text
 
-    holds(check, count, blanks=False)
+    holds(check, count, planted(blanks=False))
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_text_of_another_package_is_shown_without_its_secret(count):
+    def check(value):
+        text = redact_text(value.text)
+        assert not value.shown_in(text, redact_text(value.text, lines=True))
+        assert not value.shown_in(redact_url(value.text))
+        assert redact_text(text) == text
+
+    holds(check, count, planted_in_texts())
 
 
 class Watcher(Callback):

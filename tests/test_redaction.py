@@ -75,6 +75,10 @@ def test_whatever_stands_before_a_url_it_is_redacted(before, shown, scheme):
         "http:me:secret@host/a.mp4",
         "me: secret @host/a.mp4",
         "http://me secret@host/a.mp4",
+        "http://host/exp=1~acl=/*~hmac=secret/a.mp4",
+        "http://host/hdnts=exp=1~acl=/*~hmac=secret/a.mp4",
+        "http://host/auth_key=1-0-0-secret/a.mp4",
+        "http://host/auth=secret/a.mp4",
     ],
 )
 def test_secrets_in_other_forms_are_not_shown(url):
@@ -109,6 +113,24 @@ def test_very_long_values_are_cut():
         ("Authorization: Bearer secret refused", "Authorization:*** refused"),
         ("{'token': 'secret', 'size': 3}", "{'token':*** 'size': 3}"),
         ("password = secret", "password =***"),
+        ("http://me:secret-token:a@host/a", "http://***"),
+        ('{"fs.azure.account.key.a.net": "secret"}', '{"fs.azure.account.key.a.net":***'),
+        ('{"password": "a secret", "size": 3}', '{"password":*** "size": 3}'),
+        ('{\\"token\\": \\"secret\\", \\"size\\": 3}', '{\\"token\\":*** \\"size\\": 3}'),
+        ('"secretKey": "secret"', '"secretKey":***'),
+        ("fs.s3a.secret.key=secret fps=3", "fs.s3a.secret.key=*** fps=3"),
+        ("tokens: ['secret']", "tokens:***"),
+        ("token      =   secret", "token      =***"),
+        ("Authorization: AWS key:secret", "Authorization:***"),
+        ('Authorization: Digest username="u", response="secret"', "Authorization:***"),
+        (
+            "{'Authorization': b'Basic secret', 'Range': '0-'}",
+            "{'Authorization':*** 'Range': '0-'}",
+        ),
+        ("Cookie: a=b; c=secret", "Cookie:***"),
+        ("of http://me:pw secret@host/a: gone", "of http://host/a: gone"),
+        ("of http://me:a/b secret@host/a: gone", "of http://host/a: gone"),
+        ("get http://host/a?sig=a secret&x=1 failed", "get http://host/a failed"),
         ("SECRET_KEY is not set; set ACCESS_KEY too", "SECRET_KEY is not set; set ACCESS_KEY too"),
         ("no tokenizer.json: see docs", "no tokenizer.json: see docs"),
         ("two\nlines\r\x1b[2J", "two\\nlines\\r\\x1b[2J"),
@@ -117,6 +139,24 @@ def test_very_long_values_are_cut():
 def test_user_info_and_queries_are_removed(text, shown):
     assert redact_text(text) == shown
     assert redact_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://host:80/a.mp4: refused; copy s3://bucket/photo@2x/b.mp4",
+        "'http://host:80' refused, as row 3 of 'photo@2x.mp4' was",
+        "http://host/a.mp4: no such file; ask ops@example.com",
+        "first pass: 3 of 4 frames; second pass: 7",
+        "authorized: yes, author: me, bypass: 3, compass=4, passes: 2",
+        "tokenizer.json: no such file, /tokens/a.mp4, /secret.d/a.mp4: gone",
+        "frame 3: pts 12.5, host=a.example.com, port=80, id: 00f7, key: a/b.mp4",
+        "/data/dt=2024-01-01/part=3/a b=c.mp4 and d&e.mp4",
+        "passing 3 videos: 4 frames, password must be set",
+    ],
+)
+def test_ordinary_texts_stay_as_they_are(text):
+    assert redact_text(text) == text
 
 
 def test_a_traceback_keeps_its_lines():
@@ -156,7 +196,11 @@ _REPEATED = {
     ),
     "//": (" ", "\\"),
     "http://h/": (";", "@:", "?", "%40:"),
-    "token='": ("'", "basic "),
+    "token='": ("'", "basic ", "\\", " "),
+    "token": ("s", ".a", "_", " ", "\\", "key."),
+    "Authorization: '": ("\\", "\\'", "'", " ", "Authorization:", "cookie='"),
+    "http://me:": (" ", "a ", "//", "/ ", "\\", "\\ ", ":\\", "' ", "http://me:"),
+    "?a=": (" ", "b ", "b & ", "&a=1 ", "?a=", "?a=b ", "\\"),
 }
 
 

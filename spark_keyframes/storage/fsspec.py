@@ -26,6 +26,7 @@ from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.download.remote import complete, retry_download
 from spark_keyframes.storage.download.temporary import save
+from spark_keyframes.storage.package_logs import of_this_package, redact_logs
 from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.urls import scheme_of
 
@@ -90,7 +91,9 @@ def _file_system(url: str) -> tuple[Any, str]:
     import fsspec
 
     kind = fsspec.get_filesystem_class(scheme_of(url))
-    return kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
+    redact_logs()  # its modules are imported
+    with of_this_package():
+        return kind(**kind._get_kwargs_from_urls(url)), kind._strip_protocol(url)
 
 
 def _blocks(url: str, meter: Meter) -> Iterator[bytes]:
@@ -143,7 +146,8 @@ def _start(call: Callable[[], T]) -> Future[T]:
 
     def run() -> None:
         try:
-            future.set_result(call())
+            with of_this_package():
+                future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             future.set_exception(error)
 

@@ -1,6 +1,7 @@
 """Schemes of fsspec: memory:// is part of fsspec, and the package of s3:// is not installed."""
 
 import importlib.util
+import logging
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from spark_keyframes.errors import (
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage import check_writable, open_url, retry, write_url
+from tests.storage.web_server import WebServer, answer, without_proxies
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -132,6 +134,47 @@ def test_a_package_that_hangs_while_it_stores_is_given_up(lying, monkeypatch):
     with pytest.raises(StorageWriteError, match="could not store lying://bucket/a: TimeoutError"):
         write_url("lying://bucket/a", b"image", content_type="")
     assert time.monotonic() - begin < 15
+
+
+def test_the_logs_of_a_package_hold_no_secret(caplog):
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SourceNotFoundError):
+        open_url("memory://me:pa55word@bucket/a")  # imports the package
+    logging.getLogger("fsspec.memoryfs").debug("open file %s", "/me:pa55word@bucket/b")
+    try:
+        raise ValueError("no http://host/a?sig=pa55word")
+    except ValueError:
+        logging.getLogger("fsspec").exception("failed")
+    write_url("memory://me:pa55word@bucket/a", b"image", content_type="")
+    open_url("memory://me:pa55word@bucket/a").close()
+    assert "open file /***@bucket/b" in caplog.text
+    assert "ValueError: no http://host/a" in caplog.text
+    assert "pa55word" not in "\n".join(map(caplog.handler.format, caplog.records))
+
+
+def test_the_log_of_urllib3_holds_no_token_of_a_package(caplog, monkeypatch):
+    without_proxies(monkeypatch)
+    caplog.set_level(logging.DEBUG)
+    status = b'{"FileStatus": {"length": 5, "type": "FILE", "pathSuffix": ""}}'
+    malformed = b"HTTP/1.1 200 OK\r\n: no name\r\nContent-Length: %d\r\n\r\n%s"
+
+    def send(handler):
+        if "GETFILESTATUS" in handler.path:
+            handler.wfile.write(malformed % (len(status), status))
+        elif "secret" not in handler.path:
+            url = f"{web.url}{handler.path}&delegation=secret"
+            answer(307, b"", Location=url)(handler)
+        else:
+            handler.wfile.write(malformed % (5, b"image"))
+
+    with WebServer() as web:
+        web.paths["/webhdfs/v1/a"] = [send]
+        with open_url(f"webhdfs://{web.url.removeprefix('http://')}/a") as file:
+            assert file.read() == b"image"
+        assert any("secret" in each.path for each in web.seen)
+    assert "Failed to parse headers" in caplog.text
+    assert "GET /webhdfs/v1/a" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_a_missing_object():

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url
+from spark_keyframes.storage.package_logs import of_this_package
 
 WINDOW = 60.0  # seconds of waiting for the server over which the rate is measured
 
@@ -104,7 +105,8 @@ class Meter:
         self.check_time()
         before, _thread.meter = current(), self
         try:
-            yield
+            with of_this_package():
+                yield
         except BaseException:
             # An SDK may have replaced the LimitError by an error that would be retried.
             if self._error is not None:

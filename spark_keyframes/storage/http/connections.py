@@ -6,7 +6,6 @@ The meter is that of the thread that sends the request, if it has one.
 import contextlib
 import http.client
 import io
-import logging
 import math
 import re
 import socket
@@ -15,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -29,11 +27,11 @@ from urllib3.exceptions import (
 from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
-from spark_keyframes.redaction import redact_text
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.addresses import resolve
 from spark_keyframes.storage.download import meter
 from spark_keyframes.storage.download.interrupt import register
+from spark_keyframes.storage.package_logs import redact_logs
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -43,18 +41,7 @@ _MOST_COOKIES, _LONGEST_COOKIE = 50, 4096  # as in browsers, per response; chara
 _LONGEST_ERROR = 64 << 10  # bytes of an error's body that the TOS SDK may read
 
 
-def _hide_query(record: logging.LogRecord) -> bool:
-    """Remove queries, which hold signatures, from what urllib3 logs of this package's downloads.
-
-    It logs every path as debug information, and as a warning if a server's headers are malformed.
-    """
-    if meter.current() is not None:
-        record.msg, record.args = redact_text(record.getMessage()), ()
-    return True
-
-
-for _module in (urllib3.connection, urllib3.connectionpool, urllib3.util.retry):
-    _module.log.addFilter(_hide_query)
+redact_logs()
 
 
 def mount(session: requests.Session, connections: int, access: Access | None = None) -> None:
