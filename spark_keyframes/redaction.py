@@ -46,9 +46,12 @@ _NAME = (
     r"(?:s|id)?(?:[._-]?(?:key|id))?(?:[_-][\w-]{0,40}+)?"
 )
 _ASSIGNED = rf"(?:{_QUOTE}?\s{{0,20}}+{_EQUALS}|{_QUOTE}\s{{0,20}}+{_COLON})"
+_DOTTED = r"(?:\.[\w-]{1,40}+)"
 _NAMED = (
-    rf"(?:{_NAME}(?:{_QUOTE}?\s{{0,20}}+(?:{_EQUALS}|{_COLON})|(?:\.[\w-]{{1,40}}+){{1,8}}+{_ASSIGNED})|"
-    rf"{_BEGIN}(?:pass|auth){_ASSIGNED})"
+    rf"(?:{_NAME}(?:{_QUOTE}?\s{{0,20}}+(?:{_EQUALS}|{_COLON})"
+    # Not the names of files: '/secrets/token.json': not found
+    rf"|{_DOTTED}{{1,8}}+\s{{0,20}}+{_EQUALS}|{_DOTTED}{{3,8}}+{_ASSIGNED})"
+    rf"|{_BEGIN}(?:pass|auth){_ASSIGNED})"
 )
 _REST = _compiled(rf"({_NAMED}).*")
 _QUOTED = r"(?:b?\"(?:[^\"\\\r\n]|\\.)++\"|b?'(?:[^'\\\r\n]|\\.)++'|\\{1,4}\"[^\"\r\n]++\")"
