@@ -100,6 +100,7 @@ def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
     assert "already exists" in printed, "an output is not overwritten unless --mode says so"
 
 
+@pytest.mark.slow
 def test_a_list_of_urls_to_tos_without_a_secret_in_the_event_log(models, clips, tmp_path):
     with TosServer(buckets=["films"]) as server:
         server.objects["films", "in/a.mp4"] = clips[2].read_bytes()
