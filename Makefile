@@ -18,8 +18,12 @@ help: ## Show this help
 sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, show the result
 	$(BIN)/python -m demo.sample --text "$(TEXT)"
 
+# Two processes, of which one has Spark's JVM: most tests wait, and two sessions would fill the memory.
 test: .venv/.stamp ## Run the essential tests: a few minutes
-	$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow and spark" -p no:cacheprovider > .spark-tests.log 2>&1 & spark=$$!; \
+		trap "kill $$spark 2> /dev/null; rm -f .spark-tests.log" EXIT; \
+		$(BIN)/pytest -m "not slow and not spark"; others=$$?; \
+		wait $$spark; status=$$?; cat .spark-tests.log; exit $$((others | status))
 
 test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
 	$(BIN)/pytest -m slow

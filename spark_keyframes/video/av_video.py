@@ -38,7 +38,7 @@ from spark_keyframes.video.sequential import MonotonicTimes, candidates_in_seque
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, exact_fps
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 # Frames that a codec holds at most: 16 reference frames, and those in progress.
 _FRAMES_PER_THREAD = 20
@@ -109,7 +109,7 @@ class AvVideo(Closeable):
             self.close()
             raise NoFramesError("the video stream is empty: it holds no packet")
         if self._table.sequential_reason:
-            _log.debug("decoding in sequence: %s", self._table.sequential_reason)
+            logger.debug("decoding in sequence: %s", self._table.sequential_reason)
 
     @property
     def sequential_reason(self) -> str:
@@ -225,7 +225,7 @@ class AvVideo(Closeable):
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
         except RunFailedError as error:
-            _log.info("decoding in sequence from here: %s", redact_text(str(error)))
+            logger.info("decoding in sequence from here: %s", redact_text(str(error)))
             yield from self._decode_rest_in_sequence(timeline, frame_ids, done, exactly=exactly)
 
     def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:

@@ -28,7 +28,7 @@ from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.timed_file import read_error
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 # Demuxers that read one file and open nothing else. Playlists (hls, dash, concat), session
 # descriptions (sdp, rtsp) and numbered images (image2) would open other files and URLs.
@@ -114,10 +114,10 @@ class VideoContainer:
             yield from (packet for packet in self.container.demux(self.stream) if packet.size)
         except av.error.FFmpegError as error:
             raise_if_out_of_memory(error)
-            _log.info("the container is damaged: %s", redact_text(str(error)))
+            logger.info("the container is damaged: %s", redact_text(str(error)))
         except IndexError:
             # PyAV raises this after the last packet if a stream appeared while demuxing.
-            _log.debug("the container has streams that its header does not list")
+            logger.debug("the container has streams that its header does not list")
         if self._reader.error is not None:
             raise self._reader.error
 

@@ -34,7 +34,7 @@ from spark_keyframes.video.process.shared_memory import (
 )
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 # Bounds what memory leaks of the libraries can add up to.
 _VIDEOS_PER_PROCESS = 1000
@@ -264,7 +264,7 @@ class DecodeProcess:
         if written:
             # Indented: a line of it must not look like one of the log.
             text = redact_text(written, lines=True).replace("\n", "\n  ")
-            _log.warning("decode process %d wrote before it ended:\n  %s", self.pid, text)
+            logger.warning("decode process %d wrote before it ended:\n  %s", self.pid, text)
 
 
 def _environment() -> dict[str, str]:

@@ -34,7 +34,7 @@ from spark_keyframes.video.process.file_server import (
 from spark_keyframes.video.process.process_pool import process_pool
 from spark_keyframes.video.timed_file import TimedFile
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 # The video need not be the cause of a crash: the kernel may kill a process when memory is short.
 _MAX_CRASHES = 2
@@ -166,7 +166,7 @@ class ProcessVideo(Closeable):
         except (ProcessExitedError, KeyframesError, RuntimeError) as error:
             if self._process is not None:
                 self._process.kill()  # unusable
-            _log.info("the counts of a video are lost: %s", error)
+            logger.info("the counts of a video are lost: %s", error)
         finally:
             self._release_process()
 

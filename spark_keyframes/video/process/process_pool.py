@@ -10,7 +10,7 @@ import threading
 from spark_keyframes.video.process.decode_process import DecodeProcess
 from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 
 class ProcessPool:
@@ -71,7 +71,7 @@ class ProcessPool:
         process.end()  # without the lock, because it may take seconds
         with self._lock:
             if not process.has_ended:
-                _log.warning("decode process %d was killed, but does not end yet", process.pid)
+                logger.warning("decode process %d was killed, but does not end yet", process.pid)
                 self._ending.append(process)
             self._processes.discard(process)
             at_work = self._processes.difference(self._idle)

@@ -14,7 +14,7 @@ import struct
 import threading
 from contextlib import suppress
 
-_log = logging.getLogger("spark_keyframes")
+logger = logging.getLogger("spark_keyframes")
 
 # As many as Linux allows in a message: it closes those without room in the thread that receives.
 _ANCILLARY_BYTES = socket.CMSG_SPACE(253 * array.array("i").itemsize)
@@ -47,7 +47,7 @@ def close_received(descriptors: list[int]) -> None:
     try:
         thread.start()
     except RuntimeError as error:  # too many threads, or Python exits
-        _log.warning("%d file descriptors stay open: %s", len(descriptors), error)
+        logger.warning("%d file descriptors stay open: %s", len(descriptors), error)
 
 
 def _close(descriptors: list[int]) -> None:
