@@ -238,6 +238,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         Raises:
             ParameterError: return_keyframes is True, since a UDF returns one column; or the active
                 session cannot give a task the GPUs that its conf asks for.
+            ModelNotFoundError, CredentialsError: as from `transform`.
         """
         if self.return_keyframes:
             raise ParameterError(

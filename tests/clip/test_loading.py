@@ -111,17 +111,15 @@ def with_code(folder):
     torch.save({"weight": PurePath("x")}, folder / "pytorch_model.bin")
 
 
-def not_finite(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["visual_projection.weight"][:] = float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-
 def blind_to_texts(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["text_model.embeddings.token_embedding.weight"][:] = 0
-    weights["text_model.embeddings.position_embedding.weight"][:] = 0
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    """Of the right size, but every word is the unknown one."""
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    kept = {token["content"] for token in tokenizer["added_tokens"]}
+    tokenizer["model"]["vocab"] = {
+        name if name in kept else f"none {number}": number for name, number in vocabulary.items()
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +156,6 @@ def blind_to_texts(folder):
         (configured("vision_config", "patch_size", "x"), "config.json: .*'patch_size'"),
         (configured("vision_config", "num_attention_heads", 3), "config.json: .*attention heads"),
         (configured("vision_config", "hidden_act", "none"), "the weights: KeyError: 'none'"),
-        (not_finite, "not finite for a picture in float32"),
         (blind_to_texts, "cannot tell one text from another"),
     ],
 )

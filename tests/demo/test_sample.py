@@ -1,6 +1,5 @@
 """Runs the whole of `make sample`."""
 
-import os
 import subprocess
 import sys
 
@@ -10,18 +9,17 @@ from PIL import Image
 from tests.conftest import REPO
 
 
-@pytest.mark.slow
-def test_the_demo_finds_all_spoons(tmp_path):
+def run(command, **options):
     done = subprocess.run(
-        [sys.executable, "-m", "demo.sample", "--out", str(tmp_path)],
-        cwd=REPO,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+        command, cwd=REPO, capture_output=True, text=True, timeout=300, check=False, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.slow
+def test_the_demo_finds_all_spoons(tmp_path):
+    done = run([sys.executable, "-m", "demo.sample", "--out", str(tmp_path)])
     assert "4 of 4 keyframes show a spoon" in done.stdout
     marked = [line for line in done.stdout.splitlines() if "◀" in line]
     assert len(marked) == 4
@@ -32,16 +30,7 @@ def test_the_demo_finds_all_spoons(tmp_path):
 
     # What it says next runs as it is: in a shell without the environment.
     (line,) = [line for line in done.stdout.splitlines()[-2:] if line.startswith("$ ")]
-    own = subprocess.run(
-        line.removeprefix("$ "),
-        shell=True,
-        cwd=REPO,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert own.returncode == 0, own.stdout + own.stderr
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "SPARK_LOCAL_IP": "127.0.0.1"}
+    own = run(line.removeprefix("$ "), shell=True, env=environment)
     assert "videos     1: 1 with keyframes, 0 failed" in own.stdout
     assert len(own.stderr.splitlines()) < 5, own.stderr
