@@ -336,7 +336,7 @@ class AvVideo(Closeable):
         )
 
     def _times(self) -> MonotonicTimes:
-        return MonotonicTimes(self._opened.stream, trust_pts=self._table.has_pts)
+        return MonotonicTimes(self._opened.stream, has_pts=self._table.has_pts)
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:

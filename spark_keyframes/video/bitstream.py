@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spark_keyframes.video.bits import Bits
+
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
 _HEAD = 512  # bytes of a packet or NAL unit that are read
@@ -132,38 +134,9 @@ def _vp9_is_shown(data: memoryview | bytes) -> bool:
     return bool(shows_existing or shows_this)
 
 
-class _Bits:
-    """Reads the payload of a NAL unit, after its one-byte header, bit by bit.
-
-    The methods have the names of the H.264 specification: `u` reads an unsigned integer of fixed
-    length, `ue` and `se` read unsigned and signed Exp-Golomb codes.
-    """
-
-    def __init__(self, unit: memoryview | bytes) -> None:
-        payload = bytes(unit[1:_HEAD]).replace(b"\0\0\3", b"\0\0")
-        self._value = int.from_bytes(payload, "big")
-        self._left = len(payload) * 8
-
-    def u(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise EOFError
-        return self._value >> self._left & ((1 << count) - 1)
-
-    def ue(self) -> int:
-        zeros = 0
-        while not self.u(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.u(zeros)
-
-    def se(self) -> int:
-        code = self.ue()
-        return (code + 1) // 2 if code & 1 else -(code // 2)
-
-
 def _is_exact_recovery_point(unit: memoryview) -> bool:
     """Return whether an SEI message says that decoding from this frame on is exact."""
-    bits = _Bits(unit)
+    bits = Bits(unit)
     try:
         while True:
             kind = size = 0
@@ -182,7 +155,7 @@ def _is_exact_recovery_point(unit: memoryview) -> bool:
 
 
 def _sps_has_fields(unit: memoryview) -> bool:
-    bits = _Bits(unit)
+    bits = Bits(unit)
     try:
         profile = bits.u(8)
         bits.u(16)
@@ -215,7 +188,7 @@ def _sps_has_fields(unit: memoryview) -> bool:
         return True
 
 
-def _skip_scaling_lists(bits: _Bits, count: int) -> None:
+def _skip_scaling_lists(bits: Bits, count: int) -> None:
     for index in range(count):
         if not bits.u(1):
             continue

@@ -22,7 +22,14 @@ from spark_keyframes.video.bitstream import (
     length_size_of,
 )
 from spark_keyframes.video.container import VideoContainer
-from spark_keyframes.video.timeline import DEFAULT_RATE, Timeline, end_of
+from spark_keyframes.video.frame_order import FrameOrder
+from spark_keyframes.video.timeline import (
+    DEFAULT_RATE,
+    LONGEST_STAY,
+    Timeline,
+    end_of,
+    longest_stay,
+)
 
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
 # others are decoded in sequence.
@@ -65,7 +72,7 @@ class PacketTable:
     kept: list[Packet[VideoStream]] | None = None
     """The packets themselves; None if they are too large to keep."""
     has_pts: bool = True
-    """Whether presentation timestamps have a meaning, if there are any."""
+    """Whether presentation timestamps are more than a copy of the decoding timestamps."""
     gop_starts: Sequence[int] = ()
     """Indexes of the packets where decoding may start."""
 
@@ -93,14 +100,12 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     table = PacketTable(time_base=stream.time_base or Fraction(1, 1_000_000), kept=[])
     length_size = length_size_of(name, codec.extradata)
     layers = array("b")
-    is_reordered_avi = opened.container.format.name == "avi" and codec.has_b_frames
-    table.has_pts = not is_reordered_avi
+    order = FrameOrder(codec)
     problems = set(_problems_of_stream(stream))
-    if is_reordered_avi:
-        problems.add("AVI has no presentation timestamps, and the frames are reordered")
     durations = array("q")
     kept_bytes = 0
     last_dts: int | None = None
+    has_jump, most_stay = False, longest_stay(table.time_base)
     most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
         if table.kept is not None:
@@ -114,6 +119,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
         if dts is not None:
             if last_dts is not None and dts < last_dts:
                 problems.add("decoding timestamps go backwards")
+            has_jump |= last_dts is not None and dts - last_dts > most_stay
             last_dts = dts
         if packet.is_corrupt:
             problems.add("a packet is corrupt")
@@ -121,6 +127,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
         facts = _facts(name, packet, length_size)
         if facts.has_fields:
             problems.add("fields may be coded separately")
+        order.add(packet, begins_gop=facts.is_random_access)
         layers.append(facts.temporal_layer)
         is_shown = facts.is_shown and not packet.is_discard
         table.pts.append(pts or 0)
@@ -130,9 +137,12 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:
             raise _too_many_packets(most_packets, limits)
+    if order.are_decoding_times():
+        table.has_pts = False
+        problems.add("timestamps are decoding times, and the frames are reordered")
     _mark_lower_layers(table, layers)
     _build_timeline(table, durations, stream, problems)
-    _check_length(table, stream, limits)
+    _check_length(table, stream, limits, has_jump=has_jump)
     return table
 
 
@@ -148,16 +158,20 @@ def _too_many_packets(most: int, limits: Limits) -> LimitError:
     )
 
 
-def _check_length(table: PacketTable, stream: VideoStream, limits: Limits) -> None:
-    timeline = table.timeline
-    if timeline is not None:
-        seconds = float((timeline.end - timeline.pts[0]) * timeline.time_base)
+def _check_length(
+    table: PacketTable, stream: VideoStream, limits: Limits, *, has_jump: bool
+) -> None:
+    if table.timeline is not None:
+        seconds = table.timeline.sound_seconds
     else:
-        # Unreliable timestamps do not tell the length either.
-        seconds = float(len(table) / (stream.average_rate or stream.guessed_rate or DEFAULT_RATE))
+        # Unreliable timestamps do not tell the length either, and a jump makes the average rate
+        # meaningless.
+        rate = stream.guessed_rate if has_jump else stream.average_rate or stream.guessed_rate
+        seconds = float(len(table) / (rate or DEFAULT_RATE))
     if seconds > limits.max_video_seconds:
+        jumps = f" (each jump in its timestamps counts as {LONGEST_STAY} s)" if has_jump else ""
         raise LimitError(
-            f"the video plays for {seconds:.0f} s, max_video_seconds of limits is "
+            f"the video plays for {seconds:.0f} s{jumps}, max_video_seconds of limits is "
             f"{limits.max_video_seconds:g}; raise it, or cut the video into parts",
             stage="demux",
         )

@@ -38,40 +38,45 @@ def decode_all(
 class MonotonicTimes:
     """Assigns each decoded frame a time that never decreases.
 
-    Where timestamps are missing or meaningless, frames follow each other at the stream's rate.
+    Where timestamps are missing, frames follow each other at the stream's rate. Where a file has
+    decoding times only, a frame has that of the packet with which it leaves the decoder. For all
+    frames, that is equally long after their presentation times.
     """
 
-    def __init__(self, stream: VideoStream, *, trust_pts: bool) -> None:
+    def __init__(self, stream: VideoStream, *, has_pts: bool) -> None:
         self.time_base = stream.time_base or Fraction(1, 1_000_000)
         rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         self._step = 1 / (rate * self.time_base)
         self._largest_step_back = 1 / self.time_base  # one second
-        self._trust_pts = trust_pts
+        self._has_pts = has_pts
         self._shift: Fraction | None = None
         self._last = Fraction(-1)
 
     def time_of(self, picture: av.VideoFrame) -> Fraction:
         """Return the time since the first frame, in units of `time_base`; call once per frame."""
-        pts = picture.pts if self._trust_pts else None
+        stamp = picture.pts if self._has_pts else picture.dts
         if self._last < 0:
             time = Fraction(0)
-            self._shift = None if pts is None else Fraction(-pts)
-        elif pts is None or self._shift is None:
+            self._shift = None if stamp is None else Fraction(-stamp)
+        elif stamp is None or self._shift is None:
             time = self._last + self._step
         else:
-            time = pts + self._shift
+            time = stamp + self._shift
             if time < self._last - self._largest_step_back:
                 # Timestamps restart, as in joined recordings: continue from the last frame.
                 time = self._last + self._step
-                self._shift = time - pts
+                self._shift = time - stamp
             time = max(time, self._last)
         self._last = time
+        if not self._has_pts and picture.duration:
+            # The last frames leave the decoder without a packet. The stream's rate would be wrong
+            # for them if it counts in a gap.
+            self._step = Fraction(picture.duration)
         return time
 
     def end_after(self, picture: av.VideoFrame, gap: Fraction | None) -> Fraction:
         """Return the end of the last frame; `gap` is the duration of the frame before it."""
-        duration = Fraction(picture.duration) if self._trust_pts and picture.duration else None
-        return self._last + (duration or gap or self._step)
+        return self._last + (Fraction(picture.duration or 0) or gap or self._step)
 
 
 def candidates_in_sequence(

@@ -16,10 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from spark_keyframes.errors import ParameterError
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second of streams without a rate; FFmpeg assumes the same for raw streams."""
+
+LONGEST_STAY = 60
+"""Seconds of a frame on screen that count towards `max_video_seconds`; a longer stay is a jump in
+the timestamps, as of a recorder that was paused, or of joined files."""
 
 _LARGEST_DENOMINATOR = 1_000_000
 
@@ -39,6 +45,11 @@ def exact_fps(fps: float) -> Fraction:
     # The float 0.1 is slightly more than 1/10. Its exact value would put k/fps just before each
     # tenth second, on the frame before the intended one.
     return Fraction(fps).limit_denominator(_LARGEST_DENOMINATOR) or Fraction(fps)
+
+
+def longest_stay(time_base: Fraction) -> int:
+    """Return `LONGEST_STAY` in whole units of `time_base`."""
+    return min(math.floor(LONGEST_STAY / time_base), 2**63 - 1)
 
 
 def candidate_step(fps: float, time_base: Fraction) -> Fraction:
@@ -70,6 +81,18 @@ class Timeline:
     def seconds(self, frame_id: int) -> float:
         """Return the start of the frame, in seconds from the start of the video."""
         return float((self.pts[frame_id] - self.pts[0]) * self.time_base)
+
+    @property
+    def sound_seconds(self) -> float:
+        """Seconds that the video plays, of each frame at most `LONGEST_STAY`."""
+        # A difference of two int64 may not fit into int64, but it fits into uint64.
+        stays = np.diff(np.asarray(self.pts, np.int64).view(np.uint64))
+        last = self.end - self.pts[-1]
+        longest = longest_stay(self.time_base)
+        is_sound = stays <= longest
+        jumps = len(stays) - int(is_sound.sum()) + (last > longest)
+        ticks = int(stays[is_sound].sum()) + (last if last <= longest else 0)
+        return float(ticks * self.time_base + jumps * LONGEST_STAY)
 
     def id_at(self, pts: int) -> int | None:
         """Return the id of the frame whose timestamp is exactly `pts`; None if there is none."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -36,10 +39,11 @@ class Reference:
         chosen: list[int] = []
         k = 0
         while (at := k / fps) < self.end:
-            index = max(i for i, time in enumerate(self.times) if time <= at)
+            index = bisect_right(self.times, at) - 1
             if index not in chosen[-1:]:
                 chosen.append(index)
-            k += 1
+            following = self.times[index + 1] if index + 1 < len(self.times) else self.end
+            k = max(k + 1, math.ceil(following * fps))
         return chosen
 
 
@@ -50,13 +54,13 @@ def decode_plainly(data: bytes, *, threads: int = 0) -> Reference:
     """
     digests: list[bytes] = []
     pts: list[int | None] = []
+    dts: list[int | None] = []
     duration = 0
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         stream.codec_context.thread_count = threads
         time_base = stream.time_base
-        reordered_avi = container.format.name == "avi" and stream.codec_context.has_b_frames
         for packet in container.demux(stream):
             try:
                 frames = packet.decode()
@@ -65,12 +69,19 @@ def decode_plainly(data: bytes, *, threads: int = 0) -> Reference:
             for frame in frames:
                 digests.append(digest(frame))
                 pts.append(frame.pts)
+                dts.append(frame.dts)
                 duration = frame.duration
     assert time_base is not None
     known = [p for p in pts if p is not None]
-    if reordered_avi or len(known) < len(pts):
+    if len(known) < len(pts):
         times = [index / rate for index in range(len(pts))]
         return Reference(digests, pts, times, len(pts) / rate)
+    if any(b < a for a, b in pairwise(known)):
+        # The decoder knows better than these timestamps. A frame leaves it with a packet of a later
+        # decoding time, always by the same delay; the last frames leave it without a packet.
+        known = []
+        for each in dts:
+            known.append(known[-1] + duration if each is None else each)
     times = [(p - known[0]) * time_base for p in known]
     stay = duration * time_base
     if not stay:

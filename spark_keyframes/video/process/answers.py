@@ -16,7 +16,7 @@ from spark_keyframes import errors
 from spark_keyframes.errors import STAGES
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
-from spark_keyframes.video.timeline import exact_fps
+from spark_keyframes.video.timeline import LONGEST_STAY, exact_fps
 
 _MAX_TEXT = 10_000  # characters of a message or traceback; the process sends no more
 _LARGEST = 2**63 - 1  # of Spark's bigint
@@ -180,8 +180,10 @@ def count_of(limits: Limits, fps: float) -> Parse:
     """Return the parser for a number of candidates."""
     most = limits.max_frames
     if math.isfinite(limits.max_video_seconds):
-        # One more, because the length of the video was compared as a rounded number.
-        candidates = math.ceil(Fraction(limits.max_video_seconds) * exact_fps(fps)) + 1
+        # A frame that stays for longer than LONGEST_STAY is a candidate, and so may be the one
+        # before it. One more, because the length was compared as a rounded number.
+        rate = max(exact_fps(fps), Fraction(2, LONGEST_STAY))
+        candidates = math.ceil(Fraction(limits.max_video_seconds) * rate) + 1
         most = min(most, candidates)
 
     def parse(fields: Fields) -> Count:
@@ -211,8 +213,6 @@ class ExpectedPictures:
         self._frame_ids = frame_ids
         self._least = 1 if frame_ids is None else len(frame_ids)
         self._most = count or limits.max_frames if frame_ids is None else len(frame_ids)
-        # Unreliable timestamps do not tell the length of the video.
-        self._last_second = math.inf if count is None else limits.max_video_seconds
         self._frame_id = -1
         self._timestamp = 0.0
 
@@ -231,7 +231,7 @@ class ExpectedPictures:
         height = fields.integer("height", 1, most_pixels)
         return Picture(
             frame_id=fields.integer("frame_id", least, most),
-            timestamp=fields.number("timestamp", self._timestamp, self._last_second),
+            timestamp=fields.number("timestamp", self._timestamp, math.inf),
             height=height,
             width=fields.integer("width", 1, most_pixels // height),
             nbytes=fields.integer("nbytes", 0, _LARGEST),

@@ -1,0 +1,234 @@
+"""Checks timestamps against the order of presentation that the coded frames tell.
+
+Some files store decoding times only: AVI, FLV without composition times, MP4 without its box
+`ctts`. FFmpeg then gives decoding times as presentation times. They increase in decode order,
+although B-frames are presented before a frame that is decoded earlier.
+
+References: H.264 (ITU-T H.264 7.3.3), HEVC (ITU-T H.265 7.3.2, 7.3.6), MPEG-1 and MPEG-2 (ITU-T
+H.262 6.2.3), MPEG-4 part 2 (ISO/IEC 14496-2 6.2.5).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from spark_keyframes.video.bits import Bits
+from spark_keyframes.video.bitstream import length_size_of, nal_units
+
+_HEAD = 4096  # bytes of a packet in which a picture begins
+_HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34
+
+
+class FrameOrder:
+    """Finds out from all packets of a stream whether their timestamps are only decoding times.
+
+    A GOP shows it if a frame of it must be presented before an earlier one, but no timestamp of the
+    GOP goes back. As soon as one goes back, the GOP's packets are not looked into any more.
+    """
+
+    def __init__(self, codec: VideoCodecContext) -> None:
+        self._coded = _coded_order(codec)
+        # Without a parser for the codec, timestamps that all equal the decoding times are in doubt.
+        self._are_equal = self._coded is None and codec.has_b_frames
+        self._count = 0
+        self._latest: int | None = None
+        self._goes_back = self._contradicts = self._found = False
+
+    def add(self, packet: Packet[VideoStream], *, begins_gop: bool) -> None:
+        """Take the next packet in decode order."""
+        self._count += 1
+        pts = packet.pts
+        self._are_equal = self._are_equal and pts is not None and pts == packet.dts
+        if begins_gop:
+            self._found |= self._contradicts
+            self._goes_back = self._contradicts = False
+            self._latest = None
+        if pts is None:
+            return
+        if self._latest is not None and pts < self._latest:
+            self._goes_back, self._contradicts = True, False
+        elif self._coded is not None and not self._goes_back and not self._contradicts:
+            goes_back = self._coded.goes_back(memoryview(packet), begins_gop=begins_gop)
+            self._contradicts = goes_back and self._latest is not None and pts > self._latest
+        self._latest = pts if self._latest is None else max(pts, self._latest)
+
+    def are_decoding_times(self) -> bool:
+        """Return whether the timestamps of all packets are decoding times only."""
+        return self._found or self._contradicts or (self._are_equal and self._count > 1)
+
+
+class _CodedOrder(Protocol):
+    """The order of presentation of one codec."""
+
+    def goes_back(self, data: memoryview, *, begins_gop: bool) -> bool:
+        """Return whether the frame is presented before the one decoded before it."""
+
+
+def _coded_order(codec: VideoCodecContext) -> _CodedOrder | None:
+    length_size = length_size_of(codec.name, codec.extradata)
+    if codec.name == "h264":
+        return _H264(length_size)
+    if codec.name == "hevc":
+        return _Hevc(codec.extradata or b"", length_size)
+    if codec.name in {"mpeg1video", "mpeg2video"}:
+        return _StartCodes(b"\0\0\1\0", 5, 0b0011_1000, 0b0001_1000)
+    if codec.name == "mpeg4":
+        return _StartCodes(b"\0\0\1\xb6", 4, 0b1100_0000, 0b1000_0000)
+    return None
+
+
+class _StartCodes:
+    """MPEG-1, MPEG-2 and MPEG-4 part 2: whether a picture is a B-frame.
+
+    A packet of a "packed bitstream" in AVI holds a P-frame and the B-frame before it.
+    """
+
+    def __init__(self, start_code: bytes, offset: int, mask: int, b_frame: int) -> None:
+        self._start_code = start_code
+        self._offset = offset
+        self._mask = mask
+        self._b_frame = b_frame
+
+    def goes_back(self, data: memoryview, *, begins_gop: bool) -> bool:
+        """Implement `_CodedOrder.goes_back`."""
+        raw = bytes(data)
+        start = raw.find(self._start_code)
+        while 0 <= start < len(raw) - self._offset:
+            if raw[start + self._offset] & self._mask == self._b_frame:
+                return True
+            start = raw.find(self._start_code, start + self._offset)
+        return False
+
+
+class _H264:
+    """H.264: whether a picture is a B-frame, by its first slice."""
+
+    def __init__(self, length_size: int) -> None:
+        self._length_size = length_size
+
+    def goes_back(self, data: memoryview, *, begins_gop: bool) -> bool:
+        """Implement `_CodedOrder.goes_back`."""
+        if begins_gop:
+            return False
+        for unit in nal_units(data[:_HEAD], self._length_size):
+            if len(unit) > 1 and 1 <= unit[0] & 31 <= 5:
+                # first_mb_in_slice is 0, coded as 1; slice_type is 1 or 6, as 010 or 00111.
+                return unit[1] & 0xF0 == 0b1010_0000 or unit[1] & 0xFC == 0b1001_1100
+        return False
+
+
+class _Hevc:
+    """HEVC: whether the picture order count goes back. P-frames may be coded as B-slices."""
+
+    def __init__(self, extradata: bytes, length_size: int) -> None:
+        self._length_size = length_size
+        self._count_bits: dict[int, int] = {}
+        """By id of the sequence parameter set: bits of slice_pic_order_cnt_lsb."""
+        self._slices: dict[int, tuple[int, int, bool]] = {}
+        """By id of the picture parameter set: its sequence parameter set, extra bits of a slice
+        header, and whether there is pic_output_flag."""
+        self._last: int | None = None
+        for unit in _hvcc_units(extradata) if length_size else nal_units(extradata, 0):
+            self._read_parameters(unit)
+
+    def goes_back(self, data: memoryview, *, begins_gop: bool) -> bool:
+        """Implement `_CodedOrder.goes_back`."""
+        for unit in nal_units(data if begins_gop else data[:_HEAD], self._length_size):
+            if len(unit) < 3 or _hevc_layer(unit):
+                continue
+            if _hevc_kind(unit) >= _HEVC_VPS:
+                self._read_parameters(unit)
+                continue
+            try:
+                count, bits = self._order_count(unit)
+            except (EOFError, KeyError):
+                return False
+            last, self._last = self._last, count
+            if begins_gop or last is None:
+                return False
+            return (count - last) % (1 << bits) >= 1 << (bits - 1)
+        return False
+
+    def _order_count(self, unit: memoryview) -> tuple[int, int]:
+        """Return slice_pic_order_cnt_lsb of a slice, and its number of bits."""
+        kind = _hevc_kind(unit)
+        bits = Bits(unit[:64], header_bytes=2)
+        if not bits.u(1):  # not the first slice of its picture
+            raise EOFError
+        if 16 <= kind <= 23:
+            bits.u(1)
+        sequence, extra_bits, has_output_flag = self._slices[bits.ue()]
+        count_bits = self._count_bits[sequence]
+        if kind in (19, 20):  # IDR
+            return 0, count_bits
+        bits.u(extra_bits)
+        bits.ue()
+        bits.u(int(has_output_flag))
+        return bits.u(count_bits), count_bits
+
+    def _read_parameters(self, unit: memoryview | bytes) -> None:
+        if len(unit) < 3 or _hevc_layer(unit):
+            return
+        bits = Bits(unit, header_bytes=2)
+        try:
+            if _hevc_kind(unit) == _HEVC_PPS:
+                number, sequence = bits.ue(), bits.ue()
+                bits.u(1)
+                has_output_flag = bool(bits.u(1))
+                self._slices[number] = sequence, bits.u(3), has_output_flag
+            elif _hevc_kind(unit) == _HEVC_SPS:
+                number, count_bits = _sequence_parameters(bits)
+                self._count_bits[number] = count_bits
+        except EOFError:
+            return
+
+
+def _sequence_parameters(bits: Bits) -> tuple[int, int]:
+    """Return the id of a sequence parameter set and the bits of slice_pic_order_cnt_lsb."""
+    bits.u(4)
+    sub_layers = bits.u(3)
+    bits.u(1 + 88 + 8)  # with the general profile and level
+    present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]
+    if sub_layers:
+        bits.u(2 * (8 - sub_layers))
+    for has_profile, has_level in present:
+        bits.u(88 * has_profile + 8 * has_level)
+    number = bits.ue()
+    if bits.ue() == 3 and bits.u(1):  # separate_colour_plane_flag adds a field to slices
+        raise EOFError
+    bits.ue()
+    bits.ue()
+    if bits.u(1):
+        for _ in range(4):
+            bits.ue()
+    bits.ue()
+    bits.ue()
+    return number, bits.ue() + 4
+
+
+def _hevc_kind(unit: memoryview | bytes) -> int:
+    return unit[0] >> 1 & 63
+
+
+def _hevc_layer(unit: memoryview | bytes) -> int:
+    return (unit[0] & 1) << 5 | unit[1] >> 3
+
+
+def _hvcc_units(extradata: bytes) -> list[bytes]:
+    """Return the NAL units of a HEVCDecoderConfigurationRecord, ISO/IEC 14496-15 8.3.3.1."""
+    units: list[bytes] = []
+    position = 23
+    for _ in range(extradata[22] if len(extradata) > 22 else 0):
+        count = int.from_bytes(extradata[position + 1 : position + 3], "big")
+        position += 3
+        for _ in range(count):
+            size = int.from_bytes(extradata[position : position + 2], "big")
+            units.append(extradata[position + 2 : position + 2 + size])
+            position += 2 + size
+            if position > len(extradata):
+                return units
+    return units

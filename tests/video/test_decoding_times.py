@@ -1,0 +1,256 @@
+"""Files that store decoding times only: the frames are those of the decoder, in its order.
+
+The same packets in a container with presentation times tell what is right.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.frame import Frame
+
+from .clips import H264, H265, clip
+from .reference import Reference, decode_plainly, digest
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+RATES = (0.5, 1.0, 3.0, 100.0)
+GAP = [number + 75 * (number >= 50) for number in range(90)]
+"""Frames 50 to 124 are missing: 3 s from 2.0 to 5.0 s."""
+B_FRAMES = {"bf": "2"}
+CODECS = {
+    "libx264": H264,
+    "libx265": H265,
+    "mpeg4": B_FRAMES,
+    "mpeg2video": B_FRAMES,
+}
+both_ways = pytest.mark.parametrize("threads", [1, 3])
+
+
+def candidates(data: bytes, fps: float, threads: int = 1) -> list[Frame]:
+    with AvVideo(io.BytesIO(data), threads=threads) as video:
+        frames = list(video.candidates(fps))
+        some = [frame.frame_id for frame in frames[::2]]
+        again = [(f.frame_id, f.timestamp, digest(f._picture)) for f in video.frames(some)]
+    assert again == [(f.frame_id, f.timestamp, digest(f._picture)) for f in frames[::2]]
+    return frames
+
+
+def assert_equal(data: bytes, right: Reference, threads: int = 1) -> None:
+    """Compare candidates at several rates with those of a decode in sequence."""
+    assert decode_plainly(data).digests == right.digests, "the clips differ"
+    for fps in RATES:
+        frames = candidates(data, fps, threads)
+        assert [frame.frame_id for frame in frames] == right.candidates(Fraction(fps))
+        for frame in frames:
+            assert frame.timestamp == pytest.approx(float(right.times[frame.frame_id]))
+            assert digest(frame._picture) == right.digests[frame.frame_id], frame
+
+
+def without(data: bytes, *boxes: bytes) -> bytes:
+    """Return the MP4 without these boxes; their bytes stay, as free space."""
+    for box in boxes:
+        assert data.count(box) == 1
+        data = data.replace(box, b"free")
+    return data
+
+
+@both_ways
+@pytest.mark.parametrize("pts", [None, GAP], ids=["", "gap"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_mp4_without_presentation_times(codec: str, pts: list[int] | None, threads: int) -> None:
+    data = clip(codec, "mp4", options=CODECS[codec], pts=pts)
+    assert_equal(without(data, b"ctts", b"edts"), decode_plainly(data), threads)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_edit_list_applies_to_decoding_times(codec: str) -> None:
+    data = without(clip(codec, "mp4", options=CODECS[codec]), b"ctts")
+    right = decode_plainly(data)
+    assert len(right.digests) < 90
+    assert_equal(data, right)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_fragmented_mp4_without_presentation_times(codec: str) -> None:
+    right = clip(codec, "mp4", options=CODECS[codec])
+    data = clip(
+        codec,
+        "mp4",
+        options=CODECS[codec],
+        container_options={"movflags": "frag_keyframe+empty_moov"},
+        packet_filter=decoding_times_only,
+    )
+    assert_equal(data, decode_plainly(right))
+
+
+def decoding_times_only(packets: list[av.Packet]) -> list[av.Packet]:
+    for packet in packets:
+        packet.pts = packet.dts
+    return packets
+
+
+@pytest.mark.parametrize(
+    ("container", "pts"), [("flv", GAP), ("mpegts", GAP), ("matroska", None), ("nut", None)]
+)
+def test_decoding_times_in_the_place_of_presentation_times(
+    container: str, pts: list[int] | None
+) -> None:
+    """Of Matroska and NUT without a gap: in their place, a gap would be two frames late."""
+    options = {**H264, "x264-params": "bframes=3:b-adapt=0"}
+    right = clip("libx264", "mp4", options=options, pts=pts)
+    data = clip("libx264", container, options=options, pts=pts, packet_filter=decoding_times_only)
+    assert_equal(data, decode_plainly(right))
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mpeg2video"])
+@pytest.mark.parametrize("container", ["avi", "asf"])
+def test_time_goes_on_over_dropped_frames(codec: str, container: str) -> None:
+    right = decode_plainly(clip(codec, "nut", options=CODECS[codec], pts=GAP))
+    assert_equal(clip(codec, container, options=CODECS[codec], pts=GAP), right)
+    assert right.candidates(Fraction(1)) == [0, 25, 49, 50, 75]
+    assert right.times[50] == 5
+
+
+@pytest.mark.parametrize(("codec", "fourcc"), [("libx264", b"H264"), ("mpeg4", b"FMP4")])
+def test_matroska_in_its_mode_for_video_for_windows(codec: str, fourcc: bytes) -> None:
+    right = decode_plainly(clip(codec, "nut", options=CODECS[codec], pts=GAP))
+    avi = clip(codec, "avi", options=CODECS[codec], pts=GAP)
+    assert_equal(as_matroska_of_windows(avi, fourcc), right)
+
+
+def as_matroska_of_windows(avi: bytes, fourcc: bytes) -> bytes:
+    """Return Matroska with the codec id V_MS/VFW/FOURCC, whose times are decoding times."""
+
+    def element(name: str, body: bytes | int) -> bytes:
+        body = body.to_bytes(8, "big") if isinstance(body, int) else body
+        return bytes.fromhex(name) + (len(body) | 1 << 56).to_bytes(8, "big") + body
+
+    clusters = b""
+    with av.open(io.BytesIO(avi)) as container:
+        stream = container.streams.video[0]
+        extradata = stream.codec_context.extradata or b""
+        for packet in container.demux(stream):
+            if packet.size:
+                block = b"\x81\0\0" + (b"\x80" if packet.is_keyframe else b"\0") + bytes(packet)
+                milliseconds = int(packet.dts * packet.time_base * 1000)
+                clusters += element("1F43B675", element("E7", milliseconds) + element("A3", block))
+    header = struct.pack("<IiiHH4s20x", 40 + len(extradata), 96, 64, 1, 24, fourcc) + extradata
+    track = (
+        *(element("D7", 1), element("73C5", 1), element("83", 1)),
+        *(element("86", b"V_MS/VFW/FOURCC"), element("63A2", header)),
+        *(element("23E383", 40_000_000), element("E0", element("B0", 96) + element("BA", 64))),
+    )
+    segment = element("1549A966", element("2AD7B1", 1_000_000))
+    segment += element("1654AE6B", element("AE", b"".join(track))) + clusters
+    return element("1A45DFA3", element("4282", b"matroska")) + element("18538067", segment)
+
+
+NOTHING_CODED = bytes.fromhex("000001b6") + int("01011000010", 2).to_bytes(2, "big")
+
+
+def like(packet: av.Packet, data: bytes, *, later: int = 0) -> av.Packet:
+    """Return a packet with other bytes, and with times that are `later` frames later."""
+    other = av.Packet(data)
+    other.stream, other.time_base, other.duration = packet.stream, packet.time_base, packet.duration
+    other.is_keyframe = packet.is_keyframe and data != NOTHING_CODED
+    assert packet.pts is not None
+    assert packet.dts is not None
+    other.pts, other.dts = packet.pts + later, packet.dts + later
+    return other
+
+
+def packed(packets: list[av.Packet]) -> list[av.Packet]:
+    """Put each B-frame into the packet of its P-frame, and an empty frame in its place, as DivX."""
+    first = bytes(packets[0])
+    start = first.find(b"\0\0\1\xb6")
+    divx = first[:start] + b"\0\0\1\xb2DivX503b1393p" + first[start:]
+    packets = [like(packets[0], divx), *packets[1:]]
+    result: list[av.Packet] = []
+    for packet in packets:
+        if result and packet.pts is not None and packet.pts < (result[-1].pts or 0):
+            result[-1] = like(result[-1], bytes(result[-1]) + bytes(packet))
+            result.append(like(packet, NOTHING_CODED))
+        else:
+            result.append(packet)
+    return result
+
+
+@pytest.mark.parametrize("pts", [None, GAP], ids=["", "gap"])
+def test_a_packed_bitstream(pts: list[int] | None) -> None:
+    right = decode_plainly(clip("mpeg4", "nut", options={"bf": "1"}, pts=pts))
+    data = clip("mpeg4", "avi", options={"bf": "1"}, pts=pts, packet_filter=packed)
+    assert data.count(NOTHING_CODED) > 40
+    assert_equal(data, right)
+
+
+@pytest.mark.parametrize("b_frames", ["0", "2"])
+def test_frames_that_are_coded_as_nothing_leave_a_gap(b_frames: str) -> None:
+    at = 48
+
+    def dropped(packets: list[av.Packet]) -> list[av.Packet]:
+        last = packets[at]
+        empty = [like(last, NOTHING_CODED, later=1 + number) for number in range(75)]
+        later = [like(packet, bytes(packet), later=75) for packet in packets[at + 1 :]]
+        return [*packets[: at + 1], *empty, *later]
+
+    data = clip("mpeg4", "avi", options={"bf": b_frames}, packet_filter=dropped)
+    frames = candidates(data, 100.0)
+    gaps = {round(b.timestamp - a.timestamp, 3) for a, b in pairwise(frames)}
+    assert gaps == {0.04, 3.04}
+    assert frames[-1].timestamp == pytest.approx((len(frames) - 1 + 75) / 25)
+
+
+def test_b_frames_that_begin_late() -> None:
+    """The check looks into every GOP, not only into the first."""
+    numbers = iter(range(90))
+
+    def as_p_frame(frame: av.VideoFrame) -> av.VideoFrame:
+        if next(numbers) < 60:
+            frame.pict_type = 2
+        return frame
+
+    options = {**H264, "x264-params": "bframes=3:b-adapt=0:b-pyramid=none"}
+    data = clip("libx264", "mp4", options=options, prepare=as_p_frame)
+    with av.open(io.BytesIO(data)) as container:
+        kinds = "".join("?IPB"[frame.pict_type] for frame in container.decode(video=0))
+    assert kinds.find("B") >= 60
+    assert_equal(without(data, b"ctts", b"edts"), decode_plainly(data))
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "options"),
+    [
+        ("libx264", "mp4", {**H264, "x264-params": "bframes=0"}),
+        ("libx264", "mpegts", {**H264, "x264-params": "bframes=0"}),
+        ("libx265", "mp4", {**H265, "x265-params": H265["x265-params"] + ":bframes=0"}),
+        ("libx265", "mpegts", {**H265, "x265-params": H265["x265-params"] + ":bframes=0"}),
+        ("mpeg2video", "mp4", {"bf": "0"}),
+        ("mpeg2video", "mxf", {"bf": "0"}),
+        ("mpeg1video", "mpeg", {"bf": "0"}),
+        ("mpeg2video", "avi", B_FRAMES),
+    ],
+)
+def test_single_gops_are_still_decoded_where_the_times_are_right(
+    codec: str, container: str, options: dict[str, str]
+) -> None:
+    data = clip(codec, container, options=options)
+    with AvVideo(io.BytesIO(data)) as video:
+        assert video.sequential_reason == ""
+    assert_equal(data, decode_plainly(data))
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (CASES / "bgap.avi").exists(), reason="no ../shared/cases")
+def test_bgap_avi() -> None:
+    data = (CASES / "bgap.avi").read_bytes()
+    assert_equal(data, decode_plainly(data))
+    frames = candidates(data, 1.0)
+    assert [frame.timestamp for frame in frames] == pytest.approx([0, 1, 1.96, 5, 6, 7, 8, 9])
