@@ -169,7 +169,9 @@ def _check_length(
         rate = stream.guessed_rate if has_jump else stream.average_rate or stream.guessed_rate
         seconds = float(len(table) / (rate or DEFAULT_RATE))
     if seconds > limits.max_video_seconds:
-        jumps = f" (each jump in its timestamps counts as {LONGEST_STAY} s)" if has_jump else ""
+        jumps = (
+            f" (each jump in its timestamps counts as at most {LONGEST_STAY} s)" if has_jump else ""
+        )
         raise LimitError(
             f"the video plays for {seconds:.0f} s{jumps}, max_video_seconds of limits is "
             f"{limits.max_video_seconds:g}; raise it, or cut the video into parts",
