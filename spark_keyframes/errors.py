@@ -123,6 +123,12 @@ class DecodeError(KeyframesError):
     stage = "decode"
 
 
+class EncryptedVideoError(DecodeError):
+    """The video is encrypted (DRM): without its key, no frame can be decoded."""
+
+    stage = "demux"
+
+
 class DecoderCrashedError(KeyframesError):
     """The video's decoder process crashed or sent an invalid answer, and so did a second one.
 

@@ -96,6 +96,11 @@ class Parameters:
         "mp4",
         "The container of base64 and binary videos (mp4, mov, …), where the bytes do not tell.",
     )
+    video_stream: int | None = documented(
+        None,
+        "The video stream to decode, counted from 0 among the video streams as FFmpeg's v:0. None: "
+        "FFmpeg's own choice among those that can be decoded; the log tells which.",
+    )
     selector: SelectorName | Selector = documented(
         "aks",
         "How keyframes are chosen: aks (good matches, spread over the video), top (the best "
@@ -136,13 +141,15 @@ class Parameters:
             check_choice("selector", self.selector, get_args(SelectorName))
         else:
             check_object("selector", self.selector, Selector)
+            self.check_left_at_default("selector", "t1", "t2", "all_depth")
         # numpy's numbers are taken, and made Python's: they go to Spark and into messages.
         for name, hint in _NUMBERS.items():
             object.__setattr__(self, name, check_number(name, getattr(self, name), hint))
         for name, (least, hint) in _WHOLE_NUMBERS.items():
             object.__setattr__(self, name, check_integer(name, getattr(self, name), least, hint))
-        if isinstance(self.selector, Selector):
-            self.check_left_at_default("selector", "t1", "t2", "all_depth")
+        if self.video_stream is not None:
+            number = check_integer("video_stream", self.video_stream, 0, _VIDEO_STREAM)
+            object.__setattr__(self, "video_stream", number)
         object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(
@@ -195,6 +202,7 @@ _WHOLE_NUMBERS = {
     "batch_size": (1, "use 16, or 64 and more for a GPU"),
     "rank": (0, "GPUs are numbered from 0"),
 }
+_VIDEO_STREAM = "video streams are numbered from 0; leave it out for FFmpeg's own choice"
 
 TRANSFORM_OPTIONS = {
     "input_col": "The column of videos: strings, or binary, as `video_src_type` says. A null video "

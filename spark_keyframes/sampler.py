@@ -72,6 +72,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         rank: The GPU's number, where Spark has not assigned one.
         video_format: The container of base64 and binary videos (mp4, mov, …), where the bytes do
             not tell.
+        video_stream: The video stream to decode, counted from 0 among the video streams as FFmpeg's
+            v:0. None: FFmpeg's own choice among those that can be decoded; the log tells which.
         selector: How keyframes are chosen: aks (good matches, spread over the video), top (the best
             wherever they are), bin (the best of each equal slice), uniform (equal distances,
             whatever the scores), or a Selector of your own.

@@ -51,6 +51,7 @@ def test_parameters_and_defaults_are_the_documented_ones():
     signature = inspect.signature(VideoAdaptiveKeyframesSampling)
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     assert defaults == DOCUMENTED | {
+        "video_stream": None,
         "selector": "aks",
         "decoder": "process",
         "limits": Limits(),
@@ -82,6 +83,8 @@ def test_every_parameter_is_described():
         ({"all_depth": -1}, "all_depth must be at least 0, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"rank": -1}, "rank must be at least 0, got -1"),
+        ({"video_stream": -1}, r"video_stream must be at least 0, got -1; .* leave it out for FF"),
+        ({"video_stream": "0"}, "video_stream must be a whole number, got '0'"),
         ({"t1": None}, "t1 must be a number, got None"),
         ({"dtype": "bfloat16"}, "dtype must be one of float16, float32, got 'bfloat16'"),
         ({"img_type": "jpg"}, r"img_type must be one of \.jpg, \.png, got 'jpg'"),

@@ -98,7 +98,11 @@ class Pipeline:
             # decoding ahead would only evict the batch's data from the caches.
             decoder = stack.enter_context(
                 make_decoder(
-                    parameters.decoder, threads, limits=parameters.limits, prefetch=not only_cpu
+                    parameters.decoder,
+                    threads,
+                    limits=parameters.limits,
+                    prefetch=not only_cpu,
+                    video_stream=parameters.video_stream,
                 )
             )
             module = stack.enter_context(ready_module(self.module, device))
@@ -190,9 +194,8 @@ def _has_room(tasks: Iterable[VideoTask], workers: int) -> bool:
 
 
 def _size(task: VideoTask) -> int:
-    if not isinstance(task.outcome, Keyframes):
-        return 0
-    return sum(image.nbytes for image in task.outcome.images)
+    images = task.outcome.images if isinstance(task.outcome, Keyframes) else []
+    return sum(image.nbytes for image in images)
 
 
 @contextlib.contextmanager

@@ -69,6 +69,7 @@ class VideoTask:
         self.account = Account()
         parameters = context.parameters
         self._context = context
+        self.stream_choice = ""
         self._source_name = ""
         self._stage_began = 0.0
         self._began: float | None = None
@@ -125,8 +126,7 @@ class VideoTask:
     @property
     def video_seconds(self) -> float:
         """The timestamp of the last candidate so far, in seconds."""
-        timestamps = self.candidates.timestamps
-        return timestamps[-1] if timestamps else 0.0
+        return (self.candidates.timestamps or [0.0])[-1]
 
     def cancel(self) -> None:
         """Make `run` end soon; from any thread."""
@@ -163,13 +163,13 @@ class VideoTask:
     def _counted(self, source: Source) -> Iterator[Video]:
         """The open video; its frames are counted once it is closed and its decoder stands still."""
         video = self._context.decoder.open(source.file, format_hint=source.format_hint)
+        self.stream_choice = video.stream_choice
         try:
             with video:
                 yield video
         finally:
-            self.account.frames_decoded = video.frames_decoded
-            self.account.frames_skipped = video.frames_skipped
-            self.account.decoded_again = video.decoded_again
+            for count in ("frames_decoded", "frames_skipped", "decoded_again"):
+                setattr(self.account, count, getattr(video, count))
 
     def _submit_candidates(self, video: Video) -> None:
         fps = self._context.parameters.fps
@@ -319,8 +319,6 @@ class VideoTask:
 
 def _kept_candidates(context: RunContext) -> Any:
     """What to keep of a candidate that can still be selected."""
-    callbacks = context.callbacks
-    wanted = context.parameters.return_keyframes or callbacks.need_images
-    if wanted or context.writer is not None:
+    if context.parameters.return_keyframes or context.callbacks.need_images or context.writer:
         return "frames"
     return "inputs" if context.module.tolerance else "nothing"

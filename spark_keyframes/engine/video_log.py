@@ -71,7 +71,9 @@ class VideoLog:
                 self._slow("slow video, at work", task, text)
 
     def ended(self, task: VideoTask) -> None:
-        """Warn of a video that failed or was slow."""
+        """Warn of a video that failed or was slow; tell which of its streams was taken."""
+        if task.stream_choice:
+            logger.info("%s: %s", task.name, task.stream_choice)
         if isinstance(task.outcome, Failure):
             self._failed(task.outcome, task)
         if task.seconds > self._slow_seconds:

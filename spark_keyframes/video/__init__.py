@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from typing import Literal
+from contextlib import ExitStack
+from typing import BinaryIO, Literal
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import open_video
@@ -38,7 +39,12 @@ DecoderName = Literal["process", "thread"]
 
 
 def make_decoder(
-    name: DecoderName, threads: int, *, limits: Limits = Limits(), prefetch: bool = True
+    name: DecoderName,
+    threads: int,
+    *,
+    limits: Limits = Limits(),
+    prefetch: bool = True,
+    video_stream: int | None = None,
 ) -> Decoder:
     """Return a decoder whose videos share `threads` decode threads.
 
@@ -48,14 +54,15 @@ def make_decoder(
         threads: decode threads for all videos together, at least 1.
         limits: bounds on the size, length, time and memory of each video.
         prefetch: decode the next frame while the caller uses the current one. Only for "process".
+        video_stream: number of the video stream of each video, from 0; None: FFmpeg's own choice.
     """
     if name == "thread":
-        return ThreadDecoder(threads, limits=limits)
-    return ProcessDecoder(threads, limits=limits, prefetch=prefetch)
+        return ThreadDecoder(threads, limits=limits, video_stream=video_stream)
+    return ProcessDecoder(threads, limits=limits, prefetch=prefetch, video_stream=video_stream)
 
 
 def candidate_frames(
-    source: str | bytes | os.PathLike[str], *, fps: float = 1.0
+    source: str | bytes | os.PathLike[str], *, fps: float = 1.0, video_stream: int | None = None
 ) -> Iterator[Frame]:
     """Yield the candidate frames of a video: those on screen at k/fps seconds, k = 0, 1, …
 
@@ -66,6 +73,7 @@ def candidate_frames(
         source: URL, local path, or the bytes of a video.
         fps: candidates per second, greater than 0. Above the video's own frame rate, every frame
             is a candidate.
+        video_stream: number of the video stream, from 0; None: FFmpeg's own choice.
 
     Yields:
         Frames in presentation order, none twice. `Frame.to_rgb` gives H×W×3 uint8.
@@ -77,13 +85,16 @@ def candidate_frames(
             `DecodeError` and others of `spark_keyframes.errors`.
     """
     exact_fps(fps)
-    return _candidate_frames(source, fps)
+    return _candidate_frames(source, fps, video_stream)
 
 
-def _candidate_frames(source: str | bytes | os.PathLike[str], fps: float) -> Iterator[Frame]:
-    if isinstance(source, bytes):
-        with open_video(io.BytesIO(source)) as video:
-            yield from video.candidates(fps)
-    else:
-        with open_source(os.fspath(source)) as opened, open_video(opened.file) as video:
-            yield from video.candidates(fps)
+def _candidate_frames(
+    source: str | bytes | os.PathLike[str], fps: float, video_stream: int | None
+) -> Iterator[Frame]:
+    with ExitStack() as opened:
+        if isinstance(source, bytes):
+            file: BinaryIO = io.BytesIO(source)
+        else:
+            file = opened.enter_context(open_source(os.fspath(source))).file
+        video = opened.enter_context(open_video(file, video_stream=video_stream))
+        yield from video.candidates(fps)

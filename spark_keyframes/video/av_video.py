@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from itertools import chain
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import chain, islice
 from typing import BinaryIO
 
 import av
-from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
-from spark_keyframes.video.container import (
-    VideoContainer,
-    new_codec,
-    open_container,
-    prepare_codec,
-)
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.gops import (
@@ -32,16 +23,15 @@ from spark_keyframes.video.gops import (
     with_packets,
 )
 from spark_keyframes.video.interface import Closeable
-from spark_keyframes.video.packets import read_packets
-from spark_keyframes.video.run_pool import THREAD_BYTES, RunPool
+from spark_keyframes.video.packet_source import PacketSource
+from spark_keyframes.video.replacement import rest_in_sequence
+from spark_keyframes.video.run_pool import RunPool
 from spark_keyframes.video.sequential import MonotonicTimes, candidates_in_sequence, decode_all
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, exact_fps
+from spark_keyframes.video.view import View
 
 logger = logging.getLogger("spark_keyframes")
-
-# Frames that a codec holds at most: 16 reference frames, and those in progress.
-_FRAMES_PER_THREAD = 20
 
 
 def open_video(
@@ -51,6 +41,7 @@ def open_video(
     threads: int = 1,
     slots: ThreadSlots | None = None,
     limits: Limits = Limits(),
+    video_stream: int | None = None,
 ) -> AvVideo:
     """Open a video and read its timestamps, without decoding anything yet.
 
@@ -62,16 +53,26 @@ def open_video(
             and frames, besides its codec. Close the iterator to stop the threads early.
         slots: limit on the threads of all videos together; the first thread ignores it.
         limits: bounds on the size and length of the video.
+        video_stream: number of the video stream, from 0; None: FFmpeg's own choice, or another one
+            if that holds no packet.
 
     Raises:
         ParameterError: threads is less than 1.
         NotAVideoError: the file is no video in a supported format.
-        NoVideoStreamError: the container holds no video stream.
+        NoVideoStreamError: the container holds no video stream, or none of this number.
         NoFramesError: the video stream is empty.
+        EncryptedVideoError: the video stream is encrypted.
         DecodeError: the codec is unknown.
         LimitError: the video exceeds one of the limits.
     """
-    return AvVideo(file, format_hint=format_hint, threads=threads, slots=slots, limits=limits)
+    return AvVideo(
+        file,
+        format_hint=format_hint,
+        threads=threads,
+        slots=slots,
+        limits=limits,
+        video_stream=video_stream,
+    )
 
 
 class AvVideo(Closeable):
@@ -85,29 +86,24 @@ class AvVideo(Closeable):
         threads: int = 1,
         slots: ThreadSlots | None = None,
         limits: Limits = Limits(),
+        video_stream: int | None = None,
     ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
-        self._file = file
-        self._format_hint = format_hint
         self._threads = threads
         self._slots = slots
         self._limits = limits
+        self._view: View | None = None
+        """How frames are shown; None until the first frame is decoded."""
         self._pool: RunPool | None = None
-        self._resources = ExitStack()
         self._iterators = 0
         """Iterators begun so far; only the latest may be used."""
-        try:
-            self._opened = self._open()
-            self._table = read_packets(self._opened, limits)
-            self.counters = Counters(self._table.timeline)
-            """Packets and frames decoded so far."""
-        except BaseException:
-            self.close()
-            raise
-        if not len(self._table):
-            self.close()
-            raise NoFramesError("the video stream is empty: it holds no packet")
+        self._source = PacketSource(
+            file, format_hint=format_hint, limits=limits, video_stream=video_stream
+        )
+        self._table = self._source.table
+        self.counters = Counters(self._table.timeline)
+        """Packets and frames decoded so far."""
         if self._table.sequential_reason:
             logger.debug("decoding in sequence: %s", self._table.sequential_reason)
 
@@ -115,6 +111,11 @@ class AvVideo(Closeable):
     def sequential_reason(self) -> str:
         """Why the video is decoded in sequence; empty if single GOPs can be decoded."""
         return self._table.sequential_reason
+
+    @property
+    def stream_choice(self) -> str:
+        """Which video stream is decoded, and of which; empty if there was no choice."""
+        return self._source.stream_choice
 
     @property
     def timeline(self) -> Timeline | None:
@@ -180,25 +181,7 @@ class AvVideo(Closeable):
     def close(self) -> None:
         """Stop decoding and free the decoder; the file stays open, and frames stay usable."""
         self._begin_iterator()
-        self._resources.close()
-
-    def _open(self) -> VideoContainer:
-        self._resources.close()
-        opening = open_container(self._file, self._format_hint, limits=self._limits)
-        return self._resources.enter_context(opening)
-
-    def _begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
-        """Return a codec context and all packets; with `strict`, damage is an error."""
-        codec = self._opened.stream.codec_context
-        kept = self._table.kept
-        # An open context keeps its options, and its estimate of the frame order. That does not
-        # matter for single GOPs, but decoding in sequence needs a fresh context.
-        if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
-            self._opened = self._open()
-            codec = self._opened.stream.codec_context
-        if not codec.is_open:
-            prepare_codec(codec, strict=strict, limits=self._limits)
-        return codec, self._opened.packets() if kept is None else kept
+        self._source.close()
 
     def _begin_iterator(self) -> int:
         self._iterators += 1
@@ -210,28 +193,46 @@ class AvVideo(Closeable):
     def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         number = self._begin_iterator()
         for frame in frames:
+            if self._view is not None:
+                frame.view = self._view
             yield frame
             if number != self._iterators:
                 raise RuntimeError("the video was closed, or another iterator was begun")
 
+    def _look_at_first(self, picture: av.VideoFrame) -> None:
+        if self._view is None:
+            self._view = View.of(picture, self._source.crop)
+
     def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
     ) -> Iterator[Frame]:
+        if self._view is None and frame_ids and frame_ids[0] > 0:
+            codec, packets = self._source.begin(strict=False)
+            for picture in islice(decode_all(codec, packets, Counters()), 1):
+                self._look_at_first(picture)
         done = 0
         runs = plan_runs(self._table, frame_ids)
         try:
             with closing(self._decode_runs(runs)) as pictures:
                 for frame_id, picture in pictures:
+                    self._look_at_first(picture)
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
         except RunFailedError as error:
             logger.info("decoding in sequence from here: %s", redact_text(str(error)))
-            yield from self._decode_rest_in_sequence(timeline, frame_ids, done, exactly=exactly)
+            yield from rest_in_sequence(
+                self._decode_all(),
+                timeline,
+                frame_ids,
+                done,
+                exactly=exactly,
+                nothing_decoded=self._nothing_decoded,
+            )
 
     def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:
-        codec, packets = self._begin(strict=True)
-        threads = min(self._threads, len(runs), self._affordable_threads())
-        codecs = self._codecs()
+        codec, packets = self._source.begin(strict=True)
+        threads = min(self._threads, len(runs), self._source.affordable_threads())
+        codecs = self._source.codecs()
         first = next(codecs, None) if threads > 1 else None
         if first is None:
             for run, part in with_packets(runs, packets):
@@ -249,58 +250,11 @@ class AvVideo(Closeable):
         with self._pool as pool:
             yield from pool.frames()
 
-    def _affordable_threads(self) -> int:
-        """Return how many threads fit into the memory limit of the video."""
-        codec = self._opened.stream.codec_context
-        each = _FRAMES_PER_THREAD * codec.width * codec.height * 3 // 2 + THREAD_BYTES
-        return max(1, self._limits.max_decode_bytes * 3 // 4 // each)
-
-    def _codecs(self) -> Iterator[VideoCodecContext]:
-        """Yield codec contexts of this stream without end; none if PyAV cannot copy its context."""
-        while (codec := new_codec(self._opened.stream)) is not None:
-            prepare_codec(codec, strict=True, limits=self._limits)
-            yield codec
-
-    def _decode_rest_in_sequence(
-        self, timeline: Timeline, frame_ids: Sequence[int], done: int, *, exactly: bool
-    ) -> Iterator[Frame]:
-        """Yield frame_ids[done:], decoded in sequence; a damaged one is replaced by the one before.
-
-        With `exactly`, a damaged frame is an error instead.
-        """
-        last_id = frame_ids[done - 1] if done else -1
-        on_screen: Frame | None = None
-        for picture in self._decode_all():
-            frame_id = timeline.id_at(picture.pts) if picture.pts is not None else None
-            if frame_id is None or (on_screen is not None and frame_id <= on_screen.frame_id):
-                continue
-            while done < len(frame_ids) and frame_ids[done] < frame_id:
-                if exactly:
-                    raise _damaged(frame_ids[done])
-                if on_screen is not None and on_screen.frame_id > last_id:
-                    yield on_screen
-                    last_id = on_screen.frame_id
-                done += 1
-            on_screen = Frame(frame_id, timeline.seconds(frame_id), picture)
-            if done < len(frame_ids) and frame_ids[done] == frame_id:
-                yield on_screen
-                last_id = frame_id
-                done += 1
-            if done == len(frame_ids):
-                if last_id < 0:
-                    # All candidates are damaged: yield the first undamaged frame instead.
-                    yield on_screen
-                return
-        if exactly:
-            raise _damaged(frame_ids[done])
-        if on_screen is None:
-            raise self._nothing_decoded()
-        if on_screen.frame_id > last_id:
-            yield on_screen
-
     def _decode_all(self) -> Iterator[av.VideoFrame]:
-        codec, packets = self._begin(strict=False)
-        return decode_all(codec, packets, self.counters)
+        codec, packets = self._source.begin(strict=False)
+        for picture in decode_all(codec, packets, self.counters):
+            self._look_at_first(picture)
+            yield picture
 
     def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
         times = self._times()
@@ -336,7 +290,7 @@ class AvVideo(Closeable):
         )
 
     def _times(self) -> MonotonicTimes:
-        return MonotonicTimes(self._opened.stream, has_pts=self._table.has_pts)
+        return MonotonicTimes(self._source.stream, has_pts=self._table.has_pts)
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:
@@ -344,7 +298,3 @@ def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:
         f"the video has no frame {frame_id}; frame ids go from 0"
         + (f" to {count - 1}" if count is not None else "")
     )
-
-
-def _damaged(frame_id: int) -> DecodeError:
-    return DecodeError(f"frame {frame_id} is damaged and cannot be decoded")

@@ -5,28 +5,27 @@ from __future__ import annotations
 import errno
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition
+from av.stream import Discard
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import (
-    DecodeError,
-    LimitError,
-    NotAVideoError,
-    NoVideoStreamError,
-)
+from spark_keyframes.errors import LimitError, NotAVideoError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.encryption import raise_if_encrypted
 from spark_keyframes.video.file_kind import HEAD, kind_of
+from spark_keyframes.video.header_parts import TrackHeader
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
+from spark_keyframes.video.stream_choice import StreamChoice, choose_stream
 from spark_keyframes.video.timed_file import read_error
+from spark_keyframes.video.track_header import read_track_header
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -102,9 +101,13 @@ class _Reader:
 class VideoContainer:
     """An open container and its video stream."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, reader: _Reader) -> None:
+    def __init__(
+        self, container: InputContainer, choice: StreamChoice, header: TrackHeader, reader: _Reader
+    ) -> None:
         self.container = container
-        self.stream = stream
+        self.choice = choice
+        self.stream = choice.stream
+        self.crop = header.crop
         self._reader = reader
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
@@ -124,7 +127,12 @@ class VideoContainer:
 
 @contextmanager
 def open_container(
-    file: BinaryIO, format_hint: str | None = None, *, limits: Limits = Limits()
+    file: BinaryIO,
+    format_hint: str | None = None,
+    *,
+    limits: Limits = Limits(),
+    video_stream: int | None = None,
+    empty_streams: Collection[int] = (),
 ) -> Iterator[VideoContainer]:
     """Open a video from the start of `file`; errors of reading the file are raised as they are.
 
@@ -132,10 +140,13 @@ def open_container(
         file: seekable binary file.
         format_hint: container to try if the content does not tell, e.g. "mp4" or "mkv".
         limits: bounds on the size of the frames.
+        video_stream: number of the video stream, from 0; None: see `choose_stream`.
+        empty_streams: numbers of those that have turned out to hold no packet.
 
     Raises:
         NotAVideoError: the file is no video in an allowed format.
-        NoVideoStreamError: the container holds no video stream.
+        NoVideoStreamError: the container holds no video stream, or none of this number.
+        EncryptedVideoError: the video stream is encrypted.
         DecodeError: the codec is unknown.
         LimitError: the frames are too large.
     """
@@ -143,11 +154,23 @@ def open_container(
     with container:
         if reader.error is not None:
             raise reader.error
-        stream = _video_stream(container, limits)
+        choice = choose_stream(container, video_stream, empty=empty_streams)
+        stream, codec = choice.stream, choice.stream.codec_context
+        header = read_track_header(
+            reader, container.format.name, stream_id=stream.id, number=choice.number
+        )
+        if reader.error is not None:
+            raise reader.error
+        raise_if_encrypted(container, codec, header)
+        if codec.width * codec.height > limits.max_pixels:
+            raise LimitError(
+                f"the frames are too large: {codec.width}×{codec.height}, max_pixels of limits is "
+                f"{limits.max_pixels}; raise it, or scale the video down"
+            )
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        yield VideoContainer(container, stream, reader)
+        yield VideoContainer(container, choice, header, reader)
 
 
 def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> None:
@@ -224,31 +247,6 @@ def _try_open(
             raise reader.error from None
         raise
     return container, reader
-
-
-def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
-    not_a_video = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & not_a_video]
-    if not streams:
-        found = ", ".join(sorted({s.type for s in container.streams}))
-        cover = " (a cover picture is not a video)" if container.streams.video else ""
-        raise NoVideoStreamError(
-            f"the {container.format.name} container holds no video stream, "
-            + (f"only {found}{cover}" if found else "and no other stream")
-        )
-    stream = streams[0]
-    codec = stream.codec_context
-    if codec is None:
-        raise DecodeError(
-            "the video's codec is unknown to this FFmpeg; convert it to H.264, for example with "
-            "ffmpeg -i in -c:v libx264 out.mp4"
-        )
-    if codec.width * codec.height > limits.max_pixels:
-        raise LimitError(
-            f"the frames are too large: {codec.width}×{codec.height}, max_pixels of limits is "
-            f"{limits.max_pixels}; raise it, or scale the video down"
-        )
-    return stream
 
 
 def _describe(file: BinaryIO) -> str:

@@ -41,6 +41,10 @@ class Video(Closeable, Protocol):
     """An open video. Use one iterator at a time: all of them read the same file."""
 
     @property
+    def stream_choice(self) -> str:
+        """Which video stream is decoded, and of which; empty if there was no choice."""
+
+    @property
     def frames_decoded(self) -> int:
         """Frames that the decoder returned. A frame decoded twice counts twice.
 
@@ -102,8 +106,9 @@ class Decoder(Closeable, Protocol):
 
         Raises:
             NotAVideoError: the file is no video in a supported format.
-            NoVideoStreamError: the container holds no video stream.
+            NoVideoStreamError: the container holds no video stream, or none of this number.
             NoFramesError: the video stream is empty.
+            EncryptedVideoError: the video stream is encrypted.
             DecodeError: the codec is unknown.
             LimitError: the video exceeds one of the limits.
         """

@@ -22,6 +22,7 @@ from spark_keyframes.video.bitstream import (
     length_size_of,
 )
 from spark_keyframes.video.container import VideoContainer
+from spark_keyframes.video.encryption import encrypted
 from spark_keyframes.video.frame_order import FrameOrder
 from spark_keyframes.video.timeline import (
     DEFAULT_RATE,
@@ -92,6 +93,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     """Read all packets of the video stream, without decoding any.
 
     Raises:
+        EncryptedVideoError: a packet is encrypted.
         LimitError: the video has too many frames, or is too long.
     """
     stream = opened.stream
@@ -190,6 +192,11 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
 
 
 def _problems_of_side_data(packet: Packet[VideoStream], first_extradata: bytes | None) -> set[str]:
+    # Most packets have none. To ask for each kind takes longer.
+    if next(packet.iter_sidedata(), None) is None:
+        return set()
+    if packet.has_sidedata("encryption_info"):
+        raise encrypted("a packet has encryption information")
     if packet.has_sidedata("new_extradata") and (
         bytes(packet.get_sidedata("new_extradata")) != first_extradata
     ):

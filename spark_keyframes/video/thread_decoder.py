@@ -24,8 +24,11 @@ class ThreadDecoder(Closeable):
     the packets' table: a running codec cannot be interrupted from within the same process.
     """
 
-    def __init__(self, threads: int, *, limits: Limits = Limits()) -> None:
+    def __init__(
+        self, threads: int, *, limits: Limits = Limits(), video_stream: int | None = None
+    ) -> None:
         self._threads = threads
+        self._video_stream = video_stream
         self._limits = limits
         self._slots = ThreadSlots(threads)
 
@@ -38,6 +41,7 @@ class ThreadDecoder(Closeable):
             threads=self._threads,
             slots=self._slots,
             limits=self._limits,
+            video_stream=self._video_stream,
         )
         return ThreadVideo(DecodedFrameCache(video, self._slots))
 
@@ -50,6 +54,11 @@ class ThreadVideo(Closeable):
 
     def __init__(self, frames: DecodedFrameCache) -> None:
         self._frames = frames
+
+    @property
+    def stream_choice(self) -> str:
+        """Implement `Video.stream_choice`."""
+        return self._frames.video.stream_choice
 
     @property
     def frames_decoded(self) -> int:

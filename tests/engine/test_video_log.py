@@ -18,6 +18,7 @@ from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.errors import NotAVideoError, SourceNotFoundError
 from spark_keyframes.module import ClipModule
 from spark_keyframes.result import Failure, VideoFailedError
+from tests.video.tracks import DEFAULT, Track, joined, large, small
 
 
 @pytest.fixture
@@ -166,3 +167,20 @@ def test_a_failure_that_ends_the_run_is_said(plain, said):
     with pytest.raises(VideoFailedError):
         next(outcomes)
     assert [text[:40] for text in said()] == ["no keyframes (open, SourceNotFoundError)"]
+
+
+def test_the_stream_that_was_taken_is_said(plain, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="spark_keyframes")
+    path = tmp_path / "two.mp4"
+    path.write_bytes(joined("mp4", Track(small()), Track(large(), DEFAULT)))
+    for number, width in ((None, 128), (0, 64)):
+        caplog.clear()
+        parameters = replace(plain, video_stream=number, return_keyframes=True)
+        pipeline = Pipeline(parameters.make_module(), parameters)
+        (outcome,) = run(pipeline, Request(str(path), "spoon"))
+        assert outcome.images[0].shape[1] == width
+        told = [text for text in caplog.messages if "video stream" in text]
+        assert told == [f"{path}: {CHOICE}"] * (number is None)
+
+
+CHOICE = "video stream 1 was taken of 0 (h264 64×48, default), 1 (h264 128×96); video_stream sets another"

@@ -24,6 +24,7 @@ _LARGEST = 2**63 - 1  # of Spark's bigint
 # Errors that a decode process raises about a video.
 _REPORTED = (
     errors.DecodeError,
+    errors.EncryptedVideoError,
     errors.LimitError,
     errors.NoFramesError,
     errors.NoVideoStreamError,
@@ -40,6 +41,14 @@ class InvalidAnswerError(Exception):
 @dataclass(frozen=True, slots=True)
 class Done:
     """The command was executed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The video is open."""
+
+    stream_choice: str
+    """Of `Video`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Failed:
     must_be_replaced: bool
 
 
-Answer = Done | Count | Picture | End | Totals | Failed
+Answer = Done | Opened | Count | Picture | End | Totals | Failed
 
 
 class Fields:
@@ -174,6 +183,11 @@ def parse_answer(message: dict[str, Any], number: int, parse: Parse) -> Answer:
 def done(_: Fields) -> Done:
     """Parse an answer without a result."""
     return Done()
+
+
+def opened(fields: Fields) -> Opened:
+    """Parse the answer to the opening of a video."""
+    return Opened(fields.text("stream_choice"))
 
 
 def count_of(limits: Limits, fps: float) -> Parse:

@@ -23,6 +23,7 @@ from spark_keyframes.video.process.answers import (
     Totals,
     count_of,
     done,
+    opened,
     totals_of,
 )
 from spark_keyframes.video.process.decode_process import DecodeProcess, ProcessExitedError
@@ -50,9 +51,17 @@ class ProcessDecoder(Closeable):
     another.
     """
 
-    def __init__(self, threads: int, *, limits: Limits = Limits(), prefetch: bool = True) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        limits: Limits = Limits(),
+        prefetch: bool = True,
+        video_stream: int | None = None,
+    ) -> None:
         self.threads = threads
         self.limits = limits
+        self.video_stream = video_stream
         self.buffers = 2 if prefetch else 1
         """Frame buffers per process. With 2, it decodes a frame while the engine uses another."""
         self._at_work: set[DecodeProcess] = set()
@@ -97,6 +106,7 @@ class ProcessVideo(Closeable):
     """
 
     def __init__(self, decoder: ProcessDecoder, file: BinaryIO, format_hint: str | None) -> None:
+        self.stream_choice = ""
         self.frames_decoded = 0
         self.frames_skipped = 0
         self.decoded_again = 0
@@ -229,14 +239,15 @@ class ProcessVideo(Closeable):
         limits = {k: None if math.isinf(v) else v for k, v in asdict(self._limits).items()}
         self._send(
             "open",
-            done,
+            opened,
             descriptor=descriptor,
             served_bytes=served_bytes,
             format_hint=self._format_hint,
             threads=self._decoder.threads,
             limits=limits,
+            video_stream=self._decoder.video_stream,
         )
-        self._answer()
+        self.stream_choice = self._answer().stream_choice
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""

@@ -117,6 +117,7 @@ class Session:
         format_hint: str | None,
         threads: int,
         limits: dict[str, float | None],
+        video_stream: int | None,
     ) -> tuple[dict[str, Any], None]:
         """Open a video.
 
@@ -126,6 +127,7 @@ class Session:
             format_hint: container to try if the content does not tell.
             threads: decode threads of all processes together.
             limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
+            video_stream: number of the video stream, or None.
         """
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
@@ -135,9 +137,16 @@ class Session:
         known = Limits(**{k: math.inf if v is None else v for k, v in limits.items()})  # type: ignore[arg-type]
         limit_memory(known.max_decode_bytes)
         slots = SharedThreadSlots(threads, self._thread_counts, self._index)
-        video = AvVideo(file, format_hint=format_hint, threads=threads, slots=slots, limits=known)
+        video = AvVideo(
+            file,
+            format_hint=format_hint,
+            threads=threads,
+            slots=slots,
+            limits=known,
+            video_stream=video_stream,
+        )
         self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
-        return {}, None
+        return {"stream_choice": video.stream_choice}, None
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
         """Count the candidates."""

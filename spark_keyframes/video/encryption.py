@@ -1,0 +1,46 @@
+"""Tells whether a video is encrypted, by its container and its packets.
+
+A codec often decodes encrypted packets to grey frames without an error. So a video is refused as
+soon as one of its packets is encrypted, before any of them is decoded.
+"""
+
+from __future__ import annotations
+
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+
+from spark_keyframes.errors import EncryptedVideoError
+from spark_keyframes.video.header_parts import TrackHeader
+
+_SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
+# What FFmpeg makes of the headers of Windows Media DRM.
+_ASF_TAGS = {"ASF_Protection_Type", "ASF_Key_ID", "encryption"}
+
+
+def raise_if_encrypted(
+    container: InputContainer, codec: VideoCodecContext, header: TrackHeader
+) -> None:
+    """Raise EncryptedVideoError if the container says that the stream is encrypted."""
+    if header.encryption:
+        raise encrypted(header.encryption)
+    if container.format.name == "mpegts" and codec_tag(codec) == _SAMPLE_AES:
+        raise encrypted("its stream type is that of HLS SAMPLE-AES")
+    if container.format.name == "asf" and _ASF_TAGS & container.metadata.keys():
+        raise encrypted("its header is that of Windows Media DRM")
+
+
+def encrypted(sign: str) -> EncryptedVideoError:
+    """Return the error for an encrypted video; `sign` says how that was recognized."""
+    return EncryptedVideoError(
+        f"the video is encrypted: {sign}; no frame can be decoded without its key, so decrypt it "
+        "first, for example with ffmpeg -decryption_key KEY -i in.mp4 -c copy out.mp4, or get a "
+        "copy without DRM"
+    )
+
+
+def codec_tag(codec: VideoCodecContext) -> bytes:
+    """Return the four bytes of the codec tag. PyAV's property fails unless they are ASCII."""
+    try:
+        return codec.codec_tag.encode("ascii")
+    except UnicodeDecodeError as error:
+        return error.object

@@ -1,0 +1,119 @@
+"""The packets of a video, and codec contexts that decode them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from spark_keyframes.errors import NoFramesError
+from spark_keyframes.limits import Limits
+from spark_keyframes.video.container import (
+    VideoContainer,
+    new_codec,
+    open_container,
+    prepare_codec,
+)
+from spark_keyframes.video.header_parts import Crop
+from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.packets import read_packets
+from spark_keyframes.video.run_pool import THREAD_BYTES
+
+# Frames that a codec holds at most: 16 reference frames, and those in progress.
+_FRAMES_PER_THREAD = 20
+
+
+class PacketSource(Closeable):
+    """An open container with its packet table. Without its own number, the stream is chosen once.
+
+    Raises:
+        KeyframesError: the file cannot be opened, see `open_video`.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        format_hint: str | None,
+        limits: Limits,
+        video_stream: int | None,
+    ) -> None:
+        self._file = file
+        self._format_hint = format_hint
+        self._limits = limits
+        self._video_stream = video_stream
+        self._resources = ExitStack()
+        try:
+            self._opened = self._open()
+            self.table = read_packets(self._opened, limits)
+            empty: set[int] = set()
+            while not len(self.table):
+                self._try_another_stream(empty)
+            self.stream_choice = self._opened.choice.reason
+            """Which video stream this is, and of which; empty if there was no choice."""
+            self._video_stream = self._opened.choice.number
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def stream(self) -> VideoStream:
+        """The video stream."""
+        return self._opened.stream
+
+    @property
+    def crop(self) -> Crop:
+        """The crop that the container states."""
+        return self._opened.crop
+
+    def begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
+        """Return a codec context and all packets; with `strict`, damage is an error."""
+        codec = self.stream.codec_context
+        kept = self.table.kept
+        # An open context keeps its options, and its estimate of the frame order. That does not
+        # matter for single GOPs, but decoding in sequence needs a fresh context.
+        if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
+            self._opened = self._open()
+            codec = self.stream.codec_context
+        if not codec.is_open:
+            prepare_codec(codec, strict=strict, limits=self._limits)
+        return codec, self._opened.packets() if kept is None else kept
+
+    def codecs(self) -> Iterator[VideoCodecContext]:
+        """Yield strict codec contexts without end; none if PyAV cannot copy the stream's."""
+        while (codec := new_codec(self.stream)) is not None:
+            prepare_codec(codec, strict=True, limits=self._limits)
+            yield codec
+
+    def affordable_threads(self) -> int:
+        """Return how many threads fit into the memory limit of the video."""
+        codec = self.stream.codec_context
+        each = _FRAMES_PER_THREAD * codec.width * codec.height * 3 // 2 + THREAD_BYTES
+        return max(1, self._limits.max_decode_bytes * 3 // 4 // each)
+
+    def close(self) -> None:
+        """Close the container; the file stays open."""
+        self._resources.close()
+
+    def _open(self, empty_streams: Collection[int] = ()) -> VideoContainer:
+        self._resources.close()
+        opening = open_container(
+            self._file,
+            self._format_hint,
+            limits=self._limits,
+            video_stream=self._video_stream,
+            empty_streams=empty_streams,
+        )
+        return self._resources.enter_context(opening)
+
+    def _try_another_stream(self, empty: set[int]) -> None:
+        choice = self._opened.choice
+        if not choice.reason or choice.number in empty:
+            raise NoFramesError("the video stream is empty: it holds no packet")
+        empty.add(choice.number)
+        self._opened = self._open(empty)
+        self.table = read_packets(self._opened, self._limits)

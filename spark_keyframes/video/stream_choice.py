@@ -1,0 +1,107 @@
+"""Chooses the video stream of a container: FFmpeg's own choice, or the one that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from spark_keyframes.errors import DecodeError, NoVideoStreamError
+
+_NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+_LAST_CHOICE = Disposition.still_image | Disposition.dependent
+
+_MOST_SHOWN = 10  # streams in a message
+
+
+@dataclass(frozen=True)
+class StreamChoice:
+    """The video stream that is decoded."""
+
+    stream: VideoStream
+    number: int
+    """Its number among all video streams, from 0, as in FFmpeg's `v:0`."""
+    reason: str = ""
+    """Which stream was taken, and from which; empty if there was no choice."""
+
+
+def choose_stream(
+    container: InputContainer, number: int | None = None, *, empty: Collection[int] = ()
+) -> StreamChoice:
+    """Return the video stream to decode.
+
+    Without a number, it is the stream that FFmpeg would take by itself: by its disposition, its
+    frames and its bit rate. If that cannot be decoded, it is the default one, or else the largest.
+
+    Args:
+        container: its streams must be known.
+        number: of the stream among all video streams, from 0.
+        empty: numbers of streams that have turned out to hold no packet.
+
+    Raises:
+        NoVideoStreamError: there is no video stream, or none of this number.
+        DecodeError: the codec of the stream, or that of all streams, is unknown.
+    """
+    streams = container.streams.video
+    videos = [n for n, stream in enumerate(streams) if not stream.disposition & _NOT_A_VIDEO]
+    if number is not None and number not in videos:
+        raise NoVideoStreamError(_not_there(streams, number))
+    if not videos:
+        found = ", ".join(sorted({stream.type for stream in container.streams}))
+        cover = " (a cover picture is not a video)" if streams else ""
+        raise NoVideoStreamError(
+            f"the {container.format.name} container holds no video stream, "
+            + (f"only {found}{cover}" if found else "and no other stream")
+        )
+    usable = [n for n in videos if streams[n].codec_context is not None]
+    if not usable or (number is not None and number not in usable):
+        raise DecodeError(
+            "the video's codec is unknown to this FFmpeg; convert it to H.264, for example with "
+            "ffmpeg -i in -c:v libx264 out.mp4"
+        )
+    if number is not None:
+        return StreamChoice(streams[number], number)
+    best = container.streams.best("video")
+
+    def rank(n: int) -> tuple[object, ...]:
+        stream, codec = streams[n], streams[n].codec_context
+        return (
+            n in empty,
+            bool(stream.disposition & _LAST_CHOICE),
+            stream is not best,
+            not stream.disposition & Disposition.default,
+            -codec.width * codec.height,
+        )
+
+    chosen = min(usable, key=rank)
+    reason = ""
+    if len(videos) > 1:
+        reason = f"video stream {chosen} was taken of {_shown(streams)}; video_stream sets another"
+    return StreamChoice(streams[chosen], chosen, reason)
+
+
+def _not_there(streams: tuple[VideoStream, ...], number: int) -> str:
+    if number < len(streams):
+        what = f"video stream {number} is a picture, which is not a video"
+    else:
+        what = f"there is no video stream {number}"
+    return f"{what}; set video_stream to one of {_shown(streams)}, or leave it out"
+
+
+def _shown(streams: tuple[VideoStream, ...]) -> str:
+    shown = [f"{n} ({_described(stream)})" for n, stream in enumerate(streams[:_MOST_SHOWN])]
+    more = len(streams) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "") or "none"
+
+
+def _described(stream: VideoStream) -> str:
+    codec = stream.codec_context
+    words = [f"{codec.name} {codec.width}×{codec.height}" if codec else "unknown codec"]
+    if stream.disposition & _NOT_A_VIDEO:
+        words.append("a picture")
+    elif stream.disposition & Disposition.default:
+        words.append("default")
+    return ", ".join(words)

@@ -1,0 +1,32 @@
+"""Reads what FFmpeg reads too, but PyAV does not show: a track's crop, and whether it is encrypted.
+
+Only the headers of MP4 (or MOV) and Matroska (or WebM) are read: some hundred bytes of each track.
+"""
+
+from __future__ import annotations
+
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader
+from spark_keyframes.video.matroska_header import matroska_track
+from spark_keyframes.video.mp4_header import mp4_track
+
+
+def read_track_header(
+    file: SeekableReader, container_format: str, *, stream_id: int, number: int
+) -> TrackHeader:
+    """Return the header of one video track; the file keeps its position.
+
+    Args:
+        file: the container.
+        container_format: FFmpeg's name of its format.
+        stream_id: FFmpeg's id of the stream, which is the id of an MP4 track.
+        number: of the stream among all video streams, from 0.
+    """
+    position = file.tell()
+    try:
+        if container_format.startswith("mov,"):
+            return mp4_track(file, stream_id)
+        if container_format.startswith("matroska,"):
+            return matroska_track(file, number)
+        return TrackHeader()
+    finally:
+        file.seek(position)

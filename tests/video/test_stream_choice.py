@@ -1,0 +1,137 @@
+"""Of several video streams, the one is decoded that FFmpeg takes, or the one that was asked for."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from spark_keyframes.errors import (
+    DecodeError,
+    KeyframesError,
+    NoFramesError,
+    NoVideoStreamError,
+)
+from spark_keyframes.video import make_decoder, open_video
+
+from .clips import clip, number_in
+from .tracks import COVER, DEFAULT, Track, joined, large, small
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+
+
+def shown(data: bytes, video_stream: int | None = None) -> int:
+    """Return the number in the first frame of the stream that is decoded."""
+    with open_video(io.BytesIO(data), video_stream=video_stream) as video:
+        return number_in(next(video.candidates(1.0)).to_rgb())
+
+
+def of_unknown_codec(data: bytes, number: int) -> bytes:
+    """Make the codec of one stream of a Matroska file unknown."""
+    at = [found.start() for found in re.finditer(b"V_MPEG4/ISO/AVC", data)][number]
+    return data[:at] + b"V_NOBODY/KNOWS." + data[at + 15 :]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "matroska", "mpegts"])
+@pytest.mark.parametrize("is_preview_first", [True, False])
+def test_a_preview_is_not_taken_for_the_video(container: str, is_preview_first: bool) -> None:
+    tracks = [Track(small()), Track(large(), DEFAULT)]
+    data = joined(container, *(tracks if is_preview_first else tracks[::-1]))
+    assert shown(data) == 100
+
+
+def test_the_default_stream_is_taken_before_a_filler() -> None:
+    data = joined("matroska", Track(large(1)), Track(large(100), DEFAULT), Track(large(50)))
+    assert shown(data) == 100
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska"])
+@pytest.mark.parametrize("disposition", [0, DEFAULT])
+def test_a_stream_without_packets_is_passed_over(container: str, disposition: int) -> None:
+    """Even if it is the default one, which FFmpeg itself would take."""
+    empty = Track(small(), disposition, is_empty=True)
+    assert shown(joined(container, empty, Track(large()))) == 100
+
+
+def test_a_stream_of_an_unknown_codec_is_passed_over() -> None:
+    data = joined("matroska", Track(large(1), DEFAULT), Track(small(100)), Track(large(100)))
+    with closing(open_video(io.BytesIO(of_unknown_codec(data, 0)))) as video:
+        frame = next(video.candidates(1.0))
+        assert number_in(frame.to_rgb()) == 100
+        assert frame.width == 128, "the larger of the other two"
+        assert "0 (unknown codec" in video.stream_choice
+
+
+def test_a_cover_picture_is_never_a_video() -> None:
+    cover = clip("mjpeg", "avi", pix_fmt="yuvj420p", frames=1, size=(640, 480))
+    data = joined("mp4", Track(small(100)), Track(cover, COVER))
+    assert shown(data) == 100
+    with pytest.raises(NoVideoStreamError, match="video stream 1 is a picture, .*, a picture"):
+        shown(data, 1)
+
+
+@pytest.mark.parametrize("decoder", ["process", "thread"])
+def test_video_stream_takes_the_stream_of_that_number(decoder: str) -> None:
+    data = joined("mp4", Track(small(7)), Track(large(100), DEFAULT), Track(small(33)))
+    for number, first in ((0, 7), (1, 100), (2, 33), (None, 100)):
+        decoders = make_decoder(decoder, 1, video_stream=number)
+        with decoders, decoders.open(io.BytesIO(data)) as video:
+            picture = next(video.candidates(1.0, hold=False))
+            assert number_in(picture.rgb) == first
+            assert bool(video.stream_choice) is (number is None)
+
+
+@pytest.mark.parametrize("decoder", ["process", "thread"])
+def test_the_choice_tells_what_there_was(decoder: str) -> None:
+    data = joined("mp4", Track(small()), Track(large(), DEFAULT))
+    with make_decoder(decoder, 1) as decoders, decoders.open(io.BytesIO(data)) as video:
+        assert video.stream_choice == (
+            "video stream 1 was taken of 0 (h264 64×48), 1 (h264 128×96, default); "
+            "video_stream sets another"
+        )
+    with make_decoder(decoder, 1) as decoders, decoders.open(io.BytesIO(small())) as video:
+        assert video.stream_choice == ""
+
+
+@pytest.mark.parametrize("decoder", ["process", "thread"])
+def test_a_number_that_is_not_there_lists_the_streams(decoder: str) -> None:
+    data = joined("mp4", Track(small()), Track(large(), DEFAULT))
+    match = r"no video stream 2; set video_stream to one of 0 \(h264 64×48\), 1 \(h264 128×96, de"
+    with (
+        make_decoder(decoder, 1, video_stream=2) as decoders,
+        pytest.raises(NoVideoStreamError, match=match),
+    ):
+        decoders.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (joined("matroska", Track(small(), is_empty=True), Track(large())), NoFramesError),
+        (of_unknown_codec(joined("matroska", Track(small()), Track(large())), 0), DecodeError),
+    ],
+)
+def test_no_other_stream_replaces_the_one_that_was_asked_for(
+    data: bytes, error: type[KeyframesError]
+) -> None:
+    with pytest.raises(error, match="empty: it holds no packet|codec is unknown"):
+        open_video(io.BytesIO(data), video_stream=0)
+
+
+def test_the_same_stream_is_read_again() -> None:
+    """Frames by id come from the container that is opened a second time."""
+    data = joined("matroska", Track(small(), DEFAULT, is_empty=True), Track(large(100)))
+    with open_video(io.BytesIO(data), threads=2) as video:
+        for frame in [*video.candidates(1.0), *video.frames([3, 70])]:
+            assert number_in(frame.to_rgb()) == 100 + frame.frame_id
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/cases")
+@pytest.mark.parametrize("name", ["two.mov", "emptyfirst.mkv"])
+def test_files_from_the_field(name: str) -> None:
+    with (CASES / name).open("rb") as file, open_video(file) as video:
+        frames = list(video.candidates(1.0))
+    assert [frame.width for frame in frames] == [320] * 10
