@@ -32,6 +32,7 @@ CHANGED = {
     "batchSize": 64,
     "rank": 1,
     "videoFormat": "webm",
+    "videoStream": 1,
     "selector": Last(),
     "decoder": "thread",
     "maxDownloadBytes": 2**40,
