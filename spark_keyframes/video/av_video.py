@@ -290,7 +290,7 @@ class AvVideo(Closeable):
         )
 
     def _times(self) -> MonotonicTimes:
-        return MonotonicTimes(self._source.stream, has_pts=self._table.has_pts)
+        return MonotonicTimes(self._source.stream, self._table.decoding_times)
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:

@@ -10,6 +10,10 @@ H.262 6.2.3), MPEG-4 part 2 (ISO/IEC 14496-2 6.2.5).
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from av.packet import Packet
@@ -23,6 +27,36 @@ _HEAD = 4096  # bytes of a packet in which a picture begins
 _HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34
 
 
+@dataclass(frozen=True)
+class DecodingTimes:
+    """The times of a stream that stores no presentation times."""
+
+    times: Sequence[int]
+    """Times of all packets that are shown, sorted."""
+    pts: Sequence[int]
+    """What FFmpeg gives as their presentation times, sorted."""
+    delay: int
+    """Frames that the decoder holds back. A packet is decoded that many frames before the frame in
+    its place in the order of presentation is shown."""
+
+    def place_of(self, pts: int | None, after: int) -> int:
+        """Return the place of a frame in the order of presentation; `after` is that of the last.
+
+        It is the next one. After lost frames, it is at least where the frame's packet allows.
+        """
+        if pts is None:
+            return after + 1
+        return max(after + 1, bisect_left(self.pts, pts) - self.delay)
+
+    def time_at(self, place: int) -> int:
+        """Return the time of a frame. Those of the last ones are not stored: they follow evenly."""
+        index = place + self.delay
+        if index < len(self.times):
+            return self.times[index]
+        step = self.times[-1] - self.times[-2] if len(self.times) > 1 else 1
+        return self.times[-1] + step * (index - len(self.times) + 1)
+
+
 class FrameOrder:
     """Finds out from all packets of a stream whether their timestamps are only decoding times.
 
@@ -31,34 +65,50 @@ class FrameOrder:
     """
 
     def __init__(self, codec: VideoCodecContext) -> None:
+        self._codec = codec
         self._coded = _coded_order(codec)
         # Without a parser for the codec, timestamps that all equal the decoding times are in doubt.
         self._are_equal = self._coded is None and codec.has_b_frames
-        self._count = 0
         self._latest: int | None = None
         self._goes_back = self._contradicts = self._found = False
+        self._dts: array[int] | None = array("q")
+        """Decoding times in FFmpeg's sense; None unless all packets have one, and they increase."""
 
     def add(self, packet: Packet[VideoStream], *, begins_gop: bool) -> None:
         """Take the next packet in decode order."""
-        self._count += 1
-        pts = packet.pts
-        self._are_equal = self._are_equal and pts is not None and pts == packet.dts
+        pts, dts = packet.pts, packet.dts
+        if self._dts is not None:
+            if dts is None or (self._dts and dts <= self._dts[-1]):
+                self._dts = None
+            else:
+                self._dts.append(dts)
+        self._are_equal = self._are_equal and pts is not None and pts == dts
         if begins_gop:
             self._found |= self._contradicts
             self._goes_back = self._contradicts = False
             self._latest = None
-        if pts is None:
-            return
-        if self._latest is not None and pts < self._latest:
+        if pts is None or (self._latest is not None and pts < self._latest):
+            # A frame of an unknown time may be the one that a B-frame is presented before.
             self._goes_back, self._contradicts = True, False
-        elif self._coded is not None and not self._goes_back and not self._contradicts:
+            return
+        if self._coded is not None and not self._goes_back and not self._contradicts:
             goes_back = self._coded.goes_back(memoryview(packet), begins_gop=begins_gop)
             self._contradicts = goes_back and self._latest is not None and pts > self._latest
-        self._latest = pts if self._latest is None else max(pts, self._latest)
+        self._latest = pts
 
-    def are_decoding_times(self) -> bool:
-        """Return whether the timestamps of all packets are decoding times only."""
-        return self._found or self._contradicts or (self._are_equal and self._count > 1)
+    def decoding_times(self, pts: array[int], shown: Sequence[int]) -> DecodingTimes | None:
+        """Return the decoding times if the stream stores no presentation times, otherwise None.
+
+        Args:
+            pts: of all packets.
+            shown: indexes of the packets that are shown.
+        """
+        if not (self._found or self._contradicts or (self._are_equal and len(pts) > 1)):
+            return None
+        # FFmpeg invents the presentation times of AVI and ASF, but the decoding times of others.
+        known = array("q", sorted(pts[index] for index in shown))
+        times = known if self._dts is None else array("q", (self._dts[index] for index in shown))
+        return DecodingTimes(times, known, self._codec.reorder_depth)
 
 
 class _CodedOrder(Protocol):

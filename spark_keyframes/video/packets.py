@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
@@ -23,7 +24,7 @@ from spark_keyframes.video.bitstream import (
 )
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
-from spark_keyframes.video.frame_order import FrameOrder
+from spark_keyframes.video.frame_order import DecodingTimes, FrameOrder
 from spark_keyframes.video.timeline import (
     DEFAULT_RATE,
     LONGEST_STAY,
@@ -72,8 +73,8 @@ class PacketTable:
     """Why there is no timeline, so that the video is decoded in sequence; otherwise empty."""
     kept: list[Packet[VideoStream]] | None = None
     """The packets themselves; None if they are too large to keep."""
-    has_pts: bool = True
-    """Whether presentation timestamps are more than a copy of the decoding timestamps."""
+    decoding_times: DecodingTimes | None = None
+    """Times of the frames if the file stores no presentation timestamps."""
     gop_starts: Sequence[int] = ()
     """Indexes of the packets where decoding may start."""
 
@@ -139,11 +140,12 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:
             raise _too_many_packets(most_packets, limits)
-    if order.are_decoding_times():
-        table.has_pts = False
-        problems.add("timestamps are decoding times, and the frames are reordered")
     _mark_lower_layers(table, layers)
-    _build_timeline(table, durations, stream, problems)
+    shown = np.flatnonzero(np.frombuffer(table.flags, np.uint8) & _SHOWN)
+    table.decoding_times = order.decoding_times(table.pts, shown.tolist())
+    if table.decoding_times is not None:
+        problems.add("timestamps are decoding times, and the frames are reordered")
+    _build_timeline(table, shown, durations, stream, problems)
     _check_length(table, stream, limits, has_jump=has_jump)
     return table
 
@@ -227,12 +229,15 @@ def _mark_lower_layers(table: PacketTable, layers: array[int]) -> None:
 
 
 def _build_timeline(
-    table: PacketTable, durations: array[int], stream: VideoStream, problems: set[str]
+    table: PacketTable,
+    shown: NDArray[np.int64],
+    durations: array[int],
+    stream: VideoStream,
+    problems: set[str],
 ) -> None:
     pts, flags = table.pts, table.flags
     # Arrays, because a list of integers takes 40 bytes for each.
     table.gop_starts = array("q", (i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS))
-    shown = np.flatnonzero(np.frombuffer(flags, np.uint8) & _SHOWN)
     by_pts = np.argsort(np.frombuffer(pts, np.int64)[shown], kind="stable")
     order = array("q", shown[by_pts].astype(np.int64).tobytes())
     problems |= _problems_of_order(table, order)

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.timeline import DEFAULT_RATE, candidate_step, is_candidate
 
@@ -38,23 +39,23 @@ def decode_all(
 class MonotonicTimes:
     """Assigns each decoded frame a time that never decreases.
 
-    Where timestamps are missing, frames follow each other at the stream's rate. Where a file has
-    decoding times only, a frame has that of the packet with which it leaves the decoder. For all
-    frames, that is equally long after their presentation times.
+    Where timestamps are missing, frames follow each other at the stream's rate.
     """
 
-    def __init__(self, stream: VideoStream, *, has_pts: bool) -> None:
+    def __init__(self, stream: VideoStream, decoding_times: DecodingTimes | None = None) -> None:
+        """Prepare for the frames of a stream; use `decoding_times` in place of their timestamps."""
         self.time_base = stream.time_base or Fraction(1, 1_000_000)
         rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         self._step = 1 / (rate * self.time_base)
         self._largest_step_back = 1 / self.time_base  # one second
-        self._has_pts = has_pts
+        self._decoding_times = decoding_times
+        self._place = -1
         self._shift: Fraction | None = None
         self._last = Fraction(-1)
 
     def time_of(self, picture: av.VideoFrame) -> Fraction:
         """Return the time since the first frame, in units of `time_base`; call once per frame."""
-        stamp = picture.pts if self._has_pts else picture.dts
+        stamp = self._stamp_of(picture)
         if self._last < 0:
             time = Fraction(0)
             self._shift = None if stamp is None else Fraction(-stamp)
@@ -68,11 +69,13 @@ class MonotonicTimes:
                 self._shift = time - stamp
             time = max(time, self._last)
         self._last = time
-        if not self._has_pts and picture.duration:
-            # The last frames leave the decoder without a packet. The stream's rate would be wrong
-            # for them if it counts in a gap.
-            self._step = Fraction(picture.duration)
         return time
+
+    def _stamp_of(self, picture: av.VideoFrame) -> int | None:
+        if self._decoding_times is None:
+            return picture.pts
+        self._place = self._decoding_times.place_of(picture.pts, self._place)
+        return self._decoding_times.time_at(self._place)
 
     def end_after(self, picture: av.VideoFrame, gap: Fraction | None) -> Fraction:
         """Return the end of the last frame; `gap` is the duration of the frame before it."""

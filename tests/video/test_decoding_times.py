@@ -75,7 +75,10 @@ def test_an_edit_list_applies_to_decoding_times(codec: str) -> None:
     data = without(clip(codec, "mp4", options=CODECS[codec]), b"ctts")
     right = decode_plainly(data)
     assert len(right.digests) < 90
-    assert_equal(data, right)
+    frames = candidates(data, 1000.0)
+    assert [digest(frame._picture) for frame in frames] == right.digests
+    times = [number / 25 for number in range(len(frames))]
+    assert [frame.timestamp for frame in frames] == pytest.approx(times)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
@@ -97,16 +100,11 @@ def decoding_times_only(packets: list[av.Packet]) -> list[av.Packet]:
     return packets
 
 
-@pytest.mark.parametrize(
-    ("container", "pts"), [("flv", GAP), ("mpegts", GAP), ("matroska", None), ("nut", None)]
-)
-def test_decoding_times_in_the_place_of_presentation_times(
-    container: str, pts: list[int] | None
-) -> None:
-    """Of Matroska and NUT without a gap: in their place, a gap would be two frames late."""
+@pytest.mark.parametrize("container", ["flv", "mpegts", "matroska", "nut"])
+def test_decoding_times_in_the_place_of_presentation_times(container: str) -> None:
     options = {**H264, "x264-params": "bframes=3:b-adapt=0"}
-    right = clip("libx264", "mp4", options=options, pts=pts)
-    data = clip("libx264", container, options=options, pts=pts, packet_filter=decoding_times_only)
+    right = clip("libx264", "mp4", options=options, pts=GAP)
+    data = clip("libx264", container, options=options, pts=GAP, packet_filter=decoding_times_only)
     assert_equal(data, decode_plainly(right))
 
 
