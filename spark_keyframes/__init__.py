@@ -6,6 +6,7 @@ from spark_keyframes.engine import Callback
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.images import rgb_array, to_pil
 from spark_keyframes.limits import Limits
+from spark_keyframes.made_by import __version__
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.result import Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -32,6 +33,7 @@ __all__ = [
     "RateLimit",
     "Selector",
     "VideoAdaptiveKeyframesSampling",
+    "__version__",
     "explode_keyframes",
     "metrics",
     "progress",

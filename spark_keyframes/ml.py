@@ -7,23 +7,24 @@ and those of other stages in calls, in `explainParams()` and in what is saved.
 import inspect
 import os
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pyspark.ml import Transformer
 from pyspark.ml.param import Param, Params
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable, DefaultParamsWriter
 
-from spark_keyframes.checks import check_integer, check_type
+from spark_keyframes.checks import check_choice, check_integer, check_type
 from spark_keyframes.engine import Callback
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import camel_case, doc_of, spelled
 from spark_keyframes.imports import described, object_from
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import TRANSFORM_OPTIONS
+from spark_keyframes.result import ImagesAs
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Selector
-from spark_keyframes.spark.columns import check_on_error
+from spark_keyframes.spark.columns import OnError
 from spark_keyframes.spark.versions import is_connect
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ def _for_json(value: Any, name: str) -> Any:
     return described(value, name) if isinstance(value, tuple(_OBJECTS.values())) else value
 
 
+_CHOICES: dict[str, Any] = {"on_error": OnError, "images": ImagesAs}
+"""Options of `transform` that take one of several words."""
+
 # What a Param is of: the operator, its `limits`, its `access`, or its `transform`.
 _OPERATOR, _TRANSFORM = "", "transform"
 _PARTS: dict[str, type] = {
@@ -199,8 +203,8 @@ class _Source:
         return list(kept) if isinstance(kept, tuple) else kept
 
     def _option(self, value: Any) -> Any:
-        if self.name == "on_error":
-            check_on_error(value)
+        if self.name in _CHOICES:
+            check_choice(self.name, value, get_args(_CHOICES[self.name]))
         elif isinstance(self.default, bool):
             check_type(self.name, value, bool, "True or False")
         elif self.name.endswith("_col") and not (value is None and self.default is None):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.clip import Clip, Dtype, load_clip
+from spark_keyframes.clip import Clip, Dtype, load_clip, model_revision
 from spark_keyframes.errors import ModuleError
 from spark_keyframes.hooks import calling, short_repr
 from spark_keyframes.threads import renew_after_fork
@@ -56,8 +56,15 @@ class KeyframesModule(ABC):
     keeps_rgb: bool = True
     """Whether what `preprocess` returns may refer to its argument, as a view of it for example. The
     argument is then a copy. False saves the copy."""
+    revision: str | None = None
+    """Which version of the model this is; results say it in `made_by`. Read without `setup`."""
 
     def __repr__(self) -> str:
+        return short_repr(self)
+
+    @property
+    def model_name(self) -> str:
+        """What results call the model: by default the class with the arguments of `params()`."""
         return short_repr(self)
 
     def setup(self, device: "torch.device") -> None:  # noqa: B027 - optional
@@ -208,6 +215,16 @@ class ClipModule(EmbeddingModule):
         """Where the model is, and how it computes."""
         folder = str(Path(self.model_path).absolute()) if self.model_path else ""
         return folder, self.clip_model_name, self.dtype
+
+    @property
+    def model_name(self) -> str:
+        """`clip_model_name`."""
+        return self.clip_model_name
+
+    @property
+    def revision(self) -> str:  # type: ignore[override]
+        """A hash of the model's files; see `model_revision` for what is raised."""
+        return model_revision(self.model_path, self.clip_model_name)
 
     def params(self) -> dict[str, Any]:
         """The arguments of the constructor."""

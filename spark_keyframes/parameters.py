@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import get_args
+from typing import Any, get_args
 
 from spark_keyframes.checks import (
     check_choice,
@@ -19,6 +19,8 @@ from spark_keyframes.fields import documented
 from spark_keyframes.hooks import shown_arguments
 from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
+from spark_keyframes.made_by import MadeBy, __version__
+from spark_keyframes.module import KeyframesModule
 from spark_keyframes.selection import Selector, SelectorName, make_selector
 from spark_keyframes.storage import Access
 from spark_keyframes.video import DecoderName, VideoSrcType
@@ -167,11 +169,10 @@ class Parameters:
 
     def check_left_at_default(self, replacement: str, *names: str) -> None:
         """Raise ParameterError where a parameter is set that an object given here replaces."""
-        defaults = {each.name: each.default for each in fields(self)}
-        given = [name for name in names if getattr(self, name) != defaults[name]]
+        given = self._changed(*names)
         if given:
             raise ParameterError(
-                f"no effect of {', '.join(f'{name}={getattr(self, name)!r}' for name in given)} "
+                f"no effect of {shown_arguments(given)} "
                 f"beside {replacement}={getattr(self, replacement)!r}: leave this out, or give it "
                 f"to the constructor of the {replacement}"
             )
@@ -182,12 +183,36 @@ class Parameters:
             return self.selector
         return make_selector(self.selector, t1=self.t1, t2=self.t2, all_depth=self.all_depth)
 
+    def made_by(self, module: KeyframesModule) -> MadeBy:
+        """Return what makes the results of these parameters with `module`.
+
+        Raises:
+            ModelNotFoundError, ModelError: the model's files cannot be read.
+        """
+        return MadeBy(
+            text=self.text,
+            model=module.model_name,
+            revision=module.revision,
+            fps=self.fps,
+            max_num_frames=self.max_num_frames,
+            selector=self._selector_name(),
+            version=__version__,
+        )
+
+    def _selector_name(self) -> str:
+        if isinstance(self.selector, Selector):
+            return repr(self.selector)
+        of_aks = self._changed("t1", "t2", "all_depth") if self.selector == "aks" else {}
+        return f"{self.selector}({shown_arguments(of_aks)})" if of_aks else self.selector
+
+    def _changed(self, *names: str) -> dict[str, Any]:
+        """Return those of the parameters that differ from their defaults, by name."""
+        defaults = {each.name: each.default for each in fields(self)}
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value != defaults[name]}
+
     def __repr__(self) -> str:
-        changed = {
-            each.name: getattr(self, each.name)
-            for each in fields(self)
-            if getattr(self, each.name) != each.default
-        }
+        changed = self._changed(*(each.name for each in fields(self)))
         return f"{type(self).__name__}({shown_arguments(changed)})"
 
 
@@ -217,6 +242,13 @@ TRANSFORM_OPTIONS = {
     "message: string>: null where it succeeded.",
     "account_col": "The column to add for what each video took, failed ones too: see Account. Null "
     "for a null video.",
+    "timestamps_col": "The column to add for when each keyframe is shown, array<double>: seconds "
+    "from the start of the video, aligned with the struct.",
+    "made_by_col": "The column to add for what made the result, struct<text: string, model: "
+    "string, revision: string, fps: double, max_num_frames: bigint, selector: string, version: "
+    "string>; failed rows have it too.",
+    "images": "What the column of images holds, with `return_keyframes`: arrays (pixels in Spark's "
+    "image schema) or encoded (array<binary>: files of `img_type`, about a tenth of the size).",
     "on_error": "null: a row that fails has a null result. raise: the job fails.",
     "keep_video": "Keep base64 and binary videos in the result; URLs always stay.",
     "cpus": "The CPUs of each task of this stage, on a cluster; none: as Spark's conf says. A task "

@@ -1,7 +1,7 @@
 """The result of one video: its keyframes, or why it has none."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ from spark_keyframes.redaction import redact_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+ImagesAs = Literal["arrays", "encoded"]
+"""Pixels, or files of `img_type`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,13 @@ class Keyframes:
     """hex SHA-256 of the URL as given, or of the video's bytes for base64 and binary"""
     text: str = ""
     """the text that the frames were compared with"""
+    image_files: list[bytes] = field(default_factory=list, repr=False, compare=False)
+    """the images as files of `img_type`, where `transform` was asked for them; otherwise empty"""
+
+    @property
+    def image_bytes(self) -> int:
+        """The memory that the images take."""
+        return sum(rgb.nbytes for rgb in self.images) + sum(map(len, self.image_files))
 
     def contact_sheet(self, *, spans: "list[tuple[float, float]] | None" = None) -> "Image":
         """Draw the keyframes with time and score, over the score curve of the video.

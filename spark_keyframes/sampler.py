@@ -5,21 +5,21 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from spark_keyframes.checks import check_object, path_text
+from spark_keyframes.checks import check_choice, check_object, path_text
 from spark_keyframes.clip import check_model_folder
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
 from spark_keyframes.errors import CredentialsError, ParameterError
 from spark_keyframes.fields import documented
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.result import Failure, ImagesAs, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import (
+    AddedColumns,
     OnError,
     check_dataframe,
-    check_on_error,
     plan_columns,
     result_schema,
     without_names,
@@ -135,6 +135,9 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         text_col: str | None = None,
         error_col: str | None = None,
         account_col: str | None = None,
+        timestamps_col: str | None = None,
+        made_by_col: str | None = None,
+        images: ImagesAs = "arrays",
         on_error: OnError = "null",
         keep_video: bool = False,
         cpus: int | None = None,
@@ -156,6 +159,14 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 message: string>: null where it succeeded.
             account_col: The column to add for what each video took, failed ones too: see Account.
                 Null for a null video.
+            timestamps_col: The column to add for when each keyframe is shown, array<double>:
+                seconds from the start of the video, aligned with the struct.
+            made_by_col: The column to add for what made the result, struct<text: string, model:
+                string, revision: string, fps: double, max_num_frames: bigint, selector: string,
+                version: string>; failed rows have it too.
+            images: What the column of images holds, with `return_keyframes`: arrays (pixels in
+                Spark's image schema) or encoded (array<binary>: files of `img_type`, about a tenth
+                of the size).
             on_error: null: a row that fails has a null result. raise: the job fails.
             keep_video: Keep base64 and binary videos in the result; URLs always stay.
             cpus: The CPUs of each task of this stage, on a cluster; none: as Spark's conf says. A
@@ -174,16 +185,22 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 credentials for output_tos_dir. On a cluster the tasks say so.
         """
         check_dataframe(videos)
-        check_on_error(on_error)
+        check_choice("on_error", on_error, get_args(OnError))
+        check_choice("images", images, get_args(ImagesAs))
         columns = plan_columns(
             videos,
             input_col=input_col,
-            output_col=output_col,
             text_col=text_col,
-            error_col=error_col,
-            account_col=account_col,
+            added=AddedColumns(
+                output=output_col,
+                images=f"{output_col}_images" if self.return_keyframes else None,
+                images_as=images,
+                timestamps=timestamps_col,
+                error=error_col,
+                account=account_col,
+                made_by=made_by_col,
+            ),
             video_src_type=self.video_src_type,
-            images=self.return_keyframes,
             keep_video=keep_video,
         )
         spark, profiles = videos.sparkSession, has_profiles(videos)
@@ -192,7 +209,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         if text_col is None:
             self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
         stage = ArrowStage(
-            self._pipeline(self._writer_anywhere()),
+            replace(self._pipeline(self._writer_anywhere()), images_as=images),
             columns,
             on_error,
             resources.tasks_at_once,

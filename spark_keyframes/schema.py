@@ -3,13 +3,15 @@
 pyspark and pyarrow are imported inside the functions, so that `sample()` works without Spark.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spark_keyframes.account import account_columns
+from spark_keyframes.made_by import made_by_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType
 
 KEYFRAMES_DDL = "tos_paths array<string>, frame_ids array<bigint>, scores array<float>"
 """The documented result. The three lists are aligned and ordered by frame id."""
@@ -24,12 +26,15 @@ ACCOUNT_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in account_columns(
 """What a row took: the fields of spark_keyframes.Account, flat."""
 
 
-def spark_type(ddl: str) -> "StructType":
-    """Return the Spark type of one of the DDL strings above."""
+MADE_BY_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in made_by_columns().items())
+"""What made the result: the fields of spark_keyframes.made_by.MadeBy."""
+
+
+def spark_type(ddl: str) -> "DataType":
+    """Return the Spark type of `struct<…>` with one of the fields above, or of an array of it."""
     from pyspark.sql.types import (
         ArrayType,
         BinaryType,
-        DataType,
         DoubleType,
         FloatType,
         IntegerType,
@@ -43,32 +48,46 @@ def spark_type(ddl: str) -> "StructType":
         "string": StringType(),
         "int": IntegerType(),
         "bigint": LongType(),
+        "float": FloatType(),
         "double": DoubleType(),
         "binary": BinaryType(),
-        "array<string>": ArrayType(StringType()),
-        "array<bigint>": ArrayType(LongType()),
-        "array<float>": ArrayType(FloatType()),
     }
+    if element := _inside("array", ddl):
+        return ArrayType(spark_type(element))
+    if not _inside("struct", ddl):
+        return types[ddl]
     struct = StructType()
-    for field in ddl.split(", "):
-        name, kind = field.split(" ")
-        struct = struct.add(name, types[kind])
+    for name, kind in struct_fields(ddl):
+        struct = struct.add(name, spark_type(kind))
     return struct
 
 
-def arrow_type(ddl: str) -> "pa.StructType":
-    """Return the Arrow type of one of the DDL strings above."""
+def arrow_type(ddl: str) -> "pa.DataType":
+    """Return the Arrow type of `struct<…>` with one of the fields above, or of an array of it."""
     import pyarrow as pa
 
     types = {
         "string": pa.string(),
         "int": pa.int32(),
         "bigint": pa.int64(),
+        "float": pa.float32(),
         "double": pa.float64(),
         "binary": pa.binary(),
-        "array<string>": pa.list_(pa.string()),
-        "array<bigint>": pa.list_(pa.int64()),
-        "array<float>": pa.list_(pa.float32()),
     }
-    fields = (field.split(" ") for field in ddl.split(", "))
-    return pa.struct([pa.field(name, types[kind]) for name, kind in fields])
+    if element := _inside("array", ddl):
+        return pa.list_(arrow_type(element))
+    if not _inside("struct", ddl):
+        return types[ddl]
+    return pa.struct([pa.field(name, arrow_type(kind)) for name, kind in struct_fields(ddl)])
+
+
+def struct_fields(ddl: str) -> Iterator[tuple[str, str]]:
+    """Yield the names and types of a struct whose own fields are no structs."""
+    for field in _inside("struct", ddl).split(", "):
+        name, kind = field.split(" ")
+        yield name, kind
+
+
+def _inside(kind: str, ddl: str) -> str:
+    """Return what is between the brackets of `kind<…>`; "" for another kind."""
+    return ddl[len(kind) + 1 : -1] if ddl.startswith(f"{kind}<") else ""

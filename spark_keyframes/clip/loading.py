@@ -41,12 +41,17 @@ def load_clip(
         ModelError: what is there is no usable CLIP model.
     """
     precision = resolve_precision(dtype, device)
-    source = str(Path(model_path) / clip_model_name) if model_path else clip_model_name
+    source = model_source(model_path, clip_model_name)
     if model_path:
         check_model_folder(model_path, clip_model_name)
     clip = _load(source, device, precision, local=bool(model_path))
     logger.info("loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision)
     return clip
+
+
+def model_source(model_path: str, clip_model_name: str) -> str:
+    """Return the model's folder, or its name on the Hub, as transformers takes either."""
+    return str(Path(model_path) / clip_model_name) if model_path else clip_model_name
 
 
 def check_model_folder(model_path: str, clip_model_name: str) -> None:
@@ -71,20 +76,20 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
     dtype = torch.float16 if precision == "float16" else torch.float32
     where: dict[str, Any] = {"local_files_only": local}
     with _quiet():
-        with _reading("config.json", source, local=local):
+        with reading("config.json", source, local=local):
             config = CLIPConfig.from_pretrained(source, **where)
             _check_sizes(config.vision_config, source)
-        with _reading("the weights", source, local=local):
+        with reading("the weights", source, local=local):
             # Not ignored: the report is checked. Otherwise it would go to the log, and not into
             # the error.
             where |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
             model, report = CLIPModel.from_pretrained(source, config=config, dtype=dtype, **where)
             _check_weights(report, source)
         where = {"local_files_only": local}
-        with _reading("the tokenizer", source, local=local):
+        with reading("the tokenizer", source, local=local):
             tokenizer = CLIPTokenizer.from_pretrained(source, **where)
             _check_tokenizer(tokenizer, config.text_config, source)
-        with _reading("preprocessor_config.json", source, local=local):
+        with reading("preprocessor_config.json", source, local=local):
             processor = CLIPImageProcessorPil.from_pretrained(source, **where)
             preprocessor = Preprocessor.from_image_processor(processor)
     image_size = config.vision_config.image_size
@@ -93,17 +98,22 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
             f"preprocessor_config.json of {source!r} crops to {preprocessor.crop} pixels, but the "
             f"model sees {image_size} (vision_config.image_size in config.json); correct one"
         )
-    with _reading("the model", source, local=True):
+    with reading("the model", source, local=True):
         model = model.to(device).eval().requires_grad_(False)
         return Clip(model, tokenizer, preprocessor, precision)
 
 
 @contextlib.contextmanager
-def _reading(part: str, source: str, *, local: bool) -> Iterator[None]:
+def reading(part: str, source: str, *, local: bool) -> Iterator[None]:
     """Turn all errors into ModelError or ModelNotFoundError that name this part of the model.
 
     Each file may hold anything, and transformers, tokenizers, safetensors and torch raise whatever
     they meet.
+
+    Args:
+        part: what is read, for the message.
+        source: as from `model_source`.
+        local: whether it is a folder.
     """
     try:
         yield

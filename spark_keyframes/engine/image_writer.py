@@ -1,4 +1,4 @@
-"""Encodes keyframe images and uploads them in the background."""
+"""Uploads keyframe images in the background."""
 
 import threading
 from collections import deque
@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from spark_keyframes.images import ImgType, Pixels, content_type, encode_image, image_url
+from spark_keyframes.images import ImgType, content_type, image_url
 from spark_keyframes.storage import check_accepted, check_writable, write_url
 from spark_keyframes.video import Source
 
@@ -58,11 +58,10 @@ class Upload:
         self.bytes = 0
         """the size of these images"""
 
-    def add(self, frame_id: int, rgb: Pixels) -> None:
-        """Encode an H×W×3 uint8 RGB frame and start its upload; waits while many are pending.
+    def add(self, frame_id: int, data: bytes) -> None:
+        """Start the upload of an encoded frame; waits while many are pending.
 
         Raises:
-            EncodeError: of this frame.
             StorageWriteError, CredentialsError: of an earlier frame.
         """
         url = image_url(
@@ -72,7 +71,6 @@ class Upload:
             frame_id=frame_id,
             img_type=self._writer.img_type,
         )
-        data = encode_image(rgb, self._writer.img_type)
         self._pending.append(self._pool.submit(self._store, url, data))
         self._urls.append(url)
         if len(self._pending) >= 2 * _UPLOADS_AT_ONCE:

@@ -22,7 +22,7 @@ from spark_keyframes.engine.task import Request, RunContext, VideoTask
 from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Failure, Keyframes, VideoFailedError
+from spark_keyframes.result import Failure, ImagesAs, Keyframes, VideoFailedError
 from spark_keyframes.threads import torch_threads_restored
 from spark_keyframes.video import make_decoder
 
@@ -50,7 +50,8 @@ class Pipeline:
             network while the others decode.
         held_bytes: memory for decoded frames that can still be selected. Frames beyond it are
             decoded a second time if they are selected.
-        row_bytes: a video whose keyframes take more than this as arrays fails; None: no limit.
+        row_bytes: a video whose keyframes' images take more than this fails; None: no limit.
+        images_as: what the keyframes hold of their images, with `return_keyframes`.
     """
 
     module: KeyframesModule
@@ -61,6 +62,7 @@ class Pipeline:
     workers: int | None = None
     held_bytes: int = 768 * 2**20
     row_bytes: int | None = None
+    images_as: ImagesAs = "arrays"
 
     def run(
         self,
@@ -123,6 +125,7 @@ class Pipeline:
                 decoder=decoder,
                 writer=self.writer,
                 row_bytes=self.row_bytes,
+                images_as=self.images_as,
             )
             pool = stack.enter_context(_video_threads(workers))
             tasks: deque[VideoTask] = deque()
@@ -194,8 +197,7 @@ def _has_room(tasks: Iterable[VideoTask], workers: int) -> bool:
 
 
 def _size(task: VideoTask) -> int:
-    images = task.outcome.images if isinstance(task.outcome, Keyframes) else []
-    return sum(image.nbytes for image in images)
+    return task.outcome.image_bytes if isinstance(task.outcome, Keyframes) else 0
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from spark_keyframes.engine.image_writer import ImageWriter, Upload
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.errors import ModuleError, RowTooLargeError, free_stack_frames
 from spark_keyframes.hooks import calling
-from spark_keyframes.images import Pixels
+from spark_keyframes.images import Pixels, encode_image
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.redaction import redact_url
-from spark_keyframes.result import Candidates, Failure, Keyframes
+from spark_keyframes.result import Candidates, Failure, ImagesAs, Keyframes
 from spark_keyframes.selection import Selector
 from spark_keyframes.video import Decoder, RgbFrame, Source, Video, open_source
 
@@ -48,7 +48,8 @@ class RunContext:
     writer: ImageWriter | None = None
     """None: images are not stored"""
     row_bytes: int | None = None
-    """the most bytes of images as arrays; None: no limit"""
+    """the most bytes of images to return; None: no limit"""
+    images_as: ImagesAs = "arrays"
 
 
 class VideoTask:
@@ -231,29 +232,37 @@ class VideoTask:
 
     def _finish(self, source: Source, video: Video, chosen: list[int]) -> Keyframes:
         context, callbacks = self._context, self._context.callbacks
-        returned = context.parameters.return_keyframes
+        returned, img_type = context.parameters.return_keyframes, context.parameters.img_type
+        encoded = returned and context.images_as == "encoded"
         keyframes = self._result(source, chosen)
         self._enter("encode")
-        pictures: Iterable[tuple[int, Pixels]] = self._full_size(video, chosen, returned)
+        pictures: Iterable[tuple[int, Pixels]] = self._full_size(
+            video, chosen, arrays=returned and not encoded
+        )
         if callbacks.want_keyframes:
             if returned or callbacks.need_images:
                 pictures = [(frame_id, rgb.copy()) for frame_id, rgb in pictures]
                 keyframes = replace(keyframes, images=[rgb for _, rgb in pictures])
             callbacks.keyframes(keyframes)
         images: list[Pixels] = []
+        files: list[bytes] = []
         tos_paths: list[str] = []
         with self._uploading(source) as upload:
             self.candidates.check()
             for frame_id, rgb in pictures if returned or upload else ():
-                if returned:
+                data = encode_image(rgb, img_type) if encoded or upload else b""
+                if encoded:
+                    files.append(data)
+                    self._check_row(sum(map(len, files)), rgb)
+                elif returned:
                     images.append(rgb if callbacks.want_keyframes else rgb.copy())
                 if upload:
-                    upload.add(frame_id, rgb)
+                    upload.add(frame_id, data)
             if upload:
                 self._enter("upload")
                 tos_paths = upload.finish()
         self._enter("select")  # adds the seconds of the last stage
-        return replace(keyframes, tos_paths=tos_paths, images=images)
+        return replace(keyframes, tos_paths=tos_paths, images=images, image_files=files)
 
     def _result(self, source: Source, chosen: list[int]) -> Keyframes:
         of = self.candidates
@@ -271,12 +280,12 @@ class VideoTask:
         )
 
     def _full_size(
-        self, video: Video, chosen: list[int], returned: bool
+        self, video: Video, chosen: list[int], *, arrays: bool
     ) -> Iterator[tuple[int, Pixels]]:
         """The frame id and pixels of each keyframe; each array is gone with the next one."""
         for picture in self._pictures(video, chosen):
-            if returned:
-                self._check_row(len(chosen), picture.rgb)
+            if arrays:
+                self._check_row(len(chosen) * picture.rgb.nbytes, picture.rgb)
             yield picture.frame_id, picture.rgb
 
     @contextmanager
@@ -305,15 +314,13 @@ class VideoTask:
             self._enter(stage)
             yield picture
 
-    def _check_row(self, count: int, rgb: Pixels) -> None:
-        size, (height, width, _) = count * rgb.nbytes, rgb.shape
-        limit = self._context.row_bytes
+    def _check_row(self, size: int, rgb: Pixels) -> None:
+        limit, (height, width, _) = self._context.row_bytes, rgb.shape
         if limit is not None and size > limit:
             raise RowTooLargeError(
-                f"{count} images of {width}×{height} pixels take "
-                f"{size / 2**30:.1f} GiB as arrays, more than the {limit / 2**30:.0f} "
-                "GiB that a row may hold; use return_keyframes=False with output_tos_dir, or a "
-                "smaller max_num_frames"
+                f"the images of {width}×{height} pixels take {size / 2**30:.1f} GiB as "
+                f"{self._context.images_as}, more than the {limit / 2**30:.0f} GiB that a row may "
+                "hold; use return_keyframes=False with output_tos_dir, or a smaller max_num_frames"
             )
 
 

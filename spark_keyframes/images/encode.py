@@ -95,7 +95,7 @@ def spark_image(rgb: Pixels, origin: str = "") -> dict[str, Any]:
 
 
 def rgb_array(image: Any) -> Pixels:
-    """Return the pixels of an image in Spark's schema; the inverse of `spark_image`.
+    """Return the pixels of an image of the result; the inverse of `spark_image`.
 
     Unlike `ImageSchema.toNDArray`, it needs no SparkContext, so it works over Spark Connect. The
     result is RGB, not BGR.
@@ -103,10 +103,10 @@ def rgb_array(image: Any) -> Pixels:
     Args:
         image: an element of the column `<output_col>_images`, the column `image` of
             `explode_keyframes`, or a dict of its fields. Its numbers may be floats, as pandas makes
-            them where another row is null.
+            them where another row is null. With `images="encoded"` it is the bytes of a file.
 
     Returns:
-        uint8, shape (height, width, 3), RGB; a view of the row's bytes.
+        uint8, shape (height, width, 3), RGB; of Spark's schema a view of the row's bytes.
 
     Raises:
         EncodeError: there is no image, as in the row of a failed video; or it does not have three
@@ -117,6 +117,8 @@ def rgb_array(image: Any) -> Pixels:
             "the row has no image: its video failed or is null; leave such rows out, "
             "e.g. frames.dropna(subset=['image'])"
         )
+    if isinstance(image, bytes | bytearray | memoryview):
+        return np.asarray(_opened(image))
     if image["mode"] != CV_8UC3:
         raise EncodeError(
             f"an image must have three 8-bit channels, mode {CV_8UC3}, got mode {image['mode']}"
@@ -126,7 +128,7 @@ def rgb_array(image: Any) -> Pixels:
 
 
 def to_pil(image: Any) -> "Image.Image":
-    """Return an image in Spark's schema as one of Pillow, which a notebook shows.
+    """Return an image of the result as one of Pillow, which a notebook shows.
 
     Args:
         image: as for `rgb_array`.
@@ -136,7 +138,20 @@ def to_pil(image: Any) -> "Image.Image":
     """
     from PIL import Image
 
+    if isinstance(image, bytes | bytearray | memoryview):
+        return _opened(image)
     return Image.fromarray(np.ascontiguousarray(rgb_array(image)))
+
+
+def _opened(file: bytes | bytearray | memoryview) -> "Image.Image":
+    from PIL import Image
+
+    try:
+        return Image.open(io.BytesIO(file)).convert("RGB")
+    except OSError as error:
+        raise EncodeError(
+            f"the {len(file)} bytes are no image: {error}; give an element of the column of images"
+        ) from error
 
 
 def _check(rgb: Pixels) -> None:

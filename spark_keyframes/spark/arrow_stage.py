@@ -5,7 +5,7 @@ mapInPandas would convert the columns that pass through: a null turns a bigint c
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,15 @@ from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.images import spark_image
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
-from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, arrow_type
-from spark_keyframes.spark.columns import Columns, OnError
+from spark_keyframes.schema import arrow_type
+from spark_keyframes.spark.columns import AddedColumns, Columns, OnError
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter
 from spark_keyframes.spark.spark_task import (
     keyframes_cell,
     requests_of,
     run_in_task,
     task_fields,
+    texts_of,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ArrowStage:
         """Yield the result rows of a partition, in its order."""
         waiting: deque[_Rows] = deque()
         run = run_in_task(
-            replace(self.pipeline, row_bytes=_ROW_BYTES if self.columns.images else None),
+            replace(self.pipeline, row_bytes=_ROW_BYTES if self.columns.added.images else None),
             self._requests(batches, waiting),
             tasks_at_once=self.tasks_at_once,
             stop_on_failure=self.on_error == "raise",
@@ -82,10 +83,15 @@ class ArrowStage:
             if nameless.num_rows == 0:
                 continue
             batch = nameless.rename_columns(self.columns.read)
-            waiting.append(_Rows(batch, self.columns))
-            texts = batch.column(self.columns.text) if self.columns.text else None
-            videos = batch.column(self.columns.input)
-            yield from requests_of(videos, texts, self.pipeline.parameters.text)
+            column = batch.column(self.columns.text) if self.columns.text else None
+            texts = texts_of(column, batch.num_rows, self.pipeline)
+            waiting.append(_Rows(batch, self.columns, texts, self._made_by))
+            yield from requests_of(batch.column(self.columns.input), texts)
+
+    def _made_by(self, texts: list[str | None]) -> list[dict[str, Any]]:
+        """Return what makes the results of these texts. The model is there when rows are."""
+        made_by = self.pipeline.parameters.made_by(self.pipeline.module)
+        return [replace(made_by, text=text).cell() for text in texts]
 
 
 def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
@@ -110,10 +116,17 @@ def _error_of_row(number: int, failure: Failure) -> KeyframesError:
 class _Rows:
     """The results of an input batch; large results are passed on in several parts."""
 
-    def __init__(self, batch: "pa.RecordBatch", columns: Columns) -> None:
-        self._columns = columns
-        self._schema = _result_schema(columns)
-        self._passed = [batch.column(name) for name in columns.passed]
+    def __init__(
+        self,
+        batch: "pa.RecordBatch",
+        columns: Columns,
+        texts: list[str | None],
+        made_by: Callable[[list[str | None]], list[dict[str, Any]]],
+    ) -> None:
+        self._passed = batch.select(columns.passed)
+        self._columns = columns.added
+        self._texts = texts
+        self._made_by = made_by
         self._left: int = batch.num_rows
         self._start = 0
         self._reset()
@@ -128,7 +141,7 @@ class _Rows:
         self._left -= 1
         self._results.append(_result_cells(outcome, self._columns))
         if isinstance(outcome, Keyframes):
-            self._bytes += sum(image.nbytes for image in outcome.images)
+            self._bytes += outcome.image_bytes
 
     @property
     def complete(self) -> bool:
@@ -145,34 +158,31 @@ class _Rows:
         """Return the rows added since the last flush."""
         import pyarrow as pa
 
-        count = len(self._results)
-        passed = [column.slice(self._start, count) for column in self._passed]
-        results = pa.RecordBatch.from_pylist(self._results, self._schema)
+        start, count = self._start, len(self._results)
+        if name := self._columns.made_by:
+            made_by = self._made_by(self._texts[start : start + count])
+            for cells, cell in zip(self._results, made_by, strict=True):
+                cells[name] = cell
+        types = self._columns.types.items()
+        schema = pa.schema([(name, arrow_type(ddl)) for name, ddl in types])
+        results = pa.RecordBatch.from_pylist(self._results, schema)
+        passed = self._passed.slice(start, count)
         self._start += count
         self._reset()
         return pa.RecordBatch.from_arrays(
-            [*passed, *results.columns], [*self._columns.passed, *results.schema.names]
+            [*passed.columns, *results.columns], [*passed.schema.names, *schema.names]
         )
 
 
-def _result_schema(columns: Columns) -> "pa.Schema":
-    import pyarrow as pa
-
-    types = {
-        columns.output: arrow_type(KEYFRAMES_DDL),
-        columns.images: pa.list_(arrow_type(IMAGE_DDL)),
-        columns.error: arrow_type(ERROR_DDL),
-        columns.account: arrow_type(ACCOUNT_DDL),
-    }
-    return pa.schema([(name, kind) for name, kind in types.items() if name])
-
-
-def _result_cells(outcome: Outcome, columns: Columns) -> dict[str, Any]:
+def _result_cells(outcome: Outcome, columns: AddedColumns) -> dict[str, Any]:
     cells: dict[str, Any] = {columns.output: keyframes_cell(outcome)}
-    if columns.images and isinstance(outcome, Keyframes):
-        cells[columns.images] = spark_images(outcome)
-    if columns.error and isinstance(outcome, Failure):
-        cells[columns.error] = {
+    if isinstance(outcome, Keyframes):
+        cells[columns.timestamps or ""] = outcome.timestamps
+        if columns.images:
+            encoded = columns.images_as == "encoded"
+            cells[columns.images] = outcome.image_files if encoded else spark_images(outcome)
+    if isinstance(outcome, Failure):
+        cells[columns.error or ""] = {
             "stage": outcome.stage,
             "error": outcome.error,
             "message": outcome.message,

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.schema import ACCOUNT_DDL, ERROR_DDL, IMAGE_DDL, KEYFRAMES_DDL, spark_type
+from spark_keyframes.result import ImagesAs
+from spark_keyframes.schema import (
+    ACCOUNT_DDL,
+    ERROR_DDL,
+    IMAGE_DDL,
+    KEYFRAMES_DDL,
+    MADE_BY_DDL,
+    spark_type,
+)
 from spark_keyframes.spark.versions import arrow_refusal
 from spark_keyframes.video import VideoSrcType
 
@@ -16,34 +24,60 @@ if TYPE_CHECKING:
 OnError = Literal["null", "raise"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class AddedColumns:
+    """The names of the columns that `transform` adds; None: it does not add this one."""
+
+    output: str
+    images: str | None = None
+    timestamps: str | None = None
+    error: str | None = None
+    account: str | None = None
+    made_by: str | None = None
+    images_as: ImagesAs = "arrays"
+    """what `images` holds"""
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The types in SQL by name, in the order of the result."""
+        images = f"array<struct<{IMAGE_DDL}>>" if self.images_as == "arrays" else "array<binary>"
+        types = {
+            self.output: f"struct<{KEYFRAMES_DDL}>",
+            self.images: images,
+            self.timestamps: "array<double>",
+            self.error: f"struct<{ERROR_DDL}>",
+            self.account: f"struct<{ACCOUNT_DDL}>",
+            self.made_by: f"struct<{MADE_BY_DDL}>",
+        }
+        return {name: ddl for name, ddl in types.items() if name}
+
+    @property
+    def names(self) -> list[str]:
+        """All names, twice where two of them are equal."""
+        names = (self.output, self.images, self.timestamps, self.error, self.account, self.made_by)
+        return [name for name in names if name]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Columns:
     """The names of the columns that the stage reads and writes."""
 
     read: list[str]
     """all columns of the DataFrame, in order: Spark gives them to the stage without their names"""
     input: str
-    output: str
+    text: str | None
     passed: list[str]
     """columns that pass through unchanged, in order"""
-    text: str | None = None
-    images: str | None = None
-    error: str | None = None
-    account: str | None = None
+    added: AddedColumns
 
 
 def result_schema(schema: "StructType", columns: Columns) -> "StructType":
     """Return the fields that pass through, and then those of the result."""
-    from pyspark.sql.types import ArrayType, StructType
+    from pyspark.sql.types import StructType
 
     result = StructType([schema[name] for name in columns.passed])
-    result = result.add(columns.output, spark_type(KEYFRAMES_DDL))
-    if columns.images:
-        result = result.add(columns.images, ArrayType(spark_type(IMAGE_DDL)))
-    if columns.error:
-        result = result.add(columns.error, spark_type(ERROR_DDL))
-    if columns.account:
-        result = result.add(columns.account, spark_type(ACCOUNT_DDL))
+    for name, ddl in columns.added.types.items():
+        result = result.add(name, spark_type(ddl))
     return result
 
 
@@ -91,24 +125,13 @@ def without_names(videos: "DataFrame") -> "DataFrame":
     return videos.toDF(*(f"c{number}" for number in range(len(videos.columns))))
 
 
-def check_on_error(on_error: str) -> None:
-    """Raise ParameterError unless `on_error` is an OnError."""
-    if on_error not in get_args(OnError):
-        raise ParameterError(
-            f"on_error must be one of {', '.join(get_args(OnError))}, got {on_error!r}"
-        )
-
-
 def plan_columns(
     videos: "DataFrame",
     *,
     input_col: str,
-    output_col: str,
     text_col: str | None,
-    error_col: str | None,
-    account_col: str | None,
+    added: AddedColumns,
     video_src_type: VideoSrcType,
-    images: bool,
     keep_video: bool,
 ) -> Columns:
     """Check the columns before any task runs.
@@ -138,19 +161,18 @@ def plan_columns(
     input_col = existing("input_col", input_col, expected, f"{video_src_type!r} needs")
     if text_col is not None:
         text_col = existing("text_col", text_col, StringType, "texts are")
-    images_col = f"{output_col}_images" if images else None
-    added = [name for name in (output_col, images_col, error_col, account_col) if name]
     passed = [
         name
         for name in schema.names
         if name != input_col or keep_video or video_src_type == "video_url"
     ]
-    taken = [key(name) for name in (*passed, *added)]
-    for name in added:
+    taken = [key(name) for name in (*passed, *added.names)]
+    for name in added.names:
         if taken.count(key(name)) > 1:
             raise ParameterError(
                 f"the result would have two columns called {name!r}; "
-                "choose another output_col, error_col or account_col, or drop or rename the column"
+                "choose another name for one, as output_col or error_col, or drop or rename the "
+                "column"
             )
     read = [key(name) for name in schema.names]
     for name in schema.names:
@@ -163,6 +185,4 @@ def plan_columns(
                 f"column {name!r} is of type {schema[name].dataType.simpleString()}, which Spark "
                 f"cannot pass to Python ({refusal}); drop it, or cast it, e.g. to string"
             )
-    return Columns(
-        schema.names, input_col, output_col, passed, text_col, images_col, error_col, account_col
-    )
+    return Columns(read=schema.names, input=input_col, text=text_col, passed=passed, added=added)

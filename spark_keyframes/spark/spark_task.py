@@ -1,6 +1,6 @@
 """Runs the pipeline in a Spark task: on the task's GPU, with the rows of Arrow columns."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.device import resolve_device
@@ -35,12 +35,17 @@ def run_in_task(
     )
 
 
-def requests_of(
-    videos: "pa.Array", texts: "pa.Array | None", default_text: str
-) -> Iterator[Request]:
-    """Yield a request for each row; without a column of texts, all have the default text."""
-    for index, video in enumerate(_values(videos)):
-        text = default_text if texts is None else texts[index].as_py()
+def texts_of(column: "pa.Array | None", count: int, pipeline: Pipeline) -> list[str | None]:
+    """Return the text of each of `count` rows; without a column of them, the parameter `text`."""
+    if column is None:
+        return [pipeline.parameters.text] * count
+    texts: list[str | None] = column.to_pylist()
+    return texts
+
+
+def requests_of(videos: "pa.Array", texts: Sequence[str | None]) -> Iterator[Request]:
+    """Yield a request for each row."""
+    for video, text in zip(_values(videos), texts, strict=True):
         yield Request(video=video, text=text)
 
 

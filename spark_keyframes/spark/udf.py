@@ -10,7 +10,7 @@ from spark_keyframes.engine.task import Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
 from spark_keyframes.spark.interpreter import shipped
-from spark_keyframes.spark.spark_task import keyframes_cell, requests_of, run_in_task
+from spark_keyframes.spark.spark_task import keyframes_cell, requests_of, run_in_task, texts_of
 from spark_keyframes.spark.versions import has_arrow_udf, warn_once
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _arrow_udf(stage: Callable[..., Any]) -> Any:
         return arrays
 
     # The stubs require a function type for iterators, but Spark warns if one is given.
-    return arrow_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
+    return arrow_udf(keyframes, spark_type(f"struct<{KEYFRAMES_DDL}>"))  # type: ignore[call-overload]
 
 
 def _pandas_udf(stage: Callable[..., Any]) -> Any:
@@ -66,7 +66,7 @@ def _pandas_udf(stage: Callable[..., Any]) -> Any:
             fields = zip(array.type, array.flatten(), strict=True)
             yield pd.DataFrame({field.name: values.to_pandas() for field, values in fields})
 
-    return pandas_udf(keyframes, spark_type(KEYFRAMES_DDL))  # type: ignore[call-overload]
+    return pandas_udf(keyframes, spark_type(f"struct<{KEYFRAMES_DDL}>"))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class _UdfStage:
     ) -> "Iterator[pa.Array]":
         import pyarrow as pa
 
-        kind = arrow_type(KEYFRAMES_DDL)
+        kind = arrow_type(f"struct<{KEYFRAMES_DDL}>")
         lengths: list[int] = []
 
         def requests() -> Iterator[Request]:
             for batch in batches:
                 videos, texts = _arguments(batch)
                 lengths.append(len(videos))
-                yield from requests_of(videos, texts, self.pipeline.parameters.text)
+                yield from requests_of(videos, texts_of(texts, len(videos), self.pipeline))
 
         results: list[dict[str, Any] | None] = []
         with closing(run_in_task(self.pipeline, requests())) as outcomes:

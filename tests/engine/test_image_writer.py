@@ -41,8 +41,8 @@ def tos(monkeypatch):
         yield server
 
 
-def picture(number):
-    return np.full((24, 32, 3), number, np.uint8)
+def image(number):
+    return encode_image(np.full((24, 32, 3), number, np.uint8), ".jpg")
 
 
 def url(number):
@@ -56,7 +56,7 @@ def uploads_alive():
 def store(count):
     with WRITER.begin(SOURCE) as upload:
         for number in range(count):
-            upload.add(number, picture(number))
+            upload.add(number, image(number))
         return upload.finish()
 
 
@@ -74,14 +74,14 @@ def test_what_is_listed_is_stored_byte_by_byte(tos):
     assert store(40) == [url(number) for number in range(40)]
     for number in range(40):
         key = "bucket", url(number).removeprefix("tos://bucket/")
-        assert tos.objects[key] == encode_image(picture(number), ".jpg")
+        assert tos.objects[key] == image(number)
     assert sum(tos.faults.happened.values()) > 10
 
 
 def test_finish_waits_for_the_last_acknowledgement(tos):
     tos.faults.chances["PUT"] = {"stall": 1.0}
     with WRITER.begin(SOURCE) as upload:
-        upload.add(0, picture(0))
+        upload.add(0, image(0))
         threading.Timer(0.3, tos.faults.chances.clear).start()
         assert tos.objects == {}
         assert upload.finish() == [url(0)]
@@ -103,7 +103,7 @@ def test_memory_is_bounded_while_storage_is_slow(tos):
 
         def add_all():
             for number in range(40):
-                upload.add(number, picture(number))
+                upload.add(number, image(number))
                 added.append(number)
 
         thread = threading.Thread(target=add_all)
@@ -122,7 +122,7 @@ def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
     with ends_soon():
         with WRITER.begin(SOURCE) as upload:
             for number in range(12):
-                upload.add(number, picture(number))
+                upload.add(number, image(number))
             while tos.requests < 8 * 3:
                 time.sleep(0.01)
         with pytest.raises(StorageWriteError, match="status 503"):
@@ -135,7 +135,7 @@ def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon(), WRITER.begin(SOURCE) as upload:
-        upload.add(0, picture(0))
+        upload.add(0, image(0))
         threading.Timer(0.5, upload.cancel).start()
         with pytest.raises(StorageWriteError, match="status 503"):
             upload.finish()

@@ -20,15 +20,12 @@ from spark_keyframes.account import Account
 from spark_keyframes.engine import Pipeline
 from spark_keyframes.result import Candidates, Keyframes
 from spark_keyframes.schema import (
-    ACCOUNT_DDL,
-    ERROR_DDL,
-    IMAGE_DDL,
-    KEYFRAMES_DDL,
     arrow_type,
     spark_type,
 )
 from spark_keyframes.spark import arrow_stage as engine_spark
 from spark_keyframes.spark.arrow_stage import ArrowStage
+from spark_keyframes.spark.columns import AddedColumns, Columns
 from tests.conftest import REPO
 from tests.spark.conftest import check_rows
 from tests.video.clips import number_in
@@ -164,7 +161,7 @@ def test_sample_takes_a_path_and_gives_comparable_results(plain, clips):
         ({"text_col": "id"}, "text_col 'id' is of type int, but texts are string"),
         ({"output_col": "ID"}, "two columns called 'ID'"),
         ({"error_col": "keyframes"}, "two columns called 'keyframes'"),
-        ({"account_col": "ID"}, "two columns called 'ID'; .* or account_col"),
+        ({"account_col": "ID"}, "two columns called 'ID'; .* as output_col"),
         ({"account_col": "why", "error_col": "why"}, "two columns called 'why'"),
         ({"on_error": "skip"}, "on_error must be one of null, raise, got 'skip'"),
     ],
@@ -197,9 +194,9 @@ def test_counts_can_be_observed(spark, plain, clips):
 
 def flushed_batches(images, rows, batch_bytes, monkeypatch):
     monkeypatch.setattr(engine_spark, "_BATCH_BYTES", batch_bytes)
-    columns = engine_spark.Columns(["video"], "video", "keyframes", ["video"], images="images")
     batch = pa.RecordBatch.from_arrays([pa.array([str(n) for n in range(rows)])], ["video"])
-    result = engine_spark._Rows(batch, columns)
+    kept = columns(passed=["video"], images="images")
+    result = engine_spark._Rows(batch, kept, [""] * rows, lambda texts: [])
     flushed = []
     for number in range(rows):
         result.add(Keyframes([], [number], [0.5], [0.0], images, Candidates([], [], []), Account()))
@@ -214,16 +211,14 @@ def test_large_results_are_flushed_in_parts_and_none_is_lost(monkeypatch):
     assert [part.num_rows for part in parts] == [3, 3, 3, 1]
     table = pa.Table.from_batches(parts)
     assert table["video"].to_pylist() == [str(n) for n in range(10)]
-    assert [cell["frame_ids"] for cell in table["keyframes"].to_pylist()] == [
-        [n] for n in range(10)
-    ]
+    assert [cell["frame_ids"] for cell in table["k"].to_pylist()] == [[n] for n in range(10)]
 
 
 def test_a_row_too_large_for_spark_is_a_failure(sampler, videos, monkeypatch):
     monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
     stage = ArrowStage(
         Pipeline(sampler.make_module(), sampler),
-        engine_spark.Columns(["video"], "video", "k", ["video"], images="images", error="why"),
+        columns(passed=["video"], images="images", error="why"),
         "null",
     )
     batch = pa.RecordBatch.from_pylist([{"video": videos.first()["video"]}])
@@ -235,16 +230,29 @@ def test_a_row_too_large_for_spark_is_a_failure(sampler, videos, monkeypatch):
 def test_types_in_spark_and_in_arrow_are_the_same():
     from pyspark.sql.pandas.types import to_arrow_type
 
-    for ddl in (KEYFRAMES_DDL, IMAGE_DDL, ERROR_DDL, ACCOUNT_DDL):
-        theirs = to_arrow_type(spark_type(ddl))
-        assert [(f.name, f.type) for f in theirs] == [(f.name, f.type) for f in arrow_type(ddl)]
+    names = {name: name for name in ("images", "timestamps", "error", "account", "made_by")}
+    for images_as in ("arrays", "encoded"):
+        added = AddedColumns(output="k", images_as=images_as, **names)
+        assert len(added.types) == 6
+        for ddl in added.types.values():
+            assert to_arrow_type(spark_type(ddl)) == arrow_type(ddl)
+
+
+def columns(passed, **added):
+    return Columns(
+        read=["video"],
+        input="video",
+        text=None,
+        passed=passed,
+        added=AddedColumns(output="k", **added),
+    )
 
 
 def test_the_stage_pickles_to_less_than_4_kb(plain):
     from pyspark import cloudpickle
 
     pipeline = Pipeline(plain.make_module(), plain)
-    stage = ArrowStage(pipeline, engine_spark.Columns(["video"], "video", "k", []), "null")
+    stage = ArrowStage(pipeline, columns(passed=[]), "null")
     assert len(cloudpickle.dumps(stage)) < 4000
 
 

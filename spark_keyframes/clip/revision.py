@@ -1,0 +1,82 @@
+"""Tells one version of a model from another, by the bytes of the files that are loaded."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from spark_keyframes.clip.loading import check_model_folder, model_source, reading
+
+_SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
+_TOKENIZER = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "merges.txt"),
+)
+# In the order in which transformers looks for them: it takes the first. An index names the others.
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_DIGITS = 16  # hexadecimal: 64 bits, since versions of one model are few
+
+
+def model_revision(model_path: str, clip_model_name: str) -> str:
+    """Return a hash of a model's weights, configuration and tokenizer: 16 hexadecimal digits.
+
+    A copy of the files elsewhere has the same. It takes half a second for ViT-B/32, and is kept as
+    long as the files do not change.
+
+    Args:
+        model_path: as for `load_clip`.
+        clip_model_name: as for `load_clip`. From the Hub, files that the cache lacks are
+            downloaded.
+
+    Raises:
+        ModelNotFoundError: there is no model.
+        ModelError: a file cannot be read.
+    """
+    if model_path:
+        check_model_folder(model_path, clip_model_name)
+    source = model_source(model_path, clip_model_name)
+    with reading("its files", source, local=bool(model_path)):
+        found = sorted(_files(source, local=bool(model_path)))
+        stats = ((name, file, file.stat()) for name, file in found)
+        return _digest(
+            tuple((name, file, stat.st_size, stat.st_mtime_ns) for name, file, stat in stats)
+        )
+
+
+def _files(source: str, *, local: bool) -> Iterator[tuple[str, Path]]:
+    """Yield the names and paths of the files that are loaded."""
+    for name in (*_SETTINGS, *_TOKENIZER):
+        if file := _file(source, name, local=local):
+            yield name, file
+    for name in _WEIGHTS:
+        file = _file(source, name, local=local)
+        if file is None:
+            continue
+        yield name, file
+        if name.endswith(".json"):
+            for shard in sorted(set(json.loads(file.read_text())["weight_map"].values())):
+                if part := _file(source, shard, local=local):
+                    yield shard, part
+        return
+
+
+def _file(source: str, name: str, *, local: bool) -> Path | None:
+    from transformers.utils import cached_file
+
+    if local:
+        path = Path(source, name)
+        return path if path.is_file() else None
+    cached = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
+    return Path(cached) if cached else None
+
+
+@functools.lru_cache(maxsize=16)
+def _digest(files: tuple[tuple[str, Path, int, int], ...]) -> str:
+    """Hash the files, which are new ones where a size or a time of change differs."""
+    whole = hashlib.sha256()
+    for name, file, *_ in files:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        whole.update(f"{name} {digest}\n".encode())
+    return whole.hexdigest()[:_DIGITS]
