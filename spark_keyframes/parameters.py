@@ -183,16 +183,12 @@ class Parameters:
             return self.selector
         return make_selector(self.selector, t1=self.t1, t2=self.t2, all_depth=self.all_depth)
 
-    def made_by(self, module: KeyframesModule) -> MadeBy:
-        """Return what makes the results of these parameters with `module`.
-
-        Raises:
-            ModelNotFoundError, ModelError: the model's files cannot be read.
-        """
+    def made_by(self, module: KeyframesModule, *, revision: str | None) -> MadeBy:
+        """Return what makes the results of these parameters with `module`, of this revision."""
         return MadeBy(
             text=self.text,
             model=module.model_name,
-            revision=module.revision,
+            revision=revision,
             fps=self.fps,
             max_num_frames=self.max_num_frames,
             selector=self._selector_name(),

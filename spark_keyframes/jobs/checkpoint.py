@@ -42,6 +42,17 @@ class Checkpoint:
         """Whether no run has used it yet."""
         return not self._folder.exists(_SETTINGS)
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The settings of the first run; empty where there is none yet."""
+        if self.is_new:
+            return {}
+        settings: dict[str, Any] = json.loads(self._folder.read(_SETTINGS))
+        if "return_keyframes" in settings:
+            # What it was called before, and its default.
+            settings["images"] = "arrays" if settings.pop("return_keyframes") else "none"
+        return settings
+
     def claim(self, settings: Mapping[str, Any]) -> None:
         """Record the settings of the first run, or compare them with these.
 
@@ -52,7 +63,7 @@ class Checkpoint:
             ParameterError: a setting differs, or the checkpoint is another program's.
         """
         if not self.is_new:
-            before = json.loads(self._folder.read(_SETTINGS))
+            before = self.recorded
             now = json.loads(json.dumps(settings))
             for name in settings:
                 if before.get(name) != now[name]:

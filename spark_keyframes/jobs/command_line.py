@@ -124,12 +124,13 @@ def size(text: str) -> int:
 def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
     """Yield the fields that are options, with the title of their group, nested ones last."""
     nested = _nested(owner)
-    for field in fields(owner):
-        group = field.metadata.get("group", title)
-        if field.init and field.name not in nested and group:
+    own = [field for field in fields(owner) if field.init and field.name not in nested]
+    for field in own:
+        if group := field.metadata.get("group", title):
             yield group, field
+    names = {field.name for field in own}
     for name, part in nested.items():
-        yield from _fields(part, _TITLES[name])
+        yield from (each for each in _fields(part, _TITLES[name]) if each[1].name not in names)
 
 
 def _nested(owner: type) -> dict[str, type]:
@@ -166,7 +167,8 @@ def _argument_type(field: Field[Any]) -> dict[str, Any]:
     """Return what argparse must know of a field's type."""
     kind = _kind(field)
     if kind is bool:
-        return {"action": argparse.BooleanOptionalAction if field.default else "store_true"}
+        has_opposite = field.default is not False
+        return {"action": argparse.BooleanOptionalAction if has_opposite else "store_true"}
     if get_origin(kind) is Literal:
         return {"choices": get_args(kind)}
     if get_origin(kind) is tuple:

@@ -1,7 +1,10 @@
 """Samples the videos that are new since the last run, each of them once: jobs/ingest.py."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -9,7 +12,7 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.checkpoint import Checkpoint
 from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
-from spark_keyframes.jobs.options import IngestOptions
+from spark_keyframes.jobs.options import INPUT, JobOptions, about
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
@@ -23,12 +26,64 @@ _PROGRAM = "ingest.py"
 # The place of the model, speed and limits may change from run to run.
 _SAME_OPTIONS = (
     *("input", "input_col", "input_format", "text_col", "id_col", "output", "output_table"),
-    *("format", "output_col", "error_col", "explode", "partition_by", "failed_output"),
+    *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
 )
 _SAME_PARAMETERS = (
     *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
-    *("all_depth", "img_type", "output_tos_dir", "return_keyframes"),
+    *("all_depth", "img_type", "output_tos_dir"),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions(JobOptions):
+    """Options of jobs/ingest.py: those of both jobs, and its own."""
+
+    input: str = field(
+        metadata=about(
+            "A folder in which new videos arrive (with its subfolders), or a glob; or (with "
+            "`input_col`) a folder in which new tables or lists of videos arrive.",
+            INPUT,
+            "WHERE",
+        )
+    )
+    checkpoint: str = field(
+        metadata=about(
+            "The folder, of this job alone, in which Spark records what it has taken.",
+            INPUT,
+            "WHERE",
+        )
+    )
+    files_per_batch: int = field(
+        default=1000,
+        metadata=about(
+            "The files to take at a time; a batch that is written is not repeated.", INPUT
+        ),
+    )
+    mode: Literal["error", "append"] = field(
+        default="error",
+        metadata=about(
+            "What to do where the table exists already and the checkpoint is new.", INPUT
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.has_table:
+            raise ParameterError("`output` or `output_table` is required: where to write the table")
+        self.check_positive("files_per_batch", "it is the number of files taken at a time")
+        if not self.input_col and self.sampler.video_src_type == "video_base64":
+            raise ParameterError(
+                "`video_src_type` video_base64 needs `input_col`, the column that holds it"
+            )
+        if not self.input_col and self.sampler.video_src_type == "video_binary":
+            object.__setattr__(self, "id_col", self.id_col or ("path",))
+        self.check_ids()
+        places = ["output", "checkpoint", "failed_output"]
+        for name in places if self.input_format == "table" else ["input", *places]:
+            place = getattr(self, name)
+            if place and not urlsplit(place).scheme:
+                # The checkpoint compares these between runs, which may start in other folders.
+                object.__setattr__(self, name, str(Path(place).absolute()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,8 +118,10 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         content=options.sampler.video_src_type == "video_binary",
         files_per_batch=options.files_per_batch,
     )
-    writer = TableWriter(options, video_col)
     checkpoint = Checkpoint(spark, options.checkpoint)
+    if options.images is None:
+        options = replace(options, images=checkpoint.recorded.get("images", "none"))
+    writer = TableWriter(options, video_col)
     if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
         place = redact_url(options.checkpoint)
         raise ParameterError(

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal, get_args
 
-from spark_keyframes.checks import check_integer, path_text
+from spark_keyframes.checks import check_choice, check_integer, path_text
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -16,6 +14,8 @@ INPUT = "videos in"
 RESULT = "the result"
 EACH_ONCE = "each video once"
 RESOURCES = "the resources of each task, on a cluster"
+Images = Literal["none", "encoded", "arrays"]
+
 GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
 """Titles of the groups in which the command line lists the options, in this order."""
 
@@ -56,6 +56,7 @@ class JobOptions:
         default=None,
         metadata=about("The column with a text per video, instead of `text`.", INPUT, "NAME"),
     )
+    key_on_text: bool = field(default=False, init=False)
     on_error: OnError = field(default="null", init=False)
     """Fixed for a stream: an exception would end it, and end the next run at the same video."""
 
@@ -106,6 +107,34 @@ class JobOptions:
         metadata=about(
             "With a table: the column for the time and the frames of each video.", RESULT, "NAME"
         ),
+    )
+    timestamps_col: str | None = field(
+        default="timestamps",
+        metadata=about(
+            "With a table: the column for the time of each keyframe, in seconds.", RESULT, "NAME"
+        ),
+    )
+    made_by_col: str | None = field(
+        default="made_by",
+        metadata=about(
+            "With a table: the column for the text, the model and the settings that made each row. "
+            "`resume` compares it.",
+            RESULT,
+            "NAME",
+        ),
+    )
+    images: Images | None = field(
+        default=None,
+        metadata=about(
+            "With a table: which images it holds. encoded: files of `img_type`, as array<binary>; "
+            "arrays: pixels in Spark's image schema, about ten times the size. Default: what the "
+            "table has already, else none.",
+            RESULT,
+        ),
+    )
+    return_keyframes: bool | None = field(
+        default=None,
+        metadata=about("The same as `images` arrays, and its opposite as none.", RESULT),
     )
     max_failures: MaxFailures | None = field(
         default=None,
@@ -166,9 +195,19 @@ class JobOptions:
         for name in ("input", "output", "failed_output", "checkpoint"):
             if hasattr(self, name):
                 object.__setattr__(self, name, path_text(getattr(self, name)))
+        if self.return_keyframes is not None:
+            images: Images = "arrays" if self.return_keyframes else "none"
+            if self.images not in (None, images):
+                raise ParameterError(
+                    f"`return_keyframes` {self.return_keyframes} stands for `images` {images}, and "
+                    f"`images` is {self.images}; leave one of them out"
+                )
+            object.__setattr__(self, "images", images)
+        if self.images is not None:
+            check_choice("`images`", self.images, get_args(Images))
         if self.output and self.output_table:
             raise ParameterError("`output` and `output_table` exclude each other; leave one out")
-        self._check_positive("videos_per_batch", "it is the number of videos in a part")
+        self.check_positive("videos_per_batch", "it is the number of videos in a part")
         if self.explode and "maxrecordsperfile" in map(str.lower, self.option):
             raise ParameterError(
                 "`option` maxRecordsPerFile would divide the keyframes of a video between files; "
@@ -190,122 +229,26 @@ class JobOptions:
         return bool(self.output or self.output_table)
 
     @property
+    def images_col(self) -> str:
+        """The table's column of images, where it has one."""
+        return "image" if self.explode else f"{self.output_col}_images"
+
+    @property
     def holds_video_bytes(self) -> bool:
         """Whether the input's rows hold the videos themselves, not their paths or URLs."""
         return self.sampler.video_src_type != "video_url"
 
-    def _check_positive(self, name: str, hint: str) -> None:
+    def check_positive(self, name: str, hint: str) -> None:
+        """Raise ParameterError unless the option is None or a whole number of at least 1."""
         value = getattr(self, name)
         if value is not None:
             check_integer(f"`{name}`", value, 1, hint)
 
-    def _check_ids(self) -> None:
+    def check_ids(self) -> None:
+        """Raise ParameterError where nothing tells one video from another."""
         if self.holds_video_bytes and not self.id_col:
             raise ParameterError(
                 f"the table does not keep a {self.sampler.video_src_type!r}, so that it cannot be "
                 "told which videos it has; give `id_col`, columns whose values differ for each "
                 "video"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleOptions(JobOptions):
-    """Options of jobs/sample.py: those of both jobs, and its own."""
-
-    input: str = field(
-        metadata=about(
-            "A video, a folder of videos, a glob such as 'videos/*.mp4', a URL, a .txt file with "
-            "a path or URL per line, or (with `input_col`) a table.",
-            INPUT,
-            "WHERE",
-        )
-    )
-    limit: int | None = field(default=None, metadata=about("Take only the first N videos.", INPUT))
-    mode: Literal["error", "overwrite", "append"] = field(
-        default="error", metadata=about("What to do where the table exists already.", INPUT)
-    )
-    resume: bool = field(
-        default=False,
-        metadata=about(
-            "Add the videos that the table lacks, for example after a job that was killed.", INPUT
-        ),
-    )
-    on_error: OnError = field(
-        default="null",
-        metadata=about(
-            "null: a failed video has a null result, and its reason in another column, see "
-            "`error_col`; "
-            "raise: it ends the job.",
-            INPUT,
-        ),
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_positive("limit", "leave it out to take all videos")
-        if self.resume and self.mode != "error":
-            raise ParameterError(
-                f"`resume` adds to the table that exists; leave `mode` {self.mode} out"
-            )
-        if self.limit and self.videos_per_batch:
-            raise ParameterError(
-                "`limit` could take other videos for each part of `videos_per_batch`; leave one of "
-                "them out"
-            )
-        for name in ("resume", "videos_per_batch", "failed_output", "partition_by", "explode"):
-            if getattr(self, name) and not self.has_table:
-                raise ParameterError(f"`{name}` needs a table: `output` or `output_table`")
-        if self.resume or self.videos_per_batch:
-            self._check_ids()
-
-
-@dataclass(frozen=True, kw_only=True)
-class IngestOptions(JobOptions):
-    """Options of jobs/ingest.py: those of both jobs, and its own."""
-
-    input: str = field(
-        metadata=about(
-            "A folder in which new videos arrive (with its subfolders), or a glob; or (with "
-            "`input_col`) a folder in which new tables or lists of videos arrive.",
-            INPUT,
-            "WHERE",
-        )
-    )
-    checkpoint: str = field(
-        metadata=about(
-            "The folder, of this job alone, in which Spark records what it has taken.",
-            INPUT,
-            "WHERE",
-        )
-    )
-    files_per_batch: int = field(
-        default=1000,
-        metadata=about(
-            "The files to take at a time; a batch that is written is not repeated.", INPUT
-        ),
-    )
-    mode: Literal["error", "append"] = field(
-        default="error",
-        metadata=about(
-            "What to do where the table exists already and the checkpoint is new.", INPUT
-        ),
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.has_table:
-            raise ParameterError("`output` or `output_table` is required: where to write the table")
-        self._check_positive("files_per_batch", "it is the number of files taken at a time")
-        if not self.input_col and self.sampler.video_src_type == "video_base64":
-            raise ParameterError(
-                "`video_src_type` video_base64 needs `input_col`, the column that holds it"
-            )
-        if not self.input_col and self.sampler.video_src_type == "video_binary":
-            object.__setattr__(self, "id_col", self.id_col or ("path",))
-        self._check_ids()
-        places = ["output", "checkpoint", "failed_output"]
-        for name in places if self.input_format == "table" else ["input", *places]:
-            place = getattr(self, name)
-            if place and not urlsplit(place).scheme:
-                # The checkpoint compares these between runs, which may start in other folders.
-                object.__setattr__(self, name, str(Path(place).absolute()))

@@ -1,11 +1,14 @@
 """Samples a job's videos, and counts the rows while they pass."""
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.spark.monitoring.metrics import metrics
-from spark_keyframes.spark.versions import check_observations
+from spark_keyframes.spark.versions import check_observations, is_connect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Observation
@@ -19,20 +22,25 @@ def sample_videos(
     Args:
         videos: one video per row.
         video_col: the column that holds them.
-        options: of the job.
+        options: of the job. Their `images` decide about the parameter `return_keyframes`.
     """
     from pyspark.sql import Observation
 
     check_observations(videos.sparkSession)
     # The report always needs the account; the table has it only where it is asked for.
     account_col = options.account_col or f"account_{uuid4().hex}"
-    sampled = options.sampler.transform(
+    images = options.images or "none"
+    sampler = replace(options.sampler, return_keyframes=images != "none")
+    sampled = sampler.transform(
         videos,
         input_col=video_col,
         output_col=options.output_col,
         text_col=options.text_col,
         error_col=options.error_col,
         account_col=account_col,
+        timestamps_col=options.timestamps_col,
+        made_by_col=options.made_by_col,
+        images="encoded" if images == "encoded" else "arrays",
         on_error=options.on_error,
         cpus=options.cpus,
         gpus=options.gpus,
@@ -43,3 +51,21 @@ def sample_videos(
     )
     observed = sampled.observe(counts, *columns)
     return observed if options.account_col else observed.drop(account_col), counts
+
+
+@contextlib.contextmanager
+def kept(result: "DataFrame") -> "Iterator[DataFrame]":
+    """Sample the videos now, and open the rows for several uses, each without sampling again."""
+    from pyspark import StorageLevel
+
+    if not is_connect(result.sparkSession):
+        # Not persist: Spark forgets persisted rows when the table is written that they are
+        # compared with, and would sample the videos again.
+        yield result.localCheckpoint()
+        return
+    rows = result.persist(StorageLevel.DISK_ONLY)
+    try:
+        rows.count()
+        yield rows
+    finally:
+        rows.unpersist()

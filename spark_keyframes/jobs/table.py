@@ -83,6 +83,22 @@ class Table:
                 return None
             raise
 
+    def stored_schema(self, spark: "SparkSession") -> "StructType | None":
+        """Return the columns that the table has; None where it has none, or in each row others."""
+        from pyspark.sql.types import StructType
+
+        if not self.named and self.format.lower() in ("json", "csv"):
+            return None
+        if self.named or self.format.lower() not in _FILE_FORMATS:
+            table = self.read(spark, StructType())
+            return None if table is None else table.schema
+        try:
+            return spark.read.format(self.format).load(self.place).schema
+        except Exception as error:
+            if condition_of(error).startswith(_NO_TABLE):
+                return None
+            raise
+
     def check_partition_columns(self, rows: "DataFrame") -> None:
         """Raise ParameterError where a column of `partition_by` is not among those of the rows."""
         key = name_key(rows.sparkSession)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.jobs.earlier_rows import check_same_question, fitted
 from spark_keyframes.jobs.incremental import duplicate_keys, hash_parts, new_rows
 from spark_keyframes.jobs.inputs import repartition_videos
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.jobs.report import Report
-from spark_keyframes.jobs.sampling import sample_videos
+from spark_keyframes.jobs.sampling import kept, sample_videos
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.spark.columns import column
 from spark_keyframes.spark.explode import FRAME_COLUMNS, explode_keyframes
@@ -43,6 +44,7 @@ class TableWriter:
         self._options = options
         self._video_col = video_col
         self._schema: StructType | None = None
+        self._fitted = False
 
     def write(self, videos: "DataFrame", mode: str) -> None:
         """Sample videos and write their rows; `mode` is Spark's.
@@ -50,26 +52,21 @@ class TableWriter:
         Raises:
             TooManyFailuresError: too many failed; none of these rows is written.
         """
-        from pyspark import StorageLevel
-
+        if mode != "overwrite":
+            self._fit(videos.sparkSession)
         result, counts = sample_videos(videos, self._video_col, self._options)
         self._plan(result)
         if self._options.max_failures is None and self.failed_table is None:
             self._save(result, mode)
             self.report.add(counts.get)
             return
-        # Keep the rows to count the failures before writing, and to write to two tables: without
-        # this, Spark would sample the videos twice.
-        kept = result.persist(StorageLevel.DISK_ONLY)
-        try:
-            kept.count()
+        # To count the failures before writing, and to write to two tables.
+        with kept(result) as rows:
             self.report.add(counts.get)
             if self.failed_table is None:
-                self._save(kept, mode)
+                self._save(rows, mode)
             else:
-                self._save_apart(kept, mode, self.failed_table, counts.get["videos"])
-        finally:
-            kept.unpersist()
+                self._save_apart(rows, mode, self.failed_table, counts.get["videos"])
 
     def write_new(
         self, videos: "DataFrame", mode: str = "append", *, repartition: bool = False
@@ -87,6 +84,8 @@ class TableWriter:
         """
         from pyspark.sql import functions as sf
 
+        if mode != "overwrite":
+            self._fit(videos.sparkSession)
         keys = self._keys()
         first = column(keys[0])
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
@@ -98,10 +97,13 @@ class TableWriter:
                     "in the table; give `id_col`, columns whose values differ for each video"
                 )
             videos, repartition = videos.dropDuplicates(keys), True
+        spark = videos.sparkSession
         schema = self._plan(sample_videos(videos, self._video_col, self._options)[0])
+        if mode != "overwrite":
+            check_same_question(self._options, self._tables(spark, schema))
         done, parts = 0, math.ceil(count / (self._options.videos_per_batch or count or 1))
         for part in hash_parts(videos, keys, parts):
-            known = [] if mode == "overwrite" else self._known(videos.sparkSession, schema)
+            known = [] if mode == "overwrite" else self._known(spark, schema)
             new = new_rows(part, keys, known)
             if left := new.count():
                 self.write(repartition_videos(new, left) if repartition else new, mode)
@@ -128,12 +130,29 @@ class TableWriter:
     def _keys(self) -> list[str]:
         """Return the columns that identify a video."""
         options = self._options
-        if options.id_col:
-            return list(options.id_col)
-        return [self._video_col, *([options.text_col] if options.text_col else [])]
+        text = [options.text_col] if options.text_col else []
+        if not options.id_col:
+            return [self._video_col, *text]
+        if options.key_on_text:
+            return list(dict.fromkeys([*options.id_col, *text]))
+        return list(options.id_col)
+
+    def _fit(self, spark: "SparkSession") -> None:
+        """Take over the columns of the table, if there is one; only the first time."""
+        if self._fitted:
+            return
+        self._options = fitted(self._options, self.table, spark)
+        self._fitted = True
 
     def _known(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
-        """Return the tables whose videos are not sampled again."""
+        """Return the rows whose videos are not sampled again."""
+        options, tables = self._options, self._tables(spark, schema)
+        if not options.key_on_text or options.text_col or options.made_by_col is None:
+            return tables
+        text = column(options.made_by_col)["text"]
+        return [rows.where(text.eqNullSafe(options.sampler.text)) for rows in tables]
+
+    def _tables(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
         tables = [self.table]
         if self.failed_table is not None and not self._options.retry_failed:
             tables.append(self.failed_table)
@@ -151,7 +170,11 @@ class TableWriter:
 
     def _layout(self, result: "DataFrame") -> "DataFrame":
         if self._options.explode:
-            return explode_keyframes(result, output_col=self._options.output_col)
+            # Without the column of times, no name: another column might be called so.
+            times = self._options.timestamps_col or ""
+            return explode_keyframes(
+                result, output_col=self._options.output_col, timestamps_col=times
+            )
         return result
 
     def _save(self, result: "DataFrame", mode: str) -> None:
@@ -171,7 +194,8 @@ class TableWriter:
         succeeded, failed = Observation(), Observation()
         rows = sf.count(sf.lit(1)).alias("rows")
         self._save(result.where(error.isNull()).observe(succeeded, rows), mode)
-        errors = result.where(error.isNotNull()).drop(output_col, f"{output_col}_images")
+        of_result = (output_col, f"{output_col}_images", self._options.timestamps_col)
+        errors = result.where(error.isNotNull()).drop(*filter(None, of_result))
         errors = failed_table.rebalanced(errors.observe(failed, rows), self._options.error_col)
         failed_table.save(errors, "append")
         written = succeeded.get["rows"] + failed.get["rows"]

@@ -90,7 +90,8 @@ class ArrowStage:
 
     def _made_by(self, texts: list[str | None]) -> list[dict[str, Any]]:
         """Return what makes the results of these texts. The model is there when rows are."""
-        made_by = self.pipeline.parameters.made_by(self.pipeline.module)
+        module = self.pipeline.module
+        made_by = self.pipeline.parameters.made_by(module, revision=module.revision)
         return [replace(made_by, text=text).cell() for text in texts]
 
 

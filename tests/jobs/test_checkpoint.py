@@ -48,11 +48,14 @@ def test_a_checkpoint_of_an_earlier_version_continues(spark, tmp_path):
     given += ["--output", "/lake/table", "--fps", "5", "--partition-by", "day"]
     checkpoint = Checkpoint(spark, str(tmp_path))
     assert not checkpoint.is_new
+    assert checkpoint.recorded["images"] == "arrays", "the default of return_keyframes"
+    given += ["--images", "arrays"]
     checkpoint.claim(run_settings(parse_options(given)))
     for more, message in (
         (["--selector", "top"], "with selector 'aks', and this one has 'top'"),
         (["--id-col", "id"], r"with id_col None, and this one has \['id'\]"),
         (["--fps", "4"], "with fps 5.0, and this one has 4.0"),
+        (["--images", "none"], "with images 'arrays', and this one has 'none'"),
     ):
         with pytest.raises(ParameterError, match=message):
             checkpoint.claim(run_settings(parse_options([*given, *more])))

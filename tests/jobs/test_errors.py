@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from pyspark.errors import IllegalArgumentException, PythonException
 
-from spark_keyframes.jobs.options import SampleOptions
+from spark_keyframes.jobs.sample import SampleOptions
 from spark_keyframes.jobs.session import run_job
 
 

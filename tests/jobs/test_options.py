@@ -14,7 +14,8 @@ from spark_keyframes.fields import doc_of
 from spark_keyframes.jobs import ingest, sample
 from spark_keyframes.jobs.command_line import size
 from spark_keyframes.jobs.failure_limit import MaxFailures
-from spark_keyframes.jobs.options import IngestOptions, SampleOptions
+from spark_keyframes.jobs.ingest import IngestOptions
+from spark_keyframes.jobs.sample import SampleOptions
 from tests.conftest import REPO
 
 INGEST = ["--input", "x", "--checkpoint", "y"]
@@ -23,8 +24,8 @@ IN_ROWS = VideoAdaptiveKeyframesSampling(video_src_type="video_binary")
 
 def test_what_is_not_given_keeps_its_default():
     assert sample.parse_options(["--input", "x"]) == SampleOptions(input="x")
-    given = ["--input", "x", "--fps", "2", "--no-return-keyframes", "--t2", "-0.5"]
-    sampler = VideoAdaptiveKeyframesSampling(fps=2.0, return_keyframes=False, t2=-0.5)
+    given = ["--input", "x", "--fps", "2", "--t2", "-0.5"]
+    sampler = VideoAdaptiveKeyframesSampling(fps=2.0, t2=-0.5)
     assert sample.parse_options(given) == SampleOptions(input="x", sampler=sampler)
 
 

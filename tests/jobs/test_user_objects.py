@@ -11,8 +11,7 @@ import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.jobs import ingest, sample
-from spark_keyframes.jobs.ingest import run_settings
-from spark_keyframes.jobs.options import IngestOptions
+from spark_keyframes.jobs.ingest import IngestOptions, run_settings
 from tests.conftest import REPO
 
 SOURCE = """

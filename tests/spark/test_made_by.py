@@ -104,13 +104,15 @@ def test_the_files_are_those_that_are_stored(spark, sampler, clips, tmp_path):
 )
 def test_the_selector_is_named_with_what_is_not_usual(plain, parameters, expected):
     changed = replace(plain, **parameters)
-    made_by = changed.made_by(changed.make_module())
+    made_by = changed.made_by(changed.make_module(), revision=None)
     assert (made_by.model, made_by.selector) == expected
 
 
 def test_a_module_of_one_s_own_says_its_revision():
     module = Brightness()
-    made_by = VideoAdaptiveKeyframesSampling(module=module).made_by(module)
+    made_by = VideoAdaptiveKeyframesSampling(module=module).made_by(
+        module, revision=module.revision
+    )
     assert (made_by.model, made_by.revision) == ("Brightness(size=72)", "2026-11")
 
 

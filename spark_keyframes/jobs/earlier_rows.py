@@ -1,0 +1,113 @@
+"""Compares a job with the rows that its table has already."""
+
+import functools
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.options import Images, JobOptions
+from spark_keyframes.jobs.table import Table
+from spark_keyframes.made_by import MadeBy
+from spark_keyframes.redaction import redact_text
+from spark_keyframes.spark.columns import column, name_key
+from spark_keyframes.spark.revision import revision_in_workers
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import DataType
+
+logger = logging.getLogger("spark_keyframes")
+
+_COMPARED = ("model", "revision", "fps", "max_num_frames", "selector")
+"""Fields of `made_by` besides the text. Not the version: another one gives the same frames."""
+_LENGTH = 60  # characters of a value in a message
+
+
+def fitted(options: JobOptions, table: Table, spark: "SparkSession") -> JobOptions:
+    """Return the options with the columns that the table has, where a job is to add rows to it.
+
+    Raises:
+        ParameterError: `images` differs from what the table has.
+    """
+    schema = table.stored_schema(spark)
+    if schema is None:
+        return options
+    key = name_key(spark)
+    types = {key(field.name): field.dataType for field in schema.fields}
+    times = options.timestamps_col and ("timestamp" if options.explode else options.timestamps_col)
+    missing = [name for name in (times, options.made_by_col) if name and key(name) not in types]
+    if missing:
+        logger.warning("%s has no column %s, since it is older; it stays so", table, missing)
+    if options.key_on_text and not options.text_col and options.made_by_col in missing:
+        raise ParameterError(
+            f"`key_on_text` needs the text of each row, and {table} has no column "
+            f"{options.made_by_col!r}; use another table"
+        )
+    images = _images_of(types.get(key(options.images_col)))
+    if options.images not in (None, images):
+        raise ParameterError(
+            f"{table} has `images` {images}, and this job has {options.images}; leave `images` "
+            "out to go on as before, or choose another table"
+        )
+    return replace(
+        options,
+        timestamps_col=None if times in missing else options.timestamps_col,
+        made_by_col=None if options.made_by_col in missing else options.made_by_col,
+        images=images,
+        return_keyframes=None,
+    )
+
+
+def check_same_question(options: JobOptions, earlier: "Iterable[DataFrame]") -> None:
+    """Raise ParameterError where rows of these tables were made by other settings.
+
+    Args:
+        options: of the job.
+        earlier: the rows, with `made_by_col` unless that is None. Rows without a value pass.
+    """
+    tables = list(earlier)
+    if options.made_by_col is None or not tables:
+        return
+    now = _made_by(options, tables[0].sparkSession)
+    made_by = column(options.made_by_col)
+    differs = functools.reduce(
+        lambda either, other: either | other,
+        (~made_by[name].eqNullSafe(value) for name, value in now.items()),
+    )
+    for rows in tables:
+        if options.made_by_col not in rows.columns:
+            continue
+        found = rows.where(made_by.isNotNull() & differs).select(made_by.alias("made_by")).first()
+        if found is not None:
+            raise ParameterError(_difference(found["made_by"].asDict(), now, options))
+
+
+def _made_by(options: JobOptions, spark: "SparkSession") -> dict[str, Any]:
+    """Return the fields to compare, by name."""
+    module = options.sampler.make_module()
+    made_by: MadeBy = options.sampler.made_by(module, revision=revision_in_workers(spark, module))
+    cell = made_by.cell()
+    compares_text = options.text_col is None and not options.key_on_text
+    return {name: cell[name] for name in (*(("text",) if compares_text else ()), *_COMPARED)}
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], options: JobOptions) -> str:
+    different = [name for name in now if before[name] != now[name]]
+    parts = (f"{name} {_shown(before[name])}, not {_shown(now[name])}" for name in different)
+    advice = "use the same settings, or another table"
+    if different == ["text"]:
+        advice = "add `key_on_text` for rows of the new text beside them, or use another table"
+    return f"the table has rows with {'; '.join(parts)}; {advice}"
+
+
+def _shown(value: Any) -> str:
+    text = redact_text(repr(value))
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
+
+
+def _images_of(kind: "DataType | None") -> Images:
+    if kind is None:
+        return "none"
+    return "encoded" if kind.simpleString() in ("binary", "array<binary>") else "arrays"
