@@ -88,7 +88,8 @@ class Keyframes:
             frames,
             curve_times=self.candidates.timestamps,
             curve_scores=self.candidates.scores,
-            title=f"“{self.text}” in {self.source.rsplit('/', 1)[-1]}",
+            text=self.text,
+            video=self.source.rsplit("/", 1)[-1],
             subtitle=f"{len(frames)} of {len(self.candidates.scores)} candidates",
             spans=spans or (),
         )

@@ -14,8 +14,9 @@ from spark_keyframes.images.text import (
     SHADE,
     Colour,
     draw_text,
-    font,
+    format_score,
     format_time,
+    text_width,
 )
 
 if TYPE_CHECKING:
@@ -140,11 +141,11 @@ def _draw_labels(
     scores, decimals = _score_ticks(axes)
     for score in scores:
         at = (_LEFT - 10.0, axes.y(score))
-        draw_text(draw, at, f"{score:.{decimals}f}", 14, MUTED, anchor="rm")
+        draw_text(draw, at, format_score(score, decimals), 14, MUTED, anchor="rm")
     times, tenths = _time_ticks(axes)
     for time in times:
         label = format_time(time, tenths=tenths)
-        x = min(axes.x(time), axes.width - font(14).getlength(label) / 2)
+        x = min(axes.x(time), axes.width - text_width(label, 14) / 2)
         draw_text(draw, (x, axes.height - _BOTTOM + 10.0), label, 14, MUTED, anchor="mt")
     middle = (axes.x(axes.first) + axes.x(axes.last)) / 2
     draw_text(draw, (middle, axes.height - 2), "time", 14, MUTED, anchor="mb")
@@ -160,7 +161,7 @@ def _place_legend(axes: CurveAxes, *, spans: bool) -> list[tuple[float, str, str
         entries.append(("span", "where the text is true"))
     placed, x = [], float(axes.width)
     for kind, label in reversed(entries):
-        x -= _SYMBOL_WIDTH + 8 + font(14).getlength(label)
+        x -= _SYMBOL_WIDTH + 8 + text_width(label, 14)
         placed.append((x, kind, label))
         x -= 28
     return placed[::-1]

@@ -8,7 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
-from spark_keyframes.images.text import INK, LINE, MUTED, PAPER, draw_text, format_time
+from spark_keyframes.images.text import (
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    cut_text,
+    draw_text,
+    format_score,
+    format_time,
+    text_width,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +30,7 @@ _CAPTION = 46  # pixels of text under a frame
 _GRID_HEIGHT = 470  # largest height of the grid, unless that takes more than eight columns
 _MAX_COLUMNS = 8
 _CURVE_HEIGHT = 300
+_TITLE_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,8 @@ def contact_sheet(
     *,
     curve_times: Sequence[float],
     curve_scores: Sequence[float],
-    title: str,
+    text: str,
+    video: str,
     subtitle: str = "",
     spans: Sequence[tuple[float, float]] = (),
 ) -> "Image.Image":
@@ -51,7 +63,8 @@ def contact_sheet(
         keyframes: the selected frames, at least one, in order of time.
         curve_times: time of each candidate in seconds, ascending.
         curve_scores: cosine similarity of each candidate, finite.
-        title: first line, for example “spoon” in cooking.mp4.
+        text: what the frames were compared with.
+        video: the video's name. The first line, “spoon” in cooking.mp4, is cut in the text.
         subtitle: second line, or empty.
         spans: (start, end) in seconds of known matches of the text, which are shaded.
 
@@ -78,7 +91,7 @@ def contact_sheet(
     draw = ImageDraw.Draw(sheet)
 
     inner = WIDTH - 2 * _MARGIN
-    draw_text(draw, (_MARGIN, _MARGIN + 26), title, 32, INK, width=inner)
+    draw_text(draw, (_MARGIN, _MARGIN + 26), _title(text, video, inner), _TITLE_SIZE)
     if subtitle:
         draw_text(draw, (_MARGIN, _MARGIN + 54), subtitle, 17, MUTED, width=inner)
     for index, keyframe in enumerate(keyframes):
@@ -97,6 +110,14 @@ def contact_sheet(
     axes = axes_for(curve, inner, _CURVE_HEIGHT)
     sheet.paste(draw_curve(curve, axes), (_MARGIN, curve_top + 6))
     return sheet
+
+
+def _title(text: str, video: str, width: float) -> str:
+    """Return “text” in video, at most `width` pixels wide; the video's name has half of it."""
+    text, video = " ".join(text.split()), " ".join(video.split())
+    video = cut_text(video, _TITLE_SIZE, width / 2, keep="end")
+    rest = width - text_width(f"“” in {video}", _TITLE_SIZE)
+    return f"“{cut_text(text, _TITLE_SIZE, rest)}” in {video}"
 
 
 @dataclass(frozen=True)
@@ -139,5 +160,5 @@ def _draw_keyframe(
     right, line = left + size[0], top + grid.height + 21
     large = 17 if grid.width >= 150 else 15
     draw_text(draw, (left, line), format_time(keyframe.timestamp), large, INK)
-    draw_text(draw, (right, line), f"{keyframe.score:.3f}", large, INK, anchor="rs")
+    draw_text(draw, (right, line), format_score(keyframe.score), large, INK, anchor="rs")
     draw_text(draw, (left, line + 18), f"frame {keyframe.frame_id}", 13, MUTED)

@@ -1,12 +1,26 @@
 """A contact sheet shows the frames in order, their times, and the score curve."""
 
+import re
+
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from spark_keyframes.images import SheetFrame, contact_sheet
+from spark_keyframes.images import sheet as sheet_module
+from spark_keyframes.images import text as text_module
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
 from spark_keyframes.images.sheet import WIDTH
-from spark_keyframes.images.text import ACCENT, PAPER, SHADE, format_time
+from spark_keyframes.images.text import (
+    ACCENT,
+    INK,
+    PAPER,
+    SHADE,
+    draw_text,
+    format_score,
+    format_time,
+    text_width,
+)
 
 COLOURS = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (200, 160, 0), (160, 0, 160)]
 
@@ -23,7 +37,8 @@ def sheet(count: int, *, candidates: int = 100, **size: int) -> np.ndarray:
         [frame(i, score=scores[i], **size) for i in range(count)],
         curve_times=times,
         curve_scores=scores,
-        title="“spoon” in cooking.mp4",
+        text="spoon",
+        video="cooking.mp4",
     )
     return np.asarray(picture)
 
@@ -60,7 +75,7 @@ def test_any_number_of_frames_of_any_shape_fits(count, height, width):
 def test_frames_of_different_shapes_do_not_overlap():
     frames = [frame(0), frame(1, height=320, width=180), frame(2, height=20, width=320)]
     picture = np.asarray(
-        contact_sheet(frames, curve_times=[0, 1, 2], curve_scores=[1, 2, 3], title="")
+        contact_sheet(frames, curve_times=[0, 1, 2], curve_scores=[1, 2, 3], text="", video="")
     )
     places = [bounds_of(picture, colour)[1] for colour in COLOURS[:3]]
     assert places[0].stop < places[1].start
@@ -124,9 +139,76 @@ def test_the_same_input_gives_the_same_picture():
 
 def test_long_titles_are_cut_at_the_margin():
     picture = contact_sheet(
-        [frame(0)], curve_times=[0], curve_scores=[0], title="勺子 spoon\n" * 50, subtitle="s" * 999
+        [frame(0)],
+        curve_times=[0],
+        curve_scores=[0],
+        text="勺子 spoon\n" * 50,
+        video="cooking.mp4",
+        subtitle="s" * 999,
     )
     assert np.all(np.asarray(picture)[:, -38:] == PAPER)
+
+
+@pytest.mark.parametrize(
+    ("text", "video", "shown"),
+    [
+        ("spoon", "cooking.mp4", "“spoon” in cooking.mp4"),
+        ("a spoon " * 100, "cooking.mp4", r"“a spoon a .*…” in cooking\.mp4"),
+        ("spoon", "cooking " * 100 + "1.mp4", r"“spoon” in ….*cooking 1\.mp4"),
+        ("a spoon " * 10_000, "cooking " * 10_000 + "1.mp4", r"“a spoon .*…” in ….* 1\.mp4"),
+        ("", "", "“” in "),
+    ],
+)
+def test_a_long_text_is_cut_so_that_the_name_of_the_video_stays(text, video, shown):
+    title = sheet_module._title(text, video, 1120)
+    assert re.fullmatch(shown, title)
+    assert text_width(title, 32) <= 1120 + 1
+
+
+@pytest.mark.parametrize(
+    "text", ["勺子，一把", "ложка", "cuillère", "κουτάλι", "スプーン", "−0.3 €"]
+)
+def test_the_package_has_fonts_for_what_is_common(text, monkeypatch, caplog):
+    """Pillow's own font draws the same box for each of these characters."""
+    without_fonts_of_the_system(monkeypatch)
+    characters = set(text) - {" "}
+    assert len({drawn_text(each).tobytes() for each in characters}) == len(characters)
+    assert not caplog.records
+
+
+def test_what_no_font_has_is_said_once(monkeypatch, caplog):
+    without_fonts_of_the_system(monkeypatch)
+    for _ in range(2):
+        drawn_text("숟가락 숟")
+    assert [record.args[1] for record in caplog.records] == [0xC21F, 0xAC00, 0xB77D]
+
+
+def without_fonts_of_the_system(monkeypatch):
+    monkeypatch.setattr(text_module, "_SYSTEM", ())
+    text_module._font_of.cache_clear()
+
+
+@pytest.mark.parametrize("anchor", ["ls", "rs", "rm", "mt", "mb", "lm"])
+def test_anchors_are_those_of_pillow(anchor):
+    theirs = Image.new("RGB", (200, 60), PAPER)
+    font = ImageFont.load_default(16)
+    ImageDraw.Draw(theirs).text((100, 30), "0.123", fill=INK, font=font, anchor=anchor)
+    ours = Image.new("RGB", (200, 60), PAPER)
+    draw_text(ImageDraw.Draw(ours), (100, 30), "0.123", 16, anchor=anchor)
+    places = (bounds_of(np.asarray(picture), INK) for picture in (ours, theirs))
+    for mine, other in zip(*places, strict=True):
+        assert abs(mine.start - other.start) <= 1
+
+
+def test_a_negative_score_has_a_minus_sign():
+    assert format_score(-0.12345) == "−0.123"
+    assert format_score(0.5, 1) == "0.5"
+
+
+def drawn_text(text: str) -> np.ndarray:
+    picture = Image.new("RGB", (200, 60), PAPER)
+    draw_text(ImageDraw.Draw(picture), (20, 40), text, 32)
+    return np.asarray(picture)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +220,7 @@ def test_long_titles_are_cut_at_the_margin():
         (754.5, True, "12:34.5"),
         (3600, True, "1:00:00.0"),
         (90, False, "1:30"),
-        (-0.5, True, "-0:00.5"),
+        (-0.5, True, "−0:00.5"),
     ],
 )
 def test_times_are_shown_as_minutes_and_seconds(seconds, tenths, shown):
@@ -147,8 +229,8 @@ def test_times_are_shown_as_minutes_and_seconds(seconds, tenths, shown):
 
 def test_missing_frames_or_scores_are_refused():
     with pytest.raises(ValueError, match="at least one keyframe"):
-        contact_sheet([], curve_times=[0], curve_scores=[0], title="")
+        contact_sheet([], curve_times=[0], curve_scores=[0], text="", video="")
     with pytest.raises(ValueError, match="got 2 and 1"):
-        contact_sheet([frame(0)], curve_times=[0, 1], curve_scores=[0], title="")
+        contact_sheet([frame(0)], curve_times=[0, 1], curve_scores=[0], text="", video="")
     with pytest.raises(ValueError, match="got 0 and 0"):
-        contact_sheet([frame(0)], curve_times=[], curve_scores=[], title="")
+        contact_sheet([frame(0)], curve_times=[], curve_scores=[], text="", video="")
