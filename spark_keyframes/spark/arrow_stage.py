@@ -18,6 +18,7 @@ from spark_keyframes.images import spark_image
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
 from spark_keyframes.schema import arrow_type
 from spark_keyframes.spark.columns import AddedColumns, Columns, OnError
+from spark_keyframes.spark.monitoring.repeats import first_video_key
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter
 from spark_keyframes.spark.spark_task import (
     keyframes_cell,
@@ -86,7 +87,15 @@ class ArrowStage:
             column = batch.column(self.columns.text) if self.columns.text else None
             texts = texts_of(column, batch.num_rows, self.pipeline)
             waiting.append(_Rows(batch, self.columns, texts, self._made_by))
-            yield from requests_of(batch.column(self.columns.input), texts)
+            yield from self._begun(requests_of(batch.column(self.columns.input), texts))
+
+    def _begun(self, requests: Iterator[Request]) -> Iterator[Request]:
+        """Yield the requests, and say with which video they begin."""
+        for number, request in enumerate(requests):
+            if number == 0 and self.counter is not None:
+                settings = (self.pipeline.parameters, self.columns, request.text)
+                self.counter.begin(first_video_key(request.video, *settings))
+            yield request
 
     def _made_by(self, texts: list[str | None]) -> list[dict[str, Any]]:
         """Return what makes the results of these texts. The model is there when rows are."""

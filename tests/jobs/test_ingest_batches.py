@@ -146,7 +146,7 @@ def test_lists_of_videos_failures_apart_and_bytes(ingest, folder, video, tmp_pat
     _, printed = ingest(*given, str(tmp_path / "other"), "--video-src-type", "video_binary")
     assert "videos     3: 3 with keyframes, 0 failed" in printed
     found = rows(tmp_path / "bytes")
-    assert found[0].keys() == {"path", "keyframes", "error"}
+    assert found[0].keys() == {"path", "keyframes", "error", "timestamps", "made_by"}
     assert sorted(Path(row["path"]).stem for row in found) == ["a", "b", "later"]
 
 

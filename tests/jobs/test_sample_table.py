@@ -96,7 +96,7 @@ def test_failed_videos_have_their_own_table_and_are_tried_again(run, folder, cli
     assert names(table) == ["b", "c"]
     (row,) = rows(failed)
     assert row["error"]["error"] == "NotAVideoError"
-    assert row.keys() == {"video", "error"}
+    assert row.keys() == {"video", "error", "made_by"}
 
     shutil.copy(clips[0], folder / "broken.mp4")
     _, printed = run(folder, *given)
@@ -114,6 +114,7 @@ def test_a_row_per_keyframe_in_partitions(run, spark, folder, tmp_path):
     columns = dict(zip(("url", "title", "year"), map(list, zip(*films, strict=True)), strict=True))
     pq.write_table(pa.table(columns), listed)
     given = ["--input-col", "url", "--explode", "--partition-by", "year", "--resume"]
+    given += ["--images", "arrays"]
     _, printed = run(listed, *given)
     assert "left out   1 rows without a video" in printed
     assert "known      1 videos: in the table already, or given twice" in printed

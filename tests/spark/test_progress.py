@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from spark_keyframes import progress
 from spark_keyframes.spark.monitoring import progress as progress_module
+from spark_keyframes.spark.monitoring.repeats import first_video_key
 from spark_keyframes.spark.monitoring.terminal import terminal_at
 from spark_keyframes.spark.monitoring.video_counter import VideoCounts
 from tests.conftest import REPO
@@ -233,3 +234,30 @@ def test_paths_that_are_no_terminal_are_not_written_to(tmp_path):
     for path in (log, tmp_path / "none", tmp_path, Path("/dev/null")):
         assert terminal_at(path) is None
     assert log.read_text() == "kept"
+
+
+def test_a_result_that_is_made_twice_is_said_once(spark, plain, clips, caplog):
+    videos = spark.createDataFrame([(str(clips[2]),), (str(clips[1]),)], "video string")
+
+    def warnings():
+        return [each for each in caplog.records if "call cache()" in each.getMessage()]
+
+    plain.transform(videos).collect()
+    replace(plain, text="fork").transform(videos).collect()
+    plain.transform(videos.where("video like '%nothing%'")).collect()
+    assert not warnings(), "each is another question"
+    kept = replace(plain, text="knife").transform(videos).cache()
+    kept.collect()
+    kept.collect()
+    assert not warnings()
+    for _ in range(3):
+        plain.transform(videos).collect()
+    assert len(warnings()) == 1
+
+
+def test_what_makes_two_first_videos_the_same():
+    one = first_video_key("a.mp4", 1)
+    assert one == first_video_key("a.mp4", 1)
+    assert len({one, first_video_key("b.mp4", 1), first_video_key("a.mp4", 2)}) == 3
+    large = memoryview(bytes(5000))
+    assert first_video_key(large) != first_video_key(large[:4999])

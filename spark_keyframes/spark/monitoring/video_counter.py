@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from spark_keyframes.result import Failure
+from spark_keyframes.spark.monitoring.repeats import FirstVideos
 from spark_keyframes.spark.versions import is_connect
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ class VideoCounter:
     done: "Accumulator[int]"
     failed: "Accumulator[int]"
     frames: "Accumulator[int]"
+    first_videos: "Accumulator[dict[str, int]]"
+
+    def begin(self, key: str) -> None:
+        """Say with which video a task begins, by its `first_video_key`."""
+        from pyspark import TaskContext
+
+        if context := TaskContext.get():
+            self.first_videos.add({key: context.stageId()})
 
     def add(self, outcome: "Outcome") -> None:
         """Count one video. Call it in a task."""
@@ -69,7 +78,9 @@ def video_counter(spark: "SparkSession") -> VideoCounter | None:
         context = spark.sparkContext
         application = context.applicationId
         if application not in _counters:
-            counter = VideoCounter(*(context.accumulator(0) for _ in VideoCounts._fields))
+            videos, done, failed, frames = (context.accumulator(0) for _ in VideoCounts._fields)
+            first_videos = context.accumulator({}, FirstVideos())
+            counter = VideoCounter(videos, done, failed, frames, first_videos)
             # Another thread may have added one in the meantime.
             _counters.setdefault(application, counter)
         return _counters[application]
