@@ -193,11 +193,8 @@ def _has_room(tasks: Iterable[VideoTask], workers: int) -> bool:
     waiting = [task for task in tasks if task.done]
     working = sum(not task.done for task in tasks)
     few = len(waiting) < _DONE_AHEAD * workers
-    return working < workers and few and sum(map(_size, waiting)) < _DONE_BYTES
-
-
-def _size(task: VideoTask) -> int:
-    return task.outcome.image_bytes if isinstance(task.outcome, Keyframes) else 0
+    size = sum(getattr(task.outcome, "image_bytes", 0) for task in waiting)
+    return working < workers and few and size < _DONE_BYTES
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {name for name in names if ".dist-info/" not in name} == {
         *modules,
         "spark_keyframes/py.typed",
+        *(str(path.relative_to(REPO)) for path in (source / "images" / "fonts").iterdir()),
     }
     about = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
     assert {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"} <= about

@@ -3,8 +3,6 @@
 import hashlib
 import logging
 
-from pyspark.accumulators import AccumulatorParam
-
 logger = logging.getLogger("spark_keyframes")
 
 _MOST = 10_000  # partitions that are remembered
@@ -15,9 +13,10 @@ _HINT = (
 )
 
 
-class FirstVideos(AccumulatorParam[dict[str, int]]):
+class FirstVideos:
     """Merges, on the driver, which stage began with which video; says once that two did.
 
+    It is for an accumulator, and has the methods of pyspark's AccumulatorParam.
     Only tasks that run to their end are counted, so two calls of first() are not noticed.
     """
 

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spark_keyframes.result import Failure
 from spark_keyframes.spark.monitoring.repeats import FirstVideos
@@ -79,7 +79,8 @@ def video_counter(spark: "SparkSession") -> VideoCounter | None:
         application = context.applicationId
         if application not in _counters:
             videos, done, failed, frames = (context.accumulator(0) for _ in VideoCounts._fields)
-            first_videos = context.accumulator({}, FirstVideos())
+            merging: Any = FirstVideos()
+            first_videos = context.accumulator({}, merging)
             counter = VideoCounter(videos, done, failed, frames, first_videos)
             # Another thread may have added one in the meantime.
             _counters.setdefault(application, counter)
