@@ -79,7 +79,9 @@ class MonotonicTimes:
 
     def end_after(self, picture: av.VideoFrame, gap: Fraction | None) -> Fraction:
         """Return the end of the last frame; `gap` is the duration of the frame before it."""
-        return self._last + (Fraction(picture.duration or 0) or gap or self._step)
+        # The duration of a packet is that up to the next packet, in decode order.
+        duration = Fraction(picture.duration or 0) if self._decoding_times is None else None
+        return self._last + (duration or gap or self._step)
 
 
 def candidates_in_sequence(

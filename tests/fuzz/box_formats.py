@@ -28,6 +28,7 @@ _EBML_PARENTS = {
 }  # fmt: skip
 _EBML_TIMES = {0xE7, 0x2AD7B1, 0x4489, 0x23E383, 0x9B, 0xB3, 0x56AA, 0x56BB}
 _EBML_COUNTS = {0xD7, 0x83, 0xF7, 0xF1, 0x5378, 0x73C5, 0x55EE, 0x4286, 0x42F2, 0x42F3}
+_EBML_FLAGS = {0xB9, 0x88, 0x55AA, 0x55AE}  # enabled, default, forced, original
 _EBML_PICTURE = {0xB0, 0xBA, 0x54B0, 0x54BA, 0x54AA, 0x54BB, 0x54CC, 0x54DD}
 _EBML_BLOCKS = {0xA3, 0xA1}
 
@@ -64,7 +65,10 @@ def _mp4_fields(structure: Structure, name: bytes, body: int, stop: int) -> None
             structure.big("time" if kind == "time" else "count", position, 4)
     for offset in _MP4_TIMES.get(name, ()):
         structure.big("time", body + offset, 4)
+    if name == b"hdlr":
+        structure.big("flags", body + 8, 4)  # what the track holds
     if name == b"tkhd":
+        structure.big("flags", body + 1, 3)  # whether it is enabled
         structure.big("picture", body + 76, 4)
         structure.big("picture", body + 80, 4)
         for offset in range(40, 76, 4):  # the display matrix
@@ -147,6 +151,8 @@ def _ebml(
             structure.big("time", body, end - body)
         elif name in _EBML_COUNTS:
             structure.big("count", body, end - body)
+        elif name in _EBML_FLAGS:
+            structure.big("flags", body, end - body)
         elif name in _EBML_PICTURE:
             structure.big("picture", body, end - body)
         elif name in _EBML_BLOCKS:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["size", "count", "time", "picture"]
+Kind = Literal["size", "count", "time", "picture", "flags"]
 
 
 @dataclass(frozen=True)

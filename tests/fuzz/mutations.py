@@ -228,6 +228,35 @@ def _inflated(random: Random, clip: ParsedClip, _: str) -> bytes:
     return data
 
 
+def _decoding_times(random: Random, clip: ParsedClip, pair: str) -> bytes:
+    """Remove the times of presentation: `ctts` of MP4 and its edit list, or those of FLV."""
+    data = clip.data
+    for name in (b"ctts", b"edts"):
+        if random.random() < 0.8:
+            data = data.replace(name, b"free")
+    if PAIRS[pair].layout == "flv":
+        for unit in clip.structure.units:
+            if data[unit.start] == 9 and random.random() < 0.95:
+                field = Field(unit.body + 2, unit.body + 5, "time")
+                data = _with_number(data, field, 0)
+    return data if data != clip.data else _jump(random, clip, pair)
+
+
+def _jump(random: Random, clip: ParsedClip, pair: str) -> bytes:
+    """Add the same number to all times from some place on."""
+    fields = clip.structure.of_kind("time")
+    if not fields:
+        return _wrong("time")(random, clip, pair)
+    first = random.choice(fields)
+    by = random.choice([-1, 1]) << random.randrange(8 * (first.stop - first.start) or 1)
+    data = clip.data
+    for field in fields:
+        if field.start >= first.start and field.stop - field.start == first.stop - first.start:
+            number = int.from_bytes(data[field.start : field.stop], field.order)
+            data = _with_number(data, field, number + by)
+    return data
+
+
 def _picture_size(random: Random, clip: ParsedClip, pair: str) -> bytes:
     data = clip.data
     sites, fields = _size_sites(pair), clip.structure.of_kind("picture")
@@ -315,6 +344,9 @@ MUTATIONS: dict[str, Mutation] = {
     "wrong-size": _wrong("size"),
     "wrong-count": _wrong("count"),
     "wrong-time": _wrong("time"),
+    "wrong-flags": _wrong("flags"),
+    "decoding-times": _decoding_times,
+    "jump": _jump,
     "inflated": _inflated,
     "picture-size": _picture_size,
     "renamed-codec": _renamed_codec,

@@ -1,4 +1,4 @@
-"""The clips to mutate: 35 pairs of codec and container, 64×48 pixels, 8 to 25 frames each."""
+"""The clips to mutate: 45 pairs of codec and container, 64×48 pixels, 8 to 25 frames each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import av
 import numpy as np
 
 from tests.video.clips import H265, clip
+from tests.video.stored_times import decoding_times_only, jumping, packed, without_boxes
+from tests.video.tracks import COVER, DEFAULT, Track, joined
 
 SIZE = (64, 48)
 # The result of x264's lookahead depends on earlier contents of its memory. Without it, and at a
@@ -20,6 +22,8 @@ _X264 = "bframes=2:b-adapt=0:scenecut=0:weightp=0:rc-lookahead=0"
 _H264 = {"qp": "30", "preset": "veryfast", "threads": "1", "x264-params": _X264}
 # A positive cpu-used would let the VP8 encoder choose its speed by the time that passes.
 _VPX = {"deadline": "realtime", "cpu-used": "-8", "auto-alt-ref": "1", "lag-in-frames": "8"}
+_GAP = [number + 20 * (number > 8) for number in range(15)]
+_JUMP = {8: 25 * 1_700_000_000}
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 
 
@@ -45,6 +49,8 @@ def _pair(
     options: dict[str, str] | None = None,
     muxing: dict[str, str] | None = None,
     rotation: int | None = None,
+    pts: list[int] | None = None,
+    packet_filter: Callable[[list[av.Packet]], list[av.Packet]] | None = None,
 ) -> Pair:
     def make() -> bytes:
         return clip(
@@ -58,6 +64,8 @@ def _pair(
             # Otherwise Matroska and Ogg contain random ids, which differ each time.
             container_options={"fflags": "+bitexact", **(muxing or {})},
             rotation=rotation,
+            pts=pts,
+            packet_filter=packet_filter,
         )
 
     return Pair(make, layout, hint or container)
@@ -81,6 +89,23 @@ def _h264_with_sound() -> bytes:
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             output.mux(packet)
     return file.getvalue()
+
+
+def _without_ctts(codec: str, options: dict[str, str]) -> Pair:
+    """MP4 that stores decoding times only."""
+    whole = _pair("mp4", codec, "mp4", options=options)
+    return Pair(lambda: without_boxes(whole.make(), b"ctts", b"edts"), "mp4", "mp4")
+
+
+def _tracks(layout: str, container: str, *tracks: tuple[int, bool]) -> Pair:
+    """Several tracks of H.264, each with its disposition, and with packets or without."""
+
+    def make() -> bytes:
+        clips = [_pair("mp4", "libx264", "mp4", options=_H264, frames=n).make() for n in (15, 6, 3)]
+        several = [Track(clip, *track) for clip, track in zip(clips[::-1], tracks, strict=False)]
+        return joined(container, *several, options={"fflags": "+bitexact"})
+
+    return Pair(make, layout, container)
 
 
 def _av1(layout: str, container: str) -> Pair:
@@ -126,6 +151,24 @@ PAIRS: dict[str, Pair] = {
     "ffv1-nut": _pair("plain", "ffv1", "nut", frames=8),
     "rv20-rm": _pair("plain", "rv20", "rm"),
     "raw-avi": _pair("riff", "rawvideo", "avi", frames=8),
+    "h264-tracks-mov": _tracks("mp4", "mov", (0, False), (int(DEFAULT), False)),
+    "h264-tracks-mkv": _tracks(
+        "ebml", "matroska", (int(COVER), False), (0, True), (int(DEFAULT), False)
+    ),
+    "h264-empty-track-mp4": _tracks("mp4", "mp4", (int(DEFAULT), True), (0, False)),
+    "h264-tracks-ts": _tracks("ts", "mpegts", (0, False), (0, False)),
+    "h264-mp4-decoding-times": _without_ctts("libx264", _H264),
+    "hevc-mp4-decoding-times": _without_ctts("libx265", H265),
+    "h264-flv-decoding-times": _pair(
+        "flv", "libx264", "flv", options=_H264, packet_filter=decoding_times_only
+    ),
+    "h264-avi-gap": _pair("riff", "libx264", "avi", options=_H264, pts=_GAP),
+    "mpeg4-avi-packed": _pair(
+        "riff", "mpeg4", "avi", options={"bf": "1"}, pts=_GAP, packet_filter=packed
+    ),
+    "h264-mkv-jump": _pair(
+        "ebml", "libx264", "matroska", options=_H264, packet_filter=lambda p: jumping(p, _JUMP)
+    ),
     "raw-y4m": _pair("y4m", "wrapped_avframe", "yuv4mpegpipe", frames=8, hint="y4m"),
 }
 

@@ -16,6 +16,7 @@ from spark_keyframes.video.av_video import AvVideo
 
 from .clips import H264, H265, clip
 from .reference import decode_plainly, digest
+from .stored_times import decoding_times_only
 
 _RUNS = int(os.environ.get("FRAME_ORDERS", "100"))
 _COUNT = 40
@@ -50,12 +51,6 @@ def encoded(
 ) -> bytes:
     """Encode 40 frames; `gaps` maps a frame to the number of frames that are missing before it."""
 
-    def without_presentation_times(packets: list[av.Packet]) -> list[av.Packet]:
-        first = packets[0].dts or 0
-        for packet in packets:
-            packet.pts = packet.dts = (packet.dts or 0) - first
-        return packets
-
     options = {"bf": str(min(b_frames, 2))}
     parameters = f"bframes={b_frames}:b-adapt={adapt}:keyint={gop}:min-keyint=1:open-gop={is_open}"
     if codec == "libx264":
@@ -72,7 +67,7 @@ def encoded(
         gop=gop,
         options=options,
         pts=pts,
-        packet_filter=without_presentation_times if decoding_times else None,
+        packet_filter=decoding_times_only if decoding_times else None,
     )
 
 

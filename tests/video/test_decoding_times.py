@@ -6,7 +6,6 @@ The same packets in a container with presentation times tell what is right.
 from __future__ import annotations
 
 import io
-import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +18,14 @@ from spark_keyframes.video.frame import Frame
 
 from .clips import H264, H265, clip
 from .reference import Reference, decode_plainly, digest
+from .stored_times import (
+    NOTHING_CODED,
+    as_matroska_of_windows,
+    decoding_times_only,
+    like,
+    packed,
+    without_boxes,
+)
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 RATES = (0.5, 1.0, 3.0, 100.0)
@@ -54,25 +61,17 @@ def assert_equal(data: bytes, right: Reference, threads: int = 1) -> None:
             assert digest(frame._picture) == right.digests[frame.frame_id], frame
 
 
-def without(data: bytes, *boxes: bytes) -> bytes:
-    """Return the MP4 without these boxes; their bytes stay, as free space."""
-    for box in boxes:
-        assert data.count(box) == 1
-        data = data.replace(box, b"free")
-    return data
-
-
 @both_ways
 @pytest.mark.parametrize("pts", [None, GAP], ids=["", "gap"])
 @pytest.mark.parametrize("codec", CODECS)
 def test_an_mp4_without_presentation_times(codec: str, pts: list[int] | None, threads: int) -> None:
     data = clip(codec, "mp4", options=CODECS[codec], pts=pts)
-    assert_equal(without(data, b"ctts", b"edts"), decode_plainly(data), threads)
+    assert_equal(without_boxes(data, b"ctts", b"edts"), decode_plainly(data), threads)
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_an_edit_list_applies_to_decoding_times(codec: str) -> None:
-    data = without(clip(codec, "mp4", options=CODECS[codec]), b"ctts")
+    data = without_boxes(clip(codec, "mp4", options=CODECS[codec]), b"ctts")
     right = decode_plainly(data)
     assert len(right.digests) < 90
     frames = candidates(data, 1000.0)
@@ -92,12 +91,6 @@ def test_a_fragmented_mp4_without_presentation_times(codec: str) -> None:
         packet_filter=decoding_times_only,
     )
     assert_equal(data, decode_plainly(right))
-
-
-def decoding_times_only(packets: list[av.Packet]) -> list[av.Packet]:
-    for packet in packets:
-        packet.pts = packet.dts
-    return packets
 
 
 @pytest.mark.parametrize("container", ["flv", "mpegts", "matroska", "nut"])
@@ -122,63 +115,6 @@ def test_matroska_in_its_mode_for_video_for_windows(codec: str, fourcc: bytes) -
     right = decode_plainly(clip(codec, "nut", options=CODECS[codec], pts=GAP))
     avi = clip(codec, "avi", options=CODECS[codec], pts=GAP)
     assert_equal(as_matroska_of_windows(avi, fourcc), right)
-
-
-def as_matroska_of_windows(avi: bytes, fourcc: bytes) -> bytes:
-    """Return Matroska with the codec id V_MS/VFW/FOURCC, whose times are decoding times."""
-
-    def element(name: str, body: bytes | int) -> bytes:
-        body = body.to_bytes(8, "big") if isinstance(body, int) else body
-        return bytes.fromhex(name) + (len(body) | 1 << 56).to_bytes(8, "big") + body
-
-    clusters = b""
-    with av.open(io.BytesIO(avi)) as container:
-        stream = container.streams.video[0]
-        extradata = stream.codec_context.extradata or b""
-        for packet in container.demux(stream):
-            if packet.size:
-                block = b"\x81\0\0" + (b"\x80" if packet.is_keyframe else b"\0") + bytes(packet)
-                milliseconds = int(packet.dts * packet.time_base * 1000)
-                clusters += element("1F43B675", element("E7", milliseconds) + element("A3", block))
-    header = struct.pack("<IiiHH4s20x", 40 + len(extradata), 96, 64, 1, 24, fourcc) + extradata
-    track = (
-        *(element("D7", 1), element("73C5", 1), element("83", 1)),
-        *(element("86", b"V_MS/VFW/FOURCC"), element("63A2", header)),
-        *(element("23E383", 40_000_000), element("E0", element("B0", 96) + element("BA", 64))),
-    )
-    segment = element("1549A966", element("2AD7B1", 1_000_000))
-    segment += element("1654AE6B", element("AE", b"".join(track))) + clusters
-    return element("1A45DFA3", element("4282", b"matroska")) + element("18538067", segment)
-
-
-NOTHING_CODED = bytes.fromhex("000001b6") + int("01011000010", 2).to_bytes(2, "big")
-
-
-def like(packet: av.Packet, data: bytes, *, later: int = 0) -> av.Packet:
-    """Return a packet with other bytes, and with times that are `later` frames later."""
-    other = av.Packet(data)
-    other.stream, other.time_base, other.duration = packet.stream, packet.time_base, packet.duration
-    other.is_keyframe = packet.is_keyframe and data != NOTHING_CODED
-    assert packet.pts is not None
-    assert packet.dts is not None
-    other.pts, other.dts = packet.pts + later, packet.dts + later
-    return other
-
-
-def packed(packets: list[av.Packet]) -> list[av.Packet]:
-    """Put each B-frame into the packet of its P-frame, and an empty frame in its place, as DivX."""
-    first = bytes(packets[0])
-    start = first.find(b"\0\0\1\xb6")
-    divx = first[:start] + b"\0\0\1\xb2DivX503b1393p" + first[start:]
-    packets = [like(packets[0], divx), *packets[1:]]
-    result: list[av.Packet] = []
-    for packet in packets:
-        if result and packet.pts is not None and packet.pts < (result[-1].pts or 0):
-            result[-1] = like(result[-1], bytes(result[-1]) + bytes(packet))
-            result.append(like(packet, NOTHING_CODED))
-        else:
-            result.append(packet)
-    return result
 
 
 @pytest.mark.parametrize("pts", [None, GAP], ids=["", "gap"])
@@ -220,7 +156,7 @@ def test_b_frames_that_begin_late() -> None:
     with av.open(io.BytesIO(data)) as container:
         kinds = "".join("?IPB"[frame.pict_type] for frame in container.decode(video=0))
     assert kinds.find("B") >= 60
-    assert_equal(without(data, b"ctts", b"edts"), decode_plainly(data))
+    assert_equal(without_boxes(data, b"ctts", b"edts"), decode_plainly(data))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
 from spark_keyframes.errors import LimitError
@@ -20,25 +19,24 @@ from spark_keyframes.video.timeline import Timeline
 
 from .clips import H264, clip
 from .reference import decode_plainly, digest
+from .stored_times import jumping
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 EPOCH = 1_700_000_000
 B_FRAMES = {"bf": "2"}
 
 
-def jumping(codec: str, container: str, options: dict[str, str], jumps: dict[int, int]) -> bytes:
+def clip_that_jumps(
+    codec: str, container: str, options: dict[str, str], jumps: dict[int, int]
+) -> bytes:
     """Return a clip whose time jumps forward at these frames, by so many seconds."""
-
-    def later(stamp: int | None) -> int:
-        assert stamp is not None
-        return stamp + sum(25 * seconds for first, seconds in jumps.items() if stamp >= first)
-
-    def moved(packets: list[av.Packet]) -> list[av.Packet]:
-        for packet in packets:
-            packet.pts, packet.dts = later(packet.pts), later(packet.dts)
-        return packets
-
-    return clip(codec, container, options=options, packet_filter=moved)
+    in_frames = {first: 25 * seconds for first, seconds in jumps.items()}
+    return clip(
+        codec,
+        container,
+        options=options,
+        packet_filter=lambda packets: jumping(packets, in_frames),
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,19 +55,19 @@ def jumping(codec: str, container: str, options: dict[str, str], jumps: dict[int
 def test_a_jump_stays_a_gap(
     codec: str, container: str, options: dict[str, str], jumps: dict[int, int]
 ) -> None:
-    data = jumping(codec, container, options, jumps)
+    data = clip_that_jumps(codec, container, options, jumps)
     assert_a_gap(data, sum(jumps.values()))
 
 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", H264), ("mpeg4", B_FRAMES)])
 def test_a_jump_in_an_mp4(codec: str, options: dict[str, str]) -> None:
-    data = jumping(codec, "mp4", options, {1: 100_000})
+    data = clip_that_jumps(codec, "mp4", options, {1: 100_000})
     assert_a_gap(data, 100_000)
 
 
 @pytest.mark.parametrize("decoder", ["thread", "process"])
 def test_a_jump_in_a_decoder_of_the_engine(decoder: str) -> None:
-    data = jumping("libx264", "matroska", H264, {25: EPOCH})
+    data = clip_that_jumps("libx264", "matroska", H264, {25: EPOCH})
     with (
         make_decoder(decoder, 1) as videos,  # type: ignore[arg-type]
         videos.open(io.BytesIO(data)) as video,
@@ -120,7 +118,7 @@ def test_the_33_bits_of_mpeg_ts_wrap(wrap: int) -> None:
 @pytest.mark.parametrize("jumps", [{}, {50: 100_000}], ids=["", "jump"])
 def test_the_rest_of_the_video_counts(codec: str, jumps: dict[int, int]) -> None:
     """3.6 s of frames; where single GOPs are decoded, a jump counts as a minute."""
-    data = jumping(codec, "matroska", H264 if codec == "libx264" else B_FRAMES, jumps)
+    data = clip_that_jumps(codec, "matroska", H264 if codec == "libx264" else B_FRAMES, jumps)
     counted = 3.6 + (60 if jumps and codec == "libx264" else 0)
     AvVideo(io.BytesIO(data), limits=Limits(max_video_seconds=counted + 0.1)).close()
     with pytest.raises(LimitError, match="max_video_seconds of limits is") as caught:

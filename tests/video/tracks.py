@@ -46,11 +46,12 @@ def _numbered(number: int, *, size: tuple[int, int], frames: int, rate: int) -> 
     )
 
 
-def joined(container: str, *tracks: Track) -> bytes:
+def joined(container: str, *tracks: Track, options: dict[str, str] | None = None) -> bytes:
     """Return a file with the video streams of the clips, in this order."""
     file = io.BytesIO()
     with ExitStack() as opened:
-        output = opened.enter_context(av.open(file, "w", format=container))
+        writing = av.open(file, "w", format=container, options=options or {})
+        output = opened.enter_context(writing)
         packets = []
         for track in tracks:
             source = opened.enter_context(av.open(io.BytesIO(track.clip)))
