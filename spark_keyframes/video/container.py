@@ -16,10 +16,14 @@ from av.stream import Discard
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import LimitError, NotAVideoError
+from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
-from spark_keyframes.video.encryption import raise_if_encrypted
+from spark_keyframes.video.encryption import (
+    raise_if_encrypted,
+    raise_if_encrypted_later,
+    raise_if_scrambled,
+)
 from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.header_parts import TrackHeader
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
@@ -33,7 +37,7 @@ logger = logging.getLogger("spark_keyframes")
 # descriptions (sdp, rtsp) and numbered images (image2) would open other files and URLs.
 _VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,ivf,"
-    "mjpeg,h264,hevc,m4v,vc1,obu,av1,gif,mxf,dv,h263,rm,nut,yuv4mpegpipe"
+    "mjpeg,h264,hevc,m4v,vc1,obu,av1,gif,apng,mxf,dv,h263,rm,nut,yuv4mpegpipe"
 )
 # Audio formats, some with a cover picture: allowed so that the error can name them.
 _AUDIO_FORMATS = "mp3,wav,flac,aac"
@@ -110,6 +114,15 @@ class VideoContainer:
         self.crop = header.crop
         self._reader = reader
 
+    def check_after_reading(self, *, has_packets: bool) -> None:
+        """Raise EncryptedVideoError for encryption that shows only once all packets were read."""
+        if has_packets:
+            raise_if_encrypted_later(self.container, self._reader)
+        else:
+            raise_if_scrambled(self.container, self._reader)
+        if self._reader.error is not None:
+            raise self._reader.error
+
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield the stream's packets up to the end or to damage; raise the file's own errors."""
         try:
@@ -155,13 +168,19 @@ def open_container(
         if reader.error is not None:
             raise reader.error
         choice = choose_stream(container, video_stream, empty=empty_streams)
-        stream, codec = choice.stream, choice.stream.codec_context
+        stream: VideoStream = choice.stream
+        codec: VideoCodecContext | None = stream.codec_context
         header = read_track_header(
             reader, container.format.name, stream_id=stream.id, number=choice.number
         )
         if reader.error is not None:
             raise reader.error
         raise_if_encrypted(container, codec, header)
+        if codec is None:
+            raise DecodeError(
+                "the video's codec is unknown to this FFmpeg; convert it to H.264, for example "
+                "with ffmpeg -i in -c:v libx264 out.mp4"
+            )
         if codec.width * codec.height > limits.max_pixels:
             raise LimitError(
                 f"the frames are too large: {codec.width}×{codec.height}, max_pixels of limits is "

@@ -10,31 +10,57 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.errors import EncryptedVideoError
-from spark_keyframes.video.header_parts import TrackHeader
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, read_at
+from spark_keyframes.video.mp4_header import later_encryption
 
 _SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
+_TS_PACKET = 188  # bytes
 # What FFmpeg makes of the headers of Windows Media DRM.
 _ASF_TAGS = {"ASF_Protection_Type", "ASF_Key_ID", "encryption"}
 
 
 def raise_if_encrypted(
-    container: InputContainer, codec: VideoCodecContext, header: TrackHeader
+    container: InputContainer, codec: VideoCodecContext | None, header: TrackHeader
 ) -> None:
     """Raise EncryptedVideoError if the container says that the stream is encrypted."""
     if header.encryption:
         raise encrypted(header.encryption)
-    if container.format.name == "mpegts" and codec_tag(codec) == _SAMPLE_AES:
+    if container.format.name == "mpegts" and codec is not None and codec_tag(codec) == _SAMPLE_AES:
         raise encrypted("its stream type is that of HLS SAMPLE-AES")
     if container.format.name == "asf" and _ASF_TAGS & container.metadata.keys():
         raise encrypted("its header is that of Windows Media DRM")
 
 
+def raise_if_encrypted_later(container: InputContainer, file: SeekableReader) -> None:
+    """Raise EncryptedVideoError if a part of the file that was read is encrypted."""
+    position = file.tell()
+    try:
+        sign = later_encryption(file) if container.format.name.startswith("mov,") else ""
+    finally:
+        file.seek(position)
+    if sign:
+        raise encrypted(f"{sign}, in a later part of the file")
+
+
+def raise_if_scrambled(container: InputContainer, file: SeekableReader) -> None:
+    """Raise EncryptedVideoError if packets of an MPEG transport stream are scrambled.
+
+    FFmpeg cannot find the video's packets in them, so the stream looks empty.
+    """
+    if container.format.name != "mpegts":
+        return
+    head = read_at(file, 0, _TS_PACKET * 10_000)
+    start = next((at for at in range(_TS_PACKET) if set(head[at::_TS_PACKET]) == {0x47}), None)
+    if start is not None and any(flags & 0xC0 for flags in head[start + 3 :: _TS_PACKET]):
+        raise encrypted("its packets are scrambled, as those of pay TV")
+
+
 def encrypted(sign: str) -> EncryptedVideoError:
     """Return the error for an encrypted video; `sign` says how that was recognized."""
     return EncryptedVideoError(
-        f"the video is encrypted: {sign}; no frame can be decoded without its key, so decrypt it "
-        "first, for example with ffmpeg -decryption_key KEY -i in.mp4 -c copy out.mp4, or get a "
-        "copy without DRM"
+        f"the video is encrypted: {sign}; no frame can be decoded without its key: decrypt it "
+        "first (an MP4 with ffmpeg -decryption_key KEY -i in.mp4 -c copy out.mp4), or get a copy "
+        "without DRM"
     )
 
 

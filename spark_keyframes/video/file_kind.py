@@ -6,6 +6,14 @@ Messages show this name and never the content: a path may be that of a file of p
 HEAD = 512
 """Bytes that `kind_of` needs."""
 
+_JPEG_XL = (
+    "a JPEG XL picture or animation, which this FFmpeg cannot decode; convert an animation to APNG "
+    "with: djxl in.jxl out.apng"
+)
+_ANIMATED_WEBP = (
+    "an animated WebP picture, which this FFmpeg cannot decode; convert it to MP4, for example "
+    "with ImageMagick: magick in.webp out.mp4"
+)
 _MAGIC = (
     (b"#EXTM3U", "an HLS playlist (m3u8); give the video that it names"),
     (b"ffconcat", "an FFmpeg concat script; give the videos that it names"),
@@ -17,6 +25,8 @@ _MAGIC = (
     (b"<html", "an HTML page, perhaps a server's error page"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\xff\x0a", _JPEG_XL),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", _JPEG_XL),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -41,6 +51,9 @@ def kind_of(head: bytes) -> str:
             return kind
     if head[257:262] == b"ustar":
         return "a tar archive"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP" and len(head) > 20:
+        is_animated = head[12:16] == b"VP8X" and head[20] & 2
+        return _ANIMATED_WEBP if is_animated else "a WebP picture"
     if head.strip(b"\0") == b"":
         return "a file that begins with zeros, so that it may not have been written completely"
     return "a text file" if _is_text(head) else ""

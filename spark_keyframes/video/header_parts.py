@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
-MOST_PARTS = 10_000
-"""Of one part, since a damaged or crafted header may repeat them without end."""
+MOST_PARTS = 1_000_000
+"""Of one part: a crafted file may hold any number. A live recording has two for each fragment."""
 
 Span = tuple[int, int]
 """Where the content of a part begins and ends in the file."""

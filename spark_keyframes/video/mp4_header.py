@@ -32,6 +32,21 @@ def mp4_track(file: SeekableReader, track_id: int) -> TrackHeader:
     return TrackHeader()
 
 
+def later_encryption(file: SeekableReader) -> str:
+    """Return how a track of a second header in a fragmented file is encrypted; "" if none is.
+
+    Joined recordings have several headers, such as a clear advertisement before an encrypted film.
+    FFmpeg uses only the first of them, and takes all packets for clear.
+    """
+    boxes = partial(_boxes, file)
+    headers = find(boxes, (0, file.seek(0, 2)), b"moov")
+    first = next(headers, None)
+    if first is None or next(find(boxes, first, b"mvex"), None) is None:
+        return ""
+    tracks = (track for header in headers for track in find(boxes, header, b"trak"))
+    return next(filter(None, (_described(file, track).encryption for track in tracks)), "")
+
+
 def _id_in(header: bytes) -> int:
     at = 20 if header[:1] == b"\1" else 12  # after two times of 8 or 4 bytes
     return int.from_bytes(header[at : at + 4], "big")

@@ -20,7 +20,7 @@ from spark_keyframes.video.container import (
 )
 from spark_keyframes.video.header_parts import Crop
 from spark_keyframes.video.interface import Closeable
-from spark_keyframes.video.packets import read_packets
+from spark_keyframes.video.packets import PacketTable, read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES
 
 # Frames that a codec holds at most: 16 reference frames, and those in progress.
@@ -48,11 +48,7 @@ class PacketSource(Closeable):
         self._video_stream = video_stream
         self._resources = ExitStack()
         try:
-            self._opened = self._open()
-            self.table = read_packets(self._opened, limits)
-            empty: set[int] = set()
-            while not len(self.table):
-                self._try_another_stream(empty)
+            self._opened, self.table = self._read(set())
             self.stream_choice = self._opened.choice.reason
             """Which video stream this is, and of which; empty if there was no choice."""
             self._video_stream = self._opened.choice.number
@@ -110,10 +106,14 @@ class PacketSource(Closeable):
         )
         return self._resources.enter_context(opening)
 
-    def _try_another_stream(self, empty: set[int]) -> None:
-        choice = self._opened.choice
-        if not choice.reason or choice.number in empty:
+    def _read(self, empty_streams: set[int]) -> tuple[VideoContainer, PacketTable]:
+        """Open the first choice among the streams with packets, and read them."""
+        opened = self._open(empty_streams)
+        table = read_packets(opened, self._limits)
+        opened.check_after_reading(has_packets=len(table) > 0)
+        if len(table):
+            return opened, table
+        choice = opened.choice
+        if not choice.reason or choice.number in empty_streams:
             raise NoFramesError("the video stream is empty: it holds no packet")
-        empty.add(choice.number)
-        self._opened = self._open(empty)
-        self.table = read_packets(self._opened, self._limits)
+        return self._read(empty_streams | {choice.number})

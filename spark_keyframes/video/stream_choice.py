@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import DecodeError, NoVideoStreamError
+from spark_keyframes.errors import NoVideoStreamError
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _LAST_CHOICE = Disposition.still_image | Disposition.dependent
@@ -35,6 +35,7 @@ def choose_stream(
 
     Without a number, it is the stream that FFmpeg would take by itself: by its disposition, its
     frames and its bit rate. If that cannot be decoded, it is the default one, or else the largest.
+    If none can be decoded, the codec context of the stream is None.
 
     Args:
         container: its streams must be known.
@@ -43,7 +44,6 @@ def choose_stream(
 
     Raises:
         NoVideoStreamError: there is no video stream, or none of this number.
-        DecodeError: the codec of the stream, or that of all streams, is unknown.
     """
     streams = container.streams.video
     videos = [n for n, stream in enumerate(streams) if not stream.disposition & _NOT_A_VIDEO]
@@ -56,12 +56,6 @@ def choose_stream(
             f"the {container.format.name} container holds no video stream, "
             + (f"only {found}{cover}" if found else "and no other stream")
         )
-    usable = [n for n in videos if streams[n].codec_context is not None]
-    if not usable or (number is not None and number not in usable):
-        raise DecodeError(
-            "the video's codec is unknown to this FFmpeg; convert it to H.264, for example with "
-            "ffmpeg -i in -c:v libx264 out.mp4"
-        )
     if number is not None:
         return StreamChoice(streams[number], number)
     best = container.streams.best("video")
@@ -69,14 +63,15 @@ def choose_stream(
     def rank(n: int) -> tuple[object, ...]:
         stream, codec = streams[n], streams[n].codec_context
         return (
+            codec is None,
             n in empty,
             bool(stream.disposition & _LAST_CHOICE),
             stream is not best,
             not stream.disposition & Disposition.default,
-            -codec.width * codec.height,
+            -codec.width * codec.height if codec else 0,
         )
 
-    chosen = min(usable, key=rank)
+    chosen = min(videos, key=rank)
     reason = ""
     if len(videos) > 1:
         reason = f"video stream {chosen} was taken of {_shown(streams)}; video_stream sets another"
