@@ -27,7 +27,21 @@ logger = logging.getLogger("spark_keyframes")
 VIDEO_SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("264", "265", "360", "3g2", "3gp", "asf", "av1", "avc", "avi", "dav", "dif", "divx"),
+        *(
+            "264",
+            "265",
+            "360",
+            "3g2",
+            "3gp",
+            "apng",
+            "asf",
+            "av1",
+            "avc",
+            "avi",
+            "dav",
+            "dif",
+            "divx",
+        ),
         *("dv", "evo", "f4v", "flv", "gif", "h261", "h263", "h264", "h265", "h26l", "hevc"),
         *("insv", "ismv", "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mj2", "mjpeg"),
         *("mjpg", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf"),
