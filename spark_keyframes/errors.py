@@ -224,6 +224,10 @@ class StorageWriteError(KeyframesError):
     stage = "upload"
 
 
+class BucketNotFoundError(StorageWriteError):
+    """The bucket or container that images go to does not exist. None is ever created."""
+
+
 # Errors of other packages
 
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, get_args
 from spark_keyframes.checks import check_choice, check_object, path_text
 from spark_keyframes.clip import check_model_folder
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline, Request, resolve_device
-from spark_keyframes.errors import CredentialsError, ParameterError
+from spark_keyframes.errors import (
+    BucketNotFoundError,
+    CredentialsError,
+    ParameterError,
+    StorageWriteError,
+)
 from spark_keyframes.fields import documented
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
@@ -29,7 +34,8 @@ from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
 from spark_keyframes.spark.udf import keyframes_udf
 from spark_keyframes.spark.versions import active_session, has_profiles, warn_of_large_batches
-from spark_keyframes.storage import check_writable
+from spark_keyframes.storage import check_accepted, check_writable
+from spark_keyframes.urls import is_local as is_local_url
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -181,8 +187,9 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             ParameterError: a column is missing, of the wrong type, or exists already; or Spark
                 cannot give a task these CPUs and GPUs.
             UnsupportedSchemeError: no installed package writes to output_tos_dir.
-            ModelNotFoundError, CredentialsError: in a local session, there is no model, or no
-                credentials for output_tos_dir. On a cluster the tasks say so.
+            BucketNotFoundError: the bucket of output_tos_dir does not exist.
+            ModelNotFoundError, CredentialsError, StorageWriteError: in a local session, there is no
+                model, or output_tos_dir cannot be written. On a cluster the tasks say so.
         """
         check_dataframe(videos)
         check_choice("on_error", on_error, get_args(OnError))
@@ -257,7 +264,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         Raises:
             ParameterError: return_keyframes is True, since a UDF returns one column; or the active
                 session cannot give a task the GPUs that its conf asks for.
-            ModelNotFoundError, CredentialsError: as from `transform`.
+            BucketNotFoundError, ModelNotFoundError, CredentialsError, StorageWriteError: as from
+                `transform`.
         """
         if self.return_keyframes:
             raise ParameterError(
@@ -302,8 +310,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             return
         try:
             check_writable(self.output_tos_dir)
-        except CredentialsError as error:
-            if has_same_view:
+            if has_same_view or not is_local_url(self.output_tos_dir):
+                check_accepted(self.output_tos_dir)
+        except (CredentialsError, StorageWriteError) as error:
+            if has_same_view or isinstance(error, BucketNotFoundError):
                 raise
-            # The workers may have credentials that the driver lacks, so each task checks again.
-            logger.warning("%s (on the driver; its workers need them)", error)
+            # The workers may have credentials and packages that the driver lacks.
+            logger.warning("%s (on the driver; each task will check it again)", error)

@@ -11,7 +11,7 @@ from spark_keyframes.engine.callbacks import Callback
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images.keys import safe_stem
 from spark_keyframes.result import Keyframes
-from spark_keyframes.storage import check_writable, write_url
+from spark_keyframes.storage import check_accepted, check_writable, write_url
 from spark_keyframes.urls import scheme_of
 
 
@@ -27,7 +27,8 @@ class ContactSheets(Callback):
             relative folder is one of the driver's.
 
     Raises:
-        UnsupportedSchemeError, ParameterError: nothing can be written there; raised in `setup`.
+        UnsupportedSchemeError, ParameterError, CredentialsError, StorageWriteError: nothing can be
+            written there; raised in `setup`.
     """
 
     folder: str
@@ -43,6 +44,7 @@ class ContactSheets(Callback):
     def setup(self, module: object, device: object) -> None:
         """Check that sheets can be written."""
         check_writable(self.folder)
+        check_accepted(self.folder)
 
     def on_keyframes(self, keyframes: Keyframes) -> None:
         """Save the sheet."""

@@ -6,20 +6,22 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
+from spark_keyframes.jobs.file_systems import check_file_system, has_file_system
+from spark_keyframes.jobs.globs import escaped, is_glob
 from spark_keyframes.jobs.listing import (
     NO_VIDEO,
-    VIDEO_SUFFIXES,
-    escaped,
     hadoop_files_hidden,
-    is_glob,
-    is_video,
     local_files,
     local_path,
     warn_of,
 )
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
+from spark_keyframes.jobs.remote_listing import Files, remote_files
+from spark_keyframes.jobs.suffixes import VIDEO_SUFFIXES, is_video
+from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of, is_connect
+from spark_keyframes.storage import Access, open_url
 from spark_keyframes.urls import advice_on_url, scheme_of
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ logger = logging.getLogger("spark_keyframes")
 
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
-# No Hadoop file system lists these schemes: such a URL is one video.
-_SINGLE_OBJECTS = ("http", "https", "tos", "data")
+# Nothing lists these schemes: such a URL is one video.
+_SINGLE_OBJECTS = ("http", "https", "data")
 
 
 def read_videos(
@@ -39,6 +41,8 @@ def read_videos(
     *,
     limit: int | None = None,
     cpus: int | None = None,
+    access: Access = Access(),
+    limits: Limits = Limits(),
 ) -> "DataFrame":
     """Return one row per video, `video: string`.
 
@@ -47,36 +51,41 @@ def read_videos(
 
     Args:
         spark: the session.
-        location: a video, a folder of videos (with its subfolders), a glob, an http(s):// or
-            tos:// URL, or a .txt file with one path or URL per line (blank lines and those that
-            begin with # are skipped). Folders, globs and lists may be on any file system that
-            this Spark reads.
+        location: a video, a folder of videos (with its subfolders), a glob, an http(s):// URL, or
+            a .txt file with one path or URL per line (blank lines and those that begin with # are
+            skipped). Folders, globs and lists may be on any file system that this Spark reads, on
+            tos://, and where a package of fsspec lists.
         limit: take only this many, the first by name or in the list.
         cpus: CPUs of each task that samples them; None: spark.task.cpus.
+        access: the folders that may be listed on tos:// and by fsspec.
+        limits: `max_download_seconds` is the time for a listing there.
 
     Raises:
         SourceNotFoundError: there is nothing at `location`.
         ParameterError: there is something, but no video.
+        KeyframesError: a storage that Spark does not read could not be listed; see `list_url`.
     """
     location = os.fspath(location)
-    sizes, shown, scheme = None, redact_url(location), scheme_of(location)
+    sizes: list[int] | None = None
+    shown, scheme = redact_url(location), scheme_of(location)
     suffix = PurePosixPath(location.partition("?")[0] if scheme else location).suffix.lower()
     if scheme in _SINGLE_OBJECTS:
         if suffix == ".txt":
             raise ParameterError(
-                f"a list of videos must be on a file system that Spark reads, got {shown!r}; "
+                f"a list of videos must be in a file system or an object storage, got {shown!r}; "
                 "copy it to a local file first"
             )
         paths = [location]
     elif suffix == ".txt":
-        lines = [line.strip() for line in _lines(spark, location)]
+        lines = [line.strip() for line in _lines(spark, location, limits)]
         paths = [line for line in lines if line and not line.startswith("#")]
     elif Path(location).is_file():
         # Over Connect too, where the server may not have it.
         paths = [str(Path(location).absolute())]
     else:
-        files = _listed(spark, location)
-        paths, sizes = list(files), list(files.values())
+        files = _listed(spark, location, access, limits)
+        paths, known = list(files), [size for size in files.values() if size is not None]
+        sizes = known if len(known) == len(paths) else None
     if not paths:
         raise ParameterError(
             f"no videos in {shown!r}; looked for {', '.join(sorted(VIDEO_SUFFIXES))}"
@@ -169,17 +178,28 @@ def read_table(spark: "SparkSession", location: str, table_format: str | None) -
         return spark.table(location)
     suffix = PurePosixPath(location).suffix.lower()
     name = table_format or TABLE_FORMATS.get(suffix, "parquet")
+    if local_path(spark, location) is None:
+        check_file_system(spark, "input", location)
     return _read(spark, name, resolve(spark, location)[0])
 
 
-def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
+def _listed(spark: "SparkSession", location: str, access: Access, limits: Limits) -> Files:
     """Return the files and their sizes in bytes, ordered by name."""
-    path, (resolved, pattern) = local_path(spark, location), resolve(spark, location)
+    path = local_path(spark, location)
+    files: Files
     if path is not None:
-        files = local_files(path)
-        if not files and not os.path.lexists(path):
+        exists = os.path.lexists(path)
+        files, pattern = {**local_files(path)}, is_glob(path) and not exists
+        if not files and not exists:
+            raise _nothing_at(location)
+    elif not has_file_system(spark, location):
+        files, pattern = ({}, False)
+        if scheme_of(location):  # not s3:/bucket/key
+            files, pattern = remote_files(location, access, limits)
+        if not files:
             raise _nothing_at(location)
     else:
+        resolved, pattern = resolve(spark, location)
         # Without the column content, binaryFile reads no bytes of the files.
         rows = _read(spark, "binaryFile", resolved).select("path", "length").collect()
         found = {row["path"]: row["length"] for row in rows}
@@ -192,9 +212,13 @@ def _listed(spark: "SparkSession", location: str) -> dict[str, int]:
     return {each: size for each, size in files.items() if is_video(each)}
 
 
-def _lines(spark: "SparkSession", location: str) -> list[str]:
+def _lines(spark: "SparkSession", location: str, limits: Limits) -> list[str]:
     """Return the lines of a text file."""
     path = local_path(spark, location)
+    if path is None and not has_file_system(spark, location):
+        # Without the rules of `access`, as a local list: they are for the videos in it.
+        with open_url(location, limits=limits) as file:
+            return file.read().decode("utf-8-sig", errors="replace").splitlines()
     if path is None or not Path(path).is_file():
         return [row[0] for row in _read(spark, "text", resolve(spark, location)[0]).collect()]
     # Spark leaves out a file whose name begins with "_".

@@ -1,7 +1,8 @@
 """Lists the files of a folder or glob, whatever characters are in their names.
 
-Local files are listed by Python. Spark lists those of other file systems. Its own rules leave out
+Local files are listed by Python. Spark lists those of its own file systems. Its rules leave out
 names that begin with "_" there, as phones give them, and colons break its globs.
+`remote_listing` lists all others.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from spark_keyframes.errors import SourceReadError
+from spark_keyframes.jobs.globs import alternatives, for_python, is_glob
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import is_connect
 from spark_keyframes.urls import scheme_of
@@ -24,49 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("spark_keyframes")
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *(
-            "264",
-            "265",
-            "360",
-            "3g2",
-            "3gp",
-            "apng",
-            "asf",
-            "av1",
-            "avc",
-            "avi",
-            "dav",
-            "dif",
-            "divx",
-        ),
-        *("dv", "evo", "f4v", "flv", "gif", "h261", "h263", "h264", "h265", "h26l", "hevc"),
-        *("insv", "ismv", "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mj2", "mjpeg"),
-        *("mjpg", "mk3d", "mkv", "mod", "mov", "mp4", "mpe", "mpeg", "mpg", "mpv", "mts", "mxf"),
-        *("nut", "obu", "ogg", "ogm", "ogv", "psp", "qt", "rm", "rmvb", "tod", "tp", "trp", "ts"),
-        *("vc1", "vob", "webm", "wm", "wmv", "y4m"),
-    )
-)
-"""Of files that are taken from a folder: of the containers that `video/container.py` reads."""
-
 NO_VIDEO = "whose names do not end as those of videos do"
 
-_GLOB = re.compile(r"[*?\[\]{}\\]")
 # Hadoop reads hdfs:/path, with the host of its configuration.
 _ONE_SLASH = re.compile(r"(?!https?:|tos:)[A-Za-z][A-Za-z0-9+.-]+:/")
 _SHOWN = 5
-
-
-def is_video(path: str) -> bool:
-    """Return whether a file of a folder is taken, by the end of its name."""
-    return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
-
-
-def is_glob(location: str) -> bool:
-    """Return whether Spark takes this for a glob."""
-    return bool(re.search(r"(?<!\\)[*?\[{]", location))
 
 
 def local_path(spark: "SparkSession", location: str) -> str | None:
@@ -153,11 +117,6 @@ def _hadoop_files(system: Any, status: Any) -> dict[str, int]:
     return found
 
 
-def escaped(location: str) -> str:
-    """Return a glob that matches this location only."""
-    return _GLOB.sub(r"\\\g<0>", location)
-
-
 def warn_of(left_out: Collection[str], reason: str) -> None:
     """Log how many files are left out and why, with some of their names."""
     if left_out:
@@ -192,20 +151,5 @@ def _files_in(path: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, int
 
 def _matches(pattern: str) -> list[str]:
     """Return the paths that match a glob of Hadoop's."""
-    found = {path for each in _alternatives(pattern) for path in glob(_for_python(each))}  # noqa: PTH207 - of absolute patterns
+    found = {path for each in alternatives(pattern) for path in glob(for_python(each))}  # noqa: PTH207 - of absolute patterns
     return sorted(found)
-
-
-def _alternatives(pattern: str) -> Iterator[str]:
-    """Yield a pattern for each choice of its {a,b}; choices hold no braces themselves."""
-    choice = re.search(r"(?<!\\)\{([^{}]*)(?<!\\)\}", pattern)
-    if choice is None:
-        yield pattern
-        return
-    for each in choice[1].split(","):
-        yield from _alternatives(f"{pattern[: choice.start()]}{each}{pattern[choice.end() :]}")
-
-
-def _for_python(pattern: str) -> str:
-    """Return the pattern with "[^a]" as "[!a]", and "\\\\*" as "[*]"."""
-    return re.sub(r"\\(.)", r"[\1]", pattern.replace("[^", "[!"))

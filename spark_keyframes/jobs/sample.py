@@ -139,7 +139,14 @@ def run(spark: SparkSession, options: SampleOptions) -> int:
 def _read(spark: SparkSession, options: SampleOptions) -> DataFrame:
     """Return a row per video."""
     if not options.input_col:
-        return read_videos(spark, options.input, limit=options.limit, cpus=options.cpus)
+        return read_videos(
+            spark,
+            options.input,
+            limit=options.limit,
+            cpus=options.cpus,
+            access=options.sampler.access,
+            limits=options.sampler.limits,
+        )
     videos = read_table(spark, options.input, options.input_format)
     if not options.limit:
         return videos

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.jobs.command_line import with_flags
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.redaction import redact_text
 
@@ -39,8 +40,10 @@ DEFAULTS = {
 LOCAL_DEFAULTS = {"spark.python.daemon.module": "spark_keyframes.spark.daemon"}
 
 _REMEDIES = {
-    "No FileSystem for scheme": "Spark lacks the package for it: for S3, write s3a:// and add "
+    "No FileSystem for scheme": "Spark lacks the package for it; for S3 write s3a://, and add "
     "--packages org.apache.hadoop:hadoop-aws:VERSION, with the version of Spark's Hadoop",
+    "S3AFileSystem not found": "add --packages org.apache.hadoop:hadoop-aws:VERSION to "
+    "spark-submit, with the version of Spark's Hadoop",
     "UnknownHostException": "correct the name of the host, or the settings of HDFS in "
     "HADOOP_CONF_DIR",
 }
@@ -102,6 +105,7 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
     try:
         spark = start_spark()
         try:
+            _check_places(spark, options)
             return run(spark, options)
         finally:
             spark.stop()
@@ -114,6 +118,13 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
     message = redact_text(with_flags(message, type(options)), lines=True)
     print(f"{program}: {message}", file=sys.stderr)
     return status
+
+
+def _check_places(spark: "SparkSession", options: JobOptions) -> None:
+    """Raise ParameterError where Spark cannot write to a place, before a video is sampled."""
+    for name in ("output", "failed_output", "checkpoint"):
+        if place := getattr(options, name, None):
+            check_file_system(spark, name, place)
 
 
 def _readable(error: Exception) -> str:

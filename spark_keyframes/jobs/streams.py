@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.inputs import (
     TABLE_FORMATS,
     partitioned_videos,
@@ -11,13 +12,12 @@ from spark_keyframes.jobs.inputs import (
 )
 from spark_keyframes.jobs.listing import (
     NO_VIDEO,
-    VIDEO_SUFFIXES,
     hidden_from_spark,
-    is_video,
     local_files,
     local_path,
     warn_of,
 )
+from spark_keyframes.jobs.suffixes import VIDEO_SUFFIXES, is_video
 from spark_keyframes.spark.columns import actual_name
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ _BINARY_FILE = "path string, modificationTime timestamp, length bigint, content 
 # By default Spark never reads files that are a week older than the newest. Moved files keep their
 # old time.
 _ANY_AGE = "36500d"
+
+_INSTEAD = (
+    "run jobs/sample.py with `resume`, which lists such a folder itself and adds to the table what "
+    "it lacks; or "
+)
 
 
 def read_stream(
@@ -53,6 +58,7 @@ def read_stream(
 
     Raises:
         SourceNotFoundError: there is nothing at `location`.
+        ParameterError: Spark has no file system for its scheme, such as tos.
     """
     from pyspark.sql import functions as sf
 
@@ -68,6 +74,8 @@ def read_stream(
         if name == "csv":
             reader = reader.option("header", True)
     else:
+        if local_path(spark, location) is None:
+            check_file_system(spark, "input", location, instead=_INSTEAD)
         read_table(spark, location, "binaryFile")
         reader = spark.readStream.format("binaryFile").schema(_BINARY_FILE)
         reader = reader.option("recursiveFileLookup", True)

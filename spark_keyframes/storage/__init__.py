@@ -4,14 +4,16 @@ import threading
 from importlib import import_module
 from typing import BinaryIO, Protocol, cast
 
-from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.errors import KeyframesError, ParameterError, UnsupportedSchemeError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.retry import retry_upload
 from spark_keyframes.urls import advice_on_url, is_local, scheme_of
 
-__all__ = ["Access", "check_accepted", "check_writable", "open_url", "write_url"]
+__all__ = ["Access", "check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+
+_CHECK_NAME = ".spark_keyframes_check"
 
 # The module of each scheme, imported when first needed. Other schemes go to fsspec.
 _MODULES = {
@@ -23,7 +25,10 @@ _MODULES = {
 
 
 class Storage(Protocol):
-    """Access to bytes by URL. A module with these three functions is a storage."""
+    """Access to bytes by URL. A module with these functions is a storage.
+
+    One that lists folders has `list_url` too, with the arguments of `list_url` below.
+    """
 
     def open_url(self, url: str, *, access: Access, limits: Limits) -> BinaryIO:
         """Open for reading, as `open_url` below; scheme and host have been checked."""
@@ -39,6 +44,13 @@ class Storage(Protocol):
 
     def check_writable(self, output_dir: str) -> None:
         """Check without network, as `check_writable` below."""
+        ...
+
+    def check_accepted(self, output_dir: str, check_url: str) -> None:
+        """Store an empty object at `check_url`, as `check_accepted` below.
+
+        Messages show `output_dir`, the folder that the user gave.
+        """
         ...
 
 
@@ -72,6 +84,42 @@ def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) 
         if advice := advice_on_url(url):
             error.args = (f"{error}; {advice}",)
         raise
+
+
+def list_url(
+    url: str, *, recursive: bool = True, access: Access = Access(), limits: Limits = Limits()
+) -> dict[str, int | None]:
+    """Return what a folder in a storage holds: URLs, and the sizes of files in bytes.
+
+    Names may have any characters. They stand in the URLs as they are.
+
+    Args:
+        url: tos://bucket/folder, or a URL of fsspec. Local folders are not listed here. With "/" at
+            its end, a folder; otherwise it may be a file, which then is all there is.
+        recursive: also list subfolders, but nothing whose name begins with a dot. Otherwise the
+            URLs of subfolders end with "/", and no name is left out.
+        access: the addresses that may be read.
+        limits: `max_download_seconds` is the time for one call.
+
+    Returns:
+        Nothing, where there is neither a file nor a folder. A size that is not known is None.
+
+    Raises:
+        CredentialsError: credentials for the storage are missing or were refused.
+        SourceNotFoundError: there is no such bucket.
+        UnsupportedSchemeError: the scheme has no folders, is unknown, or lacks its package.
+        AccessError: `access` does not allow the address.
+        LimitError: it took longer than one of `limits`.
+        SourceReadError: it could not be listed completely, for any other reason.
+    """
+    access.check_url(url)
+    found = getattr(_storage_of(url), "list_url", None)
+    if found is None:
+        raise UnsupportedSchemeError(
+            f"{scheme_of(url)}:// has no folders to list, got {redact_url(url)}; give the URLs of "
+            "the videos, for example in a .txt file"
+        )
+    return cast(dict[str, int | None], found(url, recursive=recursive, limits=limits))
 
 
 def write_url(
@@ -121,22 +169,24 @@ def check_writable(output_dir: str) -> None:
 
 
 def check_accepted(output_dir: str) -> None:
-    """Check that the storage knows the credentials and the bucket. For the start of a task.
+    """Check that images can be stored: write one empty object into the folder.
 
-    Only TOS is asked. A transient failure is no error here: the uploads retry it.
+    It is called `.spark_keyframes_check`. It is written again by each process, and never deleted:
+    the key may lack that right. Folders are created, buckets are not. A transient failure is no
+    error here, because the uploads retry it.
 
     Args:
         output_dir: the folder for the images, as a URL or a plain path.
 
     Raises:
-        CredentialsError: credentials are missing, or unknown to the storage.
-        StorageWriteError: the server or the bucket does not exist.
+        CredentialsError: credentials are missing, unknown to the storage, or do not permit it.
+        BucketNotFoundError: the bucket or container does not exist.
+        StorageWriteError: the server does not exist, or nothing can be written for another reason.
     """
-    check = getattr(_storage_of(output_dir), "check_accepted", None)
-    if check is not None:
-        check(output_dir)
+    check_url = f"{output_dir.rstrip('/')}/{_CHECK_NAME}"
+    _storage_of(output_dir).check_accepted(output_dir, check_url)
 
 
 def _storage_of(url: str) -> Storage:
-    module = "local" if is_local(url) else _MODULES.get(scheme_of(url), "fsspec")
+    module = "local" if is_local(url) else _MODULES.get(scheme_of(url), "fsspec.fsspec_storage")
     return cast(Storage, import_module(f"{__package__}.{module}"))

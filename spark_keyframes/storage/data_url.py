@@ -33,6 +33,11 @@ def check_writable(output_dir: str) -> None:
     _refuse()
 
 
+def check_accepted(output_dir: str, check_url: str) -> None:
+    """Raise UnsupportedSchemeError."""
+    _refuse()
+
+
 def _refuse() -> NoReturn:
     raise UnsupportedSchemeError(
         "cannot write to a data URL; use tos://bucket/folder or a local folder", stage="upload"

@@ -77,16 +77,18 @@ def _is_empty(descriptor: int) -> bool:
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
     """Write a file, see `write_atomically`, and create its folders."""
+    _write(url, data, f"could not store {redact_url(url)}")
+
+
+def _write(url: str, data: bytes, failed: str) -> None:
     path = _path(url, StorageWriteError)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
     except OSError as error:
-        raise StorageWriteError(
-            f"could not store {redact_url(url)}: {_reason(error)}{advice_on(error)}"
-        ) from None
+        raise StorageWriteError(f"{failed}: {_reason(error)}{advice_on(error)}") from None
     except ValueError as error:  # a null byte in the path
-        raise StorageWriteError(f"could not store {redact_url(url)}: {error}") from None
+        raise StorageWriteError(f"{failed}: {error}") from None
 
 
 def check_writable(output_dir: str) -> None:
@@ -111,6 +113,11 @@ def check_writable(output_dir: str) -> None:
             f"output_tos_dir must be writable, got {redact_url(output_dir)!r}, but there is no "
             f"permission to write in {existing}"
         )
+
+
+def check_accepted(output_dir: str, check_url: str) -> None:
+    """Create the folder, and the empty file in it."""
+    _write(check_url, b"", f"could not store images in {redact_url(output_dir)}")
 
 
 def _path(url: str, error: type[KeyframesError]) -> Path:

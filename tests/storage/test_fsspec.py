@@ -128,7 +128,7 @@ def test_a_package_that_hangs_is_given_up_at_the_time_limit(lying, monkeypatch, 
 
 def test_a_package_that_hangs_while_it_stores_is_given_up(lying, monkeypatch):
     monkeypatch.setattr(lying, "pipe_file", lambda self, path, value: self.over.wait(20))
-    monkeypatch.setattr("spark_keyframes.storage.fsspec._UPLOAD_SECONDS", 0.2)
+    monkeypatch.setattr("spark_keyframes.storage.fsspec.fsspec_storage._UPLOAD_SECONDS", 0.2)
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)
     begin = time.monotonic()
     with pytest.raises(StorageWriteError, match="could not store lying://bucket/a: TimeoutError"):

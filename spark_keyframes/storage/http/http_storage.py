@@ -48,6 +48,11 @@ def check_writable(output_dir: str) -> None:
     _refuse(output_dir)
 
 
+def check_accepted(output_dir: str, check_url: str) -> None:
+    """Raise UnsupportedSchemeError: HTTP has no standard way to store files."""
+    _refuse(output_dir)
+
+
 def _refuse(url: str) -> NoReturn:
     raise UnsupportedSchemeError(
         f"cannot write to {redact_url(url)}: http(s) is read-only; use tos://bucket/folder "

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from spark_keyframes.errors import (
+    BucketNotFoundError,
     CredentialsError,
     KeyframesError,
     SourceNotFoundError,
@@ -111,13 +112,17 @@ def refusal(
         return kind(f"the object changed while it was read, {details}; try again")
     if code == "InvalidObjectState":
         return kind(f"TOS keeps this object in an archive, {details}; restore it first")
-    if error.status_code in (401, 403) or is_unauthenticated(error):
+    if error.status_code in (401, 403) or _is_unauthenticated(error):
         advice = _advice(code, settings)
         return CredentialsError(f"TOS refused to {action} {details}; {advice}", stage=stage)
     if error.status_code == 404:
         what = "bucket" if code == "NoSuchBucket" else "object"
         advice = f"check the {what}'s name, and that it is in region {settings.region}"
-        missing = SourceNotFoundError if stage == "open" else StorageWriteError
+        missing: type[KeyframesError] = StorageWriteError
+        if stage == "open":
+            missing = SourceNotFoundError
+        elif what == "bucket":
+            missing = BucketNotFoundError
         return missing(f"TOS has no such {what}, {details}; {advice}")
     advice = "; check TOS_ENDPOINT and TOS_REGION" if error.status_code < 400 else ""
     return kind(f"TOS could not {action} {details}{advice}")
@@ -132,7 +137,7 @@ def _kind_and_action(stage: str) -> tuple[type[KeyframesError], str]:
     return (SourceReadError, "read") if stage == "open" else (StorageWriteError, "store")
 
 
-def is_unauthenticated(error: Any) -> bool:
+def _is_unauthenticated(error: Any) -> bool:
     """Return whether TOS rejects the credentials, so that every other request fails too."""
     words = ("AccessKey", "Signature", "Token", "Authorization", "Credential", "TimeTooSkewed")
     return error.status_code in (400, 401, 403) and any(word in _code(error) for word in words)

@@ -1,7 +1,7 @@
 """Reads and writes objects in Volcano Engine TOS, `tos://bucket/key`, through its official SDK.
 
-The key is everything after the bucket, without percent-decoding and without a query. Each process
-reads the settings from its environment, for every object, so that a Spark plan never holds them.
+Each process reads the settings from its environment, for every object, so that a Spark plan never
+holds them.
 """
 
 import base64
@@ -15,7 +15,6 @@ import urllib3
 
 from spark_keyframes.errors import (
     CredentialsError,
-    KeyframesError,
     ParameterError,
     SourceReadError,
     StorageWriteError,
@@ -28,34 +27,35 @@ from spark_keyframes.storage.download import interrupt
 from spark_keyframes.storage.download.ranged import open_remote
 from spark_keyframes.storage.download.remote import BLOCK, Answer, Part, requested_part
 from spark_keyframes.storage.retry import TransientError
+from spark_keyframes.storage.tos.address import bucket_and_key
 from spark_keyframes.storage.tos.client import (
     build_client,
     call,
     client_for,
-    is_unauthenticated,
     is_wrong_address,
     refusal,
 )
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
+from spark_keyframes.storage.tos.tos_listing import list_url
 
-_BUCKET = "abcdefghijklmnopqrstuvwxyz0123456789-"
-_LONGEST_KEY = 1024  # bytes; TOS refuses longer ones
+__all__ = ["check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+
 _SHORTEST_NAME = f"x-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
 
 CHECK_TIMEOUT = 5.0  # seconds of `check_accepted`, which is optional
 _accepted: set[tuple[TosSettings, str]] = set()
-"""The settings and buckets that TOS has accepted; see `check_accepted`."""
+"""The settings, and the URLs that `check_accepted` has stored with them."""
 
 
 def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
     """Open for reading, see `open_remote`; incomplete bodies are retried."""
-    bucket, key = _bucket_and_key(url, SourceReadError)
+    bucket, key = bucket_and_key(url, SourceReadError)
     return open_remote(TosObject(url, bucket, key), limits)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
     """Upload one object, completely or not at all."""
-    bucket, key = _bucket_and_key(url, StorageWriteError)
+    bucket, key = bucket_and_key(url, StorageWriteError)
     client, settings = client_for("upload")
     # As `bytes`, because the SDK never retries a file or a generator.
     content = bytes(data)
@@ -88,7 +88,8 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
 
 def check_writable(output_dir: str) -> None:
     """Check the bucket's name and the environment, without network."""
-    bucket, _ = _bucket_and_key(f"{output_dir.rstrip('/')}/{_SHORTEST_NAME}", ParameterError)
+    shortest = f"{output_dir.rstrip('/')}/{_SHORTEST_NAME}"
+    bucket, _ = bucket_and_key(shortest, ParameterError, shown=output_dir)
     settings = read_settings(stage="parameters")
     if settings.endpoint.split("://")[1].startswith(f"{bucket}."):
         raise ParameterError(
@@ -97,31 +98,21 @@ def check_writable(output_dir: str) -> None:
         )
 
 
-def check_accepted(output_dir: str) -> None:
-    """Check, once per process, that TOS knows the credentials and the bucket.
-
-    It requests an object that does not exist. AccessDenied is a success too: the key may have the
-    permission to write only. The request is a GET, since the answer to a HEAD has no error code.
-    A transient failure is ignored, because the uploads retry it.
-    """
+def check_accepted(output_dir: str, check_url: str) -> None:
+    """Store the object, once per process for each folder and settings, within `CHECK_TIMEOUT`."""
     import tos
 
-    bucket, key = _bucket_and_key(f"{output_dir.rstrip('/')}/.is-accepted", ParameterError)
+    bucket, key = bucket_and_key(check_url, ParameterError, shown=output_dir)
     settings = read_settings(stage="upload")
-    if (settings, bucket) in _accepted:
+    if (settings, check_url) in _accepted:
         return
     with contextlib.closing(build_client(settings, retries=1, timeout=CHECK_TIMEOUT)) as client:
         try:
-            client.get_object(bucket, key, range_start=0, range_end=0)
+            stored = client.put_object(bucket, key, content=b"")
         except tos.exceptions.TosServerError as error:
-            if (
-                error.code == "NoSuchBucket"
-                or error.status_code < 400  # the bucket is at another endpoint
-                or is_unauthenticated(error)
-            ):
-                raise refusal(error, output_dir, settings, stage="upload") from None
             if error.status_code in (408, 429) or error.status_code >= 500:
                 return
+            raise refusal(error, output_dir, settings, stage="upload") from None
         except Exception as error:  # noqa: BLE001 - the SDK raises errors of any class
             if is_wrong_address(error):
                 raise StorageWriteError(
@@ -129,31 +120,10 @@ def check_accepted(output_dir: str) -> None:
                     f"{settings.endpoint}; check TOS_ENDPOINT and TOS_REGION"
                 ) from None
             return
-    _accepted.add((settings, bucket))
-
-
-def _bucket_and_key(url: str, error: type[KeyframesError]) -> tuple[str, str]:
-    bucket, _, key = url[len("tos://") :].partition("/")
-    if not 3 <= len(bucket) <= 63 or bucket.strip(_BUCKET) or bucket.strip("-") != bucket:
-        raise error(
-            "a TOS address is tos://bucket/key, with a bucket of 3 to 63 lower-case letters, "
-            f"digits and hyphens, got {redact_url(url)!r}"
-        )
-    # An HTTP client removes these parts from the path, and the signature becomes wrong.
-    if not key or {".", ".."} & set(key.split("/")):
-        raise error(
-            f"a TOS key must not be empty or have a part '.' or '..', got {redact_url(url)!r}"
-        )
-    try:
-        size = len(key.encode())
-    except UnicodeEncodeError:
-        raise error(f"a TOS key must be valid Unicode, got {redact_url(url)!r}") from None
-    if size > _LONGEST_KEY:
-        raise error(
-            f"a TOS key has at most {_LONGEST_KEY} bytes in UTF-8, got {size} in "
-            f"{redact_url(url)!r}; use a shorter one"
-        )
-    return bucket, key
+        finally:
+            interrupt.unregister()
+    if stored.request_id:  # otherwise it is not TOS, as the uploads will say
+        _accepted.add((settings, check_url))
 
 
 class TosObject:

@@ -1,0 +1,1 @@
+"""Reads and writes through fsspec and the packages of its schemes."""
