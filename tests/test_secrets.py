@@ -188,7 +188,7 @@ def test_a_job_on_a_cluster_leaves_no_secrets(job, cluster, tos, urls, tmp_path)
         for image in row["keyframes_images"] or ():
             assert found_in(image["origin"]) == []
             assert found_in(image["data"]) == []
-    stored = {key: data for (_, key), data in tos.objects.items() if key.startswith("keyframes/")}
+    stored = {key: data for (_, key), data in tos.images.items() if key.startswith("keyframes/")}
     assert len(stored) == 2
     for key, data in stored.items():
         assert found_in(key) == found_in(data) == []

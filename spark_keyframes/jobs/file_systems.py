@@ -21,15 +21,18 @@ def has_file_system(spark: "SparkSession", location: str) -> bool:
     From then on, s3:// means the same as s3a:// where Hadoop has only the latter. Over Connect only
     the server knows, and True is returned, except for tos.
     """
-    scheme = _SCHEME.match(location)
-    if scheme is None:
+    found = _SCHEME.match(location)
+    if found is None:
         return True
+    scheme = found[1].lower()
     if is_connect(spark):
-        return scheme[1] != "tos"
-    found: Any = _class_of(spark, scheme[1])
-    if found is None and scheme[1] == "s3" and (found := _class_of(spark, "s3a")):
-        _configuration(spark).set("fs.s3.impl", found.getName())
-    return found is not None
+        return scheme != "tos"
+    if _class_of(spark, scheme) is not None:
+        return True
+    s3a = _class_of(spark, "s3a") if scheme == "s3" else None
+    if s3a is not None:
+        _configuration(spark).set("fs.s3.impl", s3a.getName())
+    return s3a is not None
 
 
 def check_file_system(
@@ -48,7 +51,7 @@ def check_file_system(
     """
     if has_file_system(spark, location):
         return
-    scheme = location.partition(":")[0]
+    scheme = location.partition(":")[0].lower()
     raise ParameterError(
         f"`{option}` cannot be {redact_url(location)!r}: this Spark has no file system for "
         f"{scheme}://; {instead}{_remedy(spark, scheme)}"

@@ -180,7 +180,7 @@ def test_a_row_has_all_its_images_or_none(tos, plain, clips):
     tos.denied.add("out/b-")
     outcomes = run(plain, clips)
     assert [type(outcome) for outcome in outcomes] == [Keyframes, Failure, Keyframes]
-    stored = {f"tos://{bucket}/{key}" for bucket, key in tos.objects}
+    stored = {f"tos://{bucket}/{key}" for bucket, key in tos.images}
     assert stored == {path for row in (outcomes[0], outcomes[2]) for path in row.tos_paths}
     assert uploads_alive() == []
 

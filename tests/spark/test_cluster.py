@@ -93,7 +93,7 @@ class Run:
     def objects(self):
         return {
             key.removeprefix(self._prefix): data
-            for (_, key), data in list(self._tos.objects.items())
+            for (_, key), data in list(self._tos.images.items())
             if key.startswith(self._prefix)
         }
 

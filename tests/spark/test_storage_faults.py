@@ -131,7 +131,7 @@ def test_every_row_is_right_or_null_with_its_reason(spark, plain, films, server)
         for path, picture in zip(paths, pictures[number % len(films)], strict=True):
             assert server.objects["films", path.removeprefix("tos://films/")] == picture
 
-    stored = {key for _, key in server.objects if key.startswith("out/")}
+    stored = {key for _, key in server.images if key.startswith("out/")}
     assert stored == listed, "no image has another name"
     assert len(listed) == 2 * (ROWS - len(failed))
     happened = Counter(fault for _, fault in server.faults.happened.elements())

@@ -15,6 +15,8 @@
 | "replaced" | the object is replaced by another one before the answer |
 | "not text" | status 500 with a body that is not UTF-8 |
 | "not TOS" | status 200 from a server that is not TOS |
+| "no token" | a page of a listing that does not say where the next one begins |
+| "same token" | the same, with the token of the page itself |
 
 A fault that does not apply to the request's method does nothing.
 """

@@ -12,9 +12,10 @@ from spark_keyframes.errors import (
     ParameterError,
     SourceNotFoundError,
     SourceReadError,
+    StorageWriteError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import Access, check_writable, open_url
+from spark_keyframes.storage import Access, check_accepted, check_writable, open_url
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.download.temporary import save
 
@@ -123,6 +124,22 @@ def test_checking_an_output_folder_creates_nothing(tmp_path):
     check_writable(str(tmp_path / "a" / "b"))
     check_writable((tmp_path / "a" / "b").as_uri())
     assert names_in(tmp_path) == []
+
+
+def test_the_check_at_the_start_creates_the_folder_and_an_empty_file(tmp_path):
+    for place in (str(tmp_path / "a" / "b"), (tmp_path / "a" / "c").as_uri()):
+        check_accepted(place)
+        check_accepted(place)
+    for name in ("b", "c"):
+        (path,) = (tmp_path / "a" / name).iterdir()
+        assert (path.name, path.read_bytes()) == (".spark_keyframes_check", b"")
+
+
+def test_an_output_folder_that_cannot_be_made_fails_at_the_start(tmp_path):
+    (tmp_path / "file").touch()
+    failed = rf"could not store images in {tmp_path}/file/a: Not a directory"
+    with pytest.raises(StorageWriteError, match=failed):
+        check_accepted(str(tmp_path / "file" / "a"))
 
 
 def test_a_file_is_no_output_folder(tmp_path):

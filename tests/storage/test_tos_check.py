@@ -1,4 +1,4 @@
-"""The check at the start of a task: TOS must know the keys and the bucket."""
+"""The check at the start of a task: TOS must take an empty object in the output folder."""
 
 import shutil
 import socket
@@ -9,8 +9,13 @@ import time
 import pytest
 
 from spark_keyframes.engine import ImageWriter
-from spark_keyframes.errors import CredentialsError, StorageWriteError
-from spark_keyframes.storage import check_accepted, write_url
+from spark_keyframes.errors import (
+    BucketNotFoundError,
+    CredentialsError,
+    ParameterError,
+    StorageWriteError,
+)
+from spark_keyframes.storage import check_accepted, check_writable, write_url
 from spark_keyframes.storage.tos import client as tos_client
 from spark_keyframes.storage.tos import tos_storage
 from tests.storage.faults import Refusal
@@ -22,21 +27,25 @@ def nothing_accepted(monkeypatch):
     monkeypatch.setattr(tos_storage, "_accepted", set())
 
 
-def test_each_combination_of_settings_and_bucket_is_checked_once(tos, monkeypatch):
+def test_each_combination_of_settings_and_folder_is_checked_once(tos, monkeypatch):
     for _ in range(3):
         check_accepted("tos://bucket/a/")
-        check_accepted("tos://bucket")
-    assert tos.answers == [("GET", "bucket", "a/.is-accepted", 404)]
+        check_accepted("tos://bucket/a")
+    assert tos.answers == [("PUT", "bucket", "a/.spark_keyframes_check", 200)]
+    check_accepted("tos://bucket")
     check_accepted("tos://other-bucket/a")
     monkeypatch.setenv("TOS_ACCESS_KEY", tos.access_key)
     monkeypatch.setenv("TOS_SECRET_KEY", tos.secret_key)
     check_accepted("tos://bucket/a")
-    assert tos.requests == 3
+    assert tos.requests == 4
 
 
-def test_the_check_writes_nothing(tos):
-    check_accepted("tos://bucket/a")
-    assert tos.objects == {}
+def test_one_empty_object_is_written_over_and_over_and_never_deleted(tos, monkeypatch):
+    for _ in range(2):
+        monkeypatch.setattr(tos_storage, "_accepted", set())
+        check_accepted("tos://bucket/a")
+    assert tos.objects == {("bucket", "a/.spark_keyframes_check"): b""}
+    assert {method for method, *_ in tos.answers} == {"PUT"}
 
 
 @pytest.mark.parametrize(
@@ -58,8 +67,26 @@ def test_wrong_settings_fail_at_the_start_of_a_task_and_are_named(tos, monkeypat
 
 
 def test_a_missing_bucket_fails_at_the_start_of_a_task(tos):
-    with pytest.raises(StorageWriteError, match=r"no such bucket, tos://nope-bucket/a: .*region"):
+    with pytest.raises(BucketNotFoundError, match=r"such bucket, tos://nope-bucket/a: .*region"):
         check_accepted("tos://nope-bucket/a")
+    assert tos.buckets == {"bucket", "other-bucket"}
+
+
+def test_a_folder_that_the_key_may_not_write_fails_at_the_start_of_a_task(tos):
+    tos.denied.add("a/")
+    with pytest.raises(CredentialsError, match="refused to store tos://bucket/a: .*AccessDenied"):
+        check_accepted("tos://bucket/a")
+    check_accepted("tos://bucket/b")
+
+
+def test_messages_name_the_folder_and_not_an_object_in_it(tos):
+    for place in ("tos://Bucket/a", "tos://bucket/../a", f"tos://bucket/{'a' * 1020}", "tos://b"):
+        for check in (check_writable, check_accepted):
+            with pytest.raises(ParameterError, match=rf"{place[:12]}.*'") as caught:
+                check(place)
+            assert ".spark_keyframes_check" not in str(caught.value)
+            assert "00000" not in str(caught.value)
+    assert tos.requests == 0
 
 
 def test_a_bucket_of_another_region_fails_at_the_start_of_a_task(tos):
@@ -93,14 +120,6 @@ def test_a_certificate_of_another_host_fails_at_the_start_of_a_task(tos, monkeyp
             check_accepted("tos://bucket/a")
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_a_write_only_key_is_accepted(tos, status):
-    tos.faults.append(Refusal(status, "AccessDenied" if status == 403 else "NoSuchKey"))
-    check_accepted("tos://bucket/a")
-    check_accepted("tos://bucket/a")
-    assert tos.requests == 1
-
-
 @pytest.mark.parametrize("fault", [503, 429, "reset", "not text", "stall"])
 def test_transient_failures_are_ignored_and_checked_again(tos, monkeypatch, fault):
     monkeypatch.setattr("tos.clientv2.SLEEP_BASE_TIME", 0.0)
@@ -110,8 +129,9 @@ def test_transient_failures_are_ignored_and_checked_again(tos, monkeypatch, faul
     check_accepted("tos://bucket/a")
     assert time.monotonic() - began < 15
     assert not tos.faults
+    assert tos.objects == {}
     check_accepted("tos://bucket/a")
-    assert tos.answers[-1][3] == 404
+    assert tos.answers[-1][3] == 200
 
 
 def test_after_a_refused_upload_the_check_is_repeated(tos):
@@ -132,6 +152,8 @@ def test_the_check_uses_its_own_client(tos):
     assert client.socket_timeout == tos_client.SOCKET_TIMEOUT
 
 
-def test_other_storages_are_not_checked(tmp_path):
-    check_accepted(str(tmp_path))
-    check_accepted(tmp_path.as_uri())
+def test_a_server_that_is_not_tos_is_left_to_the_uploads(tos):
+    tos.faults.append("not TOS")
+    check_accepted("tos://bucket/a")
+    check_accepted("tos://bucket/a")
+    assert tos.requests == 2, "it is not accepted"

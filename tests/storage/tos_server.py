@@ -27,7 +27,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.storage.faults import Faults, Refusal
 from tests.storage.tos_signature import crc64, refusal
@@ -46,6 +46,7 @@ class TosServer:
         ranges: the Range header of each GET that was answered with a part.
         faults: see `Faults`.
         denied: prefixes of keys that are refused with 403 AccessDenied, before any other fault.
+        page: the most objects in one answer to a listing.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class TosServer:
         self.ranges: list[str] = []
         self.faults = Faults()
         self.denied: set[str] = set()
+        self.page = 1000
         self.stopping = threading.Event()
         self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.tos = self
@@ -84,6 +86,15 @@ class TosServer:
     def requests(self) -> int:
         """The number of requests so far."""
         return len(self.answers)
+
+    @property
+    def images(self) -> dict[tuple[str, str], bytes]:
+        """The objects without those of the check at the start of a task."""
+        return {
+            name: data
+            for name, data in list(self.objects.items())
+            if not name[1].endswith(".spark_keyframes_check")
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -181,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(400, "BadDigest")
         elif self.command == "PUT":
             self._put(body, fault)
+        elif self.command == "GET" and not self.key:
+            self._list(fault)
         else:
             self._get(fault)
 
@@ -227,6 +240,41 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, _damaged(part), headers)
         else:
             self._answer(status, part, headers)
+
+    def _list(self, fault: str) -> None:
+        """Answer a page of ListObjectsType2."""
+        asked = dict(parse_qsl(self.query, keep_blank_values=True))
+        prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
+        found: dict[str, dict[str, Any]] = {}
+        for (bucket, key), data in sorted(self.server.tos.objects.items()):
+            if bucket != self.bucket or not key.startswith(prefix):
+                continue
+            end = key.find(delimiter, len(prefix)) if delimiter else -1
+            name = key if end < 0 else key[: end + 1]
+            found[name] = {"Prefix": name} if end >= 0 else {"Key": name, "Size": len(data)}
+        start = asked.get("continuation-token", "")
+        rest = [each for name, each in found.items() if name > start]
+        page = rest[: min(int(asked["max-keys"]), self.server.tos.page)]
+        answer: dict[str, Any] = {
+            "Contents": [each for each in page if "Key" in each],
+            "CommonPrefixes": [each for each in page if "Prefix" in each],
+        }
+        if len(page) < len(rest):
+            last = page[-1]
+            answer |= {
+                "IsTruncated": True,
+                "NextContinuationToken": last.get("Key") or last["Prefix"],
+            }
+        if fault == "no token":
+            del answer["NextContinuationToken"]
+        elif fault == "same token":
+            answer["NextContinuationToken"] = start or "x"
+        body = json.dumps(answer).encode()
+        if fault == "truncate":
+            self._answer(200, body, send=len(body) // 2)
+            self._hang_up(answered=True)
+        else:
+            self._answer(200, body)
 
     def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
         # The service repeats the signed text. Messages of this package must not.

@@ -38,15 +38,13 @@ def _listed(url: str, recursive: bool, meter: Meter) -> dict[str, int | None]:
         raise failed from None
     files: dict[str, int | None] = {}
     for each in found:
-        below = each["name"].removeprefix(root).strip("/")
-        child = f"{url.rstrip('/')}/{below}"
-        if each["type"] == "directory":
-            if below:
-                files[f"{child}/"] = None
-        elif not below:
-            files[url] = each.get("size")
+        name, is_folder = each["name"], each["type"] == "directory"
+        below = name.removeprefix(root).strip("/")
+        child = f"{url.rstrip('/')}/{below}" if below else url
+        if is_folder and below:
+            files[f"{child}/"] = None
         # S3 marks an empty folder by a file with "/" at the end of its name.
-        elif not each["name"].endswith("/") and not (recursive and "/." in f"/{below}"):
+        elif not is_folder and not name.endswith("/") and not (recursive and "/." in f"/{below}"):
             files[child] = each.get("size")
     return files
 
