@@ -1,6 +1,5 @@
-"""Schemes of fsspec: memory:// is part of fsspec, and the package of s3:// is not installed."""
+"""Schemes of fsspec: memory:// is part of fsspec; S3 is in test_list_url and test_fsspec_check."""
 
-import importlib.util
 import logging
 import sys
 import threading
@@ -17,7 +16,7 @@ from spark_keyframes.errors import (
     UnsupportedSchemeError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.storage import check_writable, open_url, retry, write_url
+from spark_keyframes.storage import check_writable, list_url, open_url, retry, write_url
 from tests.storage.web_server import WebServer, answer, without_proxies
 
 fsspec = pytest.importorskip("fsspec")
@@ -194,14 +193,19 @@ def test_an_unknown_scheme(scheme):
             act(f"{scheme}://bucket/a?secret")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("s3fs") is not None, reason="s3fs is installed")
-def test_a_scheme_whose_package_is_missing_names_it():
-    with pytest.raises(UnsupportedSchemeError, match=r"s3://bucket/a; Install s3fs") as caught:
-        open_url("s3://bucket/a?secret")
-    assert caught.value.stage == "open"
+def test_a_scheme_whose_package_is_missing_names_it(monkeypatch):
+    absent = {"class": "absentfs.AbsentFileSystem", "err": "Install absentfs to access Absent"}
+    monkeypatch.setitem(fsspec.registry.known_implementations, "absent", absent)
+    said = r"absent://bucket/a; Install absentfs"
+    for act in (open_url, list_url):
+        with pytest.raises(UnsupportedSchemeError, match=said) as caught:
+            act("absent://bucket/a?secret")
+        assert caught.value.stage == "open"
     with pytest.raises(UnsupportedSchemeError) as caught:
-        write_url("s3://bucket/a", b"", content_type="image/jpeg")
+        write_url("absent://bucket/a", b"", content_type="image/jpeg")
     assert caught.value.stage == "upload"
+    with pytest.raises(UnsupportedSchemeError, match=said):
+        check_writable("absent://bucket/a")
 
 
 def test_without_fsspec_the_message_says_how_to_get_it(monkeypatch):

@@ -260,11 +260,8 @@ class _Handler(BaseHTTPRequestHandler):
             "CommonPrefixes": [each for each in page if "Prefix" in each],
         }
         if len(page) < len(rest):
-            last = page[-1]
-            answer |= {
-                "IsTruncated": True,
-                "NextContinuationToken": last.get("Key") or last["Prefix"],
-            }
+            (last,) = list(page[-1].values())[:1]
+            answer |= {"IsTruncated": True, "NextContinuationToken": last}
         if fault == "no token":
             del answer["NextContinuationToken"]
         elif fault == "same token":
