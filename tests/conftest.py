@@ -11,6 +11,7 @@ import pytest
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.threads import wait_passively
 from tests.spark.cluster import QUICK_JVM
+from tests.storage.s3_server import S3Server
 from tests.video.clips import clip
 
 REPO = Path(__file__).parent.parent
@@ -104,3 +105,19 @@ def spark():
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Moto's S3; skips where it or s3fs is missing."""
+    for package in ("s3fs", "moto.server"):
+        pytest.importorskip(package, reason=f"needs {package}: a real S3 over HTTP")
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

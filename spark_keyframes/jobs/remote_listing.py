@@ -40,7 +40,7 @@ def remote_files(location: str, access: Access, limits: Limits) -> tuple[Files, 
         return {location: None}, False
     pattern = is_glob(location) and not found
     if pattern:
-        scheme, _, path = location.partition("://")
+        scheme, _, path = location.rstrip("/").partition("://")
         for each in alternatives(path):
             bucket, *parts = each.split("/")
             found |= _matching(f"{scheme}://{bucket}/", parts, listed)
@@ -64,7 +64,7 @@ def _matching(folder: str, parts: list[str], listed: Callable[[str, bool], Files
         if not matches(url.removesuffix("/").rpartition("/")[2], part):
             continue
         if url.endswith("/"):
-            found |= _matching(url, rest or [""], listed)
+            found |= _matching(url, rest, listed) if rest else listed(url, True)
         elif not rest:
             found[url] = size
     return found

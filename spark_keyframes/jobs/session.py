@@ -40,7 +40,7 @@ DEFAULTS = {
 LOCAL_DEFAULTS = {"spark.python.daemon.module": "spark_keyframes.spark.daemon"}
 
 _REMEDIES = {
-    "No FileSystem for scheme": "Spark lacks the package for it; for S3 write s3a://, and add "
+    "No FileSystem for scheme": "Spark lacks the package for it: for S3, write s3a:// and add "
     "--packages org.apache.hadoop:hadoop-aws:VERSION, with the version of Spark's Hadoop",
     "S3AFileSystem not found": "add --packages org.apache.hadoop:hadoop-aws:VERSION to "
     "spark-submit, with the version of Spark's Hadoop",

@@ -8,7 +8,6 @@ from spark_keyframes.storage.http import http_storage
 from spark_keyframes.storage.tos import client as tos_client
 from spark_keyframes.storage.tos import tos_storage
 from tests.storage.lying_server import BLOCK, LyingServer
-from tests.storage.s3_server import S3Server
 from tests.storage.tos_server import HOST, TosServer
 from tests.storage.web_server import WebServer, without_proxies
 
@@ -24,22 +23,6 @@ def tos(monkeypatch):
     with TosServer(buckets=["bucket", "other-bucket"]) as server:
         server.apply(monkeypatch)
         yield server
-
-
-@pytest.fixture(scope="session")
-def s3_server():
-    """Moto's S3; skips where it or s3fs is missing."""
-    for package in ("s3fs", "moto.server"):
-        pytest.importorskip(package, reason=f"needs {package}: a real S3 over HTTP")
-    with S3Server() as server:
-        yield server
-
-
-@pytest.fixture
-def s3(s3_server, monkeypatch):
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return s3_server
 
 
 @pytest.fixture

@@ -51,8 +51,10 @@ class S3Server:
         self._server.stop()
 
     def put(self, bucket: str, *keys: str, size: int = 1) -> None:
-        """Create a bucket with objects."""
+        """Create a bucket with these objects, and no others."""
         self.client.create_bucket(Bucket=bucket)
+        for key in self.keys(bucket):
+            self.client.delete_object(Bucket=bucket, Key=key)
         for key in keys:
             self.client.put_object(Bucket=bucket, Key=key, Body=b"x" * size)
 

@@ -44,7 +44,9 @@ def _listed(url: str, recursive: bool, meter: Meter) -> dict[str, int | None]:
         if is_folder and below:
             files[f"{child}/"] = None
         # S3 marks an empty folder by a file with "/" at the end of its name.
-        elif not is_folder and not name.endswith("/") and not (recursive and "/." in f"/{below}"):
+        elif is_folder or name.endswith("/") or child.endswith("/"):
+            continue
+        elif not (recursive and "/." in f"/{below}"):
             files[child] = each.get("size")
     return files
 
