@@ -39,7 +39,7 @@ def remote_files(location: str, access: Access, limits: Limits) -> tuple[Files, 
         logger.warning("%s; without them, the driver takes this for the URL of one video", error)
         return {location: None}, False
     pattern = is_glob(location) and not found
-    if pattern:
+    if not found:  # even without a glob, for its escaped characters
         scheme, _, path = location.rstrip("/").partition("://")
         for each in alternatives(path):
             bucket, *parts = each.split("/")
