@@ -1,6 +1,7 @@
 """The parameters of the documented operator, checked when they are given."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -21,7 +22,7 @@ from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.selection import Selector, SelectorName, make_selector
+from spark_keyframes.selection import Choice, Selector, SelectorName, make_selector
 from spark_keyframes.storage import Access
 from spark_keyframes.video import DecoderName, VideoSrcType
 
@@ -64,6 +65,12 @@ class Parameters:
     max_num_frames: int = documented(
         32,
         "The number of keyframes per video, at least 1. A video with fewer candidates gives fewer.",
+    )
+    min_score: float | None = documented(
+        None,
+        "The least score of a keyframe: a video that does not show what the text says gives few "
+        "frames, or none. What is high depends on the model and the text; see docs/choosing.md. Without "
+        "it the best frames are selected, however low their scores.",
     )
     t1: float = documented(
         0.8,
@@ -146,12 +153,9 @@ class Parameters:
             self.check_left_at_default("selector", "t1", "t2", "all_depth")
         # numpy's numbers are taken, and made Python's: they go to Spark and into messages.
         for name, hint in _NUMBERS.items():
-            object.__setattr__(self, name, check_number(name, getattr(self, name), hint))
+            self._convert(name, check_number, hint)
         for name, (least, hint) in _WHOLE_NUMBERS.items():
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), least, hint))
-        if self.video_stream is not None:
-            number = check_integer("video_stream", self.video_stream, 0, _VIDEO_STREAM)
-            object.__setattr__(self, "video_stream", number)
+            self._convert(name, check_integer, least, hint)
         object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(
@@ -166,6 +170,12 @@ class Parameters:
                 f"video_format must be a container's name, got {self.video_format!r}; "
                 'use e.g. "mp4", "mov", "webm"'
             )
+
+    def _convert(self, name: str, check: Callable[..., Any], *arguments: Any) -> None:
+        """Replace a number by what `check` makes of it; None stays where that is the default."""
+        value = getattr(self, name)
+        if value is not None or name not in _OPTIONAL:
+            object.__setattr__(self, name, check(name, value, *arguments))
 
     def check_left_at_default(self, replacement: str, *names: str) -> None:
         """Raise ParameterError where a parameter is set that an object given here replaces."""
@@ -183,6 +193,10 @@ class Parameters:
             return self.selector
         return make_selector(self.selector, t1=self.t1, t2=self.t2, all_depth=self.all_depth)
 
+    def make_choice(self) -> Choice:
+        """Return the selector with `max_num_frames` and `min_score`."""
+        return Choice(self.make_selector(), self.max_num_frames, self.min_score)
+
     def made_by(self, module: KeyframesModule, *, revision: str | None) -> MadeBy:
         """Return what makes the results of these parameters with `module`, of this revision."""
         return MadeBy(
@@ -197,9 +211,11 @@ class Parameters:
 
     def _selector_name(self) -> str:
         if isinstance(self.selector, Selector):
-            return repr(self.selector)
-        of_aks = self._changed("t1", "t2", "all_depth") if self.selector == "aks" else {}
-        return f"{self.selector}({shown_arguments(of_aks)})" if of_aks else self.selector
+            least = self._changed("min_score")
+            return f"{self.selector!r}{f', {shown_arguments(least)}' if least else ''}"
+        of_aks = ("t1", "t2", "all_depth") if self.selector == "aks" else ()
+        arguments = self._changed(*of_aks, "min_score")
+        return f"{self.selector}({shown_arguments(arguments)})" if arguments else self.selector
 
     def _changed(self, *names: str) -> dict[str, Any]:
         """Return those of the parameters that differ from their defaults, by name."""
@@ -214,6 +230,7 @@ class Parameters:
 
 _NUMBERS = {
     "fps": "use e.g. 0.5 for one frame every two seconds",
+    "min_score": "use e.g. 0.25, or None for no least score",
     "t1": "use e.g. 0.8, or 0.1 to 0.3 to favour the best matches",
     "t2": "use -100 for no lower limit",
 }
@@ -222,8 +239,9 @@ _WHOLE_NUMBERS = {
     "all_depth": (0, "5 is the usual depth, and 0 is no spread over the video"),
     "batch_size": (1, "use 16, or 64 and more for a GPU"),
     "rank": (0, "GPUs are numbered from 0"),
+    "video_stream": (0, "video streams are numbered from 0; leave it out for FFmpeg's own choice"),
 }
-_VIDEO_STREAM = "video streams are numbered from 0; leave it out for FFmpeg's own choice"
+_OPTIONAL = ("min_score", "video_stream")
 
 TRANSFORM_OPTIONS = {
     "input_col": "The column of videos: strings, or binary, as `video_src_type` says. A null video "

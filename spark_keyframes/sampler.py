@@ -64,6 +64,9 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             finer choice, and more work. Above the video's own rate: every frame.
         max_num_frames: The number of keyframes per video, at least 1. A video with fewer candidates
             gives fewer.
+        min_score: The least score of a keyframe: a video that does not show what the text says
+            gives few frames, or none. What is high depends on the model and the text; see
+            docs/choosing.md. Without it the best frames are selected, however low their scores.
         t1: AKS does not split a segment of the video whose top scores exceed its mean by more than
             this, after scaling to 0 to 1. Next to no video reaches the default; 0.1 to 0.3 favours
             the best matches over an even spread.

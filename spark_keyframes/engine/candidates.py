@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.account import Account
 from spark_keyframes.engine.frame_cache import FrameCache
-from spark_keyframes.selection import Selector, Survivors, checked_brackets, choose, contested
+from spark_keyframes.selection import Choice, Survivors
 
 Embedding = npt.NDArray[np.float32]
 Score = tuple[float, Embedding | None]
@@ -25,13 +26,10 @@ class CandidateScores:
         text: what the frames are compared with.
         account: of the video; the scorer adds its seconds.
         cache: drops each candidate that can no longer be selected.
-        selector: chooses at the end.
-        k: the most keyframes.
+        choice: chooses at the end.
     """
 
-    def __init__(
-        self, text: str, account: Account, cache: FrameCache, selector: Selector, k: int
-    ) -> None:
+    def __init__(self, text: str, account: Account, cache: FrameCache, choice: Choice) -> None:
         self.text = text
         self.account = account
         self.frame_ids: list[int] = []
@@ -45,8 +43,7 @@ class CandidateScores:
         self._embeddings: list[Embedding | None] = []
         self._exact: list[Score] | None = None
         self._cache = cache
-        self._selector = selector
-        self._k = k
+        self._choice = choice
         self._survivors: Survivors | None = None
         self._changed = threading.Condition()
         self._cancelled = False
@@ -58,9 +55,7 @@ class CandidateScores:
             count: the number of candidates.
             tolerance: how far scores may be off.
         """
-        brackets = checked_brackets(self._selector, count, self._k)
-        if brackets is not None:
-            self._survivors = Survivors(brackets, count, margin=2 * tolerance)
+        self._survivors = self._choice.survivors(count, tolerance)
 
     def append(self, frame_id: int, timestamp: float) -> int:
         """Add a candidate; return its index. Raises why the scorer gave up, if it did."""
@@ -121,17 +116,14 @@ class CandidateScores:
             self._changed.wait_for(lambda: self._cancelled or self.error is not None or until())
         self.check()
 
-    def choose(self, scores: Sequence[float] | npt.NDArray[np.float64]) -> list[int]:
-        """Return the indices that the selector selects for these scores, ascending."""
-        embeddings = None
-        if self._selector.needs_embeddings:
-            embeddings = np.stack([row for row in self._embeddings if row is not None])
-        return choose(
-            self._selector, scores, self._k, embeddings=embeddings, timestamps=self.timestamps
-        )
+    def choose(self) -> list[int]:
+        """Return the indices of the selected candidates, ascending."""
+        return self._choice.indices(self.scores, **self._of_each)
 
     def contested(self, tolerance: float) -> list[int]:
         """Return the candidates whose selection depends on score errors of up to `tolerance`."""
-        if not tolerance:
-            return []
-        return contested(self.choose, np.asarray(self.scores, dtype=np.float64), tolerance)
+        return self._choice.contested(self.scores, tolerance, **self._of_each)
+
+    @property
+    def _of_each(self) -> dict[str, Any]:
+        return {"embeddings": self._embeddings, "timestamps": self.timestamps}

@@ -93,7 +93,7 @@ class Pipeline:
         workers = self.workers or threads + 1
         only_cpu = threads == 1 and device.type == "cpu"
         callbacks = Callbacks(self.callbacks)
-        selector = parameters.make_selector()
+        choice = parameters.make_choice()
         log = VideoLog(slow_seconds=parameters.limits.slow_seconds, context=log_context)
         with contextlib.ExitStack() as stack:
             # Made before the model is loaded, since its processes take time to start. On one CPU,
@@ -112,13 +112,13 @@ class Pipeline:
             scorer = BatchScorer(
                 module,
                 parameters.batch_size,
-                embeddings=selector.needs_embeddings,
+                embeddings=choice.selector.needs_embeddings,
                 pause_decoding=only_cpu,
             )
             context = RunContext(
                 module=module,
                 parameters=parameters,
-                selector=selector,
+                choice=choice,
                 callbacks=callbacks,
                 scorer=scorer,
                 budget=ByteBudget(self.held_bytes),

@@ -19,7 +19,7 @@ from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Candidates, Failure, ImagesAs, Keyframes
-from spark_keyframes.selection import Selector
+from spark_keyframes.selection import Choice
 from spark_keyframes.video import Decoder, RgbFrame, Source, Video, open_source
 
 
@@ -40,7 +40,7 @@ class RunContext:
     module: KeyframesModule
     """set up already"""
     parameters: Parameters
-    selector: Selector
+    choice: Choice
     callbacks: Callbacks
     scorer: BatchScorer
     budget: ByteBudget
@@ -68,7 +68,6 @@ class VideoTask:
         self.outcome: Keyframes | Failure | None = None
         self.done = False
         self.account = Account()
-        parameters = context.parameters
         self._context = context
         self.stream_choice = ""
         self._source_name = ""
@@ -77,11 +76,7 @@ class VideoTask:
         self._ended: float | None = None
         self._cache = FrameCache(context.budget, keep=_kept_candidates(context))
         self.candidates = CandidateScores(
-            request.text or "",
-            self.account,
-            self._cache,
-            context.selector,
-            parameters.max_num_frames,
+            request.text or "", self.account, self._cache, context.choice
         )
         self._upload: Upload | None = None
 
@@ -157,7 +152,7 @@ class VideoTask:
                 self._wait_for_scores()
                 self._score_contested(video)
                 self._enter("select")
-                chosen = self.candidates.choose(self.candidates.scores)
+                chosen = self.candidates.choose()
                 return self._finish(source, video, chosen)
 
     @contextmanager

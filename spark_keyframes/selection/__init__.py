@@ -10,6 +10,7 @@ from spark_keyframes.checks import check_choice
 from spark_keyframes.selection.aks import AKS, aks
 from spark_keyframes.selection.base import Bracket, Selector, checked_brackets, choose
 from spark_keyframes.selection.bin import Bin
+from spark_keyframes.selection.choice import Choice
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.top import Top
 from spark_keyframes.selection.uniform import Uniform
@@ -34,6 +35,7 @@ __all__ = [
     "AKS",
     "Bin",
     "Bracket",
+    "Choice",
     "Selector",
     "SelectorName",
     "Survivors",

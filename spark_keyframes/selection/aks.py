@@ -61,23 +61,37 @@ class AKS(Selector):
     t1: float = 0.8
     t2: float = -100
     all_depth: int = 5
+    needs_eligible = True
 
     def __post_init__(self) -> None:
         check_integer("all_depth", self.all_depth, 0, "0 means no split at all")
         check_number("t1", self.t1, "use e.g. 0.8")
         check_number("t2", self.t2, "use e.g. -100")
 
-    def select(self, scores: Scores, k: int) -> list[int]:
-        """Select as `aks` does; see Selector.select."""
+    def select(
+        self, scores: Scores, k: int, *, eligible: npt.NDArray[np.bool_] | None = None
+    ) -> list[int]:
+        """Select as `aks` does; see Selector.select.
+
+        Segments and normalisation are those of all candidates, and a half of a segment holds as
+        many frames as are eligible. What one half cannot use goes to the other.
+        """
         values = _normalised(checked_scores(scores))
+        if eligible is None:
+            eligible = np.ones(len(values), bool)
+        before = np.concatenate([[0], np.cumsum(eligible)])  # eligible ones, by index
+        # Below all others, so that they come last where the best are taken.
+        ranked = np.where(eligible, values, -1.0)
 
         def segment(start: int, stop: int, budget: int, depth: int) -> list[int]:
-            if stop - start <= budget:
-                return list(range(start, stop))
+            if before[stop] - before[start] <= budget:
+                return [start + int(i) for i in np.flatnonzero(eligible[start:stop])]
             if depth >= self.all_depth or budget == 1 or self._has_peak(values[start:stop], k):
-                return best(values, start, stop, budget)
+                return best(ranked, start, stop, budget)
             middle = start + (stop - start) // 2
-            left = self._left_budget(values, start, middle, stop, budget)
+            left = self._left_budget(ranked, start, middle, stop, budget)
+            most, others = before[middle] - before[start], before[stop] - before[middle]
+            left = int(min(max(left, budget - others), most))
             return segment(start, middle, left, depth + 1) + segment(
                 middle, stop, budget - left, depth + 1
             )

@@ -45,6 +45,10 @@ class Selector(ABC):
     """True: `select` also gets the keyword `timestamps`, float64 of shape (N,), in seconds from the
     start of the video."""
 
+    needs_eligible: bool = False
+    """True: with `min_score`, `select` gets all candidates, and the keyword `eligible`, bool of
+    shape (N,): those that reach it. It must choose among these. False: it gets only these."""
+
     @abstractmethod
     def select(self, scores: Any, k: int) -> Iterable[int]:
         """Return the indices of the selected candidates.
@@ -79,8 +83,11 @@ def choose(
     *,
     embeddings: npt.NDArray[np.float32] | None = None,
     timestamps: Sequence[float] | None = None,
+    min_score: float | None = None,
 ) -> list[int]:
     """Return the indices that `selector` selects, checked, ascending, each once.
+
+    Candidates below `min_score` are not selected; none may be left.
 
     Raises:
         SelectionError: `scores` is empty or not finite.
@@ -92,6 +99,21 @@ def choose(
         extras["embeddings"] = embeddings
     if selector.needs_timestamps:
         extras["timestamps"] = np.asarray(timestamps, dtype=np.float64)
+    if min_score is None:
+        return _chosen(selector, values, k, extras)
+    eligible = values >= min_score
+    if not eligible.any():
+        return []
+    if selector.needs_eligible:
+        return _chosen(selector, values, k, extras | {"eligible": eligible})
+    places = np.flatnonzero(eligible)
+    extras = {name: of_all[places] for name, of_all in extras.items()}
+    return [int(places[i]) for i in _chosen(selector, values[places], k, extras)]
+
+
+def _chosen(
+    selector: Selector, values: npt.NDArray[np.float64], k: int, extras: dict[str, Any]
+) -> list[int]:
     name = f"select of {type(selector).__name__}"
     select: Any = selector.select
     with calling("select", selector, SelectorError, "select"):

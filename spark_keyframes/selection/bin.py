@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from spark_keyframes.selection.base import (
     Bracket,
     Scores,
@@ -17,13 +20,18 @@ from spark_keyframes.selection.base import (
 class Bin(Selector):
     """The best-scored candidate of each of k equal slices of the video."""
 
-    def select(self, scores: Scores, k: int) -> list[int]:
-        """See Selector.select."""
+    needs_eligible = True
+
+    def select(
+        self, scores: Scores, k: int, *, eligible: npt.NDArray[np.bool_] | None = None
+    ) -> list[int]:
+        """See Selector.select. A slice without an eligible candidate gives none."""
         values = checked_scores(scores)
         return [
             index
             for start, stop in equal_slices(len(values), k)
             for index in best(values, start, stop, 1)
+            if eligible is None or eligible[index]
         ]
 
     def brackets(self, count: int, k: int) -> Iterator[Bracket]:

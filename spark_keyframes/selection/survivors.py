@@ -86,6 +86,7 @@ def contested(
     choose: Callable[[npt.NDArray[np.float64]], list[int]],
     scores: npt.NDArray[np.float64],
     tolerance: float,
+    min_score: float | None = None,
 ) -> list[int]:
     """Return the candidates whose selection could change with scores off by up to `tolerance`.
 
@@ -95,6 +96,7 @@ def contested(
         choose: the indices that are selected from scores.
         scores: float64 of shape (N,), finite.
         tolerance: of each score.
+        min_score: what `choose` leaves out below; candidates as close to it as that are contested.
 
     Returns:
         Indices, ascending.
@@ -102,4 +104,9 @@ def contested(
     chosen = choose(scores)
     perturbed = scores + tolerance
     perturbed[chosen] -= 2 * tolerance
-    return sorted(set(chosen).symmetric_difference(choose(perturbed)))
+    close = set() if min_score is None else _near(scores, min_score, tolerance)
+    return sorted(close | set(chosen).symmetric_difference(choose(perturbed)))
+
+
+def _near(scores: npt.NDArray[np.float64], value: float, distance: float) -> set[int]:
+    return set(np.flatnonzero(np.abs(scores - value) <= distance).tolist())

@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -213,3 +214,13 @@ def test_an_image_that_cannot_be_stored_is_a_failure(pipeline, clips, tmp_path, 
     monkeypatch.setattr(ImageWriter, "check", lambda self: None)  # what comes in between
     (failure,) = run(pipeline(writer=writer), clips[:1])
     assert (failure.stage, failure.error) == ("upload", "StorageWriteError")
+
+
+def test_a_least_score_gives_fewer_frames_or_none(sampler, clips):
+    every = sampler.sample(clips[0])
+    scores = sorted(every.candidates.scores)
+    some = replace(sampler, min_score=scores[-2]).sample(clips[0])
+    assert sorted(some.scores) == scores[-2:]
+    assert some.candidates == every.candidates
+    none = replace(sampler, min_score=1.0).sample(clips[0])
+    assert (none.frame_ids, none.scores, none.images, none.tos_paths) == ([], [], [], [])
