@@ -69,8 +69,8 @@ class Parameters:
     min_score: float | None = documented(
         None,
         "The least score of a keyframe: a video that does not show what the text says gives few "
-        "frames, or none. What is high depends on the model and the text; see docs/choosing.md. Without "
-        "it the best frames are selected, however low their scores.",
+        "frames, or none. What is high depends on the model and the text; see docs/choosing.md. "
+        "Without it the best frames are selected, however low their scores.",
     )
     t1: float = documented(
         0.8,

@@ -52,6 +52,7 @@ def test_parameters_and_defaults_are_the_documented_ones():
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     assert defaults == DOCUMENTED | {
         "video_stream": None,
+        "min_score": None,
         "selector": "aks",
         "decoder": "process",
         "limits": Limits(),
