@@ -113,6 +113,11 @@ class VideoContainer:
         self.stream = choice.stream
         self.crop = header.crop
         self._reader = reader
+        # These store decoding times only. Of H.264, FFmpeg invents presentation times: the time of
+        # the next packet, which may come seconds later, or by the delays that the frames state.
+        self._invents_pts = container.format.name in {"avi", "asf"} and (
+            self.stream.codec_context.name in {"h264", "hevc"}
+        )
 
     def check_after_reading(self, *, has_packets: bool) -> None:
         """Raise EncryptedVideoError for encryption that shows only once all packets were read."""
@@ -126,8 +131,11 @@ class VideoContainer:
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield the stream's packets up to the end or to damage; raise the file's own errors."""
         try:
-            # Decoders take an empty packet for the end of the video.
-            yield from (packet for packet in self.container.demux(self.stream) if packet.size)
+            for packet in self.container.demux(self.stream):
+                if packet.size:  # decoders take an empty packet for the end of the video
+                    if self._invents_pts:
+                        packet.pts = packet.dts
+                    yield packet
         except av.error.FFmpegError as error:
             raise_if_out_of_memory(error)
             logger.info("the container is damaged: %s", redact_text(str(error)))

@@ -64,13 +64,17 @@ class FrameOrder:
     GOP goes back. As soon as one goes back, the GOP's packets are not looked into any more.
     """
 
-    def __init__(self, codec: VideoCodecContext) -> None:
+    def __init__(self, codec: VideoCodecContext, container_format: str) -> None:
+        """Prepare for a stream; `container_format` is FFmpeg's name of the format."""
         self._codec = codec
+        # AVI stores decoding times only.
+        is_avi = container_format == "avi" and codec.name in {"h264", "hevc"}
+        self._found = is_avi and codec.has_b_frames
         self._coded = _coded_order(codec)
         # Without a parser for the codec, timestamps that all equal the decoding times are in doubt.
         self._are_equal = self._coded is None and codec.has_b_frames
         self._latest: int | None = None
-        self._goes_back = self._contradicts = self._found = False
+        self._goes_back = self._contradicts = False
         self._dts: array[int] | None = array("q")
         """Decoding times in FFmpeg's sense; None unless all packets have one, and they increase."""
 
@@ -105,7 +109,7 @@ class FrameOrder:
         """
         if not (self._found or self._contradicts or (self._are_equal and len(pts) > 1)):
             return None
-        # FFmpeg invents the presentation times of AVI and ASF, but the decoding times of others.
+        # FFmpeg invents presentation times of AVI, but decoding times of other containers.
         known = array("q", sorted(pts[index] for index in shown))
         times = known if self._dts is None else array("q", (self._dts[index] for index in shown))
         return DecodingTimes(times, known, self._codec.reorder_depth)

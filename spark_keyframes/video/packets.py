@@ -103,7 +103,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     table = PacketTable(time_base=stream.time_base or Fraction(1, 1_000_000), kept=[])
     length_size = length_size_of(name, codec.extradata)
     layers = array("b")
-    order = FrameOrder(codec)
+    order = FrameOrder(codec, opened.container.format.name)
     problems = set(_problems_of_stream(stream))
     durations = array("q")
     kept_bytes = 0

@@ -58,7 +58,9 @@ def encoded(
         options = {**H264, "x264-params": f"{parameters}:b-pyramid={pyramids[pyramid]}"}
     elif codec == "libx265":
         common = H265["x265-params"]
-        options = {**H265, "x265-params": f"{common}:{parameters}:b-pyramid={pyramid}"}
+        # With one B-frame and a pyramid, x265 delays decoding times by a frame more than it says.
+        pyramid = pyramid and b_frames > 1
+        options = {**H265, "x265-params": f"{common}:{parameters}:b-pyramid={int(pyramid)}"}
     pts = [i + sum(gap for at, gap in gaps.items() if i >= at) for i in range(_COUNT)]
     return clip(
         codec,

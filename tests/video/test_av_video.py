@@ -148,7 +148,7 @@ def test_interlaced_video_is_recognized_by_its_header() -> None:
 
     for name, expected in [("h264 interlaced", True), ("h264 ts from 10 s", False)]:
         with open_bytes(clip_named(name)) as video:
-            extradata = video._opened.stream.codec_context.extradata
+            extradata = video._source.stream.codec_context.extradata
         assert h264_may_have_fields(extradata) is expected
 
 
