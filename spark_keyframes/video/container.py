@@ -112,6 +112,7 @@ class VideoContainer:
         self.choice = choice
         self.stream = choice.stream
         self.crop = header.crop
+        self.is_mp4 = container.format.name.startswith("mov,")
         self._reader = reader
         # These store decoding times only. Of H.264, FFmpeg invents presentation times: the time of
         # the next packet, which may come seconds later, or by the delays that the frames state.

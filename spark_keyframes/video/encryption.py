@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.errors import EncryptedVideoError
-from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, read_at
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window
 from spark_keyframes.video.mp4_header import later_encryption
 
 _SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
@@ -33,11 +33,10 @@ def raise_if_encrypted(
 
 def raise_if_encrypted_later(container: InputContainer, file: SeekableReader) -> None:
     """Raise EncryptedVideoError if a part of the file that was read is encrypted."""
-    position = file.tell()
-    try:
-        sign = later_encryption(file) if container.format.name.startswith("mov,") else ""
-    finally:
-        file.seek(position)
+    if not container.format.name.startswith("mov,"):
+        return
+    with Window(file) as window:
+        sign = later_encryption(window)
     if sign:
         raise encrypted(f"{sign}, in a later part of the file")
 
@@ -49,7 +48,8 @@ def raise_if_scrambled(container: InputContainer, file: SeekableReader) -> None:
     """
     if container.format.name != "mpegts":
         return
-    head = read_at(file, 0, _TS_PACKET * 10_000)
+    with Window(file) as window:
+        head = window.read(0, _TS_PACKET * 10_000)
     start = next((at for at in range(_TS_PACKET) if set(head[at::_TS_PACKET]) == {0x47}), None)
     if start is not None and any(flags & 0xC0 for flags in head[start + 3 :: _TS_PACKET]):
         raise encrypted("its packets are scrambled, as those of pay TV")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 MOST_PARTS = 1_000_000
 """Of one part: a crafted file may hold any number. A live recording has two for each fragment."""
+
+_MOST_SEARCHED = 1 << 20  # bytes
+_BLOCK = 4096  # bytes that are read at a time, since the parts of a header are small
 
 Span = tuple[int, int]
 """Where the content of a part begins and ends in the file."""
@@ -49,12 +54,42 @@ class SeekableReader(Protocol):
         """Return the position."""
 
 
-def read_at(file: SeekableReader, start: int, stop: int) -> bytes:
-    """Return the bytes of a range, as far as the file has them."""
-    if stop <= start:
-        return b""
-    file.seek(start)
-    return file.read(stop - start)
+class Window:
+    """Reads small parts of a file. The file keeps its position while the context lasts."""
+
+    def __init__(self, file: SeekableReader) -> None:
+        self._file = file
+        self._position = file.tell()
+        self._start, self._block = 0, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.seek(self._position)
+
+    @property
+    def span(self) -> Span:
+        """The whole file."""
+        return 0, self._file.seek(0, io.SEEK_END)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes of a range, as far as the file has them."""
+        if stop <= start:
+            return b""
+        if not self._start <= start or stop > self._start + len(self._block):
+            self._file.seek(start)
+            self._start, self._block = start, self._file.read(max(stop - start, _BLOCK))
+        return self._block[start - self._start : stop - self._start]
+
+    def may_have(self, span: Span, pattern: re.Pattern[bytes]) -> bool:
+        """Return whether a pattern occurs in a part; True if the part is too long to search.
+
+        Most headers hold nothing of interest. To look at each part takes ten times longer.
+        """
+        start, stop = span
+        is_long = stop - start > _MOST_SEARCHED
+        return is_long or pattern.search(self.read(start, stop)) is not None
 
 
 def find(

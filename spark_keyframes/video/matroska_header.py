@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import islice
@@ -9,11 +10,10 @@ from itertools import islice
 from spark_keyframes.video.header_parts import (
     MOST_PARTS,
     Crop,
-    SeekableReader,
     Span,
     TrackHeader,
+    Window,
     find,
-    read_at,
 )
 
 _SEGMENT, _TRACKS, _TRACK, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
@@ -21,14 +21,17 @@ _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 _TYPE, _TYPE_VIDEO, _VIDEO = 0x83, 1, 0xE0
 _ENCODINGS, _ENCODING, _ENCODING_TYPE, _ENCRYPTION = 0x6D80, 0x6240, 0x5033, 1
 _CROP = (0x54BB, 0x54AA, 0x54CC, 0x54DD)  # top, bottom, left, right
+_WANTED = re.compile(rb"\x54[\xbb\xaa\xcc\xdd]|\x6d\x80")  # the crop, and the encodings
 
 
-def matroska_track(file: SeekableReader, number: int) -> TrackHeader:
+def matroska_track(file: Window, number: int) -> TrackHeader:
     """Return the header of a video track, which are counted from 0; an empty one if not there."""
     elements = partial(_elements, file)
+    tracks = _tracks(file)
+    if tracks is None or not file.may_have(tracks, _WANTED):
+        return TrackHeader()
     videos = (
         track
-        for tracks in _tracks(file)
         for track in find(elements, tracks, _TRACK)
         if _integers(file, track).get(_TYPE) == _TYPE_VIDEO
     )
@@ -46,35 +49,34 @@ def matroska_track(file: SeekableReader, number: int) -> TrackHeader:
     return TrackHeader(crop, "its track has a ContentEncryption" if is_encrypted else "")
 
 
-def _tracks(file: SeekableReader) -> Iterator[Span]:
-    """Yield where the tracks are: where the index says, or else before the clusters."""
+def _tracks(file: Window) -> Span | None:
+    """Return where the tracks are: before the clusters, or else where the index says."""
     elements = partial(_elements, file)
-    for start, stop in find(elements, (0, file.seek(0, 2)), _SEGMENT):
-        positions = [
-            start + entry.get(_SEEK_POSITION, 0)
-            for seek in find(elements, (start, stop), _SEEK_HEAD, _SEEK)
-            if (entry := _integers(file, seek)).get(_SEEK_ID) == _TRACKS
-        ]
-        for position in [*positions, start]:
-            for tracks in find(elements, (position, stop), _TRACKS):
-                yield tracks
-                return
+    for start, stop in find(elements, file.span, _SEGMENT):
+        for tracks in find(elements, (start, stop), _TRACKS):
+            return tracks
+        for seek in find(elements, (start, stop), _SEEK_HEAD, _SEEK):
+            entry = _integers(file, seek)
+            if entry.get(_SEEK_ID) == _TRACKS:
+                position = start + entry.get(_SEEK_POSITION, 0)
+                return next(find(elements, (position, stop), _TRACKS), None)
+    return None
 
 
-def _integers(file: SeekableReader, span: Span) -> dict[int, int]:
+def _integers(file: Window, span: Span) -> dict[int, int]:
     """Return the elements of up to 8 bytes in a span, by id, as integers."""
     return {
-        kind: int.from_bytes(read_at(file, start, stop), "big")
+        kind: int.from_bytes(file.read(start, stop), "big")
         for kind, (start, stop) in _elements(file, span)
         if stop - start <= 8
     }
 
 
-def _elements(file: SeekableReader, span: Span) -> Iterator[tuple[int, Span]]:
+def _elements(file: Window, span: Span) -> Iterator[tuple[int, Span]]:
     """Yield the elements in a span, up to the first cluster."""
     start, stop = span
     for _ in range(MOST_PARTS):
-        header = read_at(file, start, min(start + 12, stop))
+        header = file.read(start, min(start + 12, stop))
         id_bytes = 9 - header[0].bit_length() if header else 0
         if not 1 <= id_bytes <= 4 or len(header) <= id_bytes:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,35 +12,38 @@ from spark_keyframes.video.header_parts import (
     MOST_PARTS,
     NO_CROP,
     Crop,
-    SeekableReader,
     Span,
     TrackHeader,
+    Window,
     find,
-    read_at,
 )
 
 _ENCRYPTED = {b"encv", b"drmi"}  # sample entries
+_WANTED = re.compile(rb"encv|drmi|clap")
 _ENTRY_BYTES = 78  # of a video's sample entry, before the boxes in it
 
 
-def mp4_track(file: SeekableReader, track_id: int) -> TrackHeader:
+def mp4_track(file: Window, track_id: int) -> TrackHeader:
     """Return the header of the track with this id; an empty one if there is none."""
     boxes = partial(_boxes, file)
-    for track in find(boxes, (0, file.seek(0, 2)), b"moov", b"trak"):
+    header = next(find(boxes, file.span, b"moov"), None)
+    if header is None or not file.may_have(header, _WANTED):
+        return TrackHeader()
+    for track in find(boxes, header, b"trak"):
         for start, stop in find(boxes, track, b"tkhd"):
-            if _id_in(read_at(file, start, min(stop, start + 32))) == track_id:
+            if _id_in(file.read(start, min(stop, start + 32))) == track_id:
                 return _described(file, track)
     return TrackHeader()
 
 
-def later_encryption(file: SeekableReader) -> str:
+def later_encryption(file: Window) -> str:
     """Return how a track of a second header in a fragmented file is encrypted; "" if none is.
 
     Joined recordings have several headers, such as a clear advertisement before an encrypted film.
     FFmpeg uses only the first of them, and takes all packets for clear.
     """
     boxes = partial(_boxes, file)
-    headers = find(boxes, (0, file.seek(0, 2)), b"moov")
+    headers = find(boxes, file.span, b"moov")
     first = next(headers, None)
     if first is None or next(find(boxes, first, b"mvex"), None) is None:
         return ""
@@ -52,7 +56,7 @@ def _id_in(header: bytes) -> int:
     return int.from_bytes(header[at : at + 4], "big")
 
 
-def _described(file: SeekableReader, track: Span) -> TrackHeader:
+def _described(file: Window, track: Span) -> TrackHeader:
     boxes = partial(_boxes, file)
     crop, encryption = NO_CROP, ""
     for start, stop in find(boxes, track, b"mdia", b"minf", b"stbl", b"stsd"):
@@ -60,8 +64,8 @@ def _described(file: SeekableReader, track: Span) -> TrackHeader:
             if kind in _ENCRYPTED:
                 encryption = f"its sample entry is {kind.decode()}"
             for aperture in find(boxes, (entry + _ENTRY_BYTES, end), b"clap"):
-                size = read_at(file, entry + 24, entry + 28)
-                crop = _clean_aperture(read_at(file, *aperture), size)
+                size = file.read(entry + 24, entry + 28)
+                crop = _clean_aperture(file.read(*aperture), size)
     return TrackHeader(crop, encryption)
 
 
@@ -89,10 +93,10 @@ def _clean_aperture(box: bytes, size: bytes) -> Crop:
     return Crop(*sides)
 
 
-def _boxes(file: SeekableReader, span: Span) -> Iterator[tuple[bytes, Span]]:
+def _boxes(file: Window, span: Span) -> Iterator[tuple[bytes, Span]]:
     start, stop = span
     for _ in range(MOST_PARTS):
-        header = read_at(file, start, min(start + 16, stop))
+        header = file.read(start, min(start + 16, stop))
         if len(header) < 8:
             return
         size, kind, content = int.from_bytes(header[:4], "big"), header[4:8], start + 8

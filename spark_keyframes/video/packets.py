@@ -126,7 +126,9 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
             last_dts = dts
         if packet.is_corrupt:
             problems.add("a packet is corrupt")
-        problems |= _problems_of_side_data(packet, None if len(table.pts) else codec.extradata)
+        problems |= _problems_of_side_data(
+            packet, None if len(table.pts) else codec.extradata, is_mp4=opened.is_mp4
+        )
         facts = _facts(name, packet, length_size)
         if facts.has_fields:
             problems.add("fields may be coded separately")
@@ -193,12 +195,15 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
     return problems
 
 
-def _problems_of_side_data(packet: Packet[VideoStream], first_extradata: bytes | None) -> set[str]:
-    # Most packets have none. To ask for each kind takes longer.
-    if next(packet.iter_sidedata(), None) is None:
-        return set()
-    if packet.has_sidedata("encryption_info"):
-        raise encrypted("a packet has encryption information")
+def _problems_of_side_data(
+    packet: Packet[VideoStream], first_extradata: bytes | None, *, is_mp4: bool
+) -> set[str]:
+    if is_mp4:
+        # Most packets have none. To ask for each kind takes longer.
+        if next(packet.iter_sidedata(), None) is None:
+            return set()
+        if packet.has_sidedata("encryption_info"):
+            raise encrypted("a packet has encryption information")
     if packet.has_sidedata("new_extradata") and (
         bytes(packet.get_sidedata("new_extradata")) != first_extradata
     ):

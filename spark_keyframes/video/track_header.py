@@ -5,7 +5,7 @@ Only the headers of MP4 (or MOV) and Matroska (or WebM) are read: some hundred b
 
 from __future__ import annotations
 
-from spark_keyframes.video.header_parts import SeekableReader, TrackHeader
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window
 from spark_keyframes.video.matroska_header import matroska_track
 from spark_keyframes.video.mp4_header import mp4_track
 
@@ -21,12 +21,10 @@ def read_track_header(
         stream_id: FFmpeg's id of the stream, which is the id of an MP4 track.
         number: of the stream among all video streams, from 0.
     """
-    position = file.tell()
-    try:
-        if container_format.startswith("mov,"):
-            return mp4_track(file, stream_id)
-        if container_format.startswith("matroska,"):
-            return matroska_track(file, number)
-        return TrackHeader()
-    finally:
-        file.seek(position)
+    if container_format.startswith("mov,"):
+        with Window(file) as window:
+            return mp4_track(window, stream_id)
+    if container_format.startswith("matroska,"):
+        with Window(file) as window:
+            return matroska_track(window, number)
+    return TrackHeader()
