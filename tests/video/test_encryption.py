@@ -25,6 +25,7 @@ from .boxes import (
     with_stream_type,
 )
 from .clips import H264, H265, clip, number_in
+from .tracks import DEFAULT, Track, joined, large, small
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 CENC = {
@@ -150,6 +151,17 @@ def test_most_of_them_would_give_frames() -> None:
                 except av.error.FFmpegError:
                     continue
     assert shown > 0
+
+
+def test_an_encrypted_video_is_not_passed_over_for_a_clear_one() -> None:
+    """What is clear beside it may be a trailer. It can be chosen."""
+    data = joined("mp4", Track(large(), DEFAULT), Track(small()), options=CENC)
+    encrypted, _, second = data.rpartition(b"encv")
+    data = encrypted + b"avc1" + without_packet_information(second.replace(b"sinf", b"free"))
+    for number in (None, 0):
+        with pytest.raises(EncryptedVideoError):
+            open_video(io.BytesIO(data), video_stream=number)
+    open_video(io.BytesIO(data), video_stream=1).close()
 
 
 @pytest.mark.parametrize("decoder", ["process", "thread"])
