@@ -16,9 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from spark_keyframes.video.bits import Bits
 from spark_keyframes.video.bitstream import length_size_of, nal_units
@@ -74,7 +76,7 @@ class FrameOrder:
         # Without a parser for the codec, timestamps that all equal the decoding times are in doubt.
         self._are_equal = self._coded is None and codec.has_b_frames
         self._latest: int | None = None
-        self._goes_back = self._contradicts = False
+        self._goes_back = self._contradicts = self._lacks_pts = False
         self._dts: array[int] | None = array("q")
         """Decoding times in FFmpeg's sense; None unless all packets have one, and they increase."""
 
@@ -86,6 +88,7 @@ class FrameOrder:
                 self._dts = None
             else:
                 self._dts.append(dts)
+        self._lacks_pts |= pts is None
         self._are_equal = self._are_equal and pts is not None and pts == dts
         if begins_gop:
             self._found |= self._contradicts
@@ -100,19 +103,24 @@ class FrameOrder:
             self._contradicts = goes_back and self._latest is not None and pts > self._latest
         self._latest = pts
 
-    def decoding_times(self, pts: array[int], shown: Sequence[int]) -> DecodingTimes | None:
+    def decoding_times(self, pts: array[int], shown: NDArray[np.int64]) -> DecodingTimes | None:
         """Return the decoding times if the stream stores no presentation times, otherwise None.
 
         Args:
             pts: of all packets.
             shown: indexes of the packets that are shown.
         """
-        if not (self._found or self._contradicts or (self._are_equal and len(pts) > 1)):
+        is_found = self._found or self._contradicts or (self._are_equal and len(pts) > 1)
+        if not is_found or not len(shown) or (self._dts is None and self._lacks_pts):
             return None
         # FFmpeg invents presentation times of AVI, but decoding times of other containers.
-        known = array("q", sorted(pts[index] for index in shown))
-        times = known if self._dts is None else array("q", (self._dts[index] for index in shown))
+        known = _sorted(pts, shown)
+        times = known if self._dts is None else _sorted(self._dts, shown)
         return DecodingTimes(times, known, self._codec.reorder_depth)
+
+
+def _sorted(stamps: array[int], shown: NDArray[np.int64]) -> array[int]:
+    return array("q", np.sort(np.frombuffer(stamps, np.int64)[shown]).tobytes())
 
 
 class _CodedOrder(Protocol):

@@ -144,7 +144,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
             raise _too_many_packets(most_packets, limits)
     _mark_lower_layers(table, layers)
     shown = np.flatnonzero(np.frombuffer(table.flags, np.uint8) & _SHOWN)
-    table.decoding_times = order.decoding_times(table.pts, shown.tolist())
+    table.decoding_times = order.decoding_times(table.pts, shown)
     if table.decoding_times is not None:
         problems.add("timestamps are decoding times, and the frames are reordered")
     _build_timeline(table, shown, durations, stream, problems)

@@ -224,6 +224,9 @@ def test_one_gop_with_decoding_times_is_enough() -> None:
     assert times == sorted(times)
 
 
+H264_IN_AVI = {"name": "h264", "extradata": None, "has_b_frames": True, "reorder_depth": 1}
+
+
 def order_of(codec: str, stamps: list[tuple[int | None, int | None]], **more: Any) -> Any:
     """Return what is found for packets of a codec without a parser, the first a keyframe."""
     properties = {"name": codec, "extradata": None, "has_b_frames": True, "reorder_depth": 1}
@@ -231,7 +234,7 @@ def order_of(codec: str, stamps: list[tuple[int | None, int | None]], **more: An
     for number, (pts, dts) in enumerate(stamps):
         packet = SimpleNamespace(pts=pts, dts=dts)
         order.add(packet, begins_gop=not number)  # type: ignore[arg-type]
-    every = range(len(stamps))
+    every = np.arange(len(stamps))
     return order.decoding_times(array("q", [pts or 0 for pts, _ in stamps]), every)
 
 
@@ -251,6 +254,20 @@ def test_of_other_codecs_equal_times_are_in_doubt(
     """VC-1 and Sorenson 3, for example, which FFmpeg cannot encode."""
     found = order_of("vc1", stamps, **more)
     assert (found and list(found.times)) == times
+
+
+def test_without_a_shown_packet_or_a_time_of_each_there_are_no_times() -> None:
+    avi = FrameOrder(SimpleNamespace(**H264_IN_AVI), "avi")  # type: ignore[arg-type]
+    for stamp in (0, 1, None):
+        packet = av.Packet(b"data")
+        packet.pts = packet.dts = stamp
+        if stamp is None:
+            found = avi.decoding_times(array("q", [0, 1]), np.arange(2))
+            assert found is not None
+            assert list(found.times) == [0, 1]
+            assert avi.decoding_times(array("q", [0, 1]), np.arange(0)) is None
+        avi.add(packet, begins_gop=True)
+    assert avi.decoding_times(array("q", [0, 1, 0]), np.arange(3)) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
