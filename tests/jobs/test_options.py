@@ -47,6 +47,12 @@ def test_options_of_every_type():
     )
 
 
+def test_the_number_of_the_video_stream_is_an_option():
+    given = ["--input", "x", "--video-stream"]
+    assert sample.parse_options([*given, "0"]).sampler.video_stream == 0
+    assert sample.parse_options(given[:2]).sampler.video_stream is None
+
+
 def test_limits_and_access_are_options_too():
     given = ["--input", "x", "--max-download-bytes", "2G", "--max-decode-bytes", "1.5g"]
     given += ["--max-video-seconds", "inf", "--max-frames", "1000", "--no-private-addresses"]
@@ -197,6 +203,7 @@ def test_options_that_ingest_refuses(arguments, message, capsys):
         (["--input", "x", "--limit", "0"], "--limit must be at least 1, got 0"),
         (["--input", "x", "--img-type", ".gif"], "invalid choice: '.gif'"),
         (["--input", "x", "--fps", "0"], "fps must be greater than 0"),
+        (["--input", "x", "--video-stream", "-1"], "video_stream must be at least 0, got -1"),
     ],
 )
 def test_wrong_values_end_the_job_before_spark_starts(arguments, message, capsys):

@@ -29,6 +29,7 @@ from spark_keyframes.spark.columns import AddedColumns, Columns
 from tests.conftest import REPO
 from tests.spark.conftest import check_rows
 from tests.video.clips import number_in
+from tests.video.tracks import DEFAULT, Track, joined, large, small
 
 
 def test_the_struct_is_exactly_the_documented_one(plain, videos):
@@ -115,6 +116,19 @@ def test_a_failure_is_null_with_its_reason(spark, plain, clips):
     assert bad["why"]["stage"] == "open"
     assert bad["why"]["error"] == "SourceNotFoundError"
     assert "/none.mp4" in bad["why"]["message"]
+
+
+def test_the_video_stream_that_was_asked_for(spark, sampler, tmp_path):
+    (tmp_path / "two.mp4").write_bytes(joined("mp4", Track(large(), DEFAULT), Track(small())))
+    (tmp_path / "one.mp4").write_bytes(small())
+    rows = [(str(tmp_path / name),) for name in ("two.mp4", "one.mp4")]
+    frame = spark.createDataFrame(rows, "video string").coalesce(1)
+    two, one = replace(sampler, video_stream=1).transform(frame, error_col="why").collect()
+    assert two.keyframes_images[0].width == 64
+    assert one.why.error == "NoVideoStreamError"
+    assert "no video stream 1; set video_stream to one of 0 (h264 64×48, default)" in (
+        one.why.message
+    )
 
 
 def test_on_error_raise_fails_the_job_with_the_row_and_the_reason(spark, plain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from collections.abc import Callable
@@ -37,10 +38,12 @@ FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 FRAGMENTS = (b"moof", b"mdat")
 
 
+@functools.cache
 def h264(container: str = "mp4", **options: str) -> bytes:
     return clip("libx264", container, options=H264, frames=60, container_options=options)
 
 
+@functools.cache
 def hevc(**options: str) -> bytes:
     return clip("libx265", "mp4", options=H265, frames=60, container_options=options)
 

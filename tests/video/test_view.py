@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import struct
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 from spark_keyframes.errors import DecodeError
 from spark_keyframes.video import Frame, make_decoder, open_video
 from spark_keyframes.video.header_parts import Crop
+from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.view import View
 
 from .boxes import box, element, in_sample_entry, in_track
 from .clips import H264, clip, number_in
+from .decode_processes import decoder, kill, seen
 from .test_frame import first_frame
+
+__all__ = ["decoder"]  # a fixture
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 
@@ -42,6 +47,7 @@ def matroska_crop(top: int, bottom: int, left: int, right: int) -> bytes:
     return element(b"\xe0", *size, *(element(kind, bytes([side])) for kind, side in sides))
 
 
+@functools.cache
 def h264(container: str = "mp4", rotation: int | None = None, codec: str = "libx264") -> bytes:
     options = {"live": "1"} if container == "matroska" else {}
     return clip(
@@ -143,6 +149,7 @@ def with_data(packet: av.Packet, data: bytes) -> av.Packet:
     return new
 
 
+@functools.cache
 def turning(container: str, keyframe: int) -> bytes:
     """Return a clip of two GOPs; one of its two keyframes states a quarter turn, no other frame."""
 
@@ -154,7 +161,10 @@ def turning(container: str, keyframe: int) -> bytes:
     return clip("libx264", container, options=H264, frames=60, gop=30, packet_filter=turn)
 
 
-@pytest.mark.parametrize("container", ["mp4", "mpegts", "h264", "avi"])
+@pytest.mark.parametrize(
+    "container",
+    ["mp4", "h264", *(pytest.param(each, marks=pytest.mark.slow) for each in ("mpegts", "avi"))],
+)
 @pytest.mark.parametrize("keyframe", [0, 1])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_orientation_is_that_of_the_first_frame(
@@ -174,6 +184,15 @@ def test_the_orientation_is_that_of_the_first_frame(
     # Frames that are asked for first.
     with open_video(io.BytesIO(data), threads=threads) as video:
         assert [(frame.width, frame.height) for frame in video.frames([45, 3])] == [size] * 2
+
+
+def test_another_process_keeps_the_orientation(decoder: ProcessDecoder) -> None:
+    """The second process decodes no candidate, so it does not come across the first frame."""
+    with decoder.open(io.BytesIO(turning("mp4", 0))) as video:
+        expected = [seen(picture) for picture in video.candidates(5.0, hold=False)]
+        kill(video)
+        again = [seen(picture) for picture in video.frames_by_id([40, 45])]
+    assert again == expected[8:10]
 
 
 def with_exif(orientation: int) -> bytes:

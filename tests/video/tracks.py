@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ class Track:
     is_empty: bool = False
 
 
+@functools.cache
 def small(number: int = 0) -> bytes:
     """Return a clip of 64×48 pixels at 1 fps; frame k shows `number` + k."""
     return _numbered(number, size=(64, 48), frames=3, rate=1)
 
 
+@functools.cache
 def large(number: int = 100) -> bytes:
     """Return a clip of 128×96 pixels at 25 fps; frame k shows `number` + k."""
     return _numbered(number, size=(128, 96), frames=75, rate=25)
