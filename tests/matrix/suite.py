@@ -13,7 +13,7 @@ from pyspark.errors import PythonException
 from pyspark.sql import Observation
 from pyspark.sql import functions as sf
 
-from spark_keyframes import ParameterError, metrics, report_lines
+from spark_keyframes import ParameterError, explode_keyframes, metrics, report_lines, to_pil
 from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.images import rgb_array
 from spark_keyframes.jobs.inputs import read_videos, repartition_videos
@@ -51,6 +51,25 @@ def test_all_columns(sampler, videos, expected):
     assert missing["keyframes"] is missing["keyframes_images"] is None
     assert (missing["error"]["stage"], missing["error"]["error"]) == ("open", "SourceNotFoundError")
     assert [null[name] for name in ("keyframes", "keyframes_images", "error")] == [None] * 3
+
+
+def test_times_files_and_what_made_them(sampler, videos, expected, clips):
+    result = sampler.transform(
+        videos,
+        text_col="prompt",
+        timestamps_col="timestamps",
+        made_by_col="made_by",
+        images="encoded",
+    )
+    good, missing, null = result.orderBy("id").collect()
+    assert good["timestamps"] == expected[str(clips[2])].timestamps
+    assert [to_pil(file).size for file in good["keyframes_images"]] == [(160, 96)] * 4
+    assert [row["made_by"]["text"] for row in (good, missing, null)] == ["spoon", "spoon", None]
+    assert good["made_by"]["model"] == "small"
+    assert len(good["made_by"]["revision"]) == 16
+    frames = explode_keyframes(result).where("id = 1").orderBy("frame_index").collect()
+    assert [row["timestamp"] for row in frames] == good["timestamps"]
+    assert [row["image"] for row in frames] == good["keyframes_images"]
 
 
 def test_on_error_raise(plain, videos):
@@ -190,6 +209,16 @@ def test_the_job(models, clips, connect, observations, tmp_path):
         **{str(path): True for path in clips},
         "/none.mp4": False,
     }
+    arguments += ["--resume", "--text", "fork"]
+    status, printed = run_job(connect, *arguments)
+    assert status == 2, printed
+    assert "rows with text 'spoon', not 'fork'; add --key-on-text" in printed
+    arguments += ["--key-on-text", "--failed-output", str(tmp_path / "failed")]
+    status, printed = run_job(connect, *arguments)
+    assert status == 0, printed
+    assert "videos     4: 3 with keyframes, 1 failed" in printed
+    texts = [row["made_by"]["text"] for row in pq.read_table(tmp_path / "table").to_pylist()]
+    assert sorted(texts) == ["fork"] * 3 + ["spoon"] * 4
 
 
 def run_job(connect, *arguments):
