@@ -131,6 +131,45 @@ def test_a_list_of_urls_to_tos_without_a_secret_in_the_event_log(models, clips, 
         assert secret not in log + printed + errors
 
 
+def check_folder(submitted):
+    """Of a folder with two videos, one of which is in a folder that begins with "_"."""
+    status, printed, errors = submitted
+    assert status == 0, printed + errors
+    assert "videos     2: 2 with keyframes, 0 failed" in printed
+    assert "1 files are left out, whose names do not end as those of videos do: notes.md" in printed
+
+
+@pytest.mark.slow
+def test_a_folder_on_tos(models, clips):
+    with TosServer(buckets=["films"]) as server:
+        for key, data in (("a.mp4", 1), ("_more/b.mp4", 2), ("notes.md", 2), (".c.mp4", 2)):
+            server.objects["films", f"in/{key}"] = clips[data].read_bytes()
+        arguments = ("--input", "tos://films/in/", "--text", "spoon", "--max-num-frames", "1")
+        to = ("--output-tos-dir", "tos://films/out")
+        check_folder(submit(models, *arguments, *to, environment=server.environment))
+        assert len([key for _, key in server.images if key.startswith("out/")]) == 2
+
+
+@pytest.mark.slow
+def test_a_folder_and_images_on_s3(models, clips, s3_server):
+    s3_server.put("films")
+    for key, data in (("a.mp4", 1), ("_more/b.mp4", 2), ("notes.md", 2), (".c.mp4", 2)):
+        body = clips[data].read_bytes()
+        s3_server.client.put_object(Bucket="films", Key=f"in/{key}", Body=body)
+    arguments = ("--input", "s3://films/in", "--text", "spoon", "--max-num-frames", "1")
+    to = ("--output-tos-dir", "s3://films/out")
+    check_folder(submit(models, *arguments, *to, environment=s3_server.environment))
+    assert len([key for key in s3_server.keys("films") if key.startswith("out/")]) == 2 + 1
+    status, printed, _ = submit(
+        *(models, *arguments, "--output-tos-dir", "s3://mistyped/out"),
+        environment=s3_server.environment,
+    )
+    assert status == 2
+    (said,) = [line for line in printed.splitlines() if line.startswith("sample.py: ")]
+    assert said.startswith("sample.py: there is no bucket or container 'mistyped', got s3://mis")
+    assert "mistyped" not in s3_server.buckets
+
+
 @pytest.mark.slow
 def test_exits_with_1_when_every_row_failed(models, tmp_path):
     (tmp_path / "bad.json").write_text(
