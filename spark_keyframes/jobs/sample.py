@@ -28,8 +28,9 @@ class SampleOptions(JobOptions):
 
     input: str = field(
         metadata=about(
-            "A video, a folder of videos, a glob such as 'videos/*.mp4', a URL, a .txt file with "
-            "a path or URL per line, or (with `input_col`) a table.",
+            "A video, a folder of videos, a glob such as 'videos/*.mp4', on disks, tos://, s3:// "
+            "and the like; a URL; a .txt file with a path or URL per line; or (with `input_col`) "
+            "a table.",
             INPUT,
             "WHERE",
         )
