@@ -30,8 +30,8 @@ _BINARY_FILE = "path string, modificationTime timestamp, length bigint, content 
 _ANY_AGE = "36500d"
 
 _INSTEAD = (
-    "run jobs/sample.py with `resume`, which lists such a folder itself and adds to the table what "
-    "it lacks; or "
+    "run jobs/sample.py with its option `resume`: it lists such a folder itself, and adds to the "
+    "table what it lacks; or "
 )
 
 

@@ -48,7 +48,7 @@ def test_a_stream_from_an_object_storage_says_what_to_do(said, tmp_path, url):
     status, line = said(ingest, "--input", url, *arguments)
     assert status == 2
     assert f"--input cannot be '{url}': this Spark has no file system" in line
-    assert "run jobs/sample.py with `resume`" in line
+    assert "run jobs/sample.py with its option resume: it lists such" in line
 
 
 @pytest.mark.parametrize("table", ["s3://lake/videos.parquet", "tos://lake/videos.json"])
