@@ -25,7 +25,7 @@ from spark_keyframes.video.encryption import (
     raise_if_scrambled,
 )
 from spark_keyframes.video.file_kind import HEAD, kind_of
-from spark_keyframes.video.header_parts import TrackHeader
+from spark_keyframes.video.header_parts import TrackHeader, is_mp4
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.stream_choice import StreamChoice, choose_stream
 from spark_keyframes.video.timed_file import read_error
@@ -112,7 +112,7 @@ class VideoContainer:
         self.choice = choice
         self.stream = choice.stream
         self.crop = header.crop
-        self.is_mp4 = container.format.name.startswith("mov,")
+        self.is_mp4 = is_mp4(container.format.name)
         self._reader = reader
         # These store decoding times only. Of H.264, FFmpeg invents presentation times: the time of
         # the next packet, which may come seconds later, or by the delays that the frames state.

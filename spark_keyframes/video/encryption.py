@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.errors import EncryptedVideoError
-from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window, is_mp4
 from spark_keyframes.video.mp4_header import later_encryption
 
 _SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
@@ -33,7 +33,7 @@ def raise_if_encrypted(
 
 def raise_if_encrypted_later(container: InputContainer, file: SeekableReader) -> None:
     """Raise EncryptedVideoError if a part of the file that was read is encrypted."""
-    if not container.format.name.startswith("mov,"):
+    if not is_mp4(container.format.name):
         return
     with Window(file) as window:
         sign = later_encryption(window)

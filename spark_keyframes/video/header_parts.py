@@ -92,6 +92,11 @@ class Window:
         return is_long or pattern.search(self.read(start, stop)) is not None
 
 
+def is_mp4(container_format: str) -> bool:
+    """Return whether FFmpeg's name of a format is that of MP4 and MOV."""
+    return container_format.startswith("mov,")
+
+
 def find(
     parts: Callable[[Span], Iterator[tuple[Kind, Span]]], span: Span, *path: Kind
 ) -> Iterator[Span]:

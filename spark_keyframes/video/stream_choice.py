@@ -65,6 +65,7 @@ def choose_stream(
         return (
             codec is None,
             n in empty,
+            codec is None or codec.pix_fmt is None,  # none of its first packets could be decoded
             bool(stream.disposition & _LAST_CHOICE),
             stream is not best,
             not stream.disposition & Disposition.default,

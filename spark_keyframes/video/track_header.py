@@ -5,7 +5,7 @@ Only the headers of MP4 (or MOV) and Matroska (or WebM) are read: some hundred b
 
 from __future__ import annotations
 
-from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window
+from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window, is_mp4
 from spark_keyframes.video.matroska_header import matroska_track
 from spark_keyframes.video.mp4_header import mp4_track
 
@@ -21,7 +21,7 @@ def read_track_header(
         stream_id: FFmpeg's id of the stream, which is the id of an MP4 track.
         number: of the stream among all video streams, from 0.
     """
-    if container_format.startswith("mov,"):
+    if is_mp4(container_format):
         with Window(file) as window:
             return mp4_track(window, stream_id)
     if container_format.startswith("matroska,"):

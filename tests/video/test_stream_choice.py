@@ -7,6 +7,7 @@ import re
 from contextlib import closing
 from pathlib import Path
 
+import av
 import pytest
 
 from spark_keyframes.errors import (
@@ -63,6 +64,16 @@ def test_a_stream_of_an_unknown_codec_is_passed_over() -> None:
         assert number_in(frame.to_rgb()) == 100
         assert frame.width == 128, "the larger of the other two"
         assert "0 (unknown codec" in video.stream_choice
+
+
+def test_a_stream_whose_packets_cannot_be_decoded_is_passed_over() -> None:
+    data = bytearray(joined("mp4", Track(small(1), DEFAULT), Track(small(100))))
+    with av.open(io.BytesIO(data)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    for packet in packets:
+        assert packet.pos is not None
+        data[packet.pos : packet.pos + packet.size] = b"\xa5" * packet.size
+    assert shown(bytes(data)) == 100
 
 
 def test_a_cover_picture_is_never_a_video() -> None:
