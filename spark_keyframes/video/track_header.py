@@ -1,6 +1,6 @@
 """Reads what FFmpeg reads too, but PyAV does not show: a track's crop, and whether it is encrypted.
 
-Only the headers of MP4 (or MOV) and Matroska (or WebM) are read: some hundred bytes of each track.
+Only the headers of MP4 (or MOV), Matroska (or WebM) and FLV are read: some hundred bytes.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window, is_mp4
 from spark_keyframes.video.matroska_header import matroska_track
 from spark_keyframes.video.mp4_header import mp4_track
+
+_ADOBE_ACCESS = b"|AdditionalHeader"  # the name of a script tag before all encrypted ones
+_FLV_HEAD = 4096  # bytes
 
 
 def read_track_header(
@@ -27,4 +30,8 @@ def read_track_header(
     if container_format.startswith("matroska,"):
         with Window(file) as window:
             return matroska_track(window, number)
+    if container_format == "flv":
+        with Window(file) as window:
+            if _ADOBE_ACCESS in window.read(0, _FLV_HEAD):
+                return TrackHeader(encryption="its header announces encrypted tags")
     return TrackHeader()

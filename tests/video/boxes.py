@@ -103,6 +103,12 @@ def scrambled(data: bytes) -> bytes:
     return bytes(result)
 
 
+def in_flv(data: bytes, script: bytes) -> bytes:
+    """Return an FLV file with a script tag added at its beginning."""
+    tag = b"\x12" + len(script).to_bytes(3, "big") + bytes(7) + script
+    return data[:13] + tag + len(tag).to_bytes(4, "big") + data[13:]
+
+
 def in_asf_header(data: bytes, extra: bytes) -> bytes:
     """Return an ASF file with an object added to its header."""
     size = int.from_bytes(data[16:24], "little") + len(extra)

@@ -20,6 +20,7 @@ from .boxes import (
     edited,
     element,
     in_asf_header,
+    in_flv,
     in_sample_entry,
     in_track,
     scrambled,
@@ -132,6 +133,7 @@ ENCRYPTED: dict[str, Callable[[], bytes]] = {
     "HLS SAMPLE-AES": lambda: with_stream_type(h264("mpegts"), 0xDB),
     "scrambled transport stream": lambda: scrambled(h264("mpegts")),
     "Windows Media DRM": windows_media_drm,
+    "Adobe Access": lambda: in_flv(h264("flv"), b"\2\0\x11|AdditionalHeader\3\0\0\x09"),
 }
 
 
@@ -183,8 +185,9 @@ def test_the_error_keeps_its_kind(decoder: str) -> None:
         in_sample_entry(h264(), box(b"free", b"encv sinf tenc")),
         in_track(h264("matroska", live="1"), b""),
         with_stream_type(h264("mpegts"), 0x1B),
+        in_flv(h264("flv"), b"\2\0\x04none\3\0\0\x09"),
     ],
-    ids=["fragmented", "encv in a box", "matroska", "transport stream"],
+    ids=["fragmented", "encv in a box", "matroska", "transport stream", "flv"],
 )
 def test_clear_videos_are_decoded(data: bytes) -> None:
     with open_video(io.BytesIO(data)) as video:
