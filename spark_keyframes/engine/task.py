@@ -248,7 +248,7 @@ class VideoTask:
                 data = encode_image(rgb, img_type) if encoded or upload else b""
                 if encoded:
                     files.append(data)
-                    self._check_row(sum(map(len, files)), rgb)
+                    self._check_row(len(files), sum(map(len, files)), rgb)
                 elif returned:
                     images.append(rgb if callbacks.want_keyframes else rgb.copy())
                 if upload:
@@ -280,7 +280,7 @@ class VideoTask:
         """The frame id and pixels of each keyframe; each array is gone with the next one."""
         for picture in self._pictures(video, chosen):
             if arrays:
-                self._check_row(len(chosen) * picture.rgb.nbytes, picture.rgb)
+                self._check_row(len(chosen), len(chosen) * picture.rgb.nbytes, picture.rgb)
             yield picture.frame_id, picture.rgb
 
     @contextmanager
@@ -309,11 +309,11 @@ class VideoTask:
             self._enter(stage)
             yield picture
 
-    def _check_row(self, size: int, rgb: Pixels) -> None:
+    def _check_row(self, count: int, size: int, rgb: Pixels) -> None:
         limit, (height, width, _) = self._context.row_bytes, rgb.shape
         if limit is not None and size > limit:
             raise RowTooLargeError(
-                f"the images of {width}×{height} pixels take {size / 2**30:.1f} GiB as "
+                f"{count} images of {width}×{height} pixels take {size / 2**30:.1f} GiB as "
                 f"{self._context.images_as}, more than the {limit / 2**30:.0f} GiB that a row may "
                 "hold; use return_keyframes=False with output_tos_dir, or a smaller max_num_frames"
             )
