@@ -32,14 +32,14 @@ def remote_files(location: str, access: Access, limits: Limits) -> tuple[Files, 
     if is_video(location) and not is_glob(location) and not location.endswith("/"):
         return {location: None}, False
     try:
-        found = listed(location, True)
+        pattern = is_glob(location) and not listed(location, False)
+        found = {} if pattern else listed(location, True)
     except CredentialsError as error:
         if is_glob(location) or location.endswith("/"):
             raise
         logger.warning("%s; without them, the driver takes this for the URL of one video", error)
         return {location: None}, False
-    pattern = is_glob(location) and not found
-    if not found:  # even without a glob, for its escaped characters
+    if pattern or not (found or is_glob(location)):  # or for escaped characters
         scheme, _, path = location.rstrip("/").partition("://")
         for each in alternatives(path):
             bucket, *parts = each.split("/")

@@ -14,6 +14,9 @@ _STORAGES = {
     "huggingface_hub", "ossfs", "paramiko", "s3fs", "smbprotocol", "tosfs", "webdav4", "webhdfs",
 }  # fmt: skip
 
+# As debug information these log a URL in parts, in which a password cannot be recognised.
+_LOG_PARTS = {"aiobotocore", "botocore", "s3fs"}
+
 _thread = threading.local()
 _format_traceback = logging.Formatter().formatException
 
@@ -38,7 +41,7 @@ def redact_logs() -> None:
     for name, logger in list(logging.root.manager.loggerDict.items()):
         package = name.partition(".")[0]
         if isinstance(logger, logging.Logger) and package in _STORAGES:
-            logger.addFilter(_redact)
+            logger.addFilter(_redact_above_debug if package in _LOG_PARTS else _redact)
         elif isinstance(logger, logging.Logger) and package == "urllib3":
             logger.addFilter(_redact_ours)
 
@@ -53,6 +56,10 @@ def _redact(record: logging.LogRecord) -> bool:
         text = record.exc_text or _format_traceback(record.exc_info)
         record.exc_text, record.exc_info = redact_text(text, lines=True), None
     return True
+
+
+def _redact_above_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG and _redact(record)
 
 
 def _redact_ours(record: logging.LogRecord) -> bool:

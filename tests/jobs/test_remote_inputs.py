@@ -1,5 +1,7 @@
 """Folders, globs and lists on storages that Spark's Hadoop does not read, as if they were local."""
 
+import os
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
@@ -175,12 +177,18 @@ _PARTS = st.sampled_from(
 )
 
 
-@hypothesis.given(
-    st.lists(st.lists(_NAMES, min_size=1, max_size=3).map(tuple), min_size=1, max_size=6),
-    st.lists(_PARTS, min_size=1, max_size=3).map("/".join),
-)
-@hypothesis.settings(max_examples=150)
-def test_a_glob_finds_what_it_finds_in_a_local_folder(tmp_path_factory, paths, pattern):
+_PATHS = st.lists(st.lists(_NAMES, min_size=1, max_size=3).map(tuple), min_size=1, max_size=6)
+_PATTERNS = st.lists(_PARTS, min_size=1, max_size=3).map("/".join)
+_MANY = int(os.environ.get("GLOB_EXAMPLES", "2000"))
+
+
+@pytest.mark.parametrize("count", [50, pytest.param(_MANY, marks=pytest.mark.slow)])
+def test_a_glob_finds_what_it_finds_in_a_local_folder(tmp_path_factory, count):
+    examples = hypothesis.given(_PATHS, _PATTERNS)(check_glob)
+    hypothesis.settings(max_examples=count)(examples)(tmp_path_factory)
+
+
+def check_glob(tmp_path_factory, paths, pattern):
     fsspec = pytest.importorskip("fsspec")
     kind = pytest.importorskip("tests.storage.fsspec_stores").Buckets
     fsspec.register_implementation(kind.protocol, kind, clobber=True)

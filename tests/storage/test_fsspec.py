@@ -151,6 +151,18 @@ def test_the_logs_of_a_package_hold_no_secret(caplog):
     assert "pa55word" not in "\n".join(map(caplog.handler.format, caplog.records))
 
 
+def test_what_logs_a_url_in_parts_logs_no_debug_records(caplog):
+    caplog.set_level(logging.DEBUG)
+    log = logging.getLogger("botocore.example")
+    with pytest.raises(SourceNotFoundError):
+        open_url("memory://bucket/none")
+    log.debug("{'Bucket': 'me:pa55', 'Key': 'word@bucket'}")
+    log.warning("no http://me:pa55word@host/a")
+    assert [each.message for each in caplog.records if each.name == log.name] == [
+        "no http://host/a"
+    ]
+
+
 def test_the_log_of_urllib3_holds_no_token_of_a_package(caplog, monkeypatch):
     without_proxies(monkeypatch)
     caplog.set_level(logging.DEBUG)
