@@ -42,8 +42,8 @@ def remote_files(location: str, access: Access, limits: Limits) -> tuple[Files, 
     if pattern or not (found or is_glob(location)):  # or for escaped characters
         scheme, _, path = location.rstrip("/").partition("://")
         for each in alternatives(path):
-            bucket, *parts = each.split("/")
-            found |= _matching(f"{scheme}://{bucket}/", parts, listed)
+            bucket, _, below = each.partition("/")
+            found |= _matching(f"{scheme}://{bucket}/", below.split("/"), listed)
     return dict(sorted(found.items())), pattern
 
 

@@ -124,7 +124,11 @@ def test_only_allowed_folders_are_listed(spark, store):
 
 
 def test_nothing_there_is_an_error(spark, store):
-    url = store("a.md")
+    url = store()
+    for location in (url, f"{url}/"):
+        with pytest.raises(SourceNotFoundError, match="nothing found at"):
+            read_videos(spark, location)
+    store("a.md")
     for location in (f"{url}/none", f"{url}/none/", f"{url}/*.mp4", f"{url}/a[b]"):
         with pytest.raises(SourceNotFoundError, match="nothing found at .*; give a video"):
             read_videos(spark, location)

@@ -159,6 +159,12 @@ def test_a_page_without_the_place_of_the_next_is_an_error(tos, fault):
         list_url("tos://bucket/d/")
 
 
+def test_a_url_that_is_too_long_is_not_requested(tos):
+    with pytest.raises(SourceReadError, match="is not read: it has 9,"):
+        list_url(f"tos://bucket/{'a' * 9000}")
+    assert tos.requests == 0
+
+
 def test_refusals_are_named(tos, monkeypatch):
     tos.faults.append(Refusal(403, "AccessDenied"))
     with pytest.raises(CredentialsError, match="refused to read tos://bucket/d/: .*AccessDenied"):
