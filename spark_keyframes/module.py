@@ -276,6 +276,14 @@ class ClipModule(EmbeddingModule):
         self._clip = None
 
 
+def is_cosine(module: KeyframesModule) -> bool:
+    """Return whether scores are the cosines of embeddings, made once for several texts."""
+    return (
+        isinstance(module, EmbeddingModule)
+        and type(module).predict_step is EmbeddingModule.predict_step
+    )
+
+
 def copied(module: KeyframesModule) -> KeyframesModule:
     """Return a copy that can be set up without a change to `module`."""
     ready = copy.copy(module)

@@ -250,8 +250,10 @@ TRANSFORM_OPTIONS = {
     "array<bigint>, scores: array<float>>: three aligned lists ordered by frame id. With "
     "`return_keyframes`, <output_col>_images beside it holds the images as array<image> in Spark's "
     "image schema (pyspark.ml.image.ImageSchema).",
-    "text_col": "A string column with a text per row, instead of `text`. A null text gives a null "
-    "result.",
+    "text_col": "A column with a text per row, instead of `text`: string, or array<string> for "
+    "several texts, for which each video is decoded once. The result is then an array of the "
+    "struct, one for each text, `timestamps_col` an array of arrays, and <output_col>_images the "
+    "union by frame id, which is in `origin`. A null text gives a null result.",
     "error_col": "The column to add for why a row failed, struct<stage: string, error: string, "
     "message: string>: null where it succeeded.",
     "account_col": "The column to add for what each video took, failed ones too: see Account. Null "

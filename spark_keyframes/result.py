@@ -1,5 +1,6 @@
 """The result of one video: its keyframes, or why it has none."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -92,6 +93,37 @@ class Keyframes:
             video=self.source.rsplit("/", 1)[-1],
             subtitle=f"{len(frames)} of {len(self.candidates.scores)} candidates",
             spans=spans or (),
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The keyframes of one video for several texts; images of equal frames are shared."""
+
+    keyframes: list[Keyframes | None]
+    """of each text, in order; None for a null text"""
+    account: Account = field(default_factory=Account, repr=False, compare=False)
+    """what the video took for all texts together"""
+
+    @property
+    def frames(self) -> dict[int, tuple[npt.NDArray[np.uint8] | None, bytes | None]]:
+        """All keyframes by their id, ascending, each once: its image and its file, if any."""
+        found = {
+            frame_id: (image, file)
+            for each in self.keyframes
+            if each is not None
+            for frame_id, image, file in itertools.zip_longest(
+                each.frame_ids, each.images, each.image_files
+            )
+        }
+        return dict(sorted(found.items()))
+
+    @property
+    def image_bytes(self) -> int:
+        """The memory that the images take."""
+        frames = self.frames.values()
+        return sum(image.nbytes for image, _ in frames if image is not None) + sum(
+            len(file) for _, file in frames if file is not None
         )
 
 

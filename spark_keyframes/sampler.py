@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 from spark_keyframes.checks import check_choice, check_object, path_text
 from spark_keyframes.clip import check_model_folder
@@ -19,7 +19,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.fields import documented
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Failure, ImagesAs, Keyframes
+from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import (
     AddedColumns,
@@ -162,7 +162,10 @@ class VideoAdaptiveKeyframesSampling(Parameters):
                 frame_ids: array<bigint>, scores: array<float>>: three aligned lists ordered by
                 frame id. With `return_keyframes`, <output_col>_images beside it holds the images as
                 array<image> in Spark's image schema (pyspark.ml.image.ImageSchema).
-            text_col: A string column with a text per row, instead of `text`. A null text gives a
+            text_col: A column with a text per row, instead of `text`: string, or array<string> for
+                several texts, for which each video is decoded once. The result is then an array of
+                the struct, one for each text, `timestamps_col` an array of arrays, and
+                <output_col>_images the union by frame id, which is in `origin`. A null text gives a
                 null result.
             error_col: The column to add for why a row failed, struct<stage: string, error: string,
                 message: string>: null where it succeeded.
@@ -230,12 +233,21 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             return without_names(videos).mapInArrow(shipped(stage), schema)
         return without_names(videos).mapInArrow(shipped(stage), schema, profile=resources.profile)
 
-    def sample(self, video: Any, *, text: str | None = None) -> Keyframes:
+    @overload
+    def sample(self, video: Any, *, text: str | None = None) -> Keyframes: ...
+
+    @overload
+    def sample(self, video: Any, *, text: Sequence[str | None]) -> list[Keyframes | None]: ...
+
+    def sample(
+        self, video: Any, *, text: str | Sequence[str | None] | None = None
+    ) -> Keyframes | list[Keyframes | None]:
         """Return the keyframes of one video, in this process and without Spark.
 
         Args:
             video: a path or URL, base64, or bytes, as `video_src_type` says.
-            text: instead of the parameter `text`.
+            text: instead of the parameter `text`. For a list of texts, the video is decoded once,
+                and the result is a list; a None in it gives None.
 
         Raises:
             KeyframesError: of the class that says what was wrong with the video, the model or the
@@ -243,7 +255,8 @@ class VideoAdaptiveKeyframesSampling(Parameters):
         """
         pipeline = replace(self._pipeline(self._writer()), workers=1)
         text = self.text if text is None else text
-        self._warn_of_no_text(text, "set text")
+        if isinstance(text, str):
+            self._warn_of_no_text(text, "set text")
         request = Request(video=path_text(video), text=text)
         with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)
@@ -251,7 +264,7 @@ class VideoAdaptiveKeyframesSampling(Parameters):
             raise outcome.cause
         if outcome is None:
             raise ParameterError("video is None; give a path, URL, base64 or bytes")
-        return outcome
+        return outcome.keyframes if isinstance(outcome, Answers) else outcome
 
     def udf(self) -> "Callable[..., Any]":
         """Return a Spark UDF from a video column to the documented struct, for SQL and withColumn.

@@ -2,9 +2,9 @@
 
 from spark_keyframes.engine.callbacks import Callback
 from spark_keyframes.engine.device import resolve_device, task_cpus
-from spark_keyframes.engine.image_writer import ImageWriter
-from spark_keyframes.engine.pipeline import Outcome, Pipeline
-from spark_keyframes.engine.task import Request
+from spark_keyframes.engine.pipeline import Pipeline
+from spark_keyframes.engine.request import Outcome, Request
+from spark_keyframes.images.writer import ImageWriter
 
 __all__ = [
     "Callback",

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import CallbackError, KeyframesError
 from spark_keyframes.hooks import call_all, calling, short_repr, torn_down
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.result import Failure, Keyframes
+from spark_keyframes.result import Answers, Failure, Keyframes
 
 if TYPE_CHECKING:
     import torch
@@ -34,28 +34,28 @@ class Callback:
     def setup(self, module: KeyframesModule, device: "torch.device") -> None:
         """Prepare for the videos of a task; the module is set up on `device`."""
 
-    def on_video_start(self, source: str, text: str) -> None:
+    def on_video_start(self, source: str, text: Any) -> None:
         """Called before a video is opened.
 
         Args:
             source: its URL without credentials, or `video_src_type` for base64 and bytes.
-            text: what its frames are compared with.
+            text: what its frames are compared with; a list where there are several texts.
         """
 
     def on_keyframes(self, keyframes: Keyframes) -> None:
-        """Called when the keyframes are chosen, and before their images are stored.
+        """Called when the keyframes are chosen, for each text, and before images are stored.
 
         Args:
             keyframes: `tos_paths` is empty still; `images` only with `return_keyframes=True` or
                 `needs_images`.
         """
 
-    def on_video_end(self, source: str, outcome: Keyframes | Failure) -> None:
+    def on_video_end(self, source: str, outcome: Keyframes | Answers | Failure) -> None:
         """Called when a video has its result, stored images included, or has failed.
 
         Args:
             source: as in `on_video_start`; for base64 and bytes that were opened, their name.
-            outcome: its keyframes, or why it has none.
+            outcome: its keyframes, or why it has none; Answers where there are several texts.
         """
 
     def teardown(self) -> None:
@@ -89,7 +89,7 @@ class Callbacks:
                 begun.append(callback)
             yield
 
-    def video_start(self, source: str, text: str) -> None:
+    def video_start(self, source: str, text: Any) -> None:
         """Call `on_video_start` of each, also where one fails: each gets an `on_video_end` too."""
         call_all(_steps(self.callbacks, "on_video_start", "open", source, text))
 
@@ -98,7 +98,9 @@ class Callbacks:
         for step in _steps(self.callbacks, "on_keyframes", "select", keyframes):
             step()
 
-    def video_end(self, source: str, outcome: Keyframes | Failure) -> Keyframes | Failure:
+    def video_end(
+        self, source: str, outcome: Keyframes | Answers | Failure
+    ) -> Keyframes | Answers | Failure:
         """Call `on_video_end` of each, also where one fails; return the outcome, or the failure."""
         for callback in self.callbacks:
             try:

@@ -12,7 +12,8 @@ from spark_keyframes.engine.frame_cache import FrameCache
 from spark_keyframes.selection import Choice, Survivors
 
 Embedding = npt.NDArray[np.float32]
-Score = tuple[float, Embedding | None]
+Scores = tuple[Sequence[float], Embedding | None]
+"""of a frame: one number for each text, and the frame's embedding where it is needed"""
 
 
 class CancelledError(Exception):
@@ -23,28 +24,32 @@ class CandidateScores:
     """Filled by two threads: the video's adds candidates, and the scorer's adds their scores.
 
     Args:
-        text: what the frames are compared with.
+        texts: what the frames are compared with, at least one.
         account: of the video; the scorer adds its seconds.
         cache: drops each candidate that can no longer be selected.
         choice: chooses at the end.
     """
 
-    def __init__(self, text: str, account: Account, cache: FrameCache, choice: Choice) -> None:
-        self.text = text
+    def __init__(
+        self, texts: Sequence[str], account: Account, cache: FrameCache, choice: Choice
+    ) -> None:
+        self.texts = texts
         self.account = account
         self.frame_ids: list[int] = []
         self.timestamps: list[float] = []
         """seconds from the start of the video"""
-        self.scores: list[float] = []
+        self.scores: list[list[float]] = [[] for _ in texts]
+        """of all frames, for each text"""
         self.complete = False
         """no more candidates will come"""
         self.error: Exception | None = None
         """why the scorer gave up on this video"""
         self._embeddings: list[Embedding | None] = []
-        self._exact: list[Score] | None = None
+        self._exact: list[Scores] | None = None
         self._cache = cache
         self._choice = choice
-        self._survivors: Survivors | None = None
+        self._survivors: list[Survivors] = []
+        """for each text; empty where every candidate may be selected"""
         self._changed = threading.Condition()
         self._cancelled = False
 
@@ -55,7 +60,8 @@ class CandidateScores:
             count: the number of candidates.
             tolerance: how far scores may be off.
         """
-        self._survivors = self._choice.survivors(count, tolerance)
+        found = [self._choice.survivors(count, tolerance) for _ in self.texts]
+        self._survivors = [each for each in found if each is not None]
 
     def append(self, frame_id: int, timestamp: float) -> int:
         """Add a candidate; return its index. Raises why the scorer gave up, if it did."""
@@ -64,19 +70,24 @@ class CandidateScores:
         self.timestamps.append(timestamp)
         return len(self.frame_ids) - 1
 
-    def add(self, score: Score) -> None:
-        """Add the score of the next candidate that has none; for the scorer's thread."""
+    def add(self, scores: Scores) -> None:
+        """Add the scores of the next candidate that has none; for the scorer's thread."""
         with self._changed:
-            index = len(self.scores)
-            self.scores.append(score[0])
-            self._embeddings.append(score[1])
+            index = len(self._embeddings)
+            self._embeddings.append(scores[1])
             self.account.frames_scored += 1
-            if self._survivors is not None and index < self._survivors.count:
-                for dropped in self._survivors.add(index, score[0]):
+            for of_text, score in zip(self.scores, scores[0], strict=True):
+                of_text.append(score)
+            out: set[int] = set()
+            for survivors, score in zip(self._survivors, scores[0], strict=False):
+                out |= set(survivors.add(index, score)) if index < survivors.count else set()
+            for dropped in out:
+                # After all have it: another text may still select it.
+                if not any(dropped in survivors for survivors in self._survivors):
                     self._cache.drop(dropped)
             self._changed.notify_all()
 
-    def add_exact(self, scores: list[Score]) -> None:
+    def add_exact(self, scores: list[Scores]) -> None:
         """Give the exact scores that were asked for, in order; for the scorer's thread."""
         with self._changed:
             self._exact = scores
@@ -103,26 +114,29 @@ class CandidateScores:
 
     def wait_until_scored(self) -> None:
         """Wait for the scores of all candidates. Raises as `check` does."""
-        self._wait(lambda: len(self.scores) == len(self.frame_ids))
+        self._wait(lambda: len(self._embeddings) == len(self.frame_ids))
 
     def wait_for_exact(self, indices: Sequence[int]) -> None:
         """Wait for the exact scores of these candidates, and use them. Raises as `check` does."""
         self._wait(lambda: self._exact is not None)
-        for index, (score, embedding) in zip(indices, self._exact or (), strict=True):
-            self.scores[index], self._embeddings[index] = score, embedding
+        for index, (scores, embedding) in zip(indices, self._exact or (), strict=True):
+            self._embeddings[index] = embedding
+            for of_text, score in zip(self.scores, scores, strict=True):
+                of_text[index] = score
 
     def _wait(self, until: Callable[[], bool]) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._cancelled or self.error is not None or until())
         self.check()
 
-    def choose(self) -> list[int]:
-        """Return the indices of the selected candidates, ascending."""
-        return self._choice.indices(self.scores, **self._of_each)
+    def choose(self) -> list[list[int]]:
+        """Return the indices of the selected candidates for each text, ascending."""
+        return [self._choice.indices(scores, **self._of_each) for scores in self.scores]
 
     def contested(self, tolerance: float) -> list[int]:
         """Return the candidates whose selection depends on score errors of up to `tolerance`."""
-        return self._choice.contested(self.scores, tolerance, **self._of_each)
+        each = (self._choice.contested(of, tolerance, **self._of_each) for of in self.scores)
+        return sorted(set().union(*each))
 
     @property
     def _of_each(self) -> dict[str, Any]:

@@ -15,21 +15,20 @@ from typing import TYPE_CHECKING, Any
 from spark_keyframes.engine.callbacks import Callback, Callbacks
 from spark_keyframes.engine.device import task_cpus
 from spark_keyframes.engine.frame_cache import ByteBudget
-from spark_keyframes.engine.image_writer import ImageWriter
 from spark_keyframes.engine.modules import ready_module
+from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.scorer import BatchScorer
-from spark_keyframes.engine.task import Request, RunContext, VideoTask
+from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.engine.video_log import VideoLog
+from spark_keyframes.images.writer import ImageWriter
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Failure, ImagesAs, Keyframes, VideoFailedError
+from spark_keyframes.result import Failure, ImagesAs, VideoFailedError
 from spark_keyframes.threads import torch_threads_restored
 from spark_keyframes.video import make_decoder
 
 if TYPE_CHECKING:
     import torch
-
-Outcome = Keyframes | Failure | None
 
 # Finished videos that wait for a slower one before them: per worker, and in bytes of images.
 _DONE_AHEAD = 8

@@ -1,6 +1,7 @@
 """Scores the candidates of many videos in shared batches."""
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
@@ -9,10 +10,12 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Score
+from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Scores
 from spark_keyframes.errors import KeyframesError, ModuleError
 from spark_keyframes.hooks import calling
-from spark_keyframes.module import EmbeddingModule, KeyframesModule
+from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
+
+_PAIRS = 4096  # of embeddings that are compared at a time
 
 
 class _Candidate(NamedTuple):
@@ -109,7 +112,7 @@ class BatchScorer:
         began = time.perf_counter()
         try:
             scores = self._predict(
-                [item.inputs for item in batch], [item.video.text for item in batch]
+                [item.inputs for item in batch], [item.video.texts for item in batch]
             )
         except KeyframesError as error:
             videos = {id(item.video): item.video for item in batch}
@@ -127,35 +130,48 @@ class BatchScorer:
 
     def _score_exactly(self, video: CandidateScores, inputs: list[Any]) -> None:
         began = time.perf_counter()
-        scores: list[Score] = []
+        scores: list[Scores] = []
         try:
             for start in range(0, len(inputs), self._batch_size):
                 part = inputs[start : start + self._batch_size]
-                scores += self._predict(part, [video.text] * len(part), exact=True)
+                scores += self._predict(part, [video.texts] * len(part), exact=True)
         except KeyframesError as error:
             video.fail(error)
             return
         video.account.seconds["clip"] += time.perf_counter() - began
         video.add_exact(scores)
 
-    def _predict(self, inputs: Sequence[Any], texts: Sequence[str], **exact: bool) -> list[Score]:
-        """The score of each frame, and its embedding; only KeyframesError is raised."""
+    def _predict(
+        self, inputs: Sequence[Any], texts: Sequence[Sequence[str]], **exact: bool
+    ) -> list[Scores]:
+        """The scores of each frame for its texts; only KeyframesError is raised."""
         import torch
 
-        module, count = self._module, len(inputs)
+        module, pairs = self._module, [(i, text) for i, own in enumerate(texts) for text in own]
+        rows: Any = None
+        values: list[float] = []
         with (
             self._scoring,
             calling("predict_step", module, ModuleError, "clip"),
             torch.inference_mode(),
         ):
-            if not self._embeddings:
-                predict_step: Any = module.predict_step
-                scores = _finite(predict_step(inputs, texts, **exact), count, module)
-                return [(score, None) for score in scores]
-            embedding_module = cast(EmbeddingModule, module)
-            rows = embedding_module.unit_embeddings(inputs, **exact)
-            scores = _finite(embedding_module.similarities(rows, texts), count, module)
-            return list(zip(scores, rows.cpu().numpy(), strict=True))
+            if self._embeddings or (len(pairs) > len(inputs) and is_cosine(module)):
+                rows = cast(EmbeddingModule, module).unit_embeddings(inputs, **exact)
+            size = self._batch_size if rows is None else _PAIRS
+            for start in range(0, len(pairs), size):
+                frames, of = zip(*pairs[start : start + size], strict=True)
+                if rows is None:
+                    predict_step: Any = module.predict_step
+                    found = predict_step([inputs[i] for i in frames], of, **exact)
+                else:
+                    found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
+                values += _finite(found, len(of), module)
+            kept = rows.cpu().numpy() if self._embeddings else [None] * len(inputs)
+        rest = iter(values)
+        return [
+            (list(itertools.islice(rest, len(own))), row)
+            for own, row in zip(texts, kept, strict=True)
+        ]
 
     def close(self) -> None:
         """Refuse further items, and wake the threads that wait to submit."""

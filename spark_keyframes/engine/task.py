@@ -1,55 +1,24 @@
 """Carries one video from a row's value to its keyframes."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from spark_keyframes.account import Account
-from spark_keyframes.engine.callbacks import Callbacks
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores
-from spark_keyframes.engine.frame_cache import ByteBudget, FrameCache
-from spark_keyframes.engine.image_writer import ImageWriter, Upload
-from spark_keyframes.engine.scorer import BatchScorer
+from spark_keyframes.engine.frame_cache import FrameCache
+from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.errors import ModuleError, RowTooLargeError, free_stack_frames
 from spark_keyframes.hooks import calling
 from spark_keyframes.images import Pixels, encode_image
-from spark_keyframes.module import KeyframesModule
-from spark_keyframes.parameters import Parameters
+from spark_keyframes.images.writer import Upload
 from spark_keyframes.redaction import redact_url
-from spark_keyframes.result import Candidates, Failure, ImagesAs, Keyframes
-from spark_keyframes.selection import Choice
-from spark_keyframes.video import Decoder, RgbFrame, Source, Video, open_source
+from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
+from spark_keyframes.video import RgbFrame, Source, Video, open_source
 
-
-@dataclass(frozen=True)
-class Request:
-    """The question of a row: which frames of this video match this text?"""
-
-    video: Any
-    """path or URL, base64 or bytes, as video_src_type says; None for a null"""
-    text: str | None
-    """None for a null"""
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all videos of a run share."""
-
-    module: KeyframesModule
-    """set up already"""
-    parameters: Parameters
-    choice: Choice
-    callbacks: Callbacks
-    scorer: BatchScorer
-    budget: ByteBudget
-    decoder: Decoder
-    writer: ImageWriter | None = None
-    """None: images are not stored"""
-    row_bytes: int | None = None
-    """the most bytes of images to return; None: no limit"""
-    images_as: ImagesAs = "arrays"
+_NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
 
 
 class VideoTask:
@@ -65,7 +34,7 @@ class VideoTask:
         """number of the request, from 0"""
         self.stage = "open"
         """where it is, or where it ended"""
-        self.outcome: Keyframes | Failure | None = None
+        self.outcome: Outcome = None
         self.done = False
         self.account = Account()
         self._context = context
@@ -75,19 +44,17 @@ class VideoTask:
         self._began: float | None = None
         self._ended: float | None = None
         self._cache = FrameCache(context.budget, keep=_kept_candidates(context))
-        self.candidates = CandidateScores(
-            request.text or "", self.account, self._cache, context.choice
-        )
+        self.candidates = CandidateScores(request.texts, self.account, self._cache, context.choice)
         self._upload: Upload | None = None
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
         self._began = self._stage_began = time.perf_counter()
         callbacks = self._context.callbacks
-        outcome: Keyframes | Failure
+        outcome: Keyframes | Answers | Failure
         try:
-            callbacks.video_start(self.name, self.candidates.text)
-            outcome = self._keyframes()
+            callbacks.video_start(self.name, self.request.text or "")
+            outcome = self._answers()
         except BaseException as error:  # noqa: BLE001 - any failure costs only this row
             self._enter(self.stage)  # adds the seconds up to here
             outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
@@ -136,7 +103,9 @@ class VideoTask:
         self.account.seconds[self.stage] += now - self._stage_began
         self.stage, self._stage_began = stage, now
 
-    def _keyframes(self) -> Keyframes:
+    def _answers(self) -> Keyframes | Answers:
+        if not self.candidates.texts:
+            return self._arranged({})
         parameters = self._context.parameters
         with open_source(
             self.request.video,
@@ -153,7 +122,15 @@ class VideoTask:
                 self._score_contested(video)
                 self._enter("select")
                 chosen = self.candidates.choose()
-                return self._finish(source, video, chosen)
+                return self._arranged(self._finish(source, video, chosen))
+
+    def _arranged(self, of_texts: Mapping[str, Keyframes]) -> Keyframes | Answers:
+        """Return the keyframes in the order of the request's texts."""
+        if isinstance(self.request.text, str):
+            return of_texts[self.request.text]
+        texts = self.request.text or ()
+        found = [None if text is None else of_texts[text] for text in texts]
+        return Answers(found, self.account)
 
     @contextmanager
     def _counted(self, source: Source) -> Iterator[Video]:
@@ -225,53 +202,71 @@ class VideoTask:
             self.candidates.wait_for_exact(contested)
         self.account.scored_again = len(contested)
 
-    def _finish(self, source: Source, video: Video, chosen: list[int]) -> Keyframes:
+    def _finish(
+        self, source: Source, video: Video, chosen: list[list[int]]
+    ) -> dict[str, Keyframes]:
+        """The keyframes of each text; an image that several texts share is made once."""
         context, callbacks = self._context, self._context.callbacks
         returned, img_type = context.parameters.return_keyframes, context.parameters.img_type
         encoded = returned and context.images_as == "encoded"
-        keyframes = self._result(source, chosen)
+        union = sorted(set().union(*chosen))
         self._enter("encode")
         pictures: Iterable[tuple[int, Pixels]] = self._full_size(
-            video, chosen, arrays=returned and not encoded
+            video, union, arrays=returned and not encoded
         )
+        shown: dict[int, Pixels] = {}
         if callbacks.want_keyframes:
             if returned or callbacks.need_images:
-                pictures = [(frame_id, rgb.copy()) for frame_id, rgb in pictures]
-                keyframes = replace(keyframes, images=[rgb for _, rgb in pictures])
-            callbacks.keyframes(keyframes)
-        images: list[Pixels] = []
-        files: list[bytes] = []
-        tos_paths: list[str] = []
+                shown = {frame_id: rgb.copy() for frame_id, rgb in pictures}
+                pictures = shown.items()
+            for text in self.candidates.texts:
+                callbacks.keyframes(self._result(source, text, chosen, images=shown))
+        images: dict[int, Pixels] = {}
+        files: dict[int, bytes] = {}
+        paths: dict[int, str] = {}
         with self._uploading(source) as upload:
             self.candidates.check()
             for frame_id, rgb in pictures if returned or upload else ():
                 data = encode_image(rgb, img_type) if encoded or upload else b""
                 if encoded:
-                    files.append(data)
-                    self._check_row(len(files), sum(map(len, files)), rgb)
+                    files[frame_id] = data
+                    self._check_row(len(files), sum(map(len, files.values())), rgb)
                 elif returned:
-                    images.append(rgb if callbacks.want_keyframes else rgb.copy())
+                    images[frame_id] = rgb if shown else rgb.copy()
                 if upload:
                     upload.add(frame_id, data)
             if upload:
                 self._enter("upload")
-                tos_paths = upload.finish()
+                ids = [self.candidates.frame_ids[index] for index in union]
+                paths = dict(zip(ids, upload.finish(), strict=True))
         self._enter("select")  # adds the seconds of the last stage
-        return replace(keyframes, tos_paths=tos_paths, images=images, image_files=files)
+        of_frames: dict[str, dict[int, Any]] = {
+            "images": images,
+            "image_files": files,
+            "tos_paths": paths,
+        }
+        texts = self.candidates.texts
+        return {text: self._result(source, text, chosen, **of_frames) for text in texts}
 
-    def _result(self, source: Source, chosen: list[int]) -> Keyframes:
-        of = self.candidates
+    def _result(
+        self, source: Source, text: str, chosen: list[list[int]], **of_frames: dict[int, Any]
+    ) -> Keyframes:
+        of, number = self.candidates, self.candidates.texts.index(text)
+        ids = [of.frame_ids[index] for index in chosen[number]]
+        lists: dict[str, list[Any]] = {
+            name: [by_id[frame_id] for frame_id in ids] if by_id else []
+            for name, by_id in (_NOTHING | of_frames).items()
+        }
         return Keyframes(
-            tos_paths=[],
-            frame_ids=[of.frame_ids[index] for index in chosen],
-            scores=[of.scores[index] for index in chosen],
-            timestamps=[of.timestamps[index] for index in chosen],
-            images=[],
-            candidates=Candidates(of.frame_ids, of.timestamps, of.scores),
+            frame_ids=ids,
+            scores=[of.scores[number][index] for index in chosen[number]],
+            timestamps=[of.timestamps[index] for index in chosen[number]],
+            candidates=Candidates(of.frame_ids, of.timestamps, of.scores[number]),
             account=self.account,
             source=source.name,
             identity=source.identity,
-            text=of.text,
+            text=text,
+            **lists,
         )
 
     def _full_size(
@@ -291,7 +286,7 @@ class VideoTask:
             yield None
             return
         try:
-            with writer.begin(source) as self._upload:
+            with writer.begin(source.stem, source.identity) as self._upload:
                 yield self._upload
         finally:
             if self._upload is not None:

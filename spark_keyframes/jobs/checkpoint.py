@@ -66,7 +66,8 @@ class Checkpoint:
             before = self.recorded
             now = json.loads(json.dumps(settings))
             for name in settings:
-                if before.get(name) != now[name]:
+                # An older version lacks some settings: theirs is the default.
+                if before.get(name, now[name] if now[name] == [] else None) != now[name]:
                     raise ParameterError(
                         f"the checkpoint {self._shown} belongs to a run with {name} "
                         f"{before.get(name)!r}, and this one has {now[name]!r}; use the same, or "

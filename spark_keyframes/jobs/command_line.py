@@ -26,12 +26,13 @@ _TITLES = {
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
-_IMPORTS: dict[str, dict[str, Any]] = {
+_SPECIAL: dict[str, dict[str, Any]] = {
+    "text": {"metavar": "TEXT", "action": "append"},
     "module": {"metavar": "PACKAGE:CLASS"},
     "selector": {"metavar": "NAME|PACKAGE:CLASS"},
     "callbacks": {"metavar": "PACKAGE:CLASS", "nargs": "+"},
 }
-"""For argparse: the parameters that may be objects, which are given as import paths."""
+"""For argparse: `text`, which may be repeated, and what may be import paths of objects."""
 _ARGUMENTS_HELP = {
     "module": "Its keyword arguments, such as '{\"size\": 72}'.",
     "selector": "Its keyword arguments, such as '{\"n\": 4}'.",
@@ -71,7 +72,7 @@ def parse(
     for title, field in sorted(_fields(options), key=lambda entry: entry[0] != INPUT):
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        kind = _IMPORTS.get(field.name) or _argument_type(field)
+        kind = _SPECIAL.get(field.name) or _argument_type(field)
         groups[title].add_argument(_flag(field.name), help=_help(field, options), **kind)
         if field.name in ARGUMENTS:
             flag = _flag(ARGUMENTS[field.name])
@@ -79,6 +80,10 @@ def parse(
                 flag, type=_json, metavar="JSON", help=_ARGUMENTS_HELP[field.name]
             )
     given = vars(parser.parse_args(arguments))
+    texts = given.get("text", ())
+    given |= {"text": texts[0]} if len(texts) == 1 else {"texts": tuple(texts)}
+    if len(texts) > 1:
+        del given["text"]
     try:
         objects, sources = load_objects(given)
         return options(**_values(options, given | objects), imports=sources)

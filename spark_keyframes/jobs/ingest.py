@@ -25,7 +25,16 @@ _PROGRAM = "ingest.py"
 # These must stay equal over all runs of a checkpoint, so that the rows of its table are made alike.
 # The place of the model, speed and limits may change from run to run.
 _SAME_OPTIONS = (
-    *("input", "input_col", "input_format", "text_col", "id_col", "output", "output_table"),
+    *(
+        "input",
+        "input_col",
+        "input_format",
+        "text_col",
+        "texts",
+        "id_col",
+        "output",
+        "output_table",
+    ),
     *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
 )
 _SAME_PARAMETERS = (
@@ -156,6 +165,7 @@ def _run_stream(videos: DataFrame, writer: TableWriter, options: IngestOptions) 
         # After a kill, Spark calls it again with the same rows: write_new leaves out what is
         # written already.
         try:
+            rows = options.with_texts(rows)
             if options.input_col is None and not options.holds_video_bytes:
                 writer.write_new(partition_batch(rows, cpus=options.cpus))
             else:

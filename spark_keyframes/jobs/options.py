@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from spark_keyframes.checks import check_choice, check_integer, path_text
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
-from spark_keyframes.spark.columns import OnError
+from spark_keyframes.spark.columns import OnError, actual_name
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 INPUT = "videos in"
 RESULT = "the result"
 EACH_ONCE = "each video once"
 RESOURCES = "the resources of each task, on a cluster"
 Images = Literal["none", "encoded", "arrays"]
+
+_TEXTS = "text"  # the column of several texts
 
 GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
 """Titles of the groups in which the command line lists the options, in this order."""
@@ -54,7 +59,11 @@ class JobOptions:
     )
     text_col: str | None = field(
         default=None,
-        metadata=about("The column with a text per video, instead of `text`.", INPUT, "NAME"),
+        metadata=about(
+            "The column with a text per video, or an array of several, instead of `text`.",
+            INPUT,
+            "NAME",
+        ),
     )
     key_on_text: bool = field(default=False, init=False)
     on_error: OnError = field(default="null", init=False)
@@ -185,6 +194,9 @@ class JobOptions:
         ),
     )
 
+    texts: tuple[str, ...] = ()
+    """Several texts instead of `text`; each video is decoded once for all. The table has them in
+    its column `text`."""
     sampler: VideoAdaptiveKeyframesSampling = field(default_factory=VideoAdaptiveKeyframesSampling)
     """The operator, with its parameters."""
     imports: Mapping[str, Any] = field(default_factory=dict)
@@ -203,6 +215,10 @@ class JobOptions:
                     f"`images` is {self.images}; leave one of them out"
                 )
             object.__setattr__(self, "images", images)
+        if len(self.texts) > 1:
+            if self.text_col not in (None, _TEXTS):
+                raise ParameterError("several `text` and `text_col` exclude each other")
+            object.__setattr__(self, "text_col", _TEXTS)
         if self.images is not None:
             check_choice("`images`", self.images, get_args(Images))
         if self.output and self.output_table:
@@ -232,6 +248,22 @@ class JobOptions:
     def images_col(self) -> str:
         """The table's column of images, where it has one."""
         return "image" if self.explode else f"{self.output_col}_images"
+
+    def with_texts(self, videos: "DataFrame") -> "DataFrame":
+        """Return the videos with several texts as a column, if there are several.
+
+        Raises:
+            ParameterError: the videos have a column of that name.
+        """
+        from pyspark.sql import functions as sf
+
+        if len(self.texts) <= 1:
+            return videos
+        if actual_name(videos, _TEXTS) in videos.columns:
+            raise ParameterError(
+                f"several `text` become the column {_TEXTS!r}, and the input has one; rename that"
+            )
+        return videos.withColumn(_TEXTS, sf.array(*map(sf.lit, self.texts)))
 
     @property
     def holds_video_bytes(self) -> bool:

@@ -89,7 +89,10 @@ def _cells(row: dict[str, Any], names: list[str]) -> tuple[str | None, ...]:
     text = None
     if row.get("frame_id") is not None:
         text = f"frame {row['frame_id']}, score {row['score']:.3f}, {name(row['tos_path'])}"
-    elif (cell := row.get(output_col)) is not None:
+    elif isinstance(cell := row.get(output_col), list):
+        counts = (len(each["frame_ids"]) if each else 0 for each in cell)
+        text = f"{' + '.join(map(str, counts))} keyframes, for each text"
+    elif cell is not None:
         scores = short([round(score, 3) for score in cell["scores"]], 4)
         paths = short([name(path) for path in cell["tos_paths"]], 1)
         ids = short(cell["frame_ids"], 4)

@@ -109,7 +109,7 @@ def run(spark: SparkSession, options: SampleOptions) -> int:
         ParameterError: an option that cannot work with this input, table or Spark.
         TooManyFailuresError: more videos failed than `max_failures` allows.
     """
-    videos = _read(spark, options)
+    videos = options.with_texts(_read(spark, options))
     video_col = actual_name(videos, options.input_col or "video")
     if not options.has_table:
         # Nobody would see these columns.

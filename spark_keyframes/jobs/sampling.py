@@ -25,6 +25,7 @@ def sample_videos(
         options: of the job. Their `images` decide about the parameter `return_keyframes`.
     """
     from pyspark.sql import Observation
+    from pyspark.sql.types import ArrayType
 
     check_observations(videos.sparkSession)
     # The report always needs the account; the table has it only where it is asked for.
@@ -47,7 +48,10 @@ def sample_videos(
     )
     counts = Observation()
     columns = metrics(
-        output_col=options.output_col, error_col=options.error_col, account_col=account_col
+        output_col=options.output_col,
+        error_col=options.error_col,
+        account_col=account_col,
+        several_texts=isinstance(sampled.schema[options.output_col].dataType, ArrayType),
     )
     observed = sampled.observe(counts, *columns)
     return observed if options.account_col else observed.drop(account_col), counts

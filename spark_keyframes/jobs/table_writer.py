@@ -12,7 +12,7 @@ from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.jobs.report import Report
 from spark_keyframes.jobs.sampling import kept, sample_videos
 from spark_keyframes.jobs.table import Table
-from spark_keyframes.spark.columns import column
+from spark_keyframes.spark.columns import actual_name, column
 from spark_keyframes.spark.explode import FRAME_COLUMNS, explode_keyframes
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class TableWriter:
         """
         from pyspark.sql import functions as sf
 
+        self._check_texts(videos)
         if mode != "overwrite":
             self._fit(videos.sparkSession)
         keys = self._keys()
@@ -137,6 +138,20 @@ class TableWriter:
             return list(dict.fromkeys([*options.id_col, *text]))
         return list(options.id_col)
 
+    def _check_texts(self, videos: "DataFrame") -> None:
+        """Raise ParameterError where a video could not be found in the table again."""
+        from pyspark.sql.types import ArrayType
+
+        text_col = self._options.text_col
+        if not text_col or not self._options.explode:
+            return
+        kind = videos.schema[actual_name(videos, text_col)].dataType
+        if isinstance(kind, ArrayType):
+            raise ParameterError(
+                "`explode` with several texts has rows per text, in which a video and its texts "
+                "are not found again; leave `explode` out, and call explode_keyframes on the table"
+            )
+
     def _fit(self, spark: "SparkSession") -> None:
         """Take over the columns of the table, if there is one; only the first time."""
         if self._fitted:
@@ -173,7 +188,10 @@ class TableWriter:
             # Without the column of times, no name: another column might be called so.
             times = self._options.timestamps_col or ""
             return explode_keyframes(
-                result, output_col=self._options.output_col, timestamps_col=times
+                result,
+                output_col=self._options.output_col,
+                timestamps_col=times,
+                text_col=self._options.text_col or "",
             )
         return result
 

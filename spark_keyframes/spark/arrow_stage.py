@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
-from spark_keyframes.engine.pipeline import Outcome, Pipeline
-from spark_keyframes.engine.task import Request
+from spark_keyframes.engine.pipeline import Pipeline
+from spark_keyframes.engine.request import Outcome, Request
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.images import spark_image
-from spark_keyframes.result import Failure, Keyframes, VideoFailedError
+from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes, VideoFailedError
 from spark_keyframes.schema import arrow_type
 from spark_keyframes.spark.columns import AddedColumns, Columns, OnError
 from spark_keyframes.spark.monitoring.repeats import first_video_key
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter
 from spark_keyframes.spark.spark_task import (
+    RowText,
     keyframes_cell,
     requests_of,
     run_in_task,
@@ -97,11 +98,33 @@ class ArrowStage:
                 self.counter.begin(first_video_key(request.video, *settings))
             yield request
 
-    def _made_by(self, texts: list[str | None]) -> list[dict[str, Any]]:
+    def _made_by(self, texts: list[RowText]) -> list[dict[str, Any]]:
         """Return what makes the results of these texts. The model is there when rows are."""
         module = self.pipeline.module
         made_by = self.pipeline.parameters.made_by(module, revision=module.revision)
-        return [replace(made_by, text=text).cell() for text in texts]
+        # Several texts are in the row itself, in its own column.
+        alone = (text if isinstance(text, str) else None for text in texts)
+        return [replace(made_by, text=text).cell() for text in alone]
+
+
+def _timestamps(outcome: Keyframes | Answers) -> list[Any]:
+    if isinstance(outcome, Answers):
+        return [keyframes and keyframes.timestamps for keyframes in outcome.keyframes]
+    return outcome.timestamps
+
+
+def _images(outcome: Keyframes | Answers, images_as: ImagesAs) -> list[Any]:
+    """Return the images; those of several texts are the union, in order of frame ids."""
+    if isinstance(outcome, Keyframes):
+        return outcome.image_files if images_as == "encoded" else spark_images(outcome)
+    frames = outcome.frames
+    if images_as == "encoded":
+        return [file for _, file in frames.values()]
+    return [
+        spark_image(image, origin=str(frame_id))
+        for frame_id, (image, _) in frames.items()
+        if image is not None
+    ]
 
 
 def spark_images(keyframes: Keyframes) -> list[dict[str, Any]]:
@@ -130,8 +153,8 @@ class _Rows:
         self,
         batch: "pa.RecordBatch",
         columns: Columns,
-        texts: list[str | None],
-        made_by: Callable[[list[str | None]], list[dict[str, Any]]],
+        texts: list[RowText],
+        made_by: Callable[[list[RowText]], list[dict[str, Any]]],
     ) -> None:
         self._passed = batch.select(columns.passed)
         self._columns = columns.added
@@ -150,7 +173,7 @@ class _Rows:
         """Add the result of the next row."""
         self._left -= 1
         self._results.append(_result_cells(outcome, self._columns))
-        if isinstance(outcome, Keyframes):
+        if isinstance(outcome, Keyframes | Answers):
             self._bytes += outcome.image_bytes
 
     @property
@@ -186,11 +209,9 @@ class _Rows:
 
 def _result_cells(outcome: Outcome, columns: AddedColumns) -> dict[str, Any]:
     cells: dict[str, Any] = {columns.output: keyframes_cell(outcome)}
-    if isinstance(outcome, Keyframes):
-        cells[columns.timestamps or ""] = outcome.timestamps
-        if columns.images:
-            encoded = columns.images_as == "encoded"
-            cells[columns.images] = outcome.image_files if encoded else spark_images(outcome)
+    if isinstance(outcome, Keyframes | Answers):
+        cells[columns.timestamps or ""] = _timestamps(outcome)
+        cells[columns.images or ""] = _images(outcome, columns.images_as)
     if isinstance(outcome, Failure):
         cells[columns.error or ""] = {
             "stage": outcome.stage,

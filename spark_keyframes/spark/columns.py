@@ -1,7 +1,7 @@
 """Checks on the driver which columns the Spark stage reads and writes."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from spark_keyframes.errors import ParameterError
@@ -36,12 +36,14 @@ class AddedColumns:
     made_by: str | None = None
     images_as: ImagesAs = "arrays"
     """what `images` holds"""
+    several: bool = False
+    """whether each row has a list of texts, and a list of results"""
 
     @property
     def types(self) -> dict[str, str]:
         """The types in SQL by name, in the order of the result."""
         images = f"array<struct<{IMAGE_DDL}>>" if self.images_as == "arrays" else "array<binary>"
-        types = {
+        types: dict[str | None, str] = {
             self.output: f"struct<{KEYFRAMES_DDL}>",
             self.images: images,
             self.timestamps: "array<double>",
@@ -49,6 +51,9 @@ class AddedColumns:
             self.account: f"struct<{ACCOUNT_DDL}>",
             self.made_by: f"struct<{MADE_BY_DDL}>",
         }
+        if self.several:
+            for name in (self.output, self.timestamps):
+                types[name] = f"array<{types[name]}>"
         return {name: ddl for name, ddl in types.items() if name}
 
     @property
@@ -139,28 +144,33 @@ def plan_columns(
     Raises:
         ParameterError: a column is missing, has a wrong type, or exists already.
     """
-    from pyspark.sql.types import BinaryType, StringType
+    from pyspark.sql.types import ArrayType, BinaryType, DataType, StringType, StructField
 
     schema, key = videos.schema, name_key(videos.sparkSession)
 
-    def existing(parameter: str, name: str, kind: type, reason: str) -> str:
+    def existing(parameter: str, name: str, kinds: Sequence[DataType], reason: str) -> StructField:
         found = next((field for field in schema.fields if key(field.name) == key(name)), None)
         if found is None:
             raise ParameterError(
                 f"{parameter} {name!r} is not a column of the DataFrame; "
                 f"it has {', '.join(schema.names) or 'none'}"
             )
-        if not isinstance(found.dataType, kind):
+        # The names alone: the elements of an array may be nullable or not.
+        if found.dataType.simpleString() not in [kind.simpleString() for kind in kinds]:
+            names = " or ".join(kind.simpleString() for kind in kinds)
             raise ParameterError(
                 f"{parameter} {name!r} is of type {found.dataType.simpleString()}, but {reason} "
-                f"{kind().simpleString()}; cast it, or choose another column or video_src_type"
+                f"{names}; cast it, or choose another column or video_src_type"
             )
-        return found.name
+        return found
 
-    expected = BinaryType if video_src_type == "video_binary" else StringType
-    input_col = existing("input_col", input_col, expected, f"{video_src_type!r} needs")
+    expected = BinaryType() if video_src_type == "video_binary" else StringType()
+    input_col = existing("input_col", input_col, [expected], f"{video_src_type!r} needs").name
     if text_col is not None:
-        text_col = existing("text_col", text_col, StringType, "texts are")
+        texts = [StringType(), ArrayType(StringType())]
+        found = existing("text_col", text_col, texts, "texts are")
+        text_col = found.name
+        added = replace(added, several=isinstance(found.dataType, ArrayType))
     passed = [
         name
         for name in schema.names

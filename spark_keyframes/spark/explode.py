@@ -1,5 +1,6 @@
 """Turns a result with one row per video into one row per keyframe."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -7,13 +8,17 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.spark.columns import column, name_key
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 FRAME_COLUMNS = ("frame_index", "frame_id", "score", "tos_path", "timestamp", "image")
 
 
 def explode_keyframes(
-    result: "DataFrame", *, output_col: str = "keyframes", timestamps_col: str = "timestamps"
+    result: "DataFrame",
+    *,
+    output_col: str = "keyframes",
+    timestamps_col: str = "timestamps",
+    text_col: str = "text",
 ) -> "DataFrame":
     """Return one row per keyframe from a result of `transform`.
 
@@ -23,10 +28,13 @@ def explode_keyframes(
         result: a result of `transform`, or some of its rows or columns. Batch or streaming.
         output_col: as in `transform`.
         timestamps_col: as in `transform`; the result need not have it.
+        text_col: as in `transform`, where that is a column of several texts.
 
     Returns:
         The other columns, repeated for each keyframe of a video, and then:
 
+        - `text_index int`, `text string`: only with several texts: its position, from 0, and the
+          text;
         - `frame_index int`: the position among the keyframes of the video, from 0;
         - `frame_id bigint`: the number of the frame in the video, from 0;
         - `score float`: the cosine similarity to the text;
@@ -35,8 +43,8 @@ def explode_keyframes(
         - `image`: in Spark's image schema, or binary with `images="encoded"`; only with
           `return_keyframes=True`.
 
-        A video without keyframes, such as a failed one, keeps one row. These columns are null in
-        it, and `error_col`, where there is one, has the reason.
+        A video without keyframes, such as a failed one, keeps one row, and so does a text. These
+        columns are null in it, and `error_col`, where there is one, has the reason.
 
     Raises:
         ParameterError: `output_col` is missing, or a column has one of these names already.
@@ -51,13 +59,16 @@ def explode_keyframes(
             f"output_col {output_col!r} is not a column of the DataFrame; "
             f"it has {', '.join(result.columns)}"
         )
+    types = {key(field.name): field.dataType for field in result.schema.fields}
+    if isinstance(types[key(output_col)], ArrayType):
+        one = _row_per_text(result, names, key, (output_col, timestamps_col, text_col))
+        return explode_keyframes(one, output_col=output_col, timestamps_col=timestamps_col)
     keyframes = column(output_col)
     lists = {
         "frame_id": keyframes["frame_ids"],
         "score": keyframes["scores"],
         "tos_path": keyframes["tos_paths"],
     }
-    types = {key(field.name): field.dataType for field in result.schema.fields}
     for added, name in (("timestamp", timestamps_col), ("image", f"{output_col}_images")):
         if isinstance(types.get(key(name)), ArrayType):
             lists[added] = column(names[key(name)])
@@ -76,4 +87,59 @@ def explode_keyframes(
         *others,
         "frame_index",
         *(sf.col(frame)[name].alias(name) for name in lists),
+    )
+
+
+def _row_per_text(
+    result: "DataFrame",
+    names: dict[str, str],
+    key: Callable[[str], str],
+    columns: tuple[str, str, str],
+) -> "DataFrame":
+    """Return one row per text, with the columns of a result for a single text."""
+    from pyspark.sql import functions as sf
+
+    output_col, timestamps_col, text_col = columns
+    if key(text_col) not in names:
+        raise ParameterError(
+            f"the result is of several texts, and text_col {text_col!r} is not a column of the "
+            f"DataFrame; give the column of texts: it has {', '.join(result.columns)}"
+        )
+    if taken := [
+        name for name in ("text_index", "text") if key(name) in names.keys() - {key(text_col)}
+    ]:
+        raise ParameterError(
+            f"the DataFrame has a column called {taken[0]!r}, as one of the text's is; "
+            "rename or drop it first"
+        )
+    number, answer, union = (f"{name}_{uuid4().hex}" for name in ("number", "answer", "union"))
+    # Without a result there are the texts still, unless they are null too.
+    counted = sf.coalesce(
+        column(output_col), sf.transform(column(text_col), lambda _: sf.lit(None))
+    )
+    # The frame ids of the images. A null text has none, and flatten() gives null for it.
+    given = sf.filter(column(output_col)["frame_ids"], lambda ids: ids.isNotNull())
+    ids = sf.array_sort(sf.array_distinct(sf.flatten(given)))
+    rows = result.select("*", ids.alias(union), sf.posexplode_outer(counted).alias(number, answer))
+    place = sf.col(number) + 1
+
+    def of_text(name: str) -> "Column":
+        here = column(names[name])
+        if name == key(output_col):
+            return sf.col(answer)
+        if name == key(timestamps_col):
+            return sf.element_at(here, place)
+        if name == key(f"{output_col}_images"):
+            return sf.transform(
+                sf.col(answer)["frame_ids"],
+                lambda frame_id: sf.element_at(
+                    here, sf.array_position(sf.col(union), frame_id).cast("int")
+                ),
+            )
+        return here
+
+    return rows.select(
+        *(of_text(name).alias(names[name]) for name in names if name != key("text")),
+        sf.col(number).alias("text_index"),
+        sf.element_at(column(names[key(text_col)]), place).alias("text"),
     )

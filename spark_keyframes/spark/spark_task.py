@@ -4,12 +4,16 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.device import resolve_device
-from spark_keyframes.engine.pipeline import Outcome, Pipeline
-from spark_keyframes.engine.task import Request
-from spark_keyframes.result import Keyframes
+from spark_keyframes.engine.pipeline import Pipeline
+from spark_keyframes.engine.request import Outcome, Request
+from spark_keyframes.result import Answers, Keyframes
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+RowText = str | list[str | None] | None
+"""A text, several texts, or a null."""
 
 
 def run_in_task(
@@ -35,15 +39,15 @@ def run_in_task(
     )
 
 
-def texts_of(column: "pa.Array | None", count: int, pipeline: Pipeline) -> list[str | None]:
+def texts_of(column: "pa.Array | None", count: int, pipeline: Pipeline) -> list[RowText]:
     """Return the text of each of `count` rows; without a column of them, the parameter `text`."""
     if column is None:
         return [pipeline.parameters.text] * count
-    texts: list[str | None] = column.to_pylist()
+    texts: list[RowText] = column.to_pylist()
     return texts
 
 
-def requests_of(videos: "pa.Array", texts: Sequence[str | None]) -> Iterator[Request]:
+def requests_of(videos: "pa.Array", texts: Sequence[RowText]) -> Iterator[Request]:
     """Yield a request for each row."""
     for video, text in zip(_values(videos), texts, strict=True):
         yield Request(video=video, text=text)
@@ -58,14 +62,20 @@ def _values(column: "pa.Array") -> Iterator[Any]:
         yield memoryview(scalar.as_buffer()) if binary and scalar.is_valid else scalar.as_py()
 
 
-def keyframes_cell(outcome: Outcome) -> dict[str, Any] | None:
-    """Return the documented struct, or None where there is no result."""
-    if not isinstance(outcome, Keyframes):
+def keyframes_cell(outcome: Outcome) -> dict[str, Any] | list[dict[str, Any] | None] | None:
+    """Return the documented struct, one for each of several texts, or None without a result."""
+    if isinstance(outcome, Answers):
+        return [_struct(keyframes) for keyframes in outcome.keyframes]
+    return _struct(outcome) if isinstance(outcome, Keyframes) else None
+
+
+def _struct(keyframes: Keyframes | None) -> dict[str, Any] | None:
+    if keyframes is None:
         return None
     return {
-        "tos_paths": outcome.tos_paths,
-        "frame_ids": outcome.frame_ids,
-        "scores": outcome.scores,
+        "tos_paths": keyframes.tos_paths,
+        "frame_ids": keyframes.frame_ids,
+        "scores": keyframes.scores,
     }
 
 

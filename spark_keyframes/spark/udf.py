@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.engine.pipeline import Pipeline
-from spark_keyframes.engine.task import Request
+from spark_keyframes.engine.request import Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
 from spark_keyframes.spark.interpreter import shipped
@@ -87,7 +87,7 @@ class _UdfStage:
                 lengths.append(len(videos))
                 yield from requests_of(videos, texts_of(texts, len(videos), self.pipeline))
 
-        results: list[dict[str, Any] | None] = []
+        results: list[Any] = []
         with closing(run_in_task(self.pipeline, requests())) as outcomes:
             for outcome in outcomes:
                 # Spark needs one array for each input array, empty ones included.
@@ -119,6 +119,10 @@ def _arguments(batch: "pa.Array | tuple[pa.Array, ...]") -> "tuple[pa.Array, pa.
     videos, texts = batch
     kind = texts.type
     # The NULL of SQL has its own Arrow type.
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        raise ParameterError(
+            f"the UDF takes one text, got {kind}; use transform() with text_col for several texts"
+        )
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind)):
         raise ParameterError(
             f"the UDF's second column is the text, a string, got {kind}; cast it, or give a "

@@ -13,7 +13,8 @@ import torch
 from spark_keyframes import Limits
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.engine.callbacks import Callbacks
-from spark_keyframes.engine.task import RunContext, VideoTask
+from spark_keyframes.engine.request import RunContext
+from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.errors import NotAVideoError, SourceNotFoundError
 from spark_keyframes.module import ClipModule

@@ -136,3 +136,35 @@ def test_each_video_is_sampled_once_beside_a_table_of_failures(run, folder, tmp_
     (failed,) = rows(tmp_path / "failed")
     assert failed["made_by"]["text"] == "spoon"
     assert "timestamps" not in failed
+
+
+@pytest.mark.slow
+def test_several_texts_decode_each_video_once(run, folder, tmp_path):
+    table = tmp_path / "table"
+    given = ["--text", "fork", "--text", "a knife", "--images", "encoded", "--resume"]
+    status, printed = run(folder, *given, "--account-col", "took")
+    assert status == 0
+    assert "videos     3: 2 with keyframes, 1 failed" in printed
+    assert "keyframes  12" in printed, "two of each of three texts, in two videos"
+    assert "2 + 2 + 2 keyframes, for each text" in printed
+    found = {Path(row["video"]).stem: row for row in rows(table)}
+    assert found["b"]["text"] == ["spoon", "fork", "a knife"]
+    assert [len(times) for times in found["b"]["timestamps"]] == [2, 2, 2]
+    assert found["b"]["made_by"]["text"] is None
+    assert found["broken"]["keyframes"] is None
+    assert "nothing new" in run(folder, *given)[1]
+    assert "videos     3:" in run(folder, "--text", "pan", "--resume", "--images", "encoded")[1]
+    with pytest.raises(ParameterError, match="`explode` with several texts"):
+        run(folder, *given, "--explode")
+    _, printed = run(folder, *given[:4], "--explode", "--output", tmp_path / "exploded")
+    texts = {(row["text_index"], row["text"]) for row in rows(tmp_path / "exploded")}
+    assert texts == {(0, "spoon"), (1, "fork"), (2, "a knife")}
+
+
+def test_a_text_may_be_repeated_on_the_command_line():
+    options = sample.parse_options(["--input", "x", "--text", "a", "--text", "b"])
+    assert (options.texts, options.text_col, options.sampler.text) == (("a", "b"), "text", "")
+    options = sample.parse_options(["--input", "x", "--text", "a"])
+    assert (options.texts, options.text_col, options.sampler.text) == ((), None, "a")
+    with pytest.raises(ParameterError, match="several `text` and `text_col` exclude each other"):
+        sample.SampleOptions(input="x", texts=("a", "b"), text_col="prompt")

@@ -104,7 +104,7 @@ def test_the_help_explains_every_option(job, capsys):
     assert "instead of --text." in printed
     assert "`" not in printed, "the names of other options, as parameters"
     options = SampleOptions if job is sample else IngestOptions
-    no_options = {"sampler", "imports", "limits", "access"}
+    no_options = {"sampler", "imports", "limits", "access", "texts"}
     for owner in (options, VideoAdaptiveKeyframesSampling, Limits, Access):
         for field in fields(owner):
             if field.init and field.name not in no_options:

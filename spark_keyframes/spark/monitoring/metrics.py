@@ -21,7 +21,11 @@ _ACCOUNT_FIELDS = [field.split(" ")[0] for field in ACCOUNT_DDL.split(", ")]
 
 
 def metrics(
-    *, output_col: str = "keyframes", error_col: str | None = None, account_col: str | None = None
+    *,
+    output_col: str = "keyframes",
+    error_col: str | None = None,
+    account_col: str | None = None,
+    several_texts: bool = False,
 ) -> "list[Column]":
     """Return columns for DataFrame.observe over a result of `transform`.
 
@@ -38,6 +42,7 @@ def metrics(
         output_col: as in `transform`.
         error_col: as in `transform`; None where there is no such column.
         account_col: as in `transform`; None where there is no such column.
+        several_texts: whether `text_col` was a column of several texts for each video.
 
     Returns:
         Aggregates, by name:
@@ -52,11 +57,17 @@ def metrics(
     from pyspark.sql import functions as sf
 
     keyframes = column(output_col)
-    found = sf.sum(sf.array_size(keyframes["frame_ids"]))  # size() of null is -1 without ANSI
+    found = sf.array_size(keyframes["frame_ids"])  # size() of null is -1 without ANSI
+    if several_texts:
+        found = sf.aggregate(
+            keyframes["frame_ids"],
+            sf.lit(0),
+            lambda count, ids: count + sf.coalesce(sf.array_size(ids), sf.lit(0)),
+        )
     columns = [
         sf.count(sf.lit(1)).alias("videos"),
         sf.count(keyframes).alias("done"),
-        sf.coalesce(found, sf.lit(0)).alias("keyframes"),
+        sf.coalesce(sf.sum(found), sf.lit(0)).alias("keyframes"),
     ]
     if error_col is not None:
         columns += [*_failed(error_col), *failure_metrics(error_col)]

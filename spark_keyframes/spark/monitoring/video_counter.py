@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark import Accumulator
     from pyspark.sql import SparkSession
 
-    from spark_keyframes.engine.pipeline import Outcome
+    from spark_keyframes.engine.request import Outcome
 
 logger = logging.getLogger("spark_keyframes")
 

@@ -1,6 +1,5 @@
 """The images of one video on their way to TOS: listed means stored, and nothing goes on unseen."""
 
-import io
 import threading
 import time
 from contextlib import contextmanager
@@ -9,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from spark_keyframes.engine import ImageWriter, Pipeline, Request
+from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.errors import CredentialsError, StorageWriteError
 from spark_keyframes.images import encode_image
+from spark_keyframes.images.writer import ImageWriter
 from spark_keyframes.result import Failure, Keyframes
 from spark_keyframes.storage import retry
 from spark_keyframes.storage.tos import client as tos_client
 from spark_keyframes.storage.tos import tos_storage
-from spark_keyframes.video import Source
 from tests.storage.faults import Refusal
 from tests.storage.tos_server import TosServer
 
 WRITER = ImageWriter("tos://bucket/out", ".jpg")
-SOURCE = Source("a film", "film", "0123456789abcdef", io.BytesIO(), None)
+VIDEO = "film", "0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,7 @@ def uploads_alive():
 
 
 def store(count):
-    with WRITER.begin(SOURCE) as upload:
+    with WRITER.begin(*VIDEO) as upload:
         for number in range(count):
             upload.add(number, image(number))
         return upload.finish()
@@ -80,7 +79,7 @@ def test_what_is_listed_is_stored_byte_by_byte(tos):
 
 def test_finish_waits_for_the_last_acknowledgement(tos):
     tos.faults.chances["PUT"] = {"stall": 1.0}
-    with WRITER.begin(SOURCE) as upload:
+    with WRITER.begin(*VIDEO) as upload:
         upload.add(0, image(0))
         threading.Timer(0.3, tos.faults.chances.clear).start()
         assert tos.objects == {}
@@ -99,7 +98,7 @@ def test_one_failed_upload_of_many_lists_none(tos, failing):
 def test_memory_is_bounded_while_storage_is_slow(tos):
     tos.faults.chances["PUT"] = {"stall": 1.0}
     added = []
-    with WRITER.begin(SOURCE) as upload:
+    with WRITER.begin(*VIDEO) as upload:
 
         def add_all():
             for number in range(40):
@@ -120,7 +119,7 @@ def test_leaving_early_stops_what_waits_for_better_times(tos, monkeypatch):
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
     with ends_soon():
-        with WRITER.begin(SOURCE) as upload:
+        with WRITER.begin(*VIDEO) as upload:
             for number in range(12):
                 upload.add(number, image(number))
             while tos.requests < 8 * 3:
@@ -134,7 +133,7 @@ def test_cancel_ends_whoever_waits_in_finish(tos, monkeypatch):
     monkeypatch.setattr(retry.random, "uniform", lambda low, high: 1000.0)
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 10_000.0)
     tos.faults.chances["PUT"] = {503: 1.0}
-    with ends_soon(), WRITER.begin(SOURCE) as upload:
+    with ends_soon(), WRITER.begin(*VIDEO) as upload:
         upload.add(0, image(0))
         threading.Timer(0.5, upload.cancel).start()
         with pytest.raises(StorageWriteError, match="status 503"):

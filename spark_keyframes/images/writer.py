@@ -7,9 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from spark_keyframes.images import ImgType, content_type, image_url
+from spark_keyframes.images.encode import ImgType, content_type
+from spark_keyframes.images.keys import image_url
 from spark_keyframes.storage import check_accepted, check_writable, write_url
-from spark_keyframes.video import Source
 
 # Uploads wait for the network, not for the CPU.
 _UPLOADS_AT_ONCE = 8
@@ -31,10 +31,15 @@ class ImageWriter:
         check_accepted(self.output_dir)
 
     @contextmanager
-    def begin(self, source: Source) -> "Iterator[Upload]":
-        """Open the upload of one video; leaving early cancels images that are not stored yet."""
+    def begin(self, stem: str, identity: str) -> "Iterator[Upload]":
+        """Open the upload of one video; leaving early cancels images that are not stored yet.
+
+        Args:
+            stem: the beginning of the images' folder, readable.
+            identity: of the video: its hash.
+        """
         pool = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
-        upload = Upload(self, source, pool)
+        upload = Upload(self, stem, identity, pool)
         try:
             yield upload
         finally:
@@ -45,9 +50,12 @@ class ImageWriter:
 class Upload:
     """The upload of one video's keyframes."""
 
-    def __init__(self, writer: ImageWriter, source: Source, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, writer: ImageWriter, stem: str, identity: str, pool: ThreadPoolExecutor
+    ) -> None:
         self._writer = writer
-        self._source = source
+        self._stem = stem
+        self._identity = identity
         self._urls: list[str] = []
         self._pending: deque[Future[None]] = deque()
         self._pool = pool
@@ -66,8 +74,8 @@ class Upload:
         """
         url = image_url(
             self._writer.output_dir,
-            stem=self._source.stem,
-            identity=self._source.identity,
+            stem=self._stem,
+            identity=self._identity,
             frame_id=frame_id,
             img_type=self._writer.img_type,
         )
