@@ -23,6 +23,7 @@ CHANGED = {
     "videoSrcType": "video_binary",
     "fps": 2.5,
     "maxNumFrames": 4,
+    "minScore": 0.1,
     "t1": 0.2,
     "t2": -1.5,
     "allDepth": 3,
