@@ -211,7 +211,8 @@ def _result_cells(outcome: Outcome, columns: AddedColumns) -> dict[str, Any]:
     cells: dict[str, Any] = {columns.output: keyframes_cell(outcome)}
     if isinstance(outcome, Keyframes | Answers):
         cells[columns.timestamps or ""] = _timestamps(outcome)
-        cells[columns.images or ""] = _images(outcome, columns.images_as)
+        if columns.images:
+            cells[columns.images] = _images(outcome, columns.images_as)
     if isinstance(outcome, Failure):
         cells[columns.error or ""] = {
             "stage": outcome.stage,

@@ -132,14 +132,14 @@ def test_stored_images_of_a_video_that_fails_later_count(plain, clips, tmp_path)
 
     class Full(ImageWriter):
         @contextmanager
-        def begin(self, source):
-            with writer.begin(source) as upload:
+        def begin(self, *video):
+            with writer.begin(*video) as upload:
                 add = upload.add
 
-                def refuse_later(frame_id, rgb):
+                def refuse_later(frame_id, data):
                     if frame_id != first:
                         raise StorageWriteError("no room")
-                    add(frame_id, rgb)
+                    add(frame_id, data)
 
                 upload.add = refuse_later
                 yield upload
