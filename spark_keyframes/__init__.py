@@ -8,7 +8,7 @@ from spark_keyframes.images import rgb_array, to_pil
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import __version__
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
-from spark_keyframes.result import Candidates, Failure, Keyframes
+from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Selector
 from spark_keyframes.spark.explode import explode_keyframes
@@ -19,6 +19,7 @@ from spark_keyframes.storage import Access
 __all__ = [
     "Access",
     "Account",
+    "Answers",
     "Callback",
     "Candidates",
     "ClipModule",

@@ -164,6 +164,7 @@ def test_a_job_on_a_cluster_leaves_no_secrets(job, cluster, tos, urls, tmp_path)
     status, output, events = job(
         *("--input", str(table), "--input-col", "url", "--error-col", "why"),
         *("--output-tos-dir", "tos://films/keyframes", "--output", str(tmp_path / "out")),
+        *("--images", "arrays"),
         keys=tos.environment,
     )
     assert status == 0, output

@@ -67,7 +67,7 @@ def folder(clips, tmp_path_factory):
 def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
     out, table = tmp_path / "keyframes", tmp_path / "table"
     arguments = ["--input", folder, "--text", "spoon", "--fps", "5", "--max-num-frames", "3"]
-    arguments += ["--output-tos-dir", out, "--output", table]
+    arguments += ["--output-tos-dir", out, "--output", table, "--images", "arrays"]
     status, printed, errors = submit(models, *arguments)
     assert status == 0, errors
     assert "|-- keyframes: struct" in printed
@@ -83,7 +83,8 @@ def test_a_folder_becomes_a_table_and_images(models, folder, tmp_path):
     assert scored == 18 + 10
 
     rows = pq.read_table(table).to_pylist()
-    assert rows[0].keys() == {"video", "keyframes", "keyframes_images", "error"}
+    columns = {"video", "keyframes", "keyframes_images", "timestamps", "error", "made_by"}
+    assert rows[0].keys() == columns
     assert sorted(Path(row["video"]).name for row in rows) == ["a.mp4", "b.mp4", "broken.mp4"]
     for row in rows:
         if row["video"].endswith("broken.mp4"):
