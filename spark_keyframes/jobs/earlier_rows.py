@@ -25,12 +25,16 @@ _COMPARED = ("model", "revision", "fps", "max_num_frames", "selector")
 _LENGTH = 60  # characters of a value in a message
 
 
-def fitted(options: JobOptions, table: Table, spark: "SparkSession") -> JobOptions:
+def fitted(
+    options: JobOptions, table: Table, spark: "SparkSession", *, several_texts: bool
+) -> JobOptions:
     """Return the options with the columns that the table has, where a job is to add rows to it.
 
     Raises:
-        ParameterError: `images` differs from what the table has.
+        ParameterError: the job and the table differ in `images`, or in having several texts.
     """
+    from pyspark.sql.types import ArrayType
+
     schema = table.stored_schema(spark)
     if schema is None:
         return options
@@ -44,6 +48,13 @@ def fitted(options: JobOptions, table: Table, spark: "SparkSession") -> JobOptio
         raise ParameterError(
             f"`key_on_text` needs the text of each row, and {table} has no column "
             f"{options.made_by_col!r}; use another table"
+        )
+    output = types.get(key(options.output_col))
+    counts = ("one text", "several texts")
+    if output is not None and isinstance(output, ArrayType) != several_texts:
+        raise ParameterError(
+            f"{table} has {counts[not several_texts]} per video, and this job has "
+            f"{counts[several_texts]}; use another table"
         )
     images = _images_of(types.get(key(options.images_col)))
     if options.images not in (None, images):

@@ -53,7 +53,7 @@ class TableWriter:
             TooManyFailuresError: too many failed; none of these rows is written.
         """
         if mode != "overwrite":
-            self._fit(videos.sparkSession)
+            self._fit(videos)
         result, counts = sample_videos(videos, self._video_col, self._options)
         self._plan(result)
         if self._options.max_failures is None and self.failed_table is None:
@@ -80,13 +80,18 @@ class TableWriter:
             repartition: distribute the rows over more tasks, where they come in few.
 
         Raises:
-            ParameterError: the input holds video bytes, and two videos have the same keys.
+            ParameterError: the input holds video bytes, and two videos have the same keys; or the
+                rows of the table were made by other settings.
         """
         from pyspark.sql import functions as sf
 
-        self._check_texts(videos)
+        if self._options.explode and self._has_several_texts(videos):
+            raise ParameterError(
+                "`explode` with several texts has rows per text, in which a video and its texts "
+                "are not found again; leave `explode` out, and call explode_keyframes on the table"
+            )
         if mode != "overwrite":
-            self._fit(videos.sparkSession)
+            self._fit(videos)
         keys = self._keys()
         first = column(keys[0])
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
@@ -138,26 +143,20 @@ class TableWriter:
             return list(dict.fromkeys([*options.id_col, *text]))
         return list(options.id_col)
 
-    def _check_texts(self, videos: "DataFrame") -> None:
-        """Raise ParameterError where a video could not be found in the table again."""
+    def _has_several_texts(self, videos: "DataFrame") -> bool:
         from pyspark.sql.types import ArrayType
 
-        text_col = self._options.text_col
-        if not text_col or not self._options.explode:
-            return
-        kind = videos.schema[actual_name(videos, text_col)].dataType
-        if isinstance(kind, ArrayType):
-            raise ParameterError(
-                "`explode` with several texts has rows per text, in which a video and its texts "
-                "are not found again; leave `explode` out, and call explode_keyframes on the table"
-            )
+        name = self._options.text_col and actual_name(videos, self._options.text_col)
+        return name in videos.columns and isinstance(videos.schema[name].dataType, ArrayType)
 
-    def _fit(self, spark: "SparkSession") -> None:
+    def _fit(self, videos: "DataFrame") -> None:
         """Take over the columns of the table, if there is one; only the first time."""
-        if self._fitted:
-            return
-        self._options = fitted(self._options, self.table, spark)
-        self._fitted = True
+        if not self._fitted:
+            several = self._has_several_texts(videos)
+            self._options = fitted(
+                self._options, self.table, videos.sparkSession, several_texts=several
+            )
+            self._fitted = True
 
     def _known(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
         """Return the rows whose videos are not sampled again."""

@@ -23,7 +23,9 @@ def run(spark, models, tmp_path, capsys):
     """Run the job in this process, into tmp_path/table; its exit code and what it printed."""
 
     def run(source, *arguments):
-        given = ["--input", source, "--text", "spoon"]
+        given = ["--input", source]
+        if "--text" not in arguments:
+            given += ["--text", "spoon"]
         if "--output-table" not in arguments:
             given += ["--output", tmp_path / "table"]
         given += ["--model-path", models, "--clip-model-name", "small", "--max-num-frames", "2"]

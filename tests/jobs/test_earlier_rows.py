@@ -141,7 +141,8 @@ def test_each_video_is_sampled_once_beside_a_table_of_failures(run, folder, tmp_
 @pytest.mark.slow
 def test_several_texts_decode_each_video_once(run, folder, tmp_path):
     table = tmp_path / "table"
-    given = ["--text", "fork", "--text", "a knife", "--images", "encoded", "--resume"]
+    given = ["--text", "spoon", "--text", "fork", "--text", "a knife"]
+    given += ["--images", "encoded", "--resume"]
     status, printed = run(folder, *given, "--account-col", "took")
     assert status == 0
     assert "videos     3: 2 with keyframes, 1 failed" in printed
@@ -153,10 +154,13 @@ def test_several_texts_decode_each_video_once(run, folder, tmp_path):
     assert found["b"]["made_by"]["text"] is None
     assert found["broken"]["keyframes"] is None
     assert "nothing new" in run(folder, *given)[1]
-    assert "videos     3:" in run(folder, "--text", "pan", "--resume", "--images", "encoded")[1]
+    fewer = ["--text", "pan", "--text", "spoon", "--resume"]
+    assert "videos     3: 2 with keyframes" in run(folder, *fewer)[1], "another question"
+    with pytest.raises(ParameterError, match="has several texts per video, and this job has one"):
+        run(folder, "--resume")
     with pytest.raises(ParameterError, match="`explode` with several texts"):
         run(folder, *given, "--explode")
-    _, printed = run(folder, *given[:4], "--explode", "--output", tmp_path / "exploded")
+    _, printed = run(folder, *given[:6], "--explode", "--output", tmp_path / "exploded")
     texts = {(row["text_index"], row["text"]) for row in rows(tmp_path / "exploded")}
     assert texts == {(0, "spoon"), (1, "fork"), (2, "a knife")}
 

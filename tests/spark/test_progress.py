@@ -19,7 +19,7 @@ from spark_keyframes import progress
 from spark_keyframes.spark.monitoring import progress as progress_module
 from spark_keyframes.spark.monitoring.repeats import first_video_key
 from spark_keyframes.spark.monitoring.terminal import terminal_at
-from spark_keyframes.spark.monitoring.video_counter import VideoCounts
+from spark_keyframes.spark.monitoring.video_counter import VideoCounts, video_counter
 from tests.conftest import REPO
 from tests.spark.pseudo_terminal import PseudoTerminal
 from tests.storage.web_server import WebServer, answer
@@ -238,6 +238,8 @@ def test_paths_that_are_no_terminal_are_not_written_to(tmp_path):
 
 def test_a_result_that_is_made_twice_is_said_once(spark, plain, clips, caplog):
     videos = spark.createDataFrame([(str(clips[2]),), (str(clips[1]),)], "video string")
+
+    video_counter(spark).first_videos.value = {}  # other tests may have made a result twice
 
     def warnings():
         return [each for each in caplog.records if "call cache()" in each.getMessage()]
