@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -20,13 +20,14 @@ from spark_keyframes.errors import DecodeError, LimitError, NotAVideoError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.encryption import (
+    encrypted,
     raise_if_encrypted,
     raise_if_encrypted_later,
-    raise_if_scrambled,
 )
 from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.header_parts import TrackHeader, is_mp4
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
+from spark_keyframes.video.scrambling import ScramblingScan, scan_for_scrambling
 from spark_keyframes.video.stream_choice import StreamChoice, choose_stream
 from spark_keyframes.video.timed_file import read_error
 from spark_keyframes.video.track_header import read_track_header
@@ -59,6 +60,9 @@ _FORMAT_OF_EXTENSION = {
 # One read from Python costs about 10 µs, and ranged HTTP reads must not be small.
 _BUFFER_SIZE = 256 * 1024
 
+# What was read while a container was opened. FFmpeg reads 5 MB to learn what the streams are.
+_MOST_HELD = 8 * 1024 * 1024
+
 
 class _Reader:
     """The file object that FFmpeg reads. It has no `name`, from which FFmpeg would guess a format.
@@ -76,9 +80,43 @@ class _Reader:
         except OSError as error:
             raise read_error(error) from error
         self.error: Exception | None = None
+        self._held: list[bytes] | None = []
+        self._scans: list[ScramblingScan] = []
+        self._known = 0  # bytes from the start of the file that are held, or were scanned
+
+    def scan(self, scans: Sequence[ScramblingScan]) -> None:
+        """Pass all bytes to `scans`, from the start of the file, as they are or were read."""
+        held, self._held = self._held or [], None
+        self._scans = list(scans)
+        for data in held:
+            self._pass_on(data)
+        position = self.tell()
+        if scans and self._known < position:  # more was read than may be held
+            self.seek(self._known)
+            while self._known < position and self.read(_BUFFER_SIZE):
+                pass
+            self.seek(position)
+
+    def _pass_on(self, data: bytes) -> None:
+        for scan in self._scans:
+            scan.add(data)
+
+    def _look_at(self, position: int, data: bytes) -> None:
+        # FFmpeg reads some parts again, and the end of the file early to learn how long it is.
+        if not position <= self._known < position + len(data):
+            return
+        data = data[self._known - position :]
+        if self._held is None:
+            self._pass_on(data)
+        elif self._known + len(data) > _MOST_HELD:
+            return
+        else:
+            self._held.append(data)
+        self._known += len(data)
 
     def read(self, size: int) -> bytes:
         try:
+            position = self.tell()
             data = self._file.read(size)
             if data is None or len(data) > size:
                 got = "no data yet" if data is None else f"{len(data)} bytes"
@@ -86,7 +124,10 @@ class _Reader:
         except Exception as error:  # noqa: BLE001 -- raised again by packets()
             self.error = read_error(error)
             return b""
-        return bytes(data)
+        data = bytes(data)
+        if self._held is not None or self._scans:
+            self._look_at(position, data)
+        return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
         try:
@@ -106,7 +147,12 @@ class VideoContainer:
     """An open container and its video stream."""
 
     def __init__(
-        self, container: InputContainer, choice: StreamChoice, header: TrackHeader, reader: _Reader
+        self,
+        container: InputContainer,
+        choice: StreamChoice,
+        header: TrackHeader,
+        reader: _Reader,
+        scans: Sequence[ScramblingScan],
     ) -> None:
         self.container = container
         self.choice = choice
@@ -114,6 +160,7 @@ class VideoContainer:
         self.crop = header.crop
         self.is_mp4 = is_mp4(container.format.name)
         self._reader = reader
+        self._scans = scans
         # These store decoding times only. Of H.264, FFmpeg invents presentation times: the time of
         # the next packet, which may come seconds later, or by the delays that the frames state.
         self._invents_pts = container.format.name in {"avi", "asf"} and (
@@ -124,8 +171,9 @@ class VideoContainer:
         """Raise EncryptedVideoError for encryption that shows only once all packets were read."""
         if has_packets:
             raise_if_encrypted_later(self.container, self._reader)
-        else:
-            raise_if_scrambled(self.container, self._reader)
+        for scan in self._scans:
+            if sign := scan.sign(has_packets=has_packets):
+                raise encrypted(sign)
         if self._reader.error is not None:
             raise self._reader.error
 
@@ -198,7 +246,10 @@ def open_container(
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        yield VideoContainer(container, choice, header, reader)
+        scan = scan_for_scrambling(container.format.name, stream.id)
+        scans = [scan] if scan is not None else []
+        reader.scan(scans)
+        yield VideoContainer(container, choice, header, reader, scans)
 
 
 def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> None:

@@ -14,7 +14,6 @@ from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Wind
 from spark_keyframes.video.mp4_header import later_encryption
 
 _SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
-_TS_PACKET = 188  # bytes
 # What FFmpeg makes of the headers of Windows Media DRM.
 _ASF_TAGS = {"ASF_Protection_Type", "ASF_Key_ID", "encryption"}
 
@@ -39,20 +38,6 @@ def raise_if_encrypted_later(container: InputContainer, file: SeekableReader) ->
         sign = later_encryption(window)
     if sign:
         raise encrypted(f"{sign}, in a later part of the file")
-
-
-def raise_if_scrambled(container: InputContainer, file: SeekableReader) -> None:
-    """Raise EncryptedVideoError if packets of an MPEG transport stream are scrambled.
-
-    FFmpeg cannot find the video's packets in them, so the stream looks empty.
-    """
-    if container.format.name != "mpegts":
-        return
-    with Window(file) as window:
-        head = window.read(0, _TS_PACKET * 10_000)
-    start = next((at for at in range(_TS_PACKET) if set(head[at::_TS_PACKET]) == {0x47}), None)
-    if start is not None and any(flags & 0xC0 for flags in head[start + 3 :: _TS_PACKET]):
-        raise encrypted("its packets are scrambled, as those of pay TV")
 
 
 def encrypted(sign: str) -> EncryptedVideoError:
