@@ -170,7 +170,7 @@ class VideoContainer:
     def check_after_reading(self, *, has_packets: bool) -> None:
         """Raise EncryptedVideoError for encryption that shows only once all packets were read."""
         if has_packets:
-            raise_if_encrypted_later(self.container, self._reader)
+            raise_if_encrypted_later(self.container, self._reader, self.stream.id)
         for scan in self._scans:
             if sign := scan.sign(has_packets=has_packets):
                 raise encrypted(sign)

@@ -30,12 +30,14 @@ def raise_if_encrypted(
         raise encrypted("its header is that of Windows Media DRM")
 
 
-def raise_if_encrypted_later(container: InputContainer, file: SeekableReader) -> None:
-    """Raise EncryptedVideoError if a part of the file that was read is encrypted."""
+def raise_if_encrypted_later(
+    container: InputContainer, file: SeekableReader, stream_id: int
+) -> None:
+    """Raise EncryptedVideoError if a later part of the file is encrypted."""
     if not is_mp4(container.format.name):
         return
     with Window(file) as window:
-        sign = later_encryption(window)
+        sign = later_encryption(window, stream_id)
     if sign:
         raise encrypted(f"{sign}, in a later part of the file")
 

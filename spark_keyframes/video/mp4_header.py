@@ -19,7 +19,12 @@ from spark_keyframes.video.header_parts import (
 )
 
 _ENCRYPTED = {b"encv", b"drmi"}  # sample entries
-_WANTED = re.compile(rb"encv|drmi|clap")
+# The boxes of encrypted samples; `uuid` is one if it is that of PIFF.
+_SAMPLE_BOXES = (b"senc", b"saiz", b"uuid")
+_PIFF = bytes.fromhex("a2394f525a9b4f14a2446c427c648df4")
+_SCHEMES = {b"cenc", b"cbc1", b"cens", b"cbcs"}
+_SAMPLE_WANTED = re.compile(rb"senc|saiz|" + re.escape(_PIFF))
+_WANTED = re.compile(rb"encv|drmi|clap|" + _SAMPLE_WANTED.pattern)
 _ENTRY_BYTES = 78  # of a video's sample entry, before the boxes in it
 
 
@@ -36,19 +41,30 @@ def mp4_track(file: Window, track_id: int) -> TrackHeader:
     return TrackHeader()
 
 
-def later_encryption(file: Window) -> str:
-    """Return how a track of a second header in a fragmented file is encrypted; "" if none is.
+def later_encryption(file: Window, track_id: int) -> str:
+    """Return how a later part of a fragmented file is encrypted; "" if none is.
 
     Joined recordings have several headers, such as a clear advertisement before an encrypted film.
-    FFmpeg uses only the first of them, and takes all packets for clear.
+    FFmpeg uses only the first of them. If that is for clear packets, it takes all for clear.
     """
     boxes = partial(_boxes, file)
-    headers = find(boxes, file.span, b"moov")
-    first = next(headers, None)
-    if first is None or next(find(boxes, first, b"mvex"), None) is None:
-        return ""
-    tracks = (track for header in headers for track in find(boxes, header, b"trak"))
-    return next(filter(None, (_described(file, track).encryption for track in tracks)), "")
+    is_fragmented = False
+    for kind, span in boxes(file.span):
+        if kind == b"moov" and not is_fragmented:
+            if next(find(boxes, span, b"mvex"), None) is None:
+                return ""
+            is_fragmented = True
+        elif kind == b"moov":
+            for track in find(boxes, span, b"trak"):
+                if sign := _described(file, track).encryption:
+                    return sign
+        elif kind == b"moof" and is_fragmented and file.may_have(span, _SAMPLE_WANTED):
+            for fragment in find(boxes, span, b"traf"):
+                start, stop = next(find(boxes, fragment, b"tfhd"), (0, 0))
+                is_own = int.from_bytes(file.read(start + 4, stop)[:4], "big") == track_id
+                if is_own and (sign := _sign_of_samples(file, fragment)):
+                    return sign
+    return ""
 
 
 def _id_in(header: bytes) -> int:
@@ -58,7 +74,9 @@ def _id_in(header: bytes) -> int:
 
 def _described(file: Window, track: Span) -> TrackHeader:
     boxes = partial(_boxes, file)
-    crop, encryption = NO_CROP, ""
+    crop, encryption = NO_CROP, _sign_of_samples(file, track)
+    for table in find(boxes, track, b"mdia", b"minf", b"stbl"):
+        encryption = encryption or _sign_of_samples(file, table)
     for start, stop in find(boxes, track, b"mdia", b"minf", b"stbl", b"stsd"):
         for kind, (entry, end) in boxes((start + 8, stop)):
             if kind in _ENCRYPTED:
@@ -67,6 +85,22 @@ def _described(file: Window, track: Span) -> TrackHeader:
                 size = file.read(entry + 24, entry + 28)
                 crop = _clean_aperture(file.read(*aperture), size)
     return TrackHeader(crop, encryption)
+
+
+def _sign_of_samples(file: Window, span: Span) -> str:
+    """Return which box in a track or fragment says that samples are encrypted; "" if none does."""
+    for kind, (start, stop) in _boxes(file, span):
+        if kind not in _SAMPLE_BOXES:
+            continue
+        head = file.read(start, min(start + 16, stop))
+        # Without a sample, it says nothing. Sizes of other information state whose they are.
+        is_empty = kind == b"senc" and head[4:8] == bytes(4)
+        is_other = (kind == b"uuid" and head != _PIFF) or (
+            kind == b"saiz" and head[3:4] == b"\1" and head[4:8] not in _SCHEMES
+        )
+        if not is_empty and not is_other:
+            return f"it has a box {kind.decode()} with information on encrypted samples"
+    return ""
 
 
 def _clean_aperture(box: bytes, size: bytes) -> Crop:

@@ -12,6 +12,8 @@ import pytest
 
 from spark_keyframes.errors import DecodeError, EncryptedVideoError
 from spark_keyframes.video import make_decoder, open_video
+from spark_keyframes.video.header_parts import Window
+from spark_keyframes.video.mp4_header import later_encryption
 
 from .boxes import (
     SAMPLE_ENTRIES,
@@ -77,6 +79,29 @@ def clear_part_before() -> bytes:
     return parts(h264(**FRAGMENTED), *kinds) + parts(h264(**CENC, **FRAGMENTED), *kinds)
 
 
+def clear_header(*kinds: bytes, has_clear_lead: bool = False) -> bytes:
+    """Encrypted fragments after a header for clear packets, perhaps with clear fragments between.
+
+    Of the boxes that tell of encrypted samples, only these kinds are left.
+    """
+    clear, encrypted = h264(**FRAGMENTED), h264(**CENC, **FRAGMENTED)
+    fragments = parts(encrypted, *FRAGMENTS)
+    for kind in {b"senc", b"saio", b"saiz"} - set(kinds):
+        fragments = fragments.replace(kind, b"free")
+    clear_fragments = parts(clear, *FRAGMENTS) if has_clear_lead else b""
+    return parts(clear, b"ftyp", b"moov") + clear_fragments + fragments
+
+
+def piff() -> bytes:
+    """Sample encryption in a box of Microsoft's Smooth Streaming."""
+    identity = bytes.fromhex("a2394f525a9b4f14a2446c427c648df4")
+    data = h264(**FRAGMENTED)
+    first = next(part for kind, part in boxes(data) if kind == b"moof")
+    head, fragment = (part for _, part in boxes(first, 8))
+    fragment = box(b"traf", fragment[8:], box(b"uuid", identity, bytes(8)))
+    return data.replace(first, box(b"moof", head, fragment))
+
+
 def two_sample_entries() -> bytes:
     """A sample entry for clear packets before the one for encrypted packets."""
     clear: list[bytes] = []
@@ -126,6 +151,12 @@ ENCRYPTED: dict[str, Callable[[], bytes]] = {
     "FairPlay": lambda: h264().replace(b"avc1\0", b"drmi\0"),
     "clear lead": clear_lead,
     "clear part before": clear_part_before,
+    "clear header": lambda: clear_header(b"senc", b"saiz", b"saio"),
+    "clear header, only senc": lambda: clear_header(b"senc"),
+    "clear header, only saiz": lambda: clear_header(b"saiz", b"saio"),
+    "clear header and lead": lambda: clear_header(b"senc", b"saiz", b"saio", has_clear_lead=True),
+    "clear header, PIFF": piff,
+    "clear sample entry": lambda: h264(**CENC).replace(b"encv", b"avc1").replace(b"sinf", b"free"),
     "two sample entries": two_sample_entries,
     "matroska": lambda: content_encryption("libx264", "matroska", b"0123456789abcdef"),
     "webm": lambda: content_encryption("libvpx-vp9", "webm", b"0123456789abcdef"),
@@ -182,7 +213,7 @@ def test_the_error_keeps_its_kind(decoder: str) -> None:
     [
         h264(**FRAGMENTED),
         # A name that only looks like that of an encrypted sample entry.
-        in_sample_entry(h264(), box(b"free", b"encv sinf tenc")),
+        in_sample_entry(h264(), box(b"free", b"encv sinf tenc senc saiz")),
         in_track(h264("matroska", live="1"), b""),
         with_stream_type(h264("mpegts"), 0x1B),
         in_flv(h264("flv"), b"\2\0\x04none\3\0\0\x09"),
@@ -193,6 +224,27 @@ def test_clear_videos_are_decoded(data: bytes) -> None:
     with open_video(io.BytesIO(data)) as video:
         for frame in video.candidates(25.0):
             assert number_in(frame.to_rgb()) == frame.frame_id
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        box(b"senc", bytes(8)),
+        box(b"uuid", bytes(16), b"senc"),
+        box(b"saiz", b"\0\0\0\1", b"gyro", bytes(9)),
+    ],
+    ids=["no sample", "another uuid", "sizes of other information"],
+)
+def test_boxes_of_other_information_are_ignored(extra: bytes) -> None:
+    data = edited(h264(), [b"moov", b"trak"], lambda track: box(b"trak", track[8:], extra))
+    open_video(io.BytesIO(data)).close()
+
+
+def test_encrypted_fragments_of_another_track_do_not_count() -> None:
+    """The sound may be encrypted."""
+    with Window(io.BytesIO(clear_header(b"senc"))) as window:
+        assert "box senc" in later_encryption(window, 1)
+        assert later_encryption(window, 2) == ""
 
 
 def test_joined_clear_recordings_are_decoded() -> None:

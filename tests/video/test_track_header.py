@@ -45,7 +45,7 @@ def test_no_damaged_header_raises(data: bytes, container: str, start: bytes) -> 
             header = header_of(each, container)
             changed += header != header_of(data, container)
             with Window(io.BytesIO(each)) as window:
-                later_encryption(window)
+                later_encryption(window, 1)
     assert changed > 30
 
 
