@@ -17,7 +17,9 @@ def _about(doc: str) -> Any:
 class MadeBy:
     """What made the keyframes of a video."""
 
-    text: str | None = _about("The text that the frames were compared with.")
+    text: str | None = _about(
+        "The text that the frames were compared with. Null for several: their column has them."
+    )
     model: str = _about("`clip_model_name`, or the module that replaces CLIP, with its arguments.")
     revision: str | None = _about(
         "A hash of the model's files: weights, configuration and tokenizer. Of a module of your "

@@ -77,6 +77,8 @@ class Keyframes:
         """
         from spark_keyframes.images import SheetFrame, contact_sheet
 
+        if not self.frame_ids:
+            raise ValueError("no keyframe was selected, so there is nothing to show")
         if not self.images:
             raise ValueError("there are no images to show; sample with return_keyframes=True")
         frames = [

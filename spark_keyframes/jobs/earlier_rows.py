@@ -12,6 +12,7 @@ from spark_keyframes.jobs.table import Table
 from spark_keyframes.made_by import MadeBy
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.spark.columns import column, name_key
+from spark_keyframes.spark.explode import FRAME_COLUMNS
 from spark_keyframes.spark.revision import revision_in_workers
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def fitted(
     """Return the options with the columns that the table has, where a job is to add rows to it.
 
     Raises:
-        ParameterError: the job and the table differ in `images`, or in having several texts.
+        ParameterError: the job and the table differ in `images`, in `explode`, in having several
+            texts, or in the names of columns.
     """
     from pyspark.sql.types import ArrayType
 
@@ -40,8 +42,21 @@ def fitted(
         return options
     key = name_key(spark)
     types = {key(field.name): field.dataType for field in schema.fields}
+    kinds = ("a row per video", "a row per keyframe")
+    exploded = key(FRAME_COLUMNS[0]) in types and key(options.output_col) not in types
+    if exploded != options.explode:
+        raise ParameterError(
+            f"{table} has {kinds[exploded]}, and this job has {kinds[options.explode]} "
+            "(`explode`); use another table"
+        )
     times = options.timestamps_col and ("timestamp" if options.explode else options.timestamps_col)
     missing = [name for name in (times, options.made_by_col) if name and key(name) not in types]
+    if len(missing) == 1 and times and options.made_by_col:
+        # An older version wrote neither.
+        raise ParameterError(
+            f"{table} has no column {missing[0]!r}; it was written with another name in "
+            "`made_by_col` or `timestamps_col`: use that"
+        )
     if missing:
         logger.warning("%s has no column %s, since it is older; it stays so", table, missing)
     if options.key_on_text and not options.text_col and options.made_by_col in missing:
@@ -79,6 +94,8 @@ def check_same_question(options: JobOptions, earlier: "Iterable[DataFrame]") -> 
         earlier: the rows, with `made_by_col` unless that is None. Rows without a value pass.
     """
     tables = list(earlier)
+    if len(options.texts) > 1 and not options.key_on_text:
+        _check_same_texts(options, tables)
     if options.made_by_col is None or not tables:
         return
     now = _made_by(options, tables[0].sparkSession)
@@ -93,6 +110,31 @@ def check_same_question(options: JobOptions, earlier: "Iterable[DataFrame]") -> 
         found = rows.where(made_by.isNotNull() & differs).select(made_by.alias("made_by")).first()
         if found is not None:
             raise ParameterError(_difference(found["made_by"].asDict(), now, options))
+
+
+def _check_same_texts(options: JobOptions, tables: "Iterable[DataFrame]") -> None:
+    from pyspark.sql import functions as sf
+
+    texts = column(options.text_col or "")
+    now = sf.array(*map(sf.lit, options.texts))
+    for rows in tables:
+        found = rows.where(texts.isNotNull() & ~texts.eqNullSafe(now)).select(texts).first()
+        if found is not None:
+            raise ParameterError(
+                f"the table has rows with the texts {_shown(found[0])}, not "
+                f"{_shown(list(options.texts))}; add `key_on_text` for rows of these texts beside "
+                "them, or use another table"
+            )
+
+
+def stored_images(options: JobOptions, table: Table, spark: "SparkSession") -> Images:
+    """Return which images the table holds; "none" where there is no table."""
+    schema = table.stored_schema(spark)
+    if schema is None:
+        return "none"
+    key = name_key(spark)
+    types = {key(field.name): field.dataType for field in schema.fields}
+    return _images_of(types.get(key(options.images_col)))
 
 
 def _made_by(options: JobOptions, spark: "SparkSession") -> dict[str, Any]:

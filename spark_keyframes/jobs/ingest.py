@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.checkpoint import Checkpoint
 from spark_keyframes.jobs.command_line import parse
+from spark_keyframes.jobs.earlier_rows import stored_images
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.options import INPUT, JobOptions, about
 from spark_keyframes.jobs.session import run_job
@@ -128,15 +129,20 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         files_per_batch=options.files_per_batch,
     )
     checkpoint = Checkpoint(spark, options.checkpoint)
-    if options.images is None:
-        options = replace(options, images=checkpoint.recorded.get("images", "none"))
     writer = TableWriter(options, video_col)
+    if options.images is None:
+        images = checkpoint.recorded.get("images") or stored_images(options, writer.table, spark)
+        options = replace(options, images=images)
+        writer = TableWriter(options, video_col)
     if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
         place = redact_url(options.checkpoint)
         raise ParameterError(
             f"{writer.table} already exists, and the checkpoint {place} is new; give the table's "
             "own checkpoint, or `mode` append to add the videos that the table lacks"
         )
+    if checkpoint.is_new:
+        # Before it is claimed: it could not be used for other settings.
+        writer.fit(options.with_texts(videos))
     with checkpoint.locked():
         checkpoint.claim(run_settings(options))
         try:
@@ -165,10 +171,11 @@ def _run_stream(videos: DataFrame, writer: TableWriter, options: IngestOptions) 
         # After a kill, Spark calls it again with the same rows: write_new leaves out what is
         # written already.
         try:
-            rows = options.with_texts(rows)
             if options.input_col is None and not options.holds_video_bytes:
-                writer.write_new(partition_batch(rows, cpus=options.cpus))
+                rows = partition_batch(rows, cpus=options.cpus)
+                writer.write_new(options.with_texts(rows))
             else:
+                rows = options.with_texts(rows)
                 writer.write_new(rows, repartition=not options.holds_video_bytes)
         except Exception as error:
             raised.append(error)

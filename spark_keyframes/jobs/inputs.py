@@ -4,6 +4,7 @@ import logging
 import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 from spark_keyframes.jobs.file_systems import check_file_system, has_file_system
@@ -76,7 +77,7 @@ def read_videos(
                 "copy it to a local file first"
             )
         paths = [location]
-    elif suffix == ".txt":
+    elif suffix == ".txt" and not _is_folder(spark, location):
         lines = [line.strip() for line in _lines(spark, location, limits)]
         paths = [line for line in lines if line and not line.startswith("#")]
     elif Path(location).is_file():
@@ -190,12 +191,14 @@ def _listed(spark: "SparkSession", location: str, access: Access, limits: Limits
     if path is not None:
         exists = os.path.lexists(path)
         files, pattern = {**local_files(path)}, is_glob(path) and not exists
+        alone = Path(path).is_file()
         if not files and not exists:
             raise _nothing_at(location)
     elif not has_file_system(spark, location):
         files, pattern = ({}, False)
         if scheme_of(location):  # not s3:/bucket/key
             files, pattern = remote_files(location, access, limits)
+        alone = location in files
         if not files:
             raise _nothing_at(location)
     else:
@@ -206,10 +209,17 @@ def _listed(spark: "SparkSession", location: str, access: Access, limits: Limits
         if not is_connect(spark):
             found |= hadoop_files_hidden(spark, resolved, len(found))
         files = dict(sorted((_plain(path), size) for path, size in found.items()))
-    if pattern or len(files) == 1:
+        name = unquote(PurePosixPath(location).name)
+        alone = [unquote(PurePosixPath(each).name) for each in files] == [name]
+    if pattern or alone:
         return files
     warn_of([each for each in files if not is_video(each)], NO_VIDEO)
     return {each: size for each, size in files.items() if is_video(each)}
+
+
+def _is_folder(spark: "SparkSession", location: str) -> bool:
+    path = local_path(spark, location)
+    return location.endswith("/") or (path is not None and Path(path).is_dir())
 
 
 def _lines(spark: "SparkSession", location: str, limits: Limits) -> list[str]:

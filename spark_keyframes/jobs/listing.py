@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from spark_keyframes.checks import lone_surrogate
 from spark_keyframes.errors import SourceReadError
 from spark_keyframes.jobs.globs import alternatives, for_python, is_glob
 from spark_keyframes.redaction import redact_url
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("spark_keyframes")
 
+_NO_TEXT = "whose names are not UTF-8"
 NO_VIDEO = "whose names do not end as those of videos do"
 
 # Hadoop reads hdfs:/path, with the host of its configuration.
@@ -61,11 +63,19 @@ def local_files(path: str) -> dict[str, int]:
     """
     roots = [path] if os.path.lexists(path) else _matches(path)
     try:
-        return dict(sorted(found for root in roots for found in _files_in(root)))
+        found = dict(sorted(found for root in roots for found in _files_in(root)))
     except OSError as error:
         raise SourceReadError(
             f"could not list {redact_url(str(error.filename))!r}: {error.strerror}"
         ) from None
+    return _without_bytes(found)
+
+
+def _without_bytes(files: dict[str, int]) -> dict[str, int]:
+    """Return the files whose names are text, and log the others: Spark's columns hold text."""
+    odd = [path for path in files if lone_surrogate(path)]
+    warn_of([os.fsencode(path).decode("utf-8", "backslashreplace") for path in odd], _NO_TEXT)
+    return {path: size for path, size in files.items() if path not in odd}
 
 
 def hidden_from_spark(files: Collection[str], path: str) -> list[str]:

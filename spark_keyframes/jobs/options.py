@@ -207,22 +207,14 @@ class JobOptions:
         for name in ("input", "output", "failed_output", "checkpoint"):
             if hasattr(self, name):
                 object.__setattr__(self, name, path_text(getattr(self, name)))
-        if self.return_keyframes is not None:
-            images: Images = "arrays" if self.return_keyframes else "none"
-            if self.images not in (None, images):
-                raise ParameterError(
-                    f"`return_keyframes` {self.return_keyframes} stands for `images` {images}, and "
-                    f"`images` is {self.images}; leave one of them out"
-                )
-            object.__setattr__(self, "images", images)
         if len(self.texts) > 1:
             if self.text_col not in (None, _TEXTS):
                 raise ParameterError("several `text` and `text_col` exclude each other")
             object.__setattr__(self, "text_col", _TEXTS)
-        if self.images is not None:
-            check_choice("`images`", self.images, get_args(Images))
+        self._check_images()
         if self.output and self.output_table:
             raise ParameterError("`output` and `output_table` exclude each other; leave one out")
+        self._check_names()
         self.check_positive("videos_per_batch", "it is the number of videos in a part")
         if self.explode and "maxrecordsperfile" in map(str.lower, self.option):
             raise ParameterError(
@@ -237,6 +229,29 @@ class JobOptions:
         if self.failed_output and self.on_error == "raise":
             raise ParameterError(
                 "`failed_output` has no effect with `on_error` raise; leave one of them out"
+            )
+
+    def _check_images(self) -> None:
+        if self.return_keyframes is not None:
+            images: Images = "arrays" if self.return_keyframes else "none"
+            if self.images not in (None, images):
+                raise ParameterError(
+                    f"`return_keyframes` and its opposite stand for `images` arrays and none, and "
+                    f"`images` is {self.images}; leave one of them out"
+                )
+            object.__setattr__(self, "images", images)
+        if self.images is not None:
+            check_choice("`images`", self.images, get_args(Images))
+
+    def _check_names(self) -> None:
+        if not self.input:
+            raise ParameterError("`input` is empty; give a folder, a video, a list or a table")
+        for name in ("made_by_col", "timestamps_col", "output_col", "error_col"):
+            if getattr(self, name) == "":
+                raise ParameterError(f"`{name}` is empty; give a name")
+        if self.failed_output and self.failed_output == self.output:
+            raise ParameterError(
+                f"`failed_output` {self.failed_output} is the `output` too; give it another place"
             )
 
     @property

@@ -53,7 +53,7 @@ class TableWriter:
             TooManyFailuresError: too many failed; none of these rows is written.
         """
         if mode != "overwrite":
-            self._fit(videos)
+            self.fit(videos)
         result, counts = sample_videos(videos, self._video_col, self._options)
         self._plan(result)
         if self._options.max_failures is None and self.failed_table is None:
@@ -91,7 +91,7 @@ class TableWriter:
                 "are not found again; leave `explode` out, and call explode_keyframes on the table"
             )
         if mode != "overwrite":
-            self._fit(videos)
+            self.fit(videos)
         keys = self._keys()
         first = column(keys[0])
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
@@ -149,8 +149,12 @@ class TableWriter:
         name = self._options.text_col and actual_name(videos, self._options.text_col)
         return name in videos.columns and isinstance(videos.schema[name].dataType, ArrayType)
 
-    def _fit(self, videos: "DataFrame") -> None:
-        """Take over the columns of the table, if there is one; only the first time."""
+    def fit(self, videos: "DataFrame") -> None:
+        """Take over the columns of the table, if there is one; only the first time.
+
+        Raises:
+            ParameterError: rows of this job cannot be added to it.
+        """
         if not self._fitted:
             several = self._has_several_texts(videos)
             self._options = fitted(
@@ -214,7 +218,8 @@ class TableWriter:
         of_result = (output_col, f"{output_col}_images", self._options.timestamps_col)
         errors = result.where(error.isNotNull()).drop(*filter(None, of_result))
         errors = failed_table.rebalanced(errors.observe(failed, rows), self._options.error_col)
-        failed_table.save(errors, "append")
+        # What is overwritten leaves no failures either; they would be known to the next part.
+        failed_table.save(errors, "overwrite" if mode == "overwrite" else "append")
         written = succeeded.get["rows"] + failed.get["rows"]
         if written != sampled:
             # The rows of a lost executor were sampled again, and a video succeeded only once.

@@ -11,7 +11,8 @@ PATIENCE = 300
 def arguments(models, folder, *more):
     """The options for a folder of new videos; the table and the checkpoint are beside it."""
     values = ["--input", folder, "--checkpoint", folder.parent / "checkpoint"]
-    values += ["--output", folder.parent / "table", "--text", "spoon", "--fps", "5"]
+    values += ["--output", folder.parent / "table", "--fps", "5"]
+    values += [] if "--text" in more else ["--text", "spoon"]
     values += ["--model-path", models, "--clip-model-name", "small", "--max-num-frames", FRAMES]
     return [str(value) for value in [*values, *more]]
 

@@ -155,7 +155,11 @@ def test_several_texts_decode_each_video_once(run, folder, tmp_path):
     assert found["broken"]["keyframes"] is None
     assert "nothing new" in run(folder, *given)[1]
     fewer = ["--text", "pan", "--text", "spoon", "--resume"]
-    assert "videos     3: 2 with keyframes" in run(folder, *fewer)[1], "another question"
+    with pytest.raises(
+        ParameterError, match=r"texts \['spoon', 'fork', 'a knife'\], not \['pan', "
+    ):
+        run(folder, *fewer)
+    assert "videos     3: 2 with keyframes" in run(folder, *fewer, "--key-on-text")[1]
     with pytest.raises(ParameterError, match="has several texts per video, and this job has one"):
         run(folder, "--resume")
     with pytest.raises(ParameterError, match="`explode` with several texts"):
@@ -172,3 +176,44 @@ def test_a_text_may_be_repeated_on_the_command_line():
     assert (options.texts, options.text_col, options.sampler.text) == ((), None, "a")
     with pytest.raises(ParameterError, match="several `text` and `text_col` exclude each other"):
         sample.SampleOptions(input="x", texts=("a", "b"), text_col="prompt")
+
+
+@pytest.mark.slow
+def test_a_row_per_keyframe_and_a_row_per_video_are_not_mixed(run, folder, tmp_path):
+    run(folder / "b.mp4")
+    for mode in ("--resume", "--mode=append"):
+        with pytest.raises(ParameterError, match="has a row per video, and this job has a row per"):
+            run(folder / "c.mp4", mode, "--explode")
+    run(folder / "b.mp4", "--explode", "--output", tmp_path / "other")
+    with pytest.raises(ParameterError, match="has a row per keyframe, and this job has a row per"):
+        run(folder / "c.mp4", "--output", tmp_path / "other", "--resume")
+    assert names(tmp_path / "table") == ["b"]
+
+
+@pytest.mark.slow
+def test_another_name_of_a_column_is_no_older_table(run, folder):
+    run(folder / "b.mp4")
+    for option in ("--made-by-col", "--timestamps-col"):
+        with pytest.raises(ParameterError, match="written with another name in `made_by_col` or"):
+            run(folder / "c.mp4", "--resume", option, "other")
+
+
+@pytest.mark.slow
+def test_what_is_overwritten_leaves_no_failures(run, folder, clips, tmp_path):
+    given = ["--failed-output", tmp_path / "failed"]
+    run(folder, *given)
+    assert names(tmp_path / "failed") == ["broken"]
+    shutil.copy(clips[2], folder / "broken.mp4")
+    run(folder, *given, "--mode", "overwrite", "--videos-per-batch", "1")
+    assert names(tmp_path / "table") == ["b", "broken", "c"]
+    assert rows(tmp_path / "failed") == []
+
+
+def test_options_that_lose_something_are_refused():
+    for given, message in (
+        ({"input": ""}, "`input` is empty"),
+        ({"input": "x", "made_by_col": ""}, "`made_by_col` is empty"),
+        ({"input": "x", "output": "t", "failed_output": "t"}, "is the `output` too"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            sample.SampleOptions(**given)

@@ -162,3 +162,26 @@ def test_a_batch_with_too_many_failures_comes_again(ingest, folder, video):
     (folder / "b.mp4").unlink()
     assert "videos     2: 1 with keyframes, 1 failed" in ingest()[1]
     assert names(folder) == ["a", "broken"]
+
+
+@pytest.mark.slow
+def test_several_texts_and_a_table_with_images(spark, models, folder, video, tmp_path, capsys):
+    def ingest(*more):
+        assert run(spark, parse_options(arguments(models, folder, *more))) == 0
+        return capsys.readouterr().out
+
+    (folder / "a.mp4").write_bytes(video)
+    texts = ["--text", "spoon", "--text", "fork"]
+    assert "videos     1: 1 with keyframes" in ingest(*texts, "--images", "encoded")
+    (folder / "b.mp4").write_bytes(video)
+    # A checkpoint of its own goes on with what the table holds.
+    given = ["--checkpoint", str(tmp_path / "second"), "--mode", "append"]
+    with pytest.raises(ParameterError, match="has several texts per video, and this job has one"):
+        ingest(*given)
+    ingest(*texts, *given)
+    found = rows(tmp_path / "table")
+    assert len(found) == 2
+    for row in found:
+        assert [len(each["frame_ids"]) for each in row["keyframes"]] == [2, 2]
+        assert row["text"] == ["spoon", "fork"]
+        assert row["keyframes_images"][0][:3] == b"\xff\xd8\xff"

@@ -1,10 +1,13 @@
 """Folders and files of any name: read, or left out with a word."""
 
+import os
+from pathlib import Path
+
 import av
 import pytest
 from pyspark.sql import functions as sf
 
-from spark_keyframes.errors import SourceNotFoundError
+from spark_keyframes.errors import ParameterError, SourceNotFoundError
 from spark_keyframes.jobs.globs import escaped
 from spark_keyframes.jobs.inputs import read_table, read_videos
 from spark_keyframes.jobs.listing import local_files
@@ -147,3 +150,22 @@ def test_every_container_that_is_read_has_its_suffixes():
     assert {f".{each}" for each in others}.isdisjoint(VIDEO_SUFFIXES)
     told = ["vob", "rmvb", "insv", "dav", "m2v", "f4v", "3g2", "ogg", "h264"]
     assert {f".{each}" for each in told} <= VIDEO_SUFFIXES
+
+
+def test_a_name_that_is_not_utf_8_is_left_out_and_named(tmp_path, caplog):
+    (tmp_path / "a.mp4").write_bytes(b"")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4")).write_bytes(b"")
+    assert list(local_files(str(tmp_path))) == [str(tmp_path / "a.mp4")]
+    assert "1 files are left out, whose names are not UTF-8: caf\\xe9.mp4" in caplog.text
+
+
+def test_a_folder_is_a_folder_whatever_its_name_and_however_few_its_files(spark, tmp_path):
+    folder = tmp_path / "old.txt"
+    folder.mkdir()
+    (folder / "readme.md").write_text("about them")
+    with pytest.raises(ParameterError, match="no videos in"):
+        read_videos(spark, str(folder))
+    (folder / "a.mp4").write_bytes(b"")
+    for place in (str(folder), f"{folder}/"):
+        (row,) = read_videos(spark, place).collect()
+        assert row["video"] == str(folder / "a.mp4")
