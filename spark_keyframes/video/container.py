@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 from collections.abc import Collection, Iterator, Sequence
@@ -25,11 +24,11 @@ from spark_keyframes.video.encryption import (
     raise_if_encrypted_later,
 )
 from spark_keyframes.video.file_kind import HEAD, kind_of
+from spark_keyframes.video.file_reader import BUFFER_SIZE, FileReader
 from spark_keyframes.video.header_parts import TrackHeader, is_mp4
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.scrambling import ScramblingScan, scan_for_scrambling
 from spark_keyframes.video.stream_choice import StreamChoice, choose_stream
-from spark_keyframes.video.timed_file import read_error
 from spark_keyframes.video.track_header import read_track_header
 
 logger = logging.getLogger("spark_keyframes")
@@ -57,91 +56,6 @@ _FORMAT_OF_EXTENSION = {
     "y4m": "yuv4mpegpipe",
 }
 
-# One read from Python costs about 10 µs, and ranged HTTP reads must not be small.
-_BUFFER_SIZE = 256 * 1024
-
-# What was read while a container was opened. FFmpeg reads 5 MB to learn what the streams are.
-_MOST_HELD = 8 * 1024 * 1024
-
-
-class _Reader:
-    """The file object that FFmpeg reads. It has no `name`, from which FFmpeg would guess a format.
-
-    In many places, FFmpeg takes an exception for the end of the file. So a failed read always looks
-    like the end of the file here, and `error` keeps the exception.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.tell = file.tell
-        try:
-            self._size = file.seek(0, io.SEEK_END)
-            file.seek(0)
-        except OSError as error:
-            raise read_error(error) from error
-        self.error: Exception | None = None
-        self._held: list[bytes] | None = []
-        self._scans: list[ScramblingScan] = []
-        self._known = 0  # bytes from the start of the file that are held, or were scanned
-
-    def scan(self, scans: Sequence[ScramblingScan]) -> None:
-        """Pass all bytes to `scans`, from the start of the file, as they are or were read."""
-        held, self._held = self._held or [], None
-        self._scans = list(scans)
-        for data in held:
-            self._pass_on(data)
-        position = self.tell()
-        if scans and self._known < position:  # more was read than may be held
-            self.seek(self._known)
-            while self._known < position and self.read(_BUFFER_SIZE):
-                pass
-            self.seek(position)
-
-    def _pass_on(self, data: bytes) -> None:
-        for scan in self._scans:
-            scan.add(data)
-
-    def _look_at(self, position: int, data: bytes) -> None:
-        # FFmpeg reads some parts again, and the end of the file early to learn how long it is.
-        if not position <= self._known < position + len(data):
-            return
-        data = data[self._known - position :]
-        if self._held is None:
-            self._pass_on(data)
-        elif self._known + len(data) > _MOST_HELD:
-            return
-        else:
-            self._held.append(data)
-        self._known += len(data)
-
-    def read(self, size: int) -> bytes:
-        try:
-            position = self.tell()
-            data = self._file.read(size)
-            if data is None or len(data) > size:
-                got = "no data yet" if data is None else f"{len(data)} bytes"
-                raise ValueError(f"the file returned {got}, but {size} bytes were requested")
-        except Exception as error:  # noqa: BLE001 -- raised again by packets()
-            self.error = read_error(error)
-            return b""
-        data = bytes(data)
-        if self._held is not None or self._scans:
-            self._look_at(position, data)
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        try:
-            base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size}
-            position = base[whence] + offset
-            if not 0 <= position <= self._size:
-                # A damaged header names such a position, so this is no failure of the file. FFmpeg
-                # expects a negative error number.
-                return -errno.EINVAL
-            return self._file.seek(position)
-        except Exception as error:
-            self.error = error
-            raise
-
 
 class VideoContainer:
     """An open container and its video stream."""
@@ -151,7 +65,7 @@ class VideoContainer:
         container: InputContainer,
         choice: StreamChoice,
         header: TrackHeader,
-        reader: _Reader,
+        reader: FileReader,
         scans: Sequence[ScramblingScan],
     ) -> None:
         self.container = container
@@ -226,30 +140,72 @@ def open_container(
             raise reader.error
         choice = choose_stream(container, video_stream, empty=empty_streams)
         stream: VideoStream = choice.stream
-        codec: VideoCodecContext | None = stream.codec_context
-        header = read_track_header(
-            reader, container.format.name, stream_id=stream.id, number=choice.number
-        )
-        if reader.error is not None:
-            raise reader.error
-        raise_if_encrypted(container, codec, header)
-        if codec is None:
+        if choice.preferred is not stream:
+            # Do not pass over a stream because it is encrypted or too large.
+            _header_of(container, choice.preferred, reader)
+            _raise_if_too_large(_size_without_limit(file, container, choice.preferred), limits)
+        header = _header_of(container, stream, reader)
+        if stream.codec_context is None:
             raise DecodeError(
                 "the video's codec is unknown to this FFmpeg; convert it to H.264, for example "
                 "with ffmpeg -i in -c:v libx264 out.mp4"
             )
-        if codec.width * codec.height > limits.max_pixels:
-            raise LimitError(
-                f"the frames are too large: {codec.width}×{codec.height}, max_pixels of limits is "
-                f"{limits.max_pixels}; raise it, or scale the video down"
-            )
+        _raise_if_too_large(_size_of(stream), limits)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
-        scan = scan_for_scrambling(container.format.name, stream.id)
-        scans = [scan] if scan is not None else []
+        ids = {choice.preferred.id, stream.id}
+        scans = [scan for n in ids if (scan := scan_for_scrambling(container.format.name, n))]
         reader.scan(scans)
         yield VideoContainer(container, choice, header, reader, scans)
+
+
+def _header_of(container: InputContainer, stream: VideoStream, reader: FileReader) -> TrackHeader:
+    number = container.streams.video.index(stream)
+    name = container.format.name
+    header = read_track_header(reader, name, stream_id=stream.id, number=number)
+    if reader.error is not None:
+        raise reader.error
+    raise_if_encrypted(container, stream.codec_context, header)
+    return header
+
+
+def _size_of(stream: VideoStream) -> tuple[int, int]:
+    codec: VideoCodecContext | None = stream.codec_context
+    return (codec.width, codec.height) if codec is not None else (0, 0)
+
+
+def _size_without_limit(
+    file: BinaryIO, container: InputContainer, stream: VideoStream
+) -> tuple[int, int]:
+    """Return the size of the frames, also if it exceeds `max_pixels`; (0, 0) if unknown.
+
+    FFmpeg often forgets such a size. To learn it, the file is opened again; no frame is decoded.
+    """
+    if stream.codec_context is None or all(_size_of(stream)):
+        return _size_of(stream)
+    position = file.tell()
+    try:
+        options = {"max_pixels": str(2**31 - 1), "skip_frame": "all"}
+        again, _ = _try_open(file, container.format.name.partition(",")[0], options)
+        with again:
+            return next(
+                (_size_of(s) for s in again.streams.video if s.index == stream.index), (0, 0)
+            )
+    except av.error.FFmpegError as error:
+        raise_if_out_of_memory(error)
+        return 0, 0
+    finally:
+        file.seek(position)
+
+
+def _raise_if_too_large(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise LimitError(
+            f"the frames are too large: {width}×{height}, max_pixels of limits is "
+            f"{limits.max_pixels}; raise it, or scale the video down"
+        )
 
 
 def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> None:
@@ -281,9 +237,9 @@ def _options(limits: Limits) -> dict[str, str]:
 
 def _open(
     file: BinaryIO, format_hint: str | None, limits: Limits
-) -> tuple[InputContainer, _Reader]:
+) -> tuple[InputContainer, FileReader]:
     try:
-        return _try_open(file, None, limits)
+        return _try_open(file, None, _options(limits))
     except av.error.FFmpegError as error:
         raise_if_out_of_memory(error)
         if isinstance(error, MemoryError):
@@ -301,25 +257,25 @@ def _open(
     # The hint only applies if no format was detected: a detected, forbidden format stays forbidden.
     if isinstance(first_error, av.error.InvalidDataError) and hint in _VIDEO_FORMATS.split(","):
         try:
-            return _try_open(file, hint, limits)
+            return _try_open(file, hint, _options(limits))
         except av.error.FFmpegError:
             pass
     raise NotAVideoError(_describe(file)) from first_error
 
 
 def _try_open(
-    file: BinaryIO, container_format: str | None, limits: Limits
-) -> tuple[InputContainer, _Reader]:
-    reader = _Reader(file)
+    file: BinaryIO, container_format: str | None, options: dict[str, str]
+) -> tuple[InputContainer, FileReader]:
+    reader = FileReader(file)
     try:
         container = av.open(
             reader,
             "r",
             format=container_format,
-            options=_options(limits),
+            options=options,
             container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
             metadata_errors="replace",
-            buffer_size=_BUFFER_SIZE,
+            buffer_size=BUFFER_SIZE,
         )
     except av.error.FFmpegError:
         if reader.error is not None:

@@ -24,6 +24,8 @@ class StreamChoice:
     stream: VideoStream
     number: int
     """Its number among all video streams, from 0, as in FFmpeg's `v:0`."""
+    preferred: VideoStream
+    """The one that FFmpeg would take, unless that is only a picture. It may not be decodable."""
     reason: str = ""
     """Which stream was taken, and from which; empty if there was no choice."""
 
@@ -57,7 +59,7 @@ def choose_stream(
             + (f"only {found}{cover}" if found else "and no other stream")
         )
     if number is not None:
-        return StreamChoice(streams[number], number)
+        return StreamChoice(streams[number], number, streams[number])
     best = container.streams.best("video")
 
     def rank(n: int) -> tuple[object, ...]:
@@ -76,7 +78,10 @@ def choose_stream(
     reason = ""
     if len(videos) > 1:
         reason = f"video stream {chosen} was taken of {_shown(streams)}; video_stream sets another"
-    return StreamChoice(streams[chosen], chosen, reason)
+    is_preferred = best is not None and not best.disposition & (_NOT_A_VIDEO | _LAST_CHOICE)
+    has_packets = [n for n in videos if n not in empty]
+    preferred = next((streams[n] for n in has_packets if is_preferred and streams[n] is best), None)
+    return StreamChoice(streams[chosen], chosen, preferred or streams[chosen], reason)
 
 
 def _not_there(streams: tuple[VideoStream, ...], number: int) -> str:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 
 from spark_keyframes.errors import DecodeError, EncryptedVideoError
@@ -176,8 +177,6 @@ def test_an_encrypted_video_is_refused_before_any_frame_is_decoded(name: str) ->
 
 def test_most_of_them_would_give_frames() -> None:
     """Without the check, a codec takes encrypted packets for damaged ones."""
-    import av
-
     shown = 0
     for name in ("cenc h264", "header only", "clear part before", "two sample entries"):
         with av.open(io.BytesIO(ENCRYPTED[name]())) as container:
@@ -198,6 +197,24 @@ def test_an_encrypted_video_is_not_passed_over_for_a_clear_one() -> None:
         with pytest.raises(EncryptedVideoError):
             open_video(io.BytesIO(data), video_stream=number)
     open_video(io.BytesIO(data), video_stream=1).close()
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "libvpx-vp9"])
+def test_it_is_not_if_ffmpeg_cannot_make_anything_of_its_packets(codec: str) -> None:
+    options = H264 if codec == "libx264" else {}
+    track = clip(codec, "mp4", options=options, size=(320, 240), frames=40)
+    data = bytearray(joined("mp4", Track(track, DEFAULT), Track(small())))
+    with av.open(io.BytesIO(data)) as container:
+        places = [(each.pos, each.size) for each in container.demux(video=0) if each.size]
+    for start, size in places:
+        data[start : start + size] = b"\xa5" * size
+    entry = {"libx264": b"avc1", "mpeg2video": b"mp4v", "libvpx-vp9": b"vp09"}[codec]
+    with_entry = data.replace(entry + bytes(6), b"encv" + bytes(6), 1)
+    assert with_entry != data
+    for number in (None, 0):
+        with pytest.raises(EncryptedVideoError):
+            open_video(io.BytesIO(with_entry), video_stream=number)
+    open_video(io.BytesIO(with_entry), video_stream=1).close()
 
 
 @pytest.mark.parametrize("decoder", ["process", "thread"])

@@ -136,7 +136,7 @@ def test_errors_of_reading_the_file_are_raised(monkeypatch: pytest.MonkeyPatch) 
                 raise SourceReadError("the connection was lost")
             return super().read(size)
 
-    monkeypatch.setattr("spark_keyframes.video.container._BUFFER_SIZE", 1024)
+    monkeypatch.setattr("spark_keyframes.video.container.BUFFER_SIZE", 1024)
     for name in ("h264 mp4", "h264 ts from 10 s", "h264 mkv", "vp9 webm", "mjpeg avi"):
         with pytest.raises(SourceReadError, match="connection was lost"):
             open_video(Broken(clip_named(name)))

@@ -11,7 +11,7 @@ import pytest
 
 from spark_keyframes.errors import EncryptedVideoError, NoFramesError
 from spark_keyframes.video import container as container_module
-from spark_keyframes.video import make_decoder, open_video
+from spark_keyframes.video import file_reader, make_decoder, open_video
 
 from .boxes import scrambled
 from .clips import H264, clip, number_in
@@ -207,7 +207,7 @@ def test_the_file_is_not_read_once_more(name: str, monkeypatch: pytest.MonkeyPat
 def test_what_is_not_held_while_the_file_is_opened_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(container_module, "_MOST_HELD", 0)
+    monkeypatch.setattr(file_reader, "_MOST_HELD", 0)
     data = rewritten(transport(), lambda at, _: at < 100, noise=True)
     with pytest.raises(EncryptedVideoError):
         open_video(io.BytesIO(data))

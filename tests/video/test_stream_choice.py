@@ -13,12 +13,14 @@ import pytest
 from spark_keyframes.errors import (
     DecodeError,
     KeyframesError,
+    LimitError,
     NoFramesError,
     NoVideoStreamError,
 )
+from spark_keyframes.limits import Limits
 from spark_keyframes.video import make_decoder, open_video
 
-from .clips import clip, number_in
+from .clips import H264, clip, number_in
 from .tracks import COVER, DEFAULT, Track, joined, large, small
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -82,6 +84,48 @@ def test_a_cover_picture_is_never_a_video() -> None:
     assert shown(data) == 100
     with pytest.raises(NoVideoStreamError, match="video stream 1 is a picture, .*, a picture"):
         shown(data, 1)
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "options"),
+    [
+        ("libx264", "mov", H264),
+        ("mpeg2video", "mov", {}),
+        ("mpeg2video", "mpegts", {}),
+        ("libvpx-vp9", "matroska", {}),
+        ("ffv1", "matroska", {}),
+        ("wmv2", "asf", {}),
+        ("mjpeg", "mov", {}),
+    ],
+)
+def test_a_stream_is_not_passed_over_for_its_size(
+    codec: str, container: str, options: dict[str, str]
+) -> None:
+    """FFmpeg does not say how large the frames are if it may not decode them."""
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    big = clip(codec, container, options=options, size=(640, 480), frames=20, pix_fmt=pixels)
+    data = joined(container, Track(big, DEFAULT), Track(small(100)))
+    limits = Limits(max_pixels=320 * 240)
+    with pytest.raises((LimitError, DecodeError), match="max_pixels"):
+        list(open_video(io.BytesIO(data), limits=limits).candidates(1.0))
+    with open_video(io.BytesIO(data), limits=limits, video_stream=1) as video:
+        assert number_in(next(video.candidates(1.0)).to_rgb()) == 100
+
+
+def test_the_size_is_in_the_message_if_another_stream_would_be_taken() -> None:
+    sizes = [(640, 480), (160, 128)]
+    clips = [clip("mpeg2video", "mpegts", size=size, frames=20) for size in sizes]
+    data = joined("mpegts", *map(Track, clips))
+    with pytest.raises(LimitError, match="too large: 640×480, max_pixels of limits is 76800"):
+        open_video(io.BytesIO(data), limits=Limits(max_pixels=320 * 240))
+    with open_video(io.BytesIO(data), limits=Limits(max_pixels=640 * 480)) as video:
+        assert next(video.candidates(1.0)).width == 640
+
+
+def test_an_empty_stream_is_passed_over_even_if_it_is_large() -> None:
+    big = clip("ffv1", "matroska", size=(640, 480), frames=5)
+    data = joined("matroska", Track(big, DEFAULT, is_empty=True), Track(large()))
+    assert shown(data) == 100
 
 
 @pytest.mark.parametrize("decoder", ["process", "thread"])
