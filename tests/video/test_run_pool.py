@@ -284,7 +284,7 @@ def test_errors_of_the_file_reach_the_consumer(
                 raise SourceReadError("the connection was lost")
             return super().read(size)
 
-    monkeypatch.setattr("spark_keyframes.video.container._BUFFER_SIZE", 1024)
+    monkeypatch.setattr("spark_keyframes.video.container.BUFFER_SIZE", 1024)
     monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
     data = clip("libx264", "matroska", frames=FRAMES, gop=GOP, options=H264)
     file = Fragile(data)
