@@ -93,11 +93,27 @@ class VideoContainer:
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Yield the stream's packets up to the end or to damage; raise the file's own errors."""
+        for packet in self._packets_of(self.stream):
+            if self._invents_pts:
+                packet.pts = packet.dts
+            yield packet
+
+    def find_empty_streams(self) -> set[int]:
+        """Return the numbers of the video streams without a packet. Reads the file once."""
+        videos = self.container.streams.video
+        for stream in videos:
+            stream.discard = Discard.default
+        empty = {stream.index: number for number, stream in enumerate(videos)}
+        for packet in self._packets_of(*videos):
+            empty.pop(packet.stream.index, None)
+            if not empty:
+                break
+        return set(empty.values())
+
+    def _packets_of(self, *streams: VideoStream) -> Iterator[Packet[VideoStream]]:
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in self.container.demux(streams):
                 if packet.size:  # decoders take an empty packet for the end of the video
-                    if self._invents_pts:
-                        packet.pts = packet.dts
                     yield packet
         except av.error.FFmpegError as error:
             raise_if_out_of_memory(error)

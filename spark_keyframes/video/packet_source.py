@@ -48,7 +48,7 @@ class PacketSource(Closeable):
         self._video_stream = video_stream
         self._resources = ExitStack()
         try:
-            self._opened, self.table = self._read(set())
+            self._opened, self.table = self._read()
             self.stream_choice = self._opened.choice.reason
             """Which video stream this is, and of which; empty if there was no choice."""
             self._video_stream = self._opened.choice.number
@@ -106,14 +106,17 @@ class PacketSource(Closeable):
         )
         return self._resources.enter_context(opening)
 
-    def _read(self, empty_streams: set[int]) -> tuple[VideoContainer, PacketTable]:
+    def _read(self) -> tuple[VideoContainer, PacketTable]:
         """Open the first choice among the streams with packets, and read them."""
-        opened = self._open(empty_streams)
-        table = read_packets(opened, self._limits)
-        opened.check_after_reading(has_packets=len(table) > 0)
-        if len(table):
-            return opened, table
-        choice = opened.choice
-        if not choice.reason or choice.number in empty_streams:
-            raise NoFramesError("the video stream is empty: it holds no packet")
-        return self._read(empty_streams | {choice.number})
+        empty_streams: Collection[int] = ()
+        while True:
+            opened = self._open(empty_streams)
+            choice = opened.choice
+            if choice.number not in empty_streams:
+                table = read_packets(opened, self._limits)
+                opened.check_after_reading(has_packets=len(table) > 0)
+                if len(table):
+                    return opened, table
+            if empty_streams or not choice.reason:
+                raise NoFramesError("the video stream is empty: it holds no packet")
+            empty_streams = self._open().find_empty_streams()

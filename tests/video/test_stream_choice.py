@@ -6,6 +6,7 @@ import io
 import re
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -57,6 +58,30 @@ def test_a_stream_without_packets_is_passed_over(container: str, disposition: in
     """Even if it is the default one, which FFmpeg itself would take."""
     empty = Track(small(), disposition, is_empty=True)
     assert shown(joined(container, empty, Track(large()))) == 100
+
+
+@pytest.mark.parametrize("has_video", [True, False])
+def test_a_file_with_many_empty_streams_is_opened_few_times(
+    has_video: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = [Track(small(), is_empty=True)] * 60
+    data = joined("matroska", *empty, Track(small(7)))
+    if not has_video:
+        data = data[: data.index(b"\x1f\x43\xb6\x75") + 4]  # up to the id of the first cluster
+    opened: list[object] = []
+    open_it = av.open
+
+    def counted(*arguments: Any, **options: Any) -> object:
+        opened.append(arguments)
+        return open_it(*arguments, **options)
+
+    monkeypatch.setattr(av, "open", counted)
+    if has_video:
+        assert shown(data) == 7
+    else:
+        with pytest.raises(NoFramesError, match="holds no packet"):
+            shown(data)
+    assert len(opened) <= 3
 
 
 def test_a_stream_of_an_unknown_codec_is_passed_over() -> None:
