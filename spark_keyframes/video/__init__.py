@@ -18,6 +18,7 @@ from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import Decoder, RgbFrame, Video
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.source import Source, VideoSrcType, open_source
+from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.timeline import exact_fps
 
@@ -55,7 +56,11 @@ def make_decoder(
         limits: bounds on the size, length, time and memory of each video.
         prefetch: decode the next frame while the caller uses the current one. Only for "process".
         video_stream: number of the video stream of each video, from 0; None: FFmpeg's own choice.
+
+    Raises:
+        ParameterError: video_stream is no whole number, or less than 0.
     """
+    check_video_stream(video_stream)
     if name == "thread":
         return ThreadDecoder(threads, limits=limits, video_stream=video_stream)
     return ProcessDecoder(threads, limits=limits, prefetch=prefetch, video_stream=video_stream)
@@ -79,12 +84,13 @@ def candidate_frames(
         Frames in presentation order, none twice. `Frame.to_rgb` gives H×W×3 uint8.
 
     Raises:
-        ParameterError: fps is not greater than 0; raised by the call itself.
+        ParameterError: fps or video_stream is not a valid number; raised by the call itself.
         KeyframesError: the video cannot be opened or decoded; raised while iterating. One of
             `SourceNotFoundError`, `NotAVideoError`, `NoVideoStreamError`, `NoFramesError`,
             `DecodeError` and others of `spark_keyframes.errors`.
     """
     exact_fps(fps)
+    check_video_stream(video_stream)
     return _candidate_frames(source, fps, video_stream)
 
 

@@ -27,6 +27,7 @@ from spark_keyframes.video.packet_source import PacketSource
 from spark_keyframes.video.replacement import rest_in_sequence
 from spark_keyframes.video.run_pool import RunPool
 from spark_keyframes.video.sequential import MonotonicTimes, candidates_in_sequence, decode_all
+from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, exact_fps
 from spark_keyframes.video.view import View
@@ -57,7 +58,7 @@ def open_video(
             if that holds no packet.
 
     Raises:
-        ParameterError: threads is less than 1.
+        ParameterError: threads is less than 1, or video_stream is not a valid number.
         NotAVideoError: the file is no video in a supported format.
         NoVideoStreamError: the container holds no video stream, or none of this number.
         NoFramesError: the video stream is empty.
@@ -90,6 +91,7 @@ class AvVideo(Closeable):
     ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
+        check_video_stream(video_stream)
         self._threads = threads
         self._slots = slots
         self._limits = limits

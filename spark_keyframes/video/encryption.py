@@ -14,8 +14,6 @@ from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Wind
 from spark_keyframes.video.mp4_header import later_encryption
 
 _SAMPLE_AES = b"\xdb\0\0\0"  # the stream type of H.264 in an encrypted HLS segment
-# What FFmpeg makes of the headers of Windows Media DRM.
-_ASF_TAGS = {"ASF_Protection_Type", "ASF_Key_ID", "encryption"}
 
 
 def raise_if_encrypted(
@@ -26,8 +24,6 @@ def raise_if_encrypted(
         raise encrypted(header.encryption)
     if container.format.name == "mpegts" and codec is not None and codec_tag(codec) == _SAMPLE_AES:
         raise encrypted("its stream type is that of HLS SAMPLE-AES")
-    if container.format.name == "asf" and _ASF_TAGS & container.metadata.keys():
-        raise encrypted("its header is that of Windows Media DRM")
 
 
 def raise_if_encrypted_later(

@@ -9,6 +9,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from spark_keyframes.checks import check_integer
 from spark_keyframes.errors import NoVideoStreamError
 
 _NOT_A_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -28,6 +29,13 @@ class StreamChoice:
     """The one that FFmpeg would take, unless that is only a picture. It may not be decodable."""
     reason: str = ""
     """Which stream was taken, and from which; empty if there was no choice."""
+
+
+def check_video_stream(number: int | None) -> None:
+    """Raise ParameterError unless this can be the number of a video stream, or is None."""
+    if number is not None:
+        hint = "video streams are numbered from 0; leave it out for FFmpeg's own choice"
+        check_integer("video_stream", number, 0, hint)
 
 
 def choose_stream(

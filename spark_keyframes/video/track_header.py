@@ -1,16 +1,14 @@
 """Reads what FFmpeg reads too, but PyAV does not show: a track's crop, and whether it is encrypted.
 
-Only the headers of MP4 (or MOV), Matroska (or WebM) and FLV are read: some hundred bytes.
+Only the headers of MP4 (or MOV), Matroska (or WebM), FLV and ASF are read: some hundred bytes.
 """
 
 from __future__ import annotations
 
+from spark_keyframes.video.drm_headers import asf_encryption, flv_encryption
 from spark_keyframes.video.header_parts import SeekableReader, TrackHeader, Window, is_mp4
 from spark_keyframes.video.matroska_header import matroska_track
 from spark_keyframes.video.mp4_header import mp4_track
-
-_ADOBE_ACCESS = b"|AdditionalHeader"  # the name of a script tag before all encrypted ones
-_FLV_HEAD = 4096  # bytes
 
 
 def read_track_header(
@@ -32,6 +30,8 @@ def read_track_header(
             return matroska_track(window, number)
     if container_format == "flv":
         with Window(file) as window:
-            if _ADOBE_ACCESS in window.read(0, _FLV_HEAD):
-                return TrackHeader(encryption="its header announces encrypted tags")
+            return TrackHeader(encryption=flv_encryption(window))
+    if container_format == "asf":
+        with Window(file) as window:
+            return TrackHeader(encryption=asf_encryption(window))
     return TrackHeader()

@@ -137,6 +137,14 @@ def windows_media_drm() -> bytes:
     return in_asf_header(data, guid + struct.pack("<Q", 24 + len(content)) + content)
 
 
+def with_filtered_tag() -> bytes:
+    """Set the bit for encryption in the first tag after the metadata."""
+    data = bytearray(h264("flv"))
+    at = 13 + 11 + int.from_bytes(data[14:17], "big") + 4
+    data[at] |= 0x20
+    return bytes(data)
+
+
 ENCRYPTED: dict[str, Callable[[], bytes]] = {
     "cenc h264": lambda: h264(**CENC),
     "cenc hevc": lambda: hevc(**CENC),
@@ -165,6 +173,7 @@ ENCRYPTED: dict[str, Callable[[], bytes]] = {
     "HLS SAMPLE-AES": lambda: with_stream_type(h264("mpegts"), 0xDB),
     "scrambled transport stream": lambda: scrambled(h264("mpegts")),
     "Windows Media DRM": windows_media_drm,
+    "FLV with encrypted tags": with_filtered_tag,
     "Adobe Access": lambda: in_flv(h264("flv"), b"\2\0\x11|AdditionalHeader\3\0\0\x09"),
 }
 
@@ -262,6 +271,28 @@ def test_encrypted_fragments_of_another_track_do_not_count() -> None:
     with Window(io.BytesIO(clear_header(b"senc"))) as window:
         assert "box senc" in later_encryption(window, 1)
         assert later_encryption(window, 2) == ""
+
+
+@pytest.mark.parametrize(
+    ("container", "comment"),
+    [
+        ("flv", {"comment": "|AdditionalHeader"}),
+        ("asf", {"encryption": "none", "ASF_Key_ID": "none"}),
+        ("mp4", {"comment": "encv senc"}),
+        ("matroska", {"comment": "ContentEncryption"}),
+    ],
+)
+def test_words_in_the_metadata_say_nothing(container: str, comment: dict[str, str]) -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output, av.open(io.BytesIO(h264())) as source:
+        output.metadata.update(comment)
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    assert all(word.encode() in file.getvalue().replace(b"\0", b"") for word in comment.values())
+    open_video(file).close()
 
 
 def test_joined_clear_recordings_are_decoded() -> None:

@@ -17,9 +17,10 @@ from spark_keyframes.errors import (
     LimitError,
     NoFramesError,
     NoVideoStreamError,
+    ParameterError,
 )
 from spark_keyframes.limits import Limits
-from spark_keyframes.video import make_decoder, open_video
+from spark_keyframes.video import candidate_frames, make_decoder, open_video
 
 from .clips import H264, clip, number_in
 from .tracks import COVER, DEFAULT, Track, joined, large, small
@@ -185,6 +186,18 @@ def test_a_number_that_is_not_there_lists_the_streams(decoder: str) -> None:
         pytest.raises(NoVideoStreamError, match=match),
     ):
         decoders.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("number", [-1, True, 1.0, "0"])
+def test_what_is_no_number_of_a_stream_is_refused(number: Any) -> None:
+    """Python would count -1 from the end, and True is 1."""
+    with pytest.raises(ParameterError, match="video_stream must be .*; video streams are numbered"):
+        open_video(io.BytesIO(small()), video_stream=number)
+    for decoder in ("process", "thread"):
+        with pytest.raises(ParameterError, match="video_stream"):
+            make_decoder(decoder, 1, video_stream=number)
+    with pytest.raises(ParameterError, match="video_stream"):
+        candidate_frames(small(), video_stream=number)
 
 
 @pytest.mark.parametrize(
