@@ -209,7 +209,7 @@ def test_the_job(models, clips, connect, observations, tmp_path):
         **{str(path): True for path in clips},
         "/none.mp4": False,
     }
-    arguments += ["--resume", "--text", "fork"]
+    arguments = ["--resume", *(each if each != "spoon" else "fork" for each in arguments)]
     status, printed = run_job(connect, *arguments)
     assert status == 2, printed
     assert "rows with text 'spoon', not 'fork'; add --key-on-text" in printed
