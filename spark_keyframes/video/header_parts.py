@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self, TypeVar
 
-MOST_PARTS = 1_000_000
-"""Of one part: a crafted file may hold any number. A live recording has two for each fragment."""
-
 _MOST_SEARCHED = 1 << 20  # bytes
 _BLOCK = 4096  # bytes that are read at a time, since the parts of a header are small
 
@@ -61,6 +58,8 @@ class Window:
         self._file = file
         self._position = file.tell()
         self._start, self._block = 0, b""
+        self.parts = 0
+        """Parts of the file that were looked at so far, where they are counted."""
 
     def __enter__(self) -> Self:
         return self

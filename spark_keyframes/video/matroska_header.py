@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
+from spark_keyframes.errors import LimitError
 from spark_keyframes.video.header_parts import (
-    MOST_PARTS,
     Crop,
     Span,
     TrackHeader,
@@ -21,6 +21,7 @@ _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 _TYPE, _TYPE_VIDEO, _VIDEO = 0x83, 1, 0xE0
 _ENCODINGS, _ENCODING, _ENCODING_TYPE, _ENCRYPTION = 0x6D80, 0x6240, 0x5033, 1
 _CROP = (0x54BB, 0x54AA, 0x54CC, 0x54DD)  # top, bottom, left, right
+_MOST_ELEMENTS = 100_000  # that are looked at in one file; most have a hundred
 _WANTED = re.compile(rb"\x54[\xbb\xaa\xcc\xdd]|\x6d\x80")  # the crop, and the encodings
 
 
@@ -75,7 +76,14 @@ def _integers(file: Window, span: Span) -> dict[int, int]:
 def _elements(file: Window, span: Span) -> Iterator[tuple[int, Span]]:
     """Yield the elements in a span, up to the first cluster."""
     start, stop = span
-    for _ in range(MOST_PARTS):
+    while True:
+        file.parts += 1
+        if file.parts > _MOST_ELEMENTS:
+            raise LimitError(
+                f"the header of the video has more than {_MOST_ELEMENTS} elements; it is damaged, "
+                "or made to exhaust the processor; remux it with ffmpeg -i in.mkv -c copy out.mkv",
+                stage="demux",
+            )
         header = file.read(start, min(start + 12, stop))
         id_bytes = 9 - header[0].bit_length() if header else 0
         if not 1 <= id_bytes <= 4 or len(header) <= id_bytes:

@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 
 from spark_keyframes.video.header_parts import (
-    MOST_PARTS,
     NO_CROP,
     Crop,
     Span,
@@ -25,6 +24,8 @@ _PIFF = bytes.fromhex("a2394f525a9b4f14a2446c427c648df4")
 _SCHEMES = {b"cenc", b"cbc1", b"cens", b"cbcs"}
 _SAMPLE_WANTED = re.compile(rb"senc|saiz|" + re.escape(_PIFF))
 _WANTED = re.compile(rb"encv|drmi|clap|" + _SAMPLE_WANTED.pattern)
+# In one part: a crafted file may hold any number. A live recording has two for each fragment.
+_MOST_BOXES = 1_000_000
 _ENTRY_BYTES = 78  # of a video's sample entry, before the boxes in it
 
 
@@ -129,7 +130,7 @@ def _clean_aperture(box: bytes, size: bytes) -> Crop:
 
 def _boxes(file: Window, span: Span) -> Iterator[tuple[bytes, Span]]:
     start, stop = span
-    for _ in range(MOST_PARTS):
+    for _ in range(_MOST_BOXES):
         header = file.read(start, min(start + 16, stop))
         if len(header) < 8:
             return

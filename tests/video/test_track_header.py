@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 
+from spark_keyframes.errors import LimitError
 from spark_keyframes.video.header_parts import NO_CROP, TrackHeader, Window
 from spark_keyframes.video.mp4_header import later_encryption
 from spark_keyframes.video.track_header import read_track_header
@@ -78,3 +79,11 @@ def test_the_file_keeps_its_position() -> None:
     file.seek(77)
     read_track_header(file, MP4, stream_id=1, number=0)
     assert file.tell() == 77
+
+
+def test_a_header_of_very_many_elements_is_refused() -> None:
+    """To look at a million takes seconds, and FFmpeg skips them."""
+    voids = b"\xec\x80" * 200_000
+    data = in_track(h264("matroska", live="1"), voids + matroska_crop(1, 2, 3, 4))
+    with pytest.raises(LimitError, match="more than 100000 elements; .*remux"):
+        header_of(data, MATROSKA)
