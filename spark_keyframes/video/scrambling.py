@@ -5,7 +5,6 @@ FFmpeg ignores what these headers say, and makes noise of scrambled bytes.
 
 from __future__ import annotations
 
-import re
 from typing import Protocol
 
 import numpy as np
@@ -133,9 +132,7 @@ class _ProgramScan:
 
     def __init__(self, stream_id: int) -> None:
         # Ids of the video streams are 0x1E0 to 0x1EF; others are those of extension streams.
-        code = stream_id & 0xFF if stream_id >> 4 == 0x1E else 0xFD
-        header = re.escape(_START_CODE + bytes([code])) + rb"..[\x90-\xbf]"
-        self._header = re.compile(header, re.DOTALL)
+        self._code = stream_id & 0xFF if stream_id >> 4 == 0x1E else 0xFD
         self._rest = b""
         self._is_scrambled = False
 
@@ -144,8 +141,7 @@ class _ProgramScan:
             return
         data = self._rest + data
         rest = max(0, len(data) - _PES_HEADER + 1)
-        for found in self._header.finditer(data):
-            start = found.start()
+        for start in self._scrambled_headers(data):
             end = start + 6 + int.from_bytes(data[start + 4 : start + 6], "big")
             if end + len(_START_CODE) > len(data):
                 rest = start
@@ -155,7 +151,15 @@ class _ProgramScan:
         self._rest = data[rest:]
 
     def sign(self, *, has_packets: bool) -> str:
-        return _PES_SIGN if self._is_scrambled or self._header.match(self._rest) else ""
+        is_last = 0 in self._scrambled_headers(self._rest)
+        return _PES_SIGN if self._is_scrambled or is_last else ""
+
+    def _scrambled_headers(self, data: bytes) -> list[int]:
+        array = np.frombuffer(data, np.uint8)
+        starts = np.flatnonzero(array[3 : len(data) - 3] == self._code)
+        flags = array[starts + 6]
+        starts = starts[(array[starts + 2] == 1) & (flags >= 0x90) & (flags < 0xC0)]
+        return [start for start in starts.tolist() if data.startswith(_START_CODE, start)]
 
 
 def _is_pes_scrambled(flags: int) -> bool:
