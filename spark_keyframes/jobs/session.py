@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.jobs.command_line import with_flags
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.file_systems import check_file_system
+from spark_keyframes.jobs.listing import local_path
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.spark.interpreter import is_local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -77,8 +79,8 @@ def _missing_defaults() -> dict[str, str]:
 
     SparkContext._ensure_initialized()  # otherwise SparkConf does not know Spark's own files
     conf = SparkConf()
-    is_local = conf.get("spark.master", "local[*]").startswith("local")
-    defaults = DEFAULTS | (LOCAL_DEFAULTS if is_local else {})
+    on_this_machine = conf.get("spark.master", "local[*]").startswith("local")
+    defaults = DEFAULTS | (LOCAL_DEFAULTS if on_this_machine else {})
     missing = {name: value for name, value in defaults.items() if not conf.contains(name)}
     if not _has_log_settings() and not conf.contains(_LOG_LEVEL):
         missing[_LOG_LEVEL] = "ERROR"  # Spark's own default prints hundreds of lines
@@ -125,6 +127,20 @@ def _check_places(spark: "SparkSession", options: JobOptions) -> None:
     for name in ("output", "failed_output", "checkpoint"):
         if place := getattr(options, name, None):
             check_file_system(spark, name, place)
+            if is_local(spark) and (path := local_path(spark, place)):
+                _make_parent(name, Path(path))
+
+
+def _make_parent(option: str, path: Path) -> None:
+    """Make the folder above a local table, as Spark would do when all videos are sampled."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path if path.is_dir() else path.parent, os.W_OK)
+        reason = "" if writable else "you may not write there"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise ParameterError(f"`{option}` cannot be {str(path)!r}: {reason}; choose another place")
 
 
 def _readable(error: Exception) -> str:

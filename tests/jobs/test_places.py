@@ -42,6 +42,17 @@ def test_a_checkpoint_on_tos_is_one_line(said, tmp_path):
     assert not (tmp_path / "table").exists()
 
 
+@pytest.mark.parametrize("option", ["output", "failed-output"])
+def test_a_local_place_that_cannot_be_made_is_one_line(said, clips, tmp_path, option):
+    (tmp_path / "file").write_text("no folder")
+    arguments = ["--input", clips[0], "--output", tmp_path / "table", "--text", "spoon"]
+    place = tmp_path / "file" / "below" / "table"
+    status, line = said(sample, *arguments, f"--{option}", place)
+    assert status == 2
+    assert f"--{option} cannot be '{place}': Not a directory; choose another place" in line
+    assert not (tmp_path / "table").exists()
+
+
 @pytest.mark.parametrize("url", ["tos://films/landing/", "s3://films/landing/"])
 def test_a_stream_from_an_object_storage_says_what_to_do(said, tmp_path, url):
     arguments = ["--output", tmp_path / "table", "--checkpoint", tmp_path / "c", "--text", "x"]
