@@ -33,7 +33,7 @@ _CODED_COLON = _compiled(r"：|%(?:25)*3a")
 _QUERY = re.compile("[?#]")
 _PARAMETERS = _compiled(r"[?？#;&]|%(?:25)*(?:3f|23|3b|26)")
 _SLASHES = re.compile(r"[/\\]")
-_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::\d+)?")
+_HOST_AND_PORT = re.compile(r"(?:\[[\w:.%~-]*\]|[^:\[\]]*)(?::\d+)?")
 
 # Names whose values are secret, wherever they stand: X-Tos-Signature=…, \"token\": \"…\". Those of
 # Hadoop end with a host: fs.azure.account.key.HOST=…

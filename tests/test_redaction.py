@@ -236,3 +236,11 @@ def test_a_url_of_the_longest_length_is_checked_at_once():
         with pytest.raises(KeyframesError):
             _allowed(url)
     assert time.thread_time() - began < 1
+
+
+def test_brackets_around_what_is_no_address_hide_all():
+    """Redacting it again gives the same: the end of the brackets may be hidden with a value."""
+    shown = redact_url("http://[bad,X-Amz-Signature=JJJJJJJJJJ]")
+    assert shown == redact_url(shown) == "http://***"
+    for host in ("[::1]:1", "[fe80::1%eth-0]"):
+        assert redact_url(f"http://{host}/a.mp4?x=1") == f"http://{host}/a.mp4"
