@@ -35,8 +35,9 @@ hypothesis.settings.load_profile("tests")
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "spark" in item.fixturenames:
-            item.add_marker("spark")  # `make test` runs these beside the others
+        beside = item.path.parent.name in ("clip", "images", "selection")
+        if "spark" in item.fixturenames or beside:
+            item.add_marker("spark")  # `make test` runs these beside the others, in equal parts
         if item.get_closest_marker("shared") and not SHARED_VIDEOS.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the real clips in ../shared/videos"))
         if item.get_closest_marker("gpu"):
