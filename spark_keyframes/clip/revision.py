@@ -22,7 +22,7 @@ def model_revision(model_path: str, clip_model_name: str) -> str:
     """Return a hash of a model's weights, configuration and tokenizer: 16 hexadecimal digits.
 
     A copy of the files elsewhere has the same. It takes half a second for ViT-B/32, and is kept as
-    long as the files do not change.
+    long as the files do not change; of a model from the Hub as long as the process lives.
 
     Args:
         model_path: as for `load_clip`.
@@ -33,11 +33,21 @@ def model_revision(model_path: str, clip_model_name: str) -> str:
         ModelNotFoundError: there is no model.
         ModelError: a file cannot be read.
     """
-    if model_path:
-        check_model_folder(model_path, clip_model_name)
-    source = model_source(model_path, clip_model_name)
-    with reading("its files", source, local=bool(model_path)):
-        found = sorted(_files(source, local=bool(model_path)))
+    if not model_path:
+        return _of_hub(clip_model_name)
+    check_model_folder(model_path, clip_model_name)
+    return _of_source(model_source(model_path, clip_model_name), local=True)
+
+
+@functools.lru_cache(maxsize=16)
+def _of_hub(clip_model_name: str) -> str:
+    """Asked once: each file takes a request to the Hub, although it is in the cache."""
+    return _of_source(model_source("", clip_model_name), local=False)
+
+
+def _of_source(source: str, *, local: bool) -> str:
+    with reading("its files", source, local=local):
+        found = sorted(_files(source, local=local))
         stats = ((name, file, file.stat()) for name, file in found)
         return _digest(
             tuple((name, file, stat.st_size, stat.st_mtime_ns) for name, file, stat in stats)

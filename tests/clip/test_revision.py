@@ -59,3 +59,20 @@ def test_what_is_missing_or_unreadable_is_an_error_of_the_model(revision, tmp_pa
         of_copy()
     with pytest.raises(ModelNotFoundError, match="none"):
         model_revision(str(tmp_path), "none")
+
+
+def test_the_hub_is_asked_once(models, monkeypatch):
+    asked = []
+
+    def cached_file(source, name, **_):
+        asked.append((source, name))
+        file = models / "small" / name
+        return str(file) if file.is_file() else None
+
+    monkeypatch.setattr("transformers.utils.cached_file", cached_file)
+    first = model_revision("", "someone/small")
+    assert first == model_revision(str(models), "small")
+    requests = len(asked)
+    assert requests > 0
+    assert model_revision("", "someone/small") == first
+    assert len(asked) == requests
