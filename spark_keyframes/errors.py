@@ -117,6 +117,15 @@ class NoFramesError(KeyframesError):
     stage = "demux"
 
 
+class WindowError(KeyframesError, ValueError):
+    """There is no part of the video between `start` and `end`.
+
+    One of them is negative or NaN, `end` is not after `start`, or the video ends before `start`.
+    """
+
+    stage = "demux"
+
+
 class DecodeError(KeyframesError):
     """The codec is not supported, or the video is too large or too damaged to decode."""
 

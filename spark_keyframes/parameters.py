@@ -254,6 +254,12 @@ TRANSFORM_OPTIONS = {
     "several texts, for which each video is decoded once. The result is then an array of the "
     "struct, one for each text, `timestamps_col` an array of arrays, and <output_col>_images the "
     "union by frame id, which is in `origin`. A null text gives a null result.",
+    "start_col": "A column with where the part of each video begins that keyframes are chosen "
+    "from, in seconds, any numeric type; null: at the start. Frame ids and timestamps stay those "
+    "of the whole video. Several parts of a video are several rows.",
+    "end_col": "A column with where that part ends, in seconds; the frame at this time is not in "
+    "it. null, or a time behind the video's end: at its end. A part that the video does not have "
+    "is the row's error.",
     "error_col": "The column to add for why a row failed, struct<stage: string, error: string, "
     "message: string>: null where it succeeded.",
     "account_col": "The column to add for what each video took, failed ones too: see Account. Null "

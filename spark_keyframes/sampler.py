@@ -91,6 +91,8 @@ class VideoAdaptiveKeyframesSampling(Runner):
         input_col: str = "video",
         output_col: str = "keyframes",
         text_col: str | None = None,
+        start_col: str | None = None,
+        end_col: str | None = None,
         error_col: str | None = None,
         account_col: str | None = None,
         timestamps_col: str | None = None,
@@ -116,6 +118,12 @@ class VideoAdaptiveKeyframesSampling(Runner):
                 the struct, one for each text, `timestamps_col` an array of arrays, and
                 <output_col>_images the union by frame id, which is in `origin`. A null text gives a
                 null result.
+            start_col: A column with where the part of each video begins that keyframes are chosen
+                from, in seconds, any numeric type; null: at the start. Frame ids and timestamps
+                stay those of the whole video. Several parts of a video are several rows.
+            end_col: A column with where that part ends, in seconds; the frame at this time is not
+                in it. null, or a time behind the video's end: at its end. A part that the video
+                does not have is the row's error.
             error_col: The column to add for why a row failed, struct<stage: string, error: string,
                 message: string>: null where it succeeded.
             account_col: The column to add for what each video took, failed ones too: see Account.
@@ -153,6 +161,8 @@ class VideoAdaptiveKeyframesSampling(Runner):
             videos,
             input_col=input_col,
             text_col=text_col,
+            start_col=start_col,
+            end_col=end_col,
             added=AddedColumns(
                 output=output_col,
                 images=f"{output_col}_images" if self.return_keyframes else None,
@@ -177,13 +187,32 @@ class VideoAdaptiveKeyframesSampling(Runner):
         )
 
     @overload
-    def sample(self, video: Any, *, text: str | None = None) -> Keyframes: ...
+    def sample(
+        self,
+        video: Any,
+        *,
+        text: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> Keyframes: ...
 
     @overload
-    def sample(self, video: Any, *, text: Sequence[str | None]) -> list[Keyframes | None]: ...
+    def sample(
+        self,
+        video: Any,
+        *,
+        text: Sequence[str | None],
+        start: float | None = None,
+        end: float | None = None,
+    ) -> list[Keyframes | None]: ...
 
     def sample(
-        self, video: Any, *, text: str | Sequence[str | None] | None = None
+        self,
+        video: Any,
+        *,
+        text: str | Sequence[str | None] | None = None,
+        start: float | None = None,
+        end: float | None = None,
     ) -> Keyframes | list[Keyframes | None]:
         """Return the keyframes of one video, in this process and without Spark.
 
@@ -191,6 +220,9 @@ class VideoAdaptiveKeyframesSampling(Runner):
             video: a path or URL, base64, or bytes, as `video_src_type` says.
             text: instead of the parameter `text`. For a list of texts, the video is decoded once,
                 and the result is a list; a None in it gives None.
+            start: where the part begins that keyframes are chosen from, in seconds; None: at the
+                start of the video. Frame ids and timestamps stay those of the whole video.
+            end: where that part ends, without the frame at this time; None: at the video's end.
 
         Raises:
             KeyframesError: of the class that says what was wrong with the video, the model or the
@@ -200,7 +232,7 @@ class VideoAdaptiveKeyframesSampling(Runner):
         text = self.text if text is None else text
         if isinstance(text, str):
             self._warn_of_no_text(text, "set text")
-        request = Request(video=path_text(video), text=text)
+        request = Request(video=path_text(video), text=text, start=start, end=end)
         with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)
         if isinstance(outcome, Failure):

@@ -54,6 +54,8 @@ CHANGED = {
     "inputCol": "film",
     "outputCol": "found",
     "textCol": "prompt",
+    "startCol": "from",
+    "endCol": "to",
     "errorCol": "why",
     "accountCol": "took",
     "timestampsCol": "times",

@@ -25,6 +25,9 @@ class Request:
     """path or URL, base64 or bytes, as video_src_type says; None for a null"""
     text: str | Sequence[str | None] | None
     """None for a null; a list for several texts, which the video is decoded once for"""
+    start: Any = None
+    end: Any = None
+    """seconds between which the frames are, see Window; None: from the start, to the end"""
 
     @property
     def texts(self) -> list[str]:

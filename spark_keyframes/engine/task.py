@@ -16,7 +16,7 @@ from spark_keyframes.images import Pixels, encode_image
 from spark_keyframes.images.writer import Upload
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
-from spark_keyframes.video import RgbFrame, Source, Video, open_source
+from spark_keyframes.video import RgbFrame, Source, Video, Window, open_source
 
 _NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
 
@@ -104,6 +104,7 @@ class VideoTask:
         self.stage, self._stage_began = stage, now
 
     def _answers(self) -> Keyframes | Answers:
+        window = Window.of(self.request.start, self.request.end)
         if not self.candidates.texts:
             return self._arranged({})
         parameters = self._context.parameters
@@ -116,7 +117,7 @@ class VideoTask:
         ) as source:
             self._source_name = source.name
             self._enter("demux")
-            with self._counted(source) as video:
+            with self._counted(source, window) as video:
                 self._submit_candidates(video)
                 self._wait_for_scores()
                 self._score_contested(video)
@@ -133,9 +134,10 @@ class VideoTask:
         return Answers(found, self.account)
 
     @contextmanager
-    def _counted(self, source: Source) -> Iterator[Video]:
+    def _counted(self, source: Source, window: Window) -> Iterator[Video]:
         """The open video; its frames are counted once it is closed and its decoder stands still."""
-        video = self._context.decoder.open(source.file, format_hint=source.format_hint)
+        decoder, hint = self._context.decoder, source.format_hint
+        video = decoder.open(source.file, format_hint=hint, window=window)
         self.stream_choice = video.stream_choice
         try:
             with video:
@@ -147,7 +149,7 @@ class VideoTask:
     def _submit_candidates(self, video: Video) -> None:
         fps = self._context.parameters.fps
         count = video.candidate_count(fps)
-        if count is not None:
+        if count:
             self.candidates.expect(count, tolerance=self._context.module.tolerance)
         self._enter("decode")
         for picture in video.candidates(fps, hold=self._cache.keeps_frames):

@@ -33,6 +33,8 @@ class Choice:
             embeddings: of each, where the selector needs them.
             timestamps: of each, in seconds.
         """
+        if not len(scores):  # of a window between two candidates
+            return []
         rows = None
         if self.selector.needs_embeddings:
             rows = np.stack([row for row in embeddings if row is not None])

@@ -85,16 +85,20 @@ class ArrowStage:
             if nameless.num_rows == 0:
                 continue
             batch = nameless.rename_columns(self.columns.read)
-            column = batch.column(self.columns.text) if self.columns.text else None
-            texts = texts_of(column, batch.num_rows, self.pipeline)
-            waiting.append(_Rows(batch, self.columns, texts, self._made_by))
-            yield from self._begun(requests_of(batch.column(self.columns.input), texts))
+            names = self.columns
+            text, start, end = (
+                batch.column(name) if name else None
+                for name in (names.text, names.start, names.end)
+            )
+            texts = texts_of(text, batch.num_rows, self.pipeline)
+            waiting.append(_Rows(batch, names, texts, self._made_by))
+            yield from self._begun(requests_of(batch.column(names.input), texts, start, end))
 
     def _begun(self, requests: Iterator[Request]) -> Iterator[Request]:
         """Yield the requests, and say with which video they begin."""
         for number, request in enumerate(requests):
             if number == 0 and self.counter is not None:
-                settings = (self.pipeline.parameters, self.columns, request.text)
+                settings = (self.pipeline.parameters, self.columns, replace(request, video=None))
                 self.counter.begin(first_video_key(request.video, *settings))
             yield request
 

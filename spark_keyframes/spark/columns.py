@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
+_NUMBERS = ("double", "float", "decimal", "int", "bigint", "smallint", "tinyint")
+
 OnError = Literal["null", "raise"]
 
 
@@ -71,6 +73,8 @@ class Columns:
     """all columns of the DataFrame, in order: Spark gives them to the stage without their names"""
     input: str
     text: str | None
+    start: str | None = None
+    end: str | None = None
     passed: list[str]
     """columns that pass through unchanged, in order"""
     added: AddedColumns
@@ -135,6 +139,8 @@ def plan_columns(
     *,
     input_col: str,
     text_col: str | None,
+    start_col: str | None,
+    end_col: str | None,
     added: AddedColumns,
     video_src_type: VideoSrcType,
     keep_video: bool,
@@ -144,11 +150,11 @@ def plan_columns(
     Raises:
         ParameterError: a column is missing, has a wrong type, or exists already.
     """
-    from pyspark.sql.types import ArrayType, BinaryType, DataType, StringType, StructField
+    from pyspark.sql.types import ArrayType, StructField
 
     schema, key = videos.schema, name_key(videos.sparkSession)
 
-    def existing(parameter: str, name: str, kinds: Sequence[DataType], reason: str) -> StructField:
+    def existing(parameter: str, name: str, kinds: Sequence[str], reason: str) -> StructField:
         found = next((field for field in schema.fields if key(field.name) == key(name)), None)
         if found is None:
             raise ParameterError(
@@ -156,19 +162,22 @@ def plan_columns(
                 f"it has {', '.join(schema.names) or 'none'}"
             )
         # The names alone: the elements of an array may be nullable or not.
-        if found.dataType.simpleString() not in [kind.simpleString() for kind in kinds]:
-            names = " or ".join(kind.simpleString() for kind in kinds)
+        kind = found.dataType.simpleString()
+        if kind.partition("(")[0] not in kinds:
             raise ParameterError(
-                f"{parameter} {name!r} is of type {found.dataType.simpleString()}, but {reason} "
-                f"{names}; cast it, or choose another column or video_src_type"
+                f"{parameter} {name!r} is of type {kind}, but {reason} {' or '.join(kinds)}; cast "
+                "it, or choose another column or video_src_type"
             )
         return found
 
-    expected = BinaryType() if video_src_type == "video_binary" else StringType()
+    def seconds(parameter: str, name: str | None) -> str | None:
+        return name and existing(parameter, name, _NUMBERS, "seconds are").name
+
+    expected = "binary" if video_src_type == "video_binary" else "string"
     input_col = existing("input_col", input_col, [expected], f"{video_src_type!r} needs").name
+    start_col, end_col = seconds("start_col", start_col), seconds("end_col", end_col)
     if text_col is not None:
-        texts = [StringType(), ArrayType(StringType())]
-        found = existing("text_col", text_col, texts, "texts are")
+        found = existing("text_col", text_col, ["string", "array<string>"], "texts are")
         text_col = found.name
         added = replace(added, several=isinstance(found.dataType, ArrayType))
     passed = [
@@ -195,4 +204,12 @@ def plan_columns(
                 f"column {name!r} is of type {schema[name].dataType.simpleString()}, which Spark "
                 f"cannot pass to Python ({refusal}); drop it, or cast it, e.g. to string"
             )
-    return Columns(read=schema.names, input=input_col, text=text_col, passed=passed, added=added)
+    return Columns(
+        read=schema.names,
+        input=input_col,
+        text=text_col,
+        start=start_col,
+        end=end_col,
+        passed=passed,
+        added=added,
+    )

@@ -47,10 +47,26 @@ def texts_of(column: "pa.Array | None", count: int, pipeline: Pipeline) -> list[
     return texts
 
 
-def requests_of(videos: "pa.Array", texts: Sequence[RowText]) -> Iterator[Request]:
-    """Yield a request for each row."""
-    for video, text in zip(_values(videos), texts, strict=True):
-        yield Request(video=video, text=text)
+def requests_of(
+    videos: "pa.Array",
+    texts: Sequence[RowText],
+    start: "pa.Array | None" = None,
+    end: "pa.Array | None" = None,
+) -> Iterator[Request]:
+    """Yield a request for each row; without columns of them, the whole videos."""
+    windows = (_seconds(column, len(videos)) for column in (start, end))
+    for video, text, *window in zip(_values(videos), texts, *windows, strict=True):
+        yield Request(video, text, *window)
+
+
+def _seconds(column: "pa.Array | None", count: int) -> list[float | None]:
+    import pyarrow as pa
+
+    if column is None:
+        return [None] * count
+    # Not safe: a bigint may be rounded.
+    seconds: list[float | None] = column.cast(pa.float64(), safe=False).to_pylist()
+    return seconds
 
 
 def _values(column: "pa.Array") -> Iterator[Any]:

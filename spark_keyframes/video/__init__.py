@@ -21,6 +21,7 @@ from spark_keyframes.video.source import Source, VideoSrcType, open_source
 from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.timeline import exact_fps
+from spark_keyframes.video.window import Window
 
 __all__ = [
     "Decoder",
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "Video",
     "VideoSrcType",
+    "Window",
     "candidate_frames",
     "make_decoder",
     "open_source",

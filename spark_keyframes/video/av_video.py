@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import BinaryIO
 
 import av
@@ -31,6 +31,7 @@ from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, exact_fps
 from spark_keyframes.video.view import View
+from spark_keyframes.video.window import Window
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -43,6 +44,7 @@ def open_video(
     slots: ThreadSlots | None = None,
     limits: Limits = Limits(),
     video_stream: int | None = None,
+    window: Window = Window(),
 ) -> AvVideo:
     """Open a video and read its timestamps, without decoding anything yet.
 
@@ -56,6 +58,7 @@ def open_video(
         limits: bounds on the size and length of the video.
         video_stream: number of the video stream, from 0; None: FFmpeg's own choice, or another one
             if that holds no packet.
+        window: the part of the video whose candidates will be asked for.
 
     Raises:
         ParameterError: threads is less than 1, or video_stream is not a valid number.
@@ -65,6 +68,7 @@ def open_video(
         EncryptedVideoError: the video stream is encrypted.
         DecodeError: the codec is unknown.
         LimitError: the video exceeds one of the limits.
+        WindowError: the video ends before the window begins.
     """
     return AvVideo(
         file,
@@ -73,6 +77,7 @@ def open_video(
         slots=slots,
         limits=limits,
         video_stream=video_stream,
+        window=window,
     )
 
 
@@ -88,6 +93,7 @@ class AvVideo(Closeable):
         slots: ThreadSlots | None = None,
         limits: Limits = Limits(),
         video_stream: int | None = None,
+        window: Window = Window(),
     ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
@@ -95,15 +101,23 @@ class AvVideo(Closeable):
         self._threads = threads
         self._slots = slots
         self._limits = limits
+        self._window = window
+        self._duration: float | None = None
         self._view: View | None = None
         """How frames are shown; None until the first frame is decoded."""
         self._pool: RunPool | None = None
         self._iterators = 0
         """Iterators begun so far; only the latest may be used."""
         self._source = PacketSource(
-            file, format_hint=format_hint, limits=limits, video_stream=video_stream
+            file,
+            format_hint=format_hint,
+            limits=limits,
+            video_stream=video_stream,
+            window=window,
         )
         self._table = self._source.table
+        if self.duration is not None:
+            window.check_start(self.duration)
         self.counters = Counters(self._table.timeline)
         """Packets and frames decoded so far."""
         if self._table.sequential_reason:
@@ -125,6 +139,14 @@ class AvVideo(Closeable):
         return self._table.timeline
 
     @property
+    def duration(self) -> float | None:
+        """Seconds from the start of the first frame to the end of the last; None if not known yet.
+
+        In a video that is decoded in sequence, only reaching its end tells.
+        """
+        return self.timeline.duration if self.timeline is not None else self._duration
+
+    @property
     def frames_decoded(self) -> int:
         """Frames that the decoder returned so far. A frame decoded twice counts twice."""
         return self.counters.frames
@@ -138,22 +160,26 @@ class AvVideo(Closeable):
         return self.counters.skipped
 
     def candidate_count(self, fps: float) -> int | None:
-        """Return the number of candidates; None if only decoding can tell.
+        """Return the number of candidates in the window; None if only decoding can tell.
 
         Damaged frames may leave fewer.
         """
         exact_fps(fps)
-        return len(self.timeline.candidate_ids(fps)) if self.timeline else None
+        if self.timeline is None:
+            return None
+        return len(self.timeline.within(self.timeline.candidate_ids(fps), self._window))
 
     def candidates(self, fps: float) -> Iterator[Frame]:
         """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
 
-        No frame is yielded twice. A frame that cannot be decoded is replaced by the one before it.
+        Only those in the window. No frame is yielded twice. A frame that cannot be decoded is
+        replaced by the one before it.
 
         Raises:
             ParameterError: fps is not greater than 0.
             NoFramesError: the video has no frame.
             DecodeError: no frame can be decoded.
+            WindowError: the video ends before the window begins.
         """
         exact_fps(fps)
         if self.timeline is not None:
@@ -208,12 +234,14 @@ class AvVideo(Closeable):
     def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
     ) -> Iterator[Frame]:
-        if self._view is None and frame_ids and frame_ids[0] > 0:
+        window = Window() if exactly else self._window
+        wanted = timeline.within(frame_ids, window)
+        if self._view is None and wanted and wanted[0] > 0:
             codec, packets = self._source.begin(strict=False)
             for picture in islice(decode_all(codec, packets, Counters()), 1):
                 self._look_at_first(picture)
         done = 0
-        runs = plan_runs(self._table, frame_ids)
+        runs = plan_runs(self._table, wanted)
         try:
             with closing(self._decode_runs(runs)) as pictures:
                 for frame_id, picture in pictures:
@@ -222,14 +250,19 @@ class AvVideo(Closeable):
                     done += 1
         except RunFailedError as error:
             logger.info("decoding in sequence from here: %s", redact_text(str(error)))
-            yield from rest_in_sequence(
+            # What replaces a damaged frame may depend on the candidates before the window.
+            before = frame_ids.index(wanted[0])
+            rest = rest_in_sequence(
                 self._decode_all(),
                 timeline,
                 frame_ids,
-                done,
+                before + done if done else 0,
                 exactly=exactly,
                 nothing_decoded=self._nothing_decoded,
             )
+            for frame in takewhile(lambda frame: frame.timestamp < window.end, rest):
+                if frame.timestamp >= window.start:
+                    yield frame
 
     def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:
         codec, packets = self._source.begin(strict=True)
@@ -260,12 +293,12 @@ class AvVideo(Closeable):
 
     def _candidates_in_sequence(self, fps: float) -> Iterator[Frame]:
         times = self._times()
-        is_empty = True
-        for frame in candidates_in_sequence(times, self._decode_all(), fps):
-            is_empty = False
-            yield frame
-        if is_empty:
+        yield from candidates_in_sequence(times, self._decode_all(), fps, self._window)
+        if not times.has_begun:
             raise self._nothing_decoded()
+        if times.duration is not None:
+            self._duration = times.duration
+            self._window.check_start(times.duration)
 
     def _frames_in_sequence(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         if not frame_ids:

@@ -9,6 +9,8 @@ from typing import BinaryIO, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_keyframes.video.window import Window
+
 
 class Closeable(Protocol):
     """A context manager that calls `close` at the end of its block."""
@@ -45,6 +47,14 @@ class Video(Closeable, Protocol):
         """Which video stream is decoded, and of which; empty if there was no choice."""
 
     @property
+    def duration(self) -> float | None:
+        """Seconds from the start of the first frame to the end of the last; None: not known yet.
+
+        Where timestamps are not reliable, it is known once the candidates were decoded up to the
+        end of the video. Where a window ends before, it may not become known.
+        """
+
+    @property
     def frames_decoded(self) -> int:
         """Frames that the decoder returned. A frame decoded twice counts twice.
 
@@ -63,10 +73,12 @@ class Video(Closeable, Protocol):
         """Frames that `frames_by_id` decoded again because they were not held."""
 
     def candidate_count(self, fps: float) -> int | None:
-        """Return the number of candidates; None if only decoding can tell."""
+        """Return the number of candidates in the window; None if only decoding can tell."""
 
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
+
+        Only those in the window; their ids and timestamps are those of the whole video.
 
         Args:
             fps: candidates per second, greater than 0. No frame is yielded twice.
@@ -77,6 +89,7 @@ class Video(Closeable, Protocol):
             NoFramesError: the video has no frame.
             DecodeError: no frame can be decoded.
             LimitError: the video exceeds one of the limits.
+            WindowError: the video ends before the window begins.
         """
 
     def release(self, frame_ids: Iterable[int]) -> None:
@@ -97,12 +110,15 @@ class Video(Closeable, Protocol):
 class Decoder(Closeable, Protocol):
     """Opens videos. Several threads may open and decode several videos at the same time."""
 
-    def open(self, file: BinaryIO, *, format_hint: str | None = None) -> Video:
+    def open(
+        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+    ) -> Video:
         """Open the video in a seekable binary file and read its timestamps.
 
         Args:
             file: read from its start; must stay open until the video is closed.
             format_hint: container to try if the content does not tell, e.g. "mp4".
+            window: the part of the video whose candidates will be asked for.
 
         Raises:
             NotAVideoError: the file is no video in a supported format.
@@ -111,6 +127,7 @@ class Decoder(Closeable, Protocol):
             EncryptedVideoError: the video stream is encrypted.
             DecodeError: the codec is unknown.
             LimitError: the video exceeds one of the limits.
+            WindowError: the video ends before the window begins.
         """
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from spark_keyframes.video.header_parts import Crop
 from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.packets import PacketTable, read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES
+from spark_keyframes.video.window import Window
 
 # Frames that a codec holds at most: 16 reference frames, and those in progress.
 _FRAMES_PER_THREAD = 20
@@ -41,11 +42,13 @@ class PacketSource(Closeable):
         format_hint: str | None,
         limits: Limits,
         video_stream: int | None,
+        window: Window,
     ) -> None:
         self._file = file
         self._format_hint = format_hint
         self._limits = limits
         self._video_stream = video_stream
+        self._window = window
         self._resources = ExitStack()
         try:
             self._opened, self.table = self._read()
@@ -113,7 +116,7 @@ class PacketSource(Closeable):
             opened = self._open(empty_streams)
             choice = opened.choice
             if choice.number not in empty_streams:
-                table = read_packets(opened, self._limits)
+                table = read_packets(opened, self._limits, self._window)
                 opened.check_after_reading(has_packets=len(table) > 0)
                 if len(table):
                     return opened, table

@@ -32,6 +32,7 @@ from spark_keyframes.video.timeline import (
     end_of,
     longest_stay,
 )
+from spark_keyframes.video.window import Window
 
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
 # others are decoded in sequence.
@@ -90,12 +91,14 @@ class PacketTable:
         return bisect_right(self.gop_starts, index) - 1
 
 
-def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTable:
+def read_packets(
+    opened: VideoContainer, limits: Limits = Limits(), window: Window = Window()
+) -> PacketTable:
     """Read all packets of the video stream, without decoding any.
 
     Raises:
         EncryptedVideoError: a packet is encrypted.
-        LimitError: the video has too many frames, or is too long.
+        LimitError: the video has too many frames, or its part in the window is too long.
     """
     stream = opened.stream
     codec = stream.codec_context
@@ -148,7 +151,7 @@ def read_packets(opened: VideoContainer, limits: Limits = Limits()) -> PacketTab
     if table.decoding_times is not None:
         problems.add("timestamps are decoding times, and the frames are reordered")
     _build_timeline(table, shown, durations, stream, problems)
-    _check_length(table, stream, limits, has_jump=has_jump)
+    _check_length(table, stream, limits, window, has_jump=has_jump)
     return table
 
 
@@ -165,22 +168,23 @@ def _too_many_packets(most: int, limits: Limits) -> LimitError:
 
 
 def _check_length(
-    table: PacketTable, stream: VideoStream, limits: Limits, *, has_jump: bool
+    table: PacketTable, stream: VideoStream, limits: Limits, window: Window, *, has_jump: bool
 ) -> None:
     if table.timeline is not None:
-        seconds = table.timeline.sound_seconds
+        seconds = table.timeline.sound_seconds_in(window)
     else:
         # Unreliable timestamps do not tell the length either, and a jump makes the average rate
         # meaningless.
         rate = stream.guessed_rate if has_jump else stream.average_rate or stream.guessed_rate
-        seconds = float(len(table) / (rate or DEFAULT_RATE))
+        seconds = min(float(len(table) / (rate or DEFAULT_RATE)), window.end) - window.start
     if seconds > limits.max_video_seconds:
         jumps = (
             f" (each jump in its timestamps counts as at most {LONGEST_STAY} s)" if has_jump else ""
         )
         raise LimitError(
             f"the video plays for {seconds:.0f} s{jumps}, max_video_seconds of limits is "
-            f"{limits.max_video_seconds:g}; raise it, or cut the video into parts",
+            f"{limits.max_video_seconds:g}; raise it, or ask for parts of the video with start and "
+            "end",
             stage="demux",
         )
 

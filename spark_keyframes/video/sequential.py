@@ -16,6 +16,7 @@ from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.timeline import DEFAULT_RATE, candidate_step, is_candidate
+from spark_keyframes.video.window import Window
 
 
 def decode_all(
@@ -52,6 +53,17 @@ class MonotonicTimes:
         self._place = -1
         self._shift: Fraction | None = None
         self._last = Fraction(-1)
+        self.duration: float | None = None
+        """Seconds up to the end of the last frame; None until all were decoded."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there was a frame."""
+        return self._last >= 0
+
+    def seconds(self, time: Fraction) -> float:
+        """Return the seconds of a time."""
+        return float(time * self.time_base)
 
     def time_of(self, picture: av.VideoFrame) -> Fraction:
         """Return the time since the first frame, in units of `time_base`; call once per frame."""
@@ -85,19 +97,30 @@ class MonotonicTimes:
 
 
 def candidates_in_sequence(
-    times: MonotonicTimes, pictures: Iterable[av.VideoFrame], fps: float
+    times: MonotonicTimes, pictures: Iterable[av.VideoFrame], fps: float, window: Window
 ) -> Iterator[Frame]:
-    """Yield the candidates among all decoded frames; at least one, unless there is no frame."""
+    """Yield the candidates of a window; decode no frame behind the one at its end.
+
+    Args:
+        times: gives each frame its time, and gets the duration if the end of the video is reached.
+        pictures: all frames of the video.
+        fps: candidates per second.
+        window: the part of the video. The whole has a candidate, unless there is no frame.
+    """
     step = candidate_step(fps, times.time_base)
     last = start = gap = picture = None
     for frame_id, following in enumerate(pictures):
         time = times.time_of(following)
         if picture is not None and start is not None:
             gap = time - start
-            if is_candidate(start, time, step):
-                yield Frame(frame_id - 1, float(start * times.time_base), picture)
+            if times.seconds(start) >= window.start and is_candidate(start, time, step):
+                yield Frame(frame_id - 1, times.seconds(start), picture)
+        if times.seconds(time) >= window.end:
+            return
         last, start, picture = frame_id, time, following
     if picture is None or start is None or last is None:
         return
-    if is_candidate(start, times.end_after(picture, gap), step):
-        yield Frame(last, float(start * times.time_base), picture)
+    end = times.end_after(picture, gap)
+    times.duration = times.seconds(end)
+    if times.seconds(start) >= window.start and is_candidate(start, end, step):
+        yield Frame(last, times.seconds(start), picture)

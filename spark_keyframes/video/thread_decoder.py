@@ -15,6 +15,7 @@ from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import Closeable, RgbFrame
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timed_file import TimedFile
+from spark_keyframes.video.window import Window
 
 
 class ThreadDecoder(Closeable):
@@ -32,7 +33,9 @@ class ThreadDecoder(Closeable):
         self._limits = limits
         self._slots = ThreadSlots(threads)
 
-    def open(self, file: BinaryIO, *, format_hint: str | None = None) -> ThreadVideo:
+    def open(
+        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+    ) -> ThreadVideo:
         """Implement `Decoder.open`."""
         timed = TimedFile(file, self._limits.max_download_seconds)
         video = open_video(
@@ -42,6 +45,7 @@ class ThreadDecoder(Closeable):
             slots=self._slots,
             limits=self._limits,
             video_stream=self._video_stream,
+            window=window,
         )
         return ThreadVideo(DecodedFrameCache(video, self._slots))
 
@@ -59,6 +63,11 @@ class ThreadVideo(Closeable):
     def stream_choice(self) -> str:
         """Implement `Video.stream_choice`."""
         return self._frames.video.stream_choice
+
+    @property
+    def duration(self) -> float | None:
+        """Implement `Video.duration`."""
+        return self._frames.video.duration
 
     @property
     def frames_decoded(self) -> int:

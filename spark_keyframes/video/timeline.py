@@ -19,6 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.video.window import Window
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second of streams without a rate; FFmpeg assumes the same for raw streams."""
@@ -83,11 +84,32 @@ class Timeline:
         return float((self.pts[frame_id] - self.pts[0]) * self.time_base)
 
     @property
+    def duration(self) -> float:
+        """Seconds from the start of the first frame to the end of the last."""
+        return float((self.end - self.pts[0]) * self.time_base)
+
+    def within(self, frame_ids: Sequence[int], window: Window) -> Sequence[int]:
+        """Return those of the frames, whose ids increase, that are in the window."""
+        if window.is_whole:
+            return frame_ids
+        start = bisect_left(frame_ids, window.start, key=self.seconds)
+        return frame_ids[start : bisect_left(frame_ids, window.end, key=self.seconds)]
+
+    @property
     def sound_seconds(self) -> float:
         """Seconds that the video plays, of each frame at most `LONGEST_STAY`."""
+        return self.sound_seconds_in(Window())
+
+    def sound_seconds_in(self, window: Window) -> float:
+        """Return how long the frames of a window play, each for at most `LONGEST_STAY`."""
+        frames = self.within(range(len(self)), window)
+        if not frames:
+            return 0.0
+        following = frames[-1] + 1
+        end = self.pts[following] if following < len(self) else self.end
         # A difference of two int64 may not fit into int64, but it fits into uint64.
-        stays = np.diff(np.asarray(self.pts, np.int64).view(np.uint64))
-        last = self.end - self.pts[-1]
+        stays = np.diff(np.asarray(self.pts, np.int64)[frames[0] : following].view(np.uint64))
+        last = end - self.pts[frames[-1]]
         longest = longest_stay(self.time_base)
         is_sound = stays <= longest
         jumps = len(stays) - int(is_sound.sum()) + (last > longest)

@@ -17,6 +17,7 @@ from spark_keyframes.errors import STAGES
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.timeline import LONGEST_STAY, exact_fps
+from spark_keyframes.video.window import Window
 
 _MAX_TEXT = 10_000  # characters of a message or traceback; the process sends no more
 _LARGEST = 2**63 - 1  # of Spark's bigint
@@ -31,6 +32,7 @@ _REPORTED = (
     errors.NotAVideoError,
     errors.ParameterError,
     errors.SourceReadError,
+    errors.WindowError,
 )
 
 
@@ -48,6 +50,8 @@ class Opened:
     """The video is open."""
 
     stream_choice: str
+    """Of `Video`."""
+    duration: float | None
     """Of `Video`."""
 
 
@@ -72,6 +76,9 @@ class Picture:
 @dataclass(frozen=True, slots=True)
 class End:
     """There is no other frame."""
+
+    duration: float | None
+    """Of `Video`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +194,12 @@ def done(_: Fields) -> Done:
 
 def opened(fields: Fields) -> Opened:
     """Parse the answer to the opening of a video."""
-    return Opened(fields.text("stream_choice"))
+    return Opened(fields.text("stream_choice"), _duration(fields, 0.0))
 
 
-def count_of(limits: Limits, fps: float) -> Parse:
+def count_of(limits: Limits, fps: float, window: Window = Window()) -> Parse:
     """Return the parser for a number of candidates."""
-    most = limits.max_frames
+    least, most = int(window.is_whole), limits.max_frames
     if math.isfinite(limits.max_video_seconds):
         # A frame that stays for longer than LONGEST_STAY is a candidate, and so may be the one
         # before it. One more, because the length was compared as a rounded number.
@@ -201,7 +208,7 @@ def count_of(limits: Limits, fps: float) -> Parse:
         most = min(most, candidates)
 
     def parse(fields: Fields) -> Count:
-        return Count(None if fields.is_null("count") else fields.integer("count", 1, most))
+        return Count(None if fields.is_null("count") else fields.integer("count", least, most))
 
     return parse
 
@@ -213,7 +220,12 @@ class ExpectedPictures:
     """
 
     def __init__(
-        self, limits: Limits, *, frame_ids: Sequence[int] | None = None, count: int | None = None
+        self,
+        limits: Limits,
+        *,
+        frame_ids: Sequence[int] | None = None,
+        count: int | None = None,
+        window: Window = Window(),
     ) -> None:
         """Expect these frames.
 
@@ -221,21 +233,26 @@ class ExpectedPictures:
             limits: of the video.
             frame_ids: of the frames; None: candidates.
             count: number of candidates in a video with reliable timestamps; None: unknown.
+            window: the part of the video with the candidates.
         """
         self.received = 0
         self._limits = limits
         self._frame_ids = frame_ids
-        self._least = 1 if frame_ids is None else len(frame_ids)
-        self._most = count or limits.max_frames if frame_ids is None else len(frame_ids)
+        if frame_ids is None:
+            self._least = int(window.is_whole)
+            self._most = limits.max_frames if count is None else count
+        else:
+            self._least = self._most = len(frame_ids)
         self._frame_id = -1
-        self._timestamp = 0.0
+        self._timestamp = window.start
+        self._latest = math.nextafter(window.end, 0.0)
 
     def parse(self, fields: Fields) -> Picture | End:
         """Parse the answer to a request for the next one, which `accept` must then count."""
         if "end" in fields:
             if not fields.flag("end") or self.received < self._least:
                 raise InvalidAnswerError(f"an end after {self.received} pictures")
-            return End()
+            return End(_duration(fields, self._timestamp if self.received else 0.0))
         if self.received >= self._most:
             raise InvalidAnswerError(f"more than {self._most} pictures")
         least, most = self._frame_id + 1, min(self._limits.max_frames - 1, _LARGEST)
@@ -245,7 +262,7 @@ class ExpectedPictures:
         height = fields.integer("height", 1, most_pixels)
         return Picture(
             frame_id=fields.integer("frame_id", least, most),
-            timestamp=fields.number("timestamp", self._timestamp, math.inf),
+            timestamp=fields.number("timestamp", self._timestamp, self._latest),
             height=height,
             width=fields.integer("width", 1, most_pixels // height),
             nbytes=fields.integer("nbytes", 0, _LARGEST),
@@ -279,6 +296,10 @@ def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:
         )
 
     return parse
+
+
+def _duration(fields: Fields, least: float) -> float | None:
+    return None if fields.is_null("duration") else fields.number("duration", least, math.inf)
 
 
 def _failed(fields: Fields) -> Failed:

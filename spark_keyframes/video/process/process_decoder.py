@@ -34,6 +34,7 @@ from spark_keyframes.video.process.file_server import (
 )
 from spark_keyframes.video.process.process_pool import process_pool
 from spark_keyframes.video.timed_file import TimedFile
+from spark_keyframes.video.window import Window
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -69,9 +70,11 @@ class ProcessDecoder(Closeable):
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def open(self, file: BinaryIO, *, format_hint: str | None = None) -> ProcessVideo:
+    def open(
+        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+    ) -> ProcessVideo:
         """Implement `Decoder.open`."""
-        return ProcessVideo(self, file, format_hint)
+        return ProcessVideo(self, file, format_hint, window)
 
     def acquire(self, *, is_new: bool) -> DecodeProcess:
         """Return a process for a video: an idle one, or always a new one with `is_new`."""
@@ -105,8 +108,11 @@ class ProcessVideo(Closeable):
     next frame.
     """
 
-    def __init__(self, decoder: ProcessDecoder, file: BinaryIO, format_hint: str | None) -> None:
+    def __init__(
+        self, decoder: ProcessDecoder, file: BinaryIO, format_hint: str | None, window: Window
+    ) -> None:
         self.stream_choice = ""
+        self.duration: float | None = None
         self.frames_decoded = 0
         self.frames_skipped = 0
         self.decoded_again = 0
@@ -116,6 +122,7 @@ class ProcessVideo(Closeable):
         self._reads = TimedFile(file, decoder.limits.max_download_seconds)
         """Reads the file for a process that cannot."""
         self._format_hint = format_hint
+        self._window = window
         self._process: DecodeProcess | None = None
         self._server: FileServer | None = None
         self._decode_seconds = 0.0
@@ -138,13 +145,13 @@ class ProcessVideo(Closeable):
 
     def candidate_count(self, fps: float) -> int | None:
         """Implement `Video.candidate_count`."""
-        parse = count_of(self._limits, fps)
+        parse = count_of(self._limits, fps, self._window)
         self._counts[fps] = self._retry(lambda: self._ask("count", parse, fps=fps)).count
         return self._counts[fps]
 
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
-        expected = ExpectedPictures(self._limits, count=self._counts.get(fps))
+        expected = ExpectedPictures(self._limits, count=self._counts.get(fps), window=self._window)
         return self._frames(
             expected,
             lambda: self._ask("candidates", done, fps=fps, hold=hold, skip=expected.received),
@@ -211,6 +218,7 @@ class ProcessVideo(Closeable):
             for buffer in buffers:
                 answer = self._answer()
                 if isinstance(answer, End):
+                    self.duration = answer.duration
                     return
                 yield RgbFrame(
                     frame_id=answer.frame_id,
@@ -246,8 +254,10 @@ class ProcessVideo(Closeable):
             threads=self._decoder.threads,
             limits=limits,
             video_stream=self._decoder.video_stream,
+            window=[self._window.start, None if math.isinf(self._window.end) else self._window.end],
         )
-        self.stream_choice = self._answer().stream_choice
+        answer = self._answer()
+        self.stream_choice, self.duration = answer.stream_choice, answer.duration
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""

@@ -42,6 +42,7 @@ from spark_keyframes.video.process.shared_memory import (
     map_shared_memory,
 )
 from spark_keyframes.video.process.shared_thread_slots import SharedThreadSlots, ThreadCounts
+from spark_keyframes.video.window import Window
 
 _MAX_COMMAND = 1 << 30  # bytes; the ids of all frames of a long video take some megabytes
 _MAX_TEXT = 10_000  # characters of an error message
@@ -118,6 +119,7 @@ class Session:
         threads: int,
         limits: dict[str, float | None],
         video_stream: int | None,
+        window: tuple[float, float | None],
     ) -> tuple[dict[str, Any], None]:
         """Open a video.
 
@@ -128,6 +130,7 @@ class Session:
             threads: decode threads of all processes together.
             limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
             video_stream: number of the video stream, or None.
+            window: its start and its end; None stands for infinity here too.
         """
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
@@ -144,9 +147,10 @@ class Session:
             slots=slots,
             limits=known,
             video_stream=video_stream,
+            window=Window.of(*window),
         )
         self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
-        return {"stream_choice": video.stream_choice}, None
+        return {"stream_choice": video.stream_choice, "duration": video.duration}, None
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
         """Count the candidates."""
@@ -166,7 +170,7 @@ class Session:
         """Write the next frame into a buffer; a new buffer's descriptor goes with the answer."""
         frame = next(self._iterator, None)
         if frame is None:
-            return {"end": True}, None
+            return {"end": True, "duration": self._opened.video.duration}, None
         height, width = frame.height, frame.width
         size = height * width * 3
         pixels, memory = self._buffers.get(buffer), None
