@@ -138,6 +138,12 @@ class EncryptedVideoError(DecodeError):
     stage = "demux"
 
 
+class VideoChangedError(DecodeError):
+    """The video is no longer the one that was indexed: its frames have other times."""
+
+    stage = "decode"
+
+
 class DecoderCrashedError(KeyframesError):
     """The video's decoder process crashed or sent an invalid answer, and so did a second one.
 
@@ -149,6 +155,12 @@ class DecoderCrashedError(KeyframesError):
 
 
 # clip and select: score the frames and select keyframes
+
+
+class IndexMismatchError(KeyframesError):
+    """The index was made by another model, or with other settings. It ends the job."""
+
+    stage = "clip"
 
 
 class ModelNotFoundError(KeyframesError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.clip import Clip, Dtype, load_clip, model_revision
+from spark_keyframes.clip import Clip, Dtype, load_clip, model_preprocessing, model_revision
 from spark_keyframes.errors import ModuleError
 from spark_keyframes.hooks import calling, short_repr
 from spark_keyframes.threads import renew_after_fork
@@ -111,6 +111,9 @@ class EmbeddingModule(KeyframesModule):
 
     unit_length: bool = False
     """True: the embeddings have length 1 already, and are not scaled again."""
+    preprocessing: str | None = None
+    """How frames become inputs, in words. An index keeps it, and refuses another. Read without
+    `setup`."""
 
     @abstractmethod
     def embed_images(self, inputs: Sequence[Any]) -> Any:
@@ -141,7 +144,7 @@ class EmbeddingModule(KeyframesModule):
         """Return the cosine similarity of each row and its text, float32 of shape (N,)."""
         import torch
 
-        rows = self._text_embeddings(texts)
+        rows = self.unit_texts(texts)
         of_texts = torch.stack([rows[text] for text in texts])
         if of_texts.shape != unit_embeddings.shape:
             raise ModuleError(
@@ -152,8 +155,8 @@ class EmbeddingModule(KeyframesModule):
         result: npt.NDArray[np.float32] = products.cpu().numpy()
         return result
 
-    def _text_embeddings(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
-        """Return the unit embeddings of `texts`, by text."""
+    def unit_texts(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
+        """Return the embeddings of texts at length 1, by text: float32 of shape (D,)."""
         # Not made in __init__, which a subclass may not call.
         cache: _TextCache = self.__dict__.setdefault("_text_cache", _TextCache())
         known = {text: cache.get(text) for text in texts}
@@ -225,6 +228,11 @@ class ClipModule(EmbeddingModule):
     def revision(self) -> str:  # type: ignore[override]
         """A hash of the model's files; see `model_revision` for what is raised."""
         return model_revision(self.model_path, self.clip_model_name)
+
+    @property
+    def preprocessing(self) -> str:  # type: ignore[override]
+        """Size, crop and scale of the model's input; see `model_revision` for what is raised."""
+        return model_preprocessing(self.model_path, self.clip_model_name)
 
     def params(self) -> dict[str, Any]:
         """The arguments of the constructor."""

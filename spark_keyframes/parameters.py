@@ -19,6 +19,7 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import documented
 from spark_keyframes.hooks import shown_arguments
 from spark_keyframes.images import ImgType
+from spark_keyframes.index_info import IndexInfo
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
@@ -209,6 +210,20 @@ class Parameters:
             version=__version__,
         )
 
+    def index_info(self, module: KeyframesModule) -> IndexInfo:
+        """Return how an index of these parameters is made with `module`, the part of all videos.
+
+        Raises: what `revision` of the module does.
+        """
+        return IndexInfo(
+            model=module.model_name,
+            revision=module.revision,
+            preprocessing=getattr(module, "preprocessing", None),
+            fps=self.fps,
+            video_stream=self.video_stream,
+            version=__version__,
+        )
+
     def _selector_name(self) -> str:
         if isinstance(self.selector, Selector):
             least = self._changed("min_score")
@@ -269,6 +284,9 @@ TRANSFORM_OPTIONS = {
     "made_by_col": "The column to add for what made the result, struct<text: string, model: "
     "string, revision: string, fps: double, max_num_frames: bigint, selector: string, version: "
     "string>; failed rows have it too.",
+    "candidates_col": "The column to add for the index of the video, from the same decode: see "
+    "`index`. Null where the video failed or has no text.",
+    "info_col": "The column to add, with `candidates_col`, for how the index was made.",
     "images": "What the column of images holds, with `return_keyframes`: arrays (pixels in Spark's "
     "image schema) or encoded (array<binary>: files of `img_type`, about a tenth of the size).",
     "on_error": "null: a row that fails has a null result. raise: the job fails.",

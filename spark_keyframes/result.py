@@ -1,15 +1,18 @@
 """The result of one video: its keyframes, or why it has none."""
 
 import itertools
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.account import Account
-from spark_keyframes.errors import KeyframesError
+from spark_keyframes.errors import KeyframesError, WindowError
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.window import Window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +31,40 @@ class Candidates:
     timestamps: list[float]
     """seconds from the start of the video"""
     scores: list[float]
-    """with CLIP the raw cosine similarity to the text"""
+    """with CLIP the raw cosine similarity to the text; empty where there is no text"""
+    embeddings: npt.NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    """N×D, each row of length 1; None where nobody asked for them"""
+    duration: float | None = None
+    """of the whole video, in seconds; None if that is unknown"""
+    window: Window = Window()
+    """the part of the video that they are of"""
+
+    def within(self, window: Window) -> "Candidates":
+        """Return those in a part of the video, with their embeddings and without scores.
+
+        Raises:
+            WindowError: the video, or the part that these are of, does not have this part.
+        """
+        if window.is_whole:
+            return self
+        if self.duration is not None:
+            window.check_start(self.duration)
+        end = min(window.end, self.duration or math.inf)
+        if window.start < self.window.start or end > self.window.end:
+            raise WindowError(
+                f"there are candidates from {self.window.start:g} to {self.window.end:g} s only, "
+                f"not from {window.start:g} to {end:g} s; index that part of the video too"
+            )
+        first, last = (bisect_left(self.timestamps, at) for at in (window.start, window.end))
+        part = slice(first, last)
+        return replace(
+            self,
+            frame_ids=self.frame_ids[part],
+            timestamps=self.timestamps[part],
+            embeddings=None if self.embeddings is None else self.embeddings[part],
+            scores=[],
+            window=window,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,6 +101,11 @@ class Keyframes:
     def image_bytes(self) -> int:
         """The memory that the images take."""
         return sum(rgb.nbytes for rgb in self.images) + sum(map(len, self.image_files))
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the images and the embeddings take."""
+        return self.image_bytes + _bytes_of(self.candidates.embeddings)
 
     def contact_sheet(self, *, spans: "list[tuple[float, float]] | None" = None) -> "Image":
         """Draw the keyframes with time and score, over the score curve of the video.
@@ -106,6 +147,8 @@ class Answers:
     """of each text, in order; None for a null text"""
     account: Account = field(default_factory=Account, repr=False, compare=False)
     """what the video took for all texts together"""
+    candidates: Candidates = field(default_factory=lambda: Candidates([], [], []), repr=False)
+    """all frames that were scored; the scores are those of each text's keyframes"""
 
     @property
     def frames(self) -> dict[int, tuple[npt.NDArray[np.uint8] | None, bytes | None]]:
@@ -127,6 +170,15 @@ class Answers:
         return sum(image.nbytes for image, _ in frames if image is not None) + sum(
             len(file) for _, file in frames if file is not None
         )
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the images and the embeddings take."""
+        return self.image_bytes + _bytes_of(self.candidates.embeddings)
+
+
+def _bytes_of(embeddings: npt.NDArray[np.float32] | None) -> int:
+    return 0 if embeddings is None else embeddings.nbytes
 
 
 @dataclass(frozen=True)

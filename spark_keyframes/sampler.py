@@ -11,8 +11,8 @@ from spark_keyframes.engine import Request, resolve_device
 from spark_keyframes.errors import (
     ParameterError,
 )
+from spark_keyframes.index_methods import IndexMethods
 from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
-from spark_keyframes.runner import Runner
 from spark_keyframes.spark.columns import (
     AddedColumns,
     OnError,
@@ -30,7 +30,7 @@ logger = logging.getLogger("spark_keyframes")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class VideoAdaptiveKeyframesSampling(Runner):
+class VideoAdaptiveKeyframesSampling(IndexMethods):
     """Finds the keyframes of videos that best match a text, spread over each video.
 
     Frames are sampled at `fps`, scored by CLIP against the text, chosen by Adaptive Keyframe
@@ -97,6 +97,8 @@ class VideoAdaptiveKeyframesSampling(Runner):
         account_col: str | None = None,
         timestamps_col: str | None = None,
         made_by_col: str | None = None,
+        candidates_col: str | None = None,
+        info_col: str = "index_info",
         images: ImagesAs = "arrays",
         on_error: OnError = "null",
         keep_video: bool = False,
@@ -171,16 +173,24 @@ class VideoAdaptiveKeyframesSampling(Runner):
                 error=error_col,
                 account=account_col,
                 made_by=made_by_col,
+                candidates=candidates_col,
+                info=info_col if candidates_col else None,
             ),
             video_src_type=self.video_src_type,
             keep_video=keep_video,
         )
+        if candidates_col is not None:
+            self._check_embeddings("candidates_col")
         if text_col is None:
             self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
         return self._stage(
             videos,
             columns,
-            replace(self._pipeline(self._writer_anywhere()), images_as=images),
+            replace(
+                self._pipeline(self._writer_anywhere()),
+                images_as=images,
+                embeddings=candidates_col is not None,
+            ),
             on_error=on_error,
             cpus=cpus,
             gpus=gpus,

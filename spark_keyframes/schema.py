@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spark_keyframes.account import account_columns
+from spark_keyframes.index_info import index_info_columns
 from spark_keyframes.made_by import made_by_columns
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ ACCOUNT_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in account_columns(
 
 MADE_BY_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in made_by_columns().items())
 """What made the result: the fields of spark_keyframes.made_by.MadeBy."""
+
+
+CANDIDATES_DDL = "frame_id bigint, timestamp double, embedding array<float>"
+"""A candidate of an index. The embedding has length 1."""
+
+INDEX_INFO_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in index_info_columns().items())
+"""How an index was made: the fields of spark_keyframes.index_info.IndexInfo."""
 
 
 def spark_type(ddl: str) -> "DataType":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spark_keyframes.engine.callbacks import Callback
+from spark_keyframes.callback import Callback
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images.keys import safe_stem
 from spark_keyframes.result import Keyframes

@@ -5,8 +5,8 @@ import threading
 import time
 from typing import Any
 
+from spark_keyframes.callback import Callback
 from spark_keyframes.checks import check_number
-from spark_keyframes.engine.callbacks import Callback
 from spark_keyframes.errors import ParameterError
 
 

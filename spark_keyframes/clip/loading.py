@@ -70,9 +70,6 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
     import torch
     from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-    # CLIPImageProcessor itself wants torchvision and warns without it.
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
     dtype = torch.float16 if precision == "float16" else torch.float32
     where: dict[str, Any] = {"local_files_only": local}
     with _quiet():
@@ -89,9 +86,7 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
         with reading("the tokenizer", source, local=local):
             tokenizer = CLIPTokenizer.from_pretrained(source, **where)
             _check_tokenizer(tokenizer, config.text_config, source)
-        with reading("preprocessor_config.json", source, local=local):
-            processor = CLIPImageProcessorPil.from_pretrained(source, **where)
-            preprocessor = Preprocessor.from_image_processor(processor)
+        preprocessor = load_preprocessor(source, local=local)
     image_size = config.vision_config.image_size
     if preprocessor.crop != image_size:
         raise ModelError(
@@ -101,6 +96,21 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
     with reading("the model", source, local=True):
         model = model.to(device).eval().requires_grad_(False)
         return Clip(model, tokenizer, preprocessor, precision)
+
+
+def load_preprocessor(source: str, *, local: bool) -> Preprocessor:
+    """Return how a model wants its frames; ModelError where that cannot be done here.
+
+    Args:
+        source: as from `model_source`.
+        local: whether it is a folder.
+    """
+    # CLIPImageProcessor itself wants torchvision and warns without it.
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    with reading("preprocessor_config.json", source, local=local):
+        processor = CLIPImageProcessorPil.from_pretrained(source, local_files_only=local)
+        return Preprocessor.from_image_processor(processor)
 
 
 @contextlib.contextmanager

@@ -71,6 +71,13 @@ class Preprocessor:
             resampling=_RESAMPLING[int(processor.resample)],
         )
 
+    def __str__(self) -> str:
+        mean, std = (", ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        return (
+            f"shortest edge {self.shortest_edge} {self.resampling}, crop {self.crop}, "
+            f"mean {mean}, std {std}"
+        )
+
     def pixels(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
         """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor on the CPU.
 

@@ -6,7 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from spark_keyframes.clip.loading import check_model_folder, model_source, reading
+from spark_keyframes.clip.loading import (
+    check_model_folder,
+    load_preprocessor,
+    model_source,
+    reading,
+)
 
 _SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 _TOKENIZER = (
@@ -37,6 +42,22 @@ def model_revision(model_path: str, clip_model_name: str) -> str:
         return _of_hub(clip_model_name)
     check_model_folder(model_path, clip_model_name)
     return _of_source(model_source(model_path, clip_model_name), local=True)
+
+
+def model_preprocessing(model_path: str, clip_model_name: str) -> str:
+    """Return how frames are resized, cropped and scaled for a model, in words.
+
+    Raises: as `model_revision`, and ModelError for steps that are not supported.
+    """
+    revision = model_revision(model_path, clip_model_name)
+    source = model_source(model_path, clip_model_name)
+    return _preprocessing(source, revision, local=bool(model_path))
+
+
+@functools.lru_cache(maxsize=16)
+def _preprocessing(source: str, revision: str, *, local: bool) -> str:
+    """Read once per `revision`, which changes with the file."""
+    return str(load_preprocessor(source, local=local))
 
 
 @functools.lru_cache(maxsize=16)

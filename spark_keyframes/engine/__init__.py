@@ -1,6 +1,6 @@
 """Runs a module over a stream of requests, in one process."""
 
-from spark_keyframes.engine.callbacks import Callback
+from spark_keyframes.callback import Callback
 from spark_keyframes.engine.device import resolve_device, task_cpus
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome, Request

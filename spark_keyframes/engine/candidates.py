@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.account import Account
-from spark_keyframes.engine.frame_cache import FrameCache
+from spark_keyframes.result import Candidates
 from spark_keyframes.selection import Choice, Survivors
+from spark_keyframes.video import Window
+from spark_keyframes.video.frame_cache import FrameCache
 
 Embedding = npt.NDArray[np.float32]
 Scores = tuple[Sequence[float], Embedding | None]
@@ -40,11 +42,17 @@ class CandidateScores:
         """seconds from the start of the video"""
         self.scores: list[list[float]] = [[] for _ in texts]
         """of all frames, for each text"""
+        self.window = Window()
+        """the part of the video that they are of"""
+        self.duration: float | None = None
+        """of the whole video, in seconds, once it is known"""
         self.complete = False
         """no more candidates will come"""
         self.error: Exception | None = None
         """why the scorer gave up on this video"""
         self._embeddings: list[Embedding | None] = []
+        self._stacked: Embedding | None = None
+        """of all frames, once they are asked for"""
         self._exact: list[Scores] | None = None
         self._cache = cache
         self._choice = choice
@@ -87,6 +95,17 @@ class CandidateScores:
                     self._cache.drop(dropped)
             self._changed.notify_all()
 
+    def add_indexed(self, indexed: Candidates, scores: list[list[float]]) -> None:
+        """Add all candidates of an index, with their scores for each text."""
+        with self._changed:
+            self.frame_ids, self.timestamps = indexed.frame_ids, indexed.timestamps
+            self.duration, self.window = indexed.duration, indexed.window
+            self.scores = scores
+            self._embeddings = list(cast(Embedding, indexed.embeddings))
+            self.account.frames_scored = len(self.frame_ids)
+            self.complete = True
+            self._changed.notify_all()
+
     def add_exact(self, scores: list[Scores]) -> None:
         """Give the exact scores that were asked for, in order; for the scorer's thread."""
         with self._changed:
@@ -114,7 +133,7 @@ class CandidateScores:
 
     def wait_until_scored(self) -> None:
         """Wait for the scores of all candidates. Raises as `check` does."""
-        self._wait(lambda: len(self._embeddings) == len(self.frame_ids))
+        self._wait(lambda: self.complete and len(self._embeddings) == len(self.frame_ids))
 
     def wait_for_exact(self, indices: Sequence[int]) -> None:
         """Wait for the exact scores of these candidates, and use them. Raises as `check` does."""
@@ -128,6 +147,20 @@ class CandidateScores:
         with self._changed:
             self._changed.wait_for(lambda: self._cancelled or self.error is not None or until())
         self.check()
+
+    def result(self, number: int | None, *, embeddings: bool) -> Candidates:
+        """Return all candidates, with the scores of a text; None: without scores."""
+        if embeddings and self._stacked is None:
+            rows = [row for row in self._embeddings if row is not None]
+            self._stacked = np.stack(rows) if rows else np.empty((0, 0), np.float32)
+        return Candidates(
+            self.frame_ids,
+            self.timestamps,
+            [] if number is None else self.scores[number],
+            embeddings=self._stacked,
+            duration=self.duration,
+            window=self.window,
+        )
 
     def choose(self) -> list[list[int]]:
         """Return the indices of the selected candidates for each text, ascending."""

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine.callbacks import Callback, Callbacks
+from spark_keyframes.callback import Callback, Callbacks
 from spark_keyframes.engine.device import task_cpus
-from spark_keyframes.engine.frame_cache import ByteBudget
 from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.scorer import BatchScorer
@@ -26,6 +25,7 @@ from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure, ImagesAs, VideoFailedError
 from spark_keyframes.threads import torch_threads_restored
 from spark_keyframes.video import make_decoder
+from spark_keyframes.video.frame_cache import ByteBudget
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,8 @@ class Pipeline:
             decoded a second time if they are selected.
         row_bytes: a video whose keyframes' images take more than this fails; None: no limit.
         images_as: what the keyframes hold of their images, with `return_keyframes`.
+        embeddings: keep the embeddings of all candidates.
+        asks_index: the requests have indexes. Videos are decoded for images only.
     """
 
     module: KeyframesModule
@@ -62,6 +64,18 @@ class Pipeline:
     held_bytes: int = 768 * 2**20
     row_bytes: int | None = None
     images_as: ImagesAs = "arrays"
+    embeddings: bool = False
+    asks_index: bool = False
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether somebody wants the pictures of keyframes."""
+        needs = self.parameters.return_keyframes or Callbacks(self.callbacks).need_images
+        return needs or self.writer is not None
+
+    @property
+    def _decodes(self) -> bool:
+        return self.needs_images or not self.asks_index
 
     def run(
         self,
@@ -99,7 +113,8 @@ class Pipeline:
             # decoding ahead would only evict the batch's data from the caches.
             decoder = stack.enter_context(
                 make_decoder(
-                    parameters.decoder,
+                    # The decoder of threads starts no process.
+                    parameters.decoder if self._decodes else "thread",
                     threads,
                     limits=parameters.limits,
                     prefetch=not only_cpu,
@@ -111,7 +126,7 @@ class Pipeline:
             scorer = BatchScorer(
                 module,
                 parameters.batch_size,
-                embeddings=choice.selector.needs_embeddings,
+                embeddings=self.embeddings or choice.selector.needs_embeddings,
                 pause_decoding=only_cpu,
             )
             context = RunContext(
@@ -125,6 +140,8 @@ class Pipeline:
                 writer=self.writer,
                 row_bytes=self.row_bytes,
                 images_as=self.images_as,
+                needs_images=self.needs_images,
+                embeddings=self.embeddings,
             )
             pool = stack.enter_context(_video_threads(workers))
             tasks: deque[VideoTask] = deque()
@@ -175,7 +192,7 @@ def _outcomes(
             task = VideoTask(request, context, row=begun)
             tasks.append(task)
             begun += 1
-            if request.video is None or request.text is None:
+            if request.is_null:
                 task.done = True
             else:
                 pool.submit(task.run)
@@ -192,7 +209,7 @@ def _has_room(tasks: Iterable[VideoTask], workers: int) -> bool:
     waiting = [task for task in tasks if task.done]
     working = sum(not task.done for task in tasks)
     few = len(waiting) < _DONE_AHEAD * workers
-    size = sum(getattr(task.outcome, "image_bytes", 0) for task in waiting)
+    size = sum(getattr(task.outcome, "nbytes", 0) for task in waiting)
     return working < workers and few and size < _DONE_BYTES
 
 

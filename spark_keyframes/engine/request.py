@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spark_keyframes.engine.callbacks import Callbacks
-from spark_keyframes.engine.frame_cache import ByteBudget
+from spark_keyframes.callback import Callbacks
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.images.writer import ImageWriter
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
+from spark_keyframes.result import Answers, Candidates, Failure, ImagesAs, Keyframes
 from spark_keyframes.selection import Choice
 from spark_keyframes.video import Decoder
+from spark_keyframes.video.frame_cache import ByteBudget
 
 Outcome = Keyframes | Answers | Failure | None
 
@@ -28,6 +28,13 @@ class Request:
     start: Any = None
     end: Any = None
     """seconds between which the frames are, see Window; None: from the start, to the end"""
+    indexed: Candidates | None = None
+    """the index of the video, which is then decoded for images only"""
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is nothing to ask, or nothing to ask it of."""
+        return self.text is None or (self.video is None and self.indexed is None)
 
     @property
     def texts(self) -> list[str]:
@@ -53,3 +60,7 @@ class RunContext:
     row_bytes: int | None = None
     """the most bytes of images to return; None: no limit"""
     images_as: ImagesAs = "arrays"
+    embeddings: bool = False
+    """whether the results keep the embeddings of all candidates"""
+    needs_images: bool = False
+    """whether somebody wants the pictures of keyframes"""

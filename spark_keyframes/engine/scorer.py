@@ -5,7 +5,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from spark_keyframes.engine.candidates import CancelledError, CandidateScores, S
 from spark_keyframes.errors import KeyframesError, ModuleError
 from spark_keyframes.hooks import calling
 from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
+from spark_keyframes.result import Candidates
 
 _PAIRS = 4096  # of embeddings that are compared at a time
 
@@ -23,9 +24,6 @@ class _Candidate(NamedTuple):
 
     video: CandidateScores
     inputs: Any
-
-
-_Contested = tuple[CandidateScores, list[Any]]  # frames of a video that wait for exact scores
 
 
 class BatchScorer:
@@ -52,7 +50,9 @@ class BatchScorer:
         self._module = module
         self._batch_size = batch_size
         self._embeddings = embeddings
-        self._queue: queue.Queue[_Candidate | _Contested | None] = queue.Queue(2 * batch_size)
+        self._queue: queue.Queue[_Candidate | Callable[[], None] | None] = queue.Queue(
+            2 * batch_size
+        )
         self._batch: list[_Candidate] = []
         self._closed = threading.Event()
         self._pause_decoding = pause_decoding
@@ -70,14 +70,18 @@ class BatchScorer:
 
     def submit_contested(self, video: CandidateScores, inputs: list[Any]) -> None:
         """Ask for exact scores, which come together by `CandidateScores.add_exact`."""
-        self._put((video, inputs))
+        self._put(lambda: self._score_exactly(video, inputs))
+
+    def submit_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
+        """Ask for the scores of an index, which come by `CandidateScores.add_indexed`."""
+        self._put(lambda: self._score_indexed(video, indexed))
 
     def notify(self) -> None:
         """Wake `step`: a video has submitted its last candidate, or is done."""
         with contextlib.suppress(CancelledError):
             self._put(None)
 
-    def _put(self, item: "_Candidate | _Contested | None") -> None:
+    def _put(self, item: "_Candidate | Callable[[], None] | None") -> None:
         while not self._closed.is_set():
             try:
                 # After closing nothing is taken from the queue, so this must not wait for ever.
@@ -98,7 +102,7 @@ class BatchScorer:
         if isinstance(item, _Candidate):
             self._batch.append(item)
         elif item is not None:
-            self._score_exactly(*item)
+            item()
         # The last frames of a video do not wait for another video to fill their batch.
         awaited = self._queue.empty() and any(item.video.complete for item in self._batch)
         if len(self._batch) == self._batch_size or awaited:
@@ -140,6 +144,27 @@ class BatchScorer:
             return
         video.account.seconds["clip"] += time.perf_counter() - began
         video.add_exact(scores)
+
+    def _score_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
+        import torch
+
+        began = time.perf_counter()
+        module, rows = cast(EmbeddingModule, self._module), cast(Any, indexed.embeddings)
+        scores: list[list[float]] = [[] for _ in video.texts]
+        try:
+            with calling("embed_texts", module, ModuleError, "clip"), torch.inference_mode():
+                for text, of_text in zip(video.texts, scores, strict=True):
+                    device = module.unit_texts([text])[text].device
+                    for start in range(0, len(rows), _PAIRS):
+                        # A copy, since torch takes no read-only memory.
+                        part = torch.tensor(rows[start : start + _PAIRS], device=device)
+                        found = module.similarities(part, [text] * len(part))
+                        of_text.extend(_finite(found, len(part), module))
+        except KeyframesError as error:
+            video.fail(error)
+            return
+        video.account.seconds["clip"] += time.perf_counter() - began
+        video.add_indexed(indexed, scores)
 
     def _predict(
         self, inputs: Sequence[Any], texts: Sequence[Sequence[str]], **exact: bool

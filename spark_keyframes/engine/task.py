@@ -1,22 +1,25 @@
 """Carries one video from a row's value to its keyframes."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from spark_keyframes.account import Account
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores
-from spark_keyframes.engine.frame_cache import FrameCache
+from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
-from spark_keyframes.errors import ModuleError, RowTooLargeError, free_stack_frames
+from spark_keyframes.engine.stage_clock import StageClock
+from spark_keyframes.errors import (
+    ModuleError,
+    free_stack_frames,
+)
 from spark_keyframes.hooks import calling
-from spark_keyframes.images import Pixels, encode_image
-from spark_keyframes.images.writer import Upload
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.video import RgbFrame, Source, Video, Window, open_source
+from spark_keyframes.video.frame_cache import FrameCache
 
 _NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
 
@@ -32,31 +35,30 @@ class VideoTask:
         self.request = request
         self.row = row
         """number of the request, from 0"""
-        self.stage = "open"
-        """where it is, or where it ended"""
         self.outcome: Outcome = None
         self.done = False
         self.account = Account()
         self._context = context
+        self._clock = StageClock(self.account)
         self.stream_choice = ""
         self._source_name = ""
-        self._stage_began = 0.0
         self._began: float | None = None
         self._ended: float | None = None
-        self._cache = FrameCache(context.budget, keep=_kept_candidates(context))
+        self._cache = FrameCache(context.budget, keep=_kept_candidates(request, context))
         self.candidates = CandidateScores(request.texts, self.account, self._cache, context.choice)
-        self._upload: Upload | None = None
+        self._fetcher = Fetcher(context, self.candidates, self._cache, self._clock)
 
     def run(self) -> None:
         """Do all of it, in the calling thread; afterwards `outcome` is set. Never raises."""
-        self._began = self._stage_began = time.perf_counter()
+        self._began = time.perf_counter()
+        self._clock.start()
         callbacks = self._context.callbacks
         outcome: Keyframes | Answers | Failure
         try:
             callbacks.video_start(self.name, self.request.text or "")
             outcome = self._answers()
         except BaseException as error:  # noqa: BLE001 - any failure costs only this row
-            self._enter(self.stage)  # adds the seconds up to here
+            self._clock.enter(self.stage)  # adds the seconds up to here
             outcome = Failure.of(error, self.stage, self._source_name, account=self.account)
             free_stack_frames(error)
         try:
@@ -71,6 +73,11 @@ class VideoTask:
             self.outcome = outcome
             self.candidates.complete = self.done = True
             self._context.scorer.notify()
+
+    @property
+    def stage(self) -> str:
+        """Where it is, or where it ended."""
+        return self._clock.stage
 
     @property
     def name(self) -> str:
@@ -94,20 +101,37 @@ class VideoTask:
     def cancel(self) -> None:
         """Make `run` end soon; from any thread."""
         self.candidates.cancel()
-        if self._upload is not None:
-            self._upload.cancel()
-
-    def _enter(self, stage: str) -> None:
-        """Begin a stage: errors from now on belong to it, and so do the seconds."""
-        now = time.perf_counter()
-        self.account.seconds[self.stage] += now - self._stage_began
-        self.stage, self._stage_began = stage, now
+        self._fetcher.cancel()
 
     def _answers(self) -> Keyframes | Answers:
         window = Window.of(self.request.start, self.request.end)
-        if not self.candidates.texts:
+        if self.request.indexed is not None:
+            return self._ask_index(self.request.indexed.within(window))
+        self.candidates.window = window
+        if not self.candidates.texts and not self._context.embeddings:
             return self._arranged({})
+        with self._opened() as (source, video):
+            self._submit_candidates(video)
+            self._wait_for_scores()
+            self._score_contested(video)
+            self._clock.enter("select")
+            return self._arranged(self._finish(self.candidates.choose(), source, video))
+
+    def _ask_index(self, indexed: Candidates) -> Keyframes | Answers:
+        with self._waiting():
+            self._context.scorer.submit_indexed(self.candidates, indexed)
+            self.candidates.wait_until_scored()
+        self._clock.enter("select")
+        chosen = self.candidates.choose()
+        if not (self._context.needs_images and any(chosen)):
+            return self._arranged(self._finish(chosen))
+        with self._opened() as (source, video):
+            return self._arranged(self._finish(chosen, source, video))
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Source, Video]]:
         parameters = self._context.parameters
+        self._clock.enter("open")
         with open_source(
             self.request.video,
             video_src_type=parameters.video_src_type,
@@ -116,14 +140,9 @@ class VideoTask:
             limits=parameters.limits,
         ) as source:
             self._source_name = source.name
-            self._enter("demux")
-            with self._counted(source, window) as video:
-                self._submit_candidates(video)
-                self._wait_for_scores()
-                self._score_contested(video)
-                self._enter("select")
-                chosen = self.candidates.choose()
-                return self._arranged(self._finish(source, video, chosen))
+            self._clock.enter("demux")
+            with self._counted(source) as video:
+                yield source, video
 
     def _arranged(self, of_texts: Mapping[str, Keyframes]) -> Keyframes | Answers:
         """Return the keyframes in the order of the request's texts."""
@@ -131,19 +150,27 @@ class VideoTask:
             return of_texts[self.request.text]
         texts = self.request.text or ()
         found = [None if text is None else of_texts[text] for text in texts]
-        return Answers(found, self.account)
+        return Answers(found, self.account, self._all_candidates(None))
+
+    def _all_candidates(self, number: int | None) -> Candidates:
+        return self.candidates.result(number, embeddings=self._context.embeddings)
 
     @contextmanager
-    def _counted(self, source: Source, window: Window) -> Iterator[Video]:
+    def _counted(self, source: Source) -> Iterator[Video]:
         """The open video; its frames are counted once it is closed and its decoder stands still."""
         decoder, hint = self._context.decoder, source.format_hint
-        video = decoder.open(source.file, format_hint=hint, window=window)
+        video = decoder.open(source.file, format_hint=hint, window=self.candidates.window)
         self.stream_choice = video.stream_choice
         try:
             with video:
                 yield video
         finally:
-            for count in ("frames_decoded", "frames_skipped", "decoded_again"):
+            counts = ["frames_decoded", "frames_skipped"]
+            if (
+                self.request.indexed is None
+            ):  # otherwise frames by id are decoded for the first time
+                counts.append("decoded_again")
+            for count in counts:
                 setattr(self.account, count, getattr(video, count))
 
     def _submit_candidates(self, video: Video) -> None:
@@ -151,15 +178,16 @@ class VideoTask:
         count = video.candidate_count(fps)
         if count:
             self.candidates.expect(count, tolerance=self._context.module.tolerance)
-        self._enter("decode")
+        self._clock.enter("decode")
         for picture in video.candidates(fps, hold=self._cache.keeps_frames):
-            self._enter("preprocess")
+            self._clock.enter("preprocess")
             inputs = self._preprocess(picture)
             index = self.candidates.append(picture.frame_id, picture.timestamp)
             self._cache.add(index, video, picture, inputs)
             with self._waiting():
                 self._context.scorer.submit(self.candidates, inputs)
-            self._enter("decode")
+            self._clock.enter("decode")
+        self.candidates.duration = video.duration
 
     def _preprocess(self, picture: RgbFrame) -> Any:
         module = self._context.module
@@ -170,14 +198,9 @@ class VideoTask:
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Pause the stage's timer, and count this time as waiting."""
-        self._enter("clip")
-        began = self._stage_began
-        yield
-        waited = time.perf_counter() - began
-        self.account.waited += waited
-        self._stage_began += waited  # the scorer's thread adds the seconds of "clip"
-        self.candidates.check()
+        with self._clock.waiting():
+            yield
+            self.candidates.check()
 
     def _wait_for_scores(self) -> None:
         self.candidates.complete = True
@@ -187,14 +210,14 @@ class VideoTask:
 
     def _score_contested(self, video: Video) -> None:
         """Score the candidates again whose selection depends on the precision of their scores."""
-        self._enter("select")
+        self._clock.enter("select")
         contested = self.candidates.contested(self._context.module.tolerance)
         if not contested:
             return
-        self._enter("preprocess")
+        self._clock.enter("preprocess")
         kept = self._cache.inputs
         missing = [index for index in contested if index not in kept]
-        pictures = self._pictures(video, missing)
+        pictures = self._fetcher.pictures(video, missing)
         inputs = [
             kept[index] if index in kept else self._preprocess(next(pictures))
             for index in contested
@@ -205,119 +228,59 @@ class VideoTask:
         self.account.scored_again = len(contested)
 
     def _finish(
-        self, source: Source, video: Video, chosen: list[list[int]]
+        self,
+        chosen: list[list[int]],
+        source: Source | None = None,
+        video: Video | None = None,
     ) -> dict[str, Keyframes]:
         """The keyframes of each text; an image that several texts share is made once."""
-        context, callbacks = self._context, self._context.callbacks
-        returned, img_type = context.parameters.return_keyframes, context.parameters.img_type
-        encoded = returned and context.images_as == "encoded"
-        union = sorted(set().union(*chosen))
-        self._enter("encode")
-        pictures: Iterable[tuple[int, Pixels]] = self._full_size(
-            video, union, arrays=returned and not encoded
-        )
-        shown: dict[int, Pixels] = {}
-        if callbacks.want_keyframes:
-            if returned or callbacks.need_images:
-                shown = {frame_id: rgb.copy() for frame_id, rgb in pictures}
-                pictures = shown.items()
-            for text in self.candidates.texts:
-                callbacks.keyframes(self._result(source, text, chosen, images=shown))
-        images: dict[int, Pixels] = {}
-        files: dict[int, bytes] = {}
-        paths: dict[int, str] = {}
-        with self._uploading(source) as upload:
-            self.candidates.check()
-            for frame_id, rgb in pictures if returned or upload else ():
-                data = encode_image(rgb, img_type) if encoded or upload else b""
-                if encoded:
-                    files[frame_id] = data
-                    self._check_row(len(files), sum(map(len, files.values())), rgb)
-                elif returned:
-                    images[frame_id] = rgb if shown else rgb.copy()
-                if upload:
-                    upload.add(frame_id, data)
-            if upload:
-                self._enter("upload")
-                ids = [self.candidates.frame_ids[index] for index in union]
-                paths = dict(zip(ids, upload.finish(), strict=True))
-        self._enter("select")  # adds the seconds of the last stage
-        of_frames: dict[str, dict[int, Any]] = {
-            "images": images,
-            "image_files": files,
-            "tos_paths": paths,
-        }
         texts = self.candidates.texts
-        return {text: self._result(source, text, chosen, **of_frames) for text in texts}
+        self._clock.enter("encode")
+        images: dict[str, dict[int, Any]] = {}
+        union = sorted(set().union(*chosen))
+        if source is None or video is None:
+            self._show(chosen, source, {})
+        else:
+            shown = self._fetcher.shown(video, union)
+            self._show(chosen, source, {"images": shown})
+            self.candidates.check()
+            images = self._fetcher.images(source, video, union, shown)
+        self._clock.enter("select")  # adds the seconds of the last stage
+        return {text: self._result(text, chosen, source, **images) for text in texts}
+
+    def _show(
+        self, chosen: list[list[int]], source: Source | None, images: dict[str, dict[int, Any]]
+    ) -> None:
+        callbacks = self._context.callbacks
+        for text in self.candidates.texts if callbacks.want_keyframes else ():
+            callbacks.keyframes(self._result(text, chosen, source, **images))
 
     def _result(
-        self, source: Source, text: str, chosen: list[list[int]], **of_frames: dict[int, Any]
+        self, text: str, chosen: list[list[int]], source: Source | None, **images: dict[int, Any]
     ) -> Keyframes:
         of, number = self.candidates, self.candidates.texts.index(text)
         ids = [of.frame_ids[index] for index in chosen[number]]
         lists: dict[str, list[Any]] = {
             name: [by_id[frame_id] for frame_id in ids] if by_id else []
-            for name, by_id in (_NOTHING | of_frames).items()
+            for name, by_id in (_NOTHING | images).items()
         }
         return Keyframes(
             frame_ids=ids,
             scores=[of.scores[number][index] for index in chosen[number]],
             timestamps=[of.timestamps[index] for index in chosen[number]],
-            candidates=Candidates(of.frame_ids, of.timestamps, of.scores[number]),
+            candidates=self._all_candidates(number),
             account=self.account,
-            source=source.name,
-            identity=source.identity,
+            source=source.name if source else self.name,
+            identity=source.identity if source else "",
             text=text,
             **lists,
         )
 
-    def _full_size(
-        self, video: Video, chosen: list[int], *, arrays: bool
-    ) -> Iterator[tuple[int, Pixels]]:
-        """The frame id and pixels of each keyframe; each array is gone with the next one."""
-        for picture in self._pictures(video, chosen):
-            if arrays:
-                self._check_row(len(chosen), len(chosen) * picture.rgb.nbytes, picture.rgb)
-            yield picture.frame_id, picture.rgb
 
-    @contextmanager
-    def _uploading(self, source: Source) -> Iterator[Upload | None]:
-        """The upload, if there is one; its images are counted once it is closed."""
-        writer = self._context.writer
-        if writer is None:
-            yield None
-            return
-        try:
-            with writer.begin(source.stem, source.identity) as self._upload:
-                yield self._upload
-        finally:
-            if self._upload is not None:
-                self.account.images_uploaded = self._upload.images
-                self.account.bytes_uploaded = self._upload.bytes
-
-    def _pictures(self, video: Video, chosen: list[int]) -> Iterator[RgbFrame]:
-        """The candidates `chosen`, in order; those that are not kept count as decoding."""
-        pictures = video.frames_by_id([self.candidates.frame_ids[index] for index in chosen])
-        stage = self.stage
-        for index in chosen:
-            if index not in self._cache.frames:
-                self._enter("decode")
-            picture = next(pictures)
-            self._enter(stage)
-            yield picture
-
-    def _check_row(self, count: int, size: int, rgb: Pixels) -> None:
-        limit, (height, width, _) = self._context.row_bytes, rgb.shape
-        if limit is not None and size > limit:
-            raise RowTooLargeError(
-                f"{count} images of {width}×{height} pixels take {size / 2**30:.1f} GiB as "
-                f"{self._context.images_as}, more than the {limit / 2**30:.0f} GiB that a row may "
-                "hold; use return_keyframes=False with output_tos_dir, or a smaller max_num_frames"
-            )
-
-
-def _kept_candidates(context: RunContext) -> Any:
+def _kept_candidates(request: Request, context: RunContext) -> Any:
     """What to keep of a candidate that can still be selected."""
-    if context.parameters.return_keyframes or context.callbacks.need_images or context.writer:
+    if not request.texts:
+        return "nothing"
+    if context.needs_images:
         return "frames"
     return "inputs" if context.module.tolerance else "nothing"

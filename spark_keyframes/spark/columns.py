@@ -8,8 +8,10 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.result import ImagesAs
 from spark_keyframes.schema import (
     ACCOUNT_DDL,
+    CANDIDATES_DDL,
     ERROR_DDL,
     IMAGE_DDL,
+    INDEX_INFO_DDL,
     KEYFRAMES_DDL,
     MADE_BY_DDL,
     spark_type,
@@ -25,17 +27,22 @@ _NUMBERS = ("double", "float", "decimal", "int", "bigint", "smallint", "tinyint"
 
 OnError = Literal["null", "raise"]
 
+INDEX_TYPES = f"array<struct<{CANDIDATES_DDL}>>", f"struct<{INDEX_INFO_DDL}>"
+"""The types of the two columns of an index, in SQL."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AddedColumns:
     """The names of the columns that `transform` adds; None: it does not add this one."""
 
-    output: str
+    output: str | None = None
     images: str | None = None
     timestamps: str | None = None
     error: str | None = None
     account: str | None = None
     made_by: str | None = None
+    candidates: str | None = None
+    info: str | None = None
     images_as: ImagesAs = "arrays"
     """what `images` holds"""
     several: bool = False
@@ -52,6 +59,8 @@ class AddedColumns:
             self.error: f"struct<{ERROR_DDL}>",
             self.account: f"struct<{ACCOUNT_DDL}>",
             self.made_by: f"struct<{MADE_BY_DDL}>",
+            self.candidates: INDEX_TYPES[0],
+            self.info: INDEX_TYPES[1],
         }
         if self.several:
             for name in (self.output, self.timestamps):
@@ -62,7 +71,7 @@ class AddedColumns:
     def names(self) -> list[str]:
         """All names, twice where two of them are equal."""
         names = (self.output, self.images, self.timestamps, self.error, self.account, self.made_by)
-        return [name for name in names if name]
+        return [name for name in (*names, self.candidates, self.info) if name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +80,24 @@ class Columns:
 
     read: list[str]
     """all columns of the DataFrame, in order: Spark gives them to the stage without their names"""
-    input: str
+    input: str | None
+    """None: there are no videos, but their index"""
     text: str | None
     start: str | None = None
     end: str | None = None
     passed: list[str]
     """columns that pass through unchanged, in order"""
     added: AddedColumns
+    index: "IndexColumns | None" = None
+    """of the index that is asked; None: the videos are"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexColumns:
+    """The names of the two columns of an index."""
+
+    candidates: str
+    info: str
 
 
 def result_schema(schema: "StructType", columns: Columns) -> "StructType":
@@ -137,30 +157,35 @@ def without_names(videos: "DataFrame") -> "DataFrame":
 def plan_columns(
     videos: "DataFrame",
     *,
-    input_col: str,
-    text_col: str | None,
-    start_col: str | None,
-    end_col: str | None,
+    input_col: str | None,
+    text_col: str | None = None,
+    start_col: str | None = None,
+    end_col: str | None = None,
     added: AddedColumns,
     video_src_type: VideoSrcType,
     keep_video: bool,
+    index: IndexColumns | None = None,
 ) -> Columns:
     """Check the columns before any task runs.
 
     Raises:
         ParameterError: a column is missing, has a wrong type, or exists already.
     """
-    from pyspark.sql.types import ArrayType, StructField
+    from pyspark.sql.types import ArrayType, StructField, StructType
 
     schema, key = videos.schema, name_key(videos.sparkSession)
 
-    def existing(parameter: str, name: str, kinds: Sequence[str], reason: str) -> StructField:
+    def named(parameter: str, name: str) -> StructField:
         found = next((field for field in schema.fields if key(field.name) == key(name)), None)
         if found is None:
             raise ParameterError(
                 f"{parameter} {name!r} is not a column of the DataFrame; "
                 f"it has {', '.join(schema.names) or 'none'}"
             )
+        return found
+
+    def existing(parameter: str, name: str, kinds: Sequence[str], reason: str) -> StructField:
+        found = named(parameter, name)
         # The names alone: the elements of an array may be nullable or not.
         kind = found.dataType.simpleString()
         if kind.partition("(")[0] not in kinds:
@@ -174,8 +199,23 @@ def plan_columns(
         return name and existing(parameter, name, _NUMBERS, "seconds are").name
 
     expected = "binary" if video_src_type == "video_binary" else "string"
-    input_col = existing("input_col", input_col, [expected], f"{video_src_type!r} needs").name
+    if input_col is not None:
+        input_col = existing("input_col", input_col, [expected], f"{video_src_type!r} needs").name
     start_col, end_col = seconds("start_col", start_col), seconds("end_col", end_col)
+    if index is not None:
+        found = existing(
+            "candidates_col",
+            index.candidates,
+            [spark_type(INDEX_TYPES[0]).simpleString()],
+            "an index has",
+        )
+        info = named("info_col", index.info)
+        if not isinstance(info.dataType, StructType) or "model" not in info.dataType.names:
+            raise ParameterError(
+                f"info_col {index.info!r} is of type {info.dataType.simpleString()}, but an index "
+                f"has {INDEX_TYPES[1]}; give the column that index() made"
+            )
+        index = IndexColumns(candidates=found.name, info=info.name)
     if text_col is not None:
         found = existing("text_col", text_col, ["string", "array<string>"], "texts are")
         text_col = found.name
@@ -183,7 +223,8 @@ def plan_columns(
     passed = [
         name
         for name in schema.names
-        if name != input_col or keep_video or video_src_type == "video_url"
+        if (name != input_col or keep_video or video_src_type == "video_url")
+        and (index is None or name not in (index.candidates, index.info))
     ]
     taken = [key(name) for name in (*passed, *added.names)]
     for name in added.names:
@@ -212,4 +253,5 @@ def plan_columns(
         end=end_col,
         passed=passed,
         added=added,
+        index=index,
     )

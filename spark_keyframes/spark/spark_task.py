@@ -48,14 +48,15 @@ def texts_of(column: "pa.Array | None", count: int, pipeline: Pipeline) -> list[
 
 
 def requests_of(
-    videos: "pa.Array",
+    videos: "pa.Array | None",
     texts: Sequence[RowText],
     start: "pa.Array | None" = None,
     end: "pa.Array | None" = None,
 ) -> Iterator[Request]:
-    """Yield a request for each row; without columns of them, the whole videos."""
-    windows = (_seconds(column, len(videos)) for column in (start, end))
-    for video, text, *window in zip(_values(videos), texts, *windows, strict=True):
+    """Yield a request for each row; without `start` and `end`, of the whole videos."""
+    values = [None] * len(texts) if videos is None else _values(videos)
+    windows = (_seconds(column, len(texts)) for column in (start, end))
+    for video, text, *window in zip(values, texts, *windows, strict=True):
         yield Request(video, text, *window)
 
 

@@ -11,11 +11,11 @@ import torch
 
 from spark_keyframes.engine import Request
 from spark_keyframes.engine.candidates import CandidateScores
-from spark_keyframes.engine.frame_cache import FrameCache
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
 from spark_keyframes.video import run_pool
+from spark_keyframes.video.frame_cache import FrameCache
 from tests.engine.pipelines import CPU, Gate, Watched, run
 from tests.video.clips import clip
 

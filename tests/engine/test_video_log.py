@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from spark_keyframes import Limits
+from spark_keyframes.callback import Callbacks
 from spark_keyframes.engine import Pipeline, Request
-from spark_keyframes.engine.callbacks import Callbacks
 from spark_keyframes.engine.request import RunContext
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.engine.video_log import VideoLog

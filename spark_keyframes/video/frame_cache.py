@@ -3,7 +3,7 @@
 import threading
 from typing import Any, Literal
 
-from spark_keyframes.video import RgbFrame, Video
+from spark_keyframes.video.interface import RgbFrame, Video
 
 
 class ByteBudget:

@@ -1,0 +1,198 @@
+"""The index of videos, and what is asked of it: as `transform`, without decoding again."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as sf
+
+from spark_keyframes import (
+    EmbeddingModule,
+    KeyframesModule,
+    ParameterError,
+    Selector,
+    VideoAdaptiveKeyframesSampling,
+)
+
+ADDED = {"timestamps_col": "timestamps", "made_by_col": "made_by"}
+TEXTS = ["spoon", "a fork on a table", None, "knife", "spoon"]
+
+
+class FarApart(Selector):
+    """Frames that differ from each other: a selector that needs embeddings and times."""
+
+    needs_embeddings = True
+
+    def select(self, scores, k, *, embeddings, timestamps):
+        order = np.argsort(-(embeddings @ embeddings[0]) + 1e-3 * np.asarray(timestamps))
+        return sorted(int(index) for index in order[:k])
+
+
+@pytest.fixture(scope="module")
+def videos(spark, clips):
+    rows = [(number, str(path)) for number, path in enumerate(clips)]
+    rows += [(3, None), (4, "none.mp4")]
+    texts = sf.array(*[sf.lit(text) for text in TEXTS])
+    return spark.createDataFrame(rows, "id int, video string").withColumn("texts", texts)
+
+
+@pytest.fixture(scope="module")
+def index(spark, videos, plain, tmp_path_factory):
+    """An index that was written and read again."""
+    folder = str(tmp_path_factory.mktemp("index") / "table")
+    plain.index(videos, error_col="failed", account_col="account").write.parquet(folder)
+    return spark.read.parquet(folder)
+
+
+def by_id(frame):
+    return {row["id"]: row.asDict(recursive=True) for row in frame.collect()}
+
+
+def test_an_index_has_all_candidates_and_how_they_were_made(index, plain, clips):
+    assert index.columns == [
+        *("id", "video", "texts", "failed", "account", "candidates", "index_info")
+    ]
+    rows = by_id(index)
+    for number, path in enumerate(clips):
+        expected = plain.sample(path).candidates
+        candidates = rows[number]["candidates"]
+        assert [each["frame_id"] for each in candidates] == expected.frame_ids
+        assert [each["timestamp"] for each in candidates] == expected.timestamps
+        for each in candidates:
+            assert sum(value**2 for value in each["embedding"]) == pytest.approx(1, abs=1e-5)
+        assert rows[number]["account"]["frames_scored"] == len(candidates)
+        info = rows[number]["index_info"]
+        assert info["model"] == "small"
+        assert info["revision"] == plain.make_module().revision
+        assert info["preprocessing"].startswith("shortest edge 32 bicubic, crop 32, mean 0.48")
+        assert (info["fps"], info["dimensions"]) == (5, len(candidates[0]["embedding"]))
+    for number in (3, 4):
+        assert rows[number]["candidates"] is None
+        assert rows[number]["index_info"] is None
+    assert rows[4]["failed"]["error"] == "SourceNotFoundError"
+
+
+@pytest.mark.parametrize("selector", ["aks", "top", "bin", "uniform", FarApart()])
+def test_an_index_answers_several_texts_as_the_videos_do(videos, index, plain, clips, selector):
+    # Half of the candidates can be chosen.
+    least = float(np.median(plain.sample(clips[0]).candidates.scores))
+    asking = replace(plain, selector=selector, min_score=least)
+    expected = by_id(asking.transform(videos, text_col="texts", **ADDED))
+    found = by_id(asking.transform_index(index, text_col="texts", **ADDED))
+    assert len(found) == 5
+    for number, row in found.items():
+        for name in ("keyframes", "timestamps", "made_by"):
+            assert row[name] == expected[number][name]
+    assert found[0]["keyframes"][0]["scores"]
+    assert found[3]["keyframes"] is None
+    assert found[4]["keyframes"] is None
+
+
+def test_images_are_decoded_again_for_the_chosen_frames_only(videos, index, sampler, tmp_path):
+    with_images = {"account_col": "account", "images": "encoded"}
+    first = replace(sampler, output_tos_dir=str(tmp_path / "a"))
+    second = replace(sampler, output_tos_dir=str(tmp_path / "b"), fps=5.0)
+    expected = by_id(first.transform(videos, **with_images))
+    found = by_id(second.transform_index(index.drop("account"), input_col="video", **with_images))
+    for number in range(3):
+        row, other = found[number], expected[number]
+        assert row["keyframes"]["frame_ids"] == other["keyframes"]["frame_ids"]
+        assert row["keyframes_images"] == other["keyframes_images"]
+        names = [path.replace("/b/", "/a/") for path in row["keyframes"]["tos_paths"]]
+        assert names == other["keyframes"]["tos_paths"]
+        assert row["account"]["images_uploaded"] == len(names)
+        assert 0 < row["account"]["frames_decoded"] <= other["account"]["frames_decoded"]
+        assert row["account"]["decoded_again"] == 0
+
+
+def test_a_video_that_changed_after_it_was_indexed_fails(spark, clips, sampler, tmp_path):
+    path = tmp_path / "changed.mp4"
+    shutil.copy(clips[0], path)
+    one = spark.createDataFrame([(0, str(path))], "id int, video string")
+    index = sampler.index(one).localCheckpoint()
+    shutil.copy(clips[2], path)
+    row = sampler.transform_index(index, input_col="video", error_col="error").first()
+    assert row["keyframes"] is None
+    assert row["error"]["error"] == "VideoChangedError"
+    assert "index it again" in row["error"]["message"]
+
+
+def test_keyframes_and_index_come_from_one_decode(videos, index, plain):
+    both = by_id(
+        plain.transform(videos, candidates_col="candidates", account_col="account", **ADDED)
+    )
+    alone = by_id(index)
+    expected = by_id(plain.transform(videos, **ADDED))
+    for number, row in both.items():
+        assert row["candidates"] == alone[number]["candidates"]
+        assert row["index_info"] == alone[number]["index_info"]
+        assert row["keyframes"] == expected[number]["keyframes"]
+    assert both[0]["account"]["frames_decoded"] == alone[0]["account"]["frames_decoded"]
+
+
+class Other(EmbeddingModule):
+    def embed_images(self, inputs):
+        raise AssertionError("no video is decoded")
+
+    def embed_texts(self, texts):
+        return np.ones((len(texts), 16), np.float32)
+
+
+class NoEmbeddings(KeyframesModule):
+    def predict_step(self, inputs, texts):
+        return [0.0] * len(inputs)
+
+
+def test_an_index_of_another_model_ends_the_job(index, plain):
+    other = VideoAdaptiveKeyframesSampling(module=Other(), fps=5, return_keyframes=False)
+    for asked in (other.transform_index(index), other.search(index)):
+        with pytest.raises(Exception, match=r"model 'small', not 'Other\(\)'.*use that model"):
+            asked.collect()
+    with pytest.raises(Exception, match=r"fps 5.0, not 2.0; use the same settings"):
+        replace(plain, fps=2).transform_index(index).collect()
+    assert replace(plain, fps=2).search(index, limit=1).count() == 1
+
+
+def test_what_cannot_work_is_refused_on_the_driver(spark, videos, index, plain, sampler):
+    without = VideoAdaptiveKeyframesSampling(module=NoEmbeddings(), return_keyframes=False)
+    for ask in (
+        lambda: without.index(videos),
+        lambda: without.transform_index(index),
+        lambda: without.search(index),
+        lambda: without.transform(videos, candidates_col="candidates"),
+    ):
+        with pytest.raises(ParameterError, match="module NoEmbeddings gives none"):
+            ask()
+    with pytest.raises(ParameterError, match="images are decoded from the videos"):
+        sampler.transform_index(index)
+    with pytest.raises(ParameterError, match="candidates_col 'candidates' is not a column"):
+        plain.transform_index(videos)
+    with pytest.raises(ParameterError, match="candidates_col 'video' is of type string"):
+        plain.search(index, candidates_col="video")
+    with pytest.raises(ParameterError, match="info_col 'video' is of type string"):
+        plain.search(index, info_col="video")
+    with pytest.raises(ParameterError, match="two columns called 'failed'"):
+        plain.transform_index(index, error_col="failed")
+
+
+def test_a_stream_is_indexed(spark, clips, plain, tmp_path):
+    folder = tmp_path / "in"
+    spark.createDataFrame([(str(clips[2]),)], "video string").write.parquet(str(folder))
+    stream = spark.readStream.schema("video string").parquet(str(folder))
+    query = (
+        plain.index(stream)
+        .writeStream.format("parquet")
+        .option("path", str(tmp_path / "out"))
+        .option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .trigger(availableNow=True)
+        .start()
+    )
+    query.awaitTermination(120)
+    assert query.exception() is None
+    found = spark.read.parquet(str(tmp_path / "out"))
+    with pytest.raises(ParameterError, match="search the table that the stream writes"):
+        plain.search(plain.index(stream))
+    assert plain.transform_index(found).first()["keyframes"]["frame_ids"] == (
+        plain.sample(clips[2]).frame_ids
+    )
