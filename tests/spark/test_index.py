@@ -65,7 +65,7 @@ def test_an_index_has_all_candidates_and_how_they_were_made(index, plain, clips)
         info = rows[number]["index_info"]
         assert info["model"] == "small"
         assert info["revision"] == plain.make_module().revision
-        assert info["preprocessing"].startswith("shortest edge 32 bicubic, crop 32, mean 0.48")
+        assert info["preprocessing"].startswith("shortest edge 64 bicubic, crop 64, mean 0.48")
         assert (info["fps"], info["dimensions"]) == (5, len(candidates[0]["embedding"]))
     for number in (3, 4):
         assert rows[number]["candidates"] is None
