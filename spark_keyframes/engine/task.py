@@ -106,6 +106,7 @@ class VideoTask:
     def _answers(self) -> Keyframes | Answers:
         window = Window.of(self.request.start, self.request.end)
         if self.request.indexed is not None:
+            self._source_name = "" if self.request.video is None else self.name
             return self._ask_index(self.request.indexed.within(window))
         self.candidates.window = window
         if not self.candidates.texts and not self._context.embeddings:
@@ -270,7 +271,7 @@ class VideoTask:
             timestamps=[of.timestamps[index] for index in chosen[number]],
             candidates=self._all_candidates(number),
             account=self.account,
-            source=source.name if source else self.name,
+            source=self._source_name,
             identity=source.identity if source else "",
             text=text,
             **lists,

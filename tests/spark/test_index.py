@@ -23,6 +23,7 @@ class FarApart(Selector):
     """Frames that differ from each other: a selector that needs embeddings and times."""
 
     needs_embeddings = True
+    needs_timestamps = True
 
     def select(self, scores, k, *, embeddings, timestamps):
         order = np.argsort(-(embeddings @ embeddings[0]) + 1e-3 * np.asarray(timestamps))
@@ -47,6 +48,18 @@ def index(spark, videos, plain, tmp_path_factory):
 
 def by_id(frame):
     return {row["id"]: row.asDict(recursive=True) for row in frame.collect()}
+
+
+def same(found, expected):
+    """Compare keyframes; scores may differ as those of other batches do."""
+    if isinstance(found, list):
+        for each, other in zip(found, expected, strict=True):
+            same(each, other)
+    elif found is None or expected is None:
+        assert found is expected
+    else:
+        assert found["frame_ids"] == expected["frame_ids"]
+        assert found["scores"] == pytest.approx(expected["scores"], abs=1e-5)
 
 
 def test_an_index_has_all_candidates_and_how_they_were_made(index, plain, clips):
@@ -82,11 +95,42 @@ def test_an_index_answers_several_texts_as_the_videos_do(videos, index, plain, c
     found = by_id(asking.transform_index(index, text_col="texts", **ADDED))
     assert len(found) == 5
     for number, row in found.items():
-        for name in ("keyframes", "timestamps", "made_by"):
+        same(row["keyframes"], expected[number]["keyframes"])
+        for name in ("timestamps", "made_by"):
             assert row[name] == expected[number][name]
     assert found[0]["keyframes"][0]["scores"]
     assert found[3]["keyframes"] is None
     assert found[4]["keyframes"] is None
+
+
+def test_parts_of_videos_are_asked_and_indexed(spark, clips, plain):
+    parts = [(0.0, 1.0), (1.1, None), (None, 2.5), (2.4, 99.0), (4.0, 5.0), (3.0, 2.0), (0.5, 0.5)]
+    rows = [(number, str(clips[0]), *part) for number, part in enumerate(parts)]
+    videos = spark.createDataFrame(rows, "id int, video string, start double, end double")
+    window = {"start_col": "start", "end_col": "end"}
+    asked = {"error_col": "error", "timestamps_col": "timestamps", **window}
+    expected = by_id(plain.transform(videos, **asked))
+    whole = by_id(plain.transform_index(plain.index(videos), **asked))
+    of_parts = plain.index(videos.where("id < 4"), **window).localCheckpoint()
+    infos = {row["id"]: row["index_info"] for row in of_parts.collect()}
+    assert [(infos[number]["start"], infos[number]["end"]) for number in range(4)] == [
+        *((None, 1.0), (1.1, None), (None, 2.5), (2.4, 99.0))
+    ]
+    for number, row in whole.items():
+        same(row["keyframes"], expected[number]["keyframes"])
+        assert row["timestamps"] == expected[number]["timestamps"]
+        assert row["error"] == expected[number]["error"]
+    assert [row["error"] and row["error"]["error"] for row in expected.values()] == [
+        *[None] * 4,
+        *["WindowError"] * 3,
+    ]
+    for answers in (plain.transform_index(of_parts), plain.transform_index(of_parts, **window)):
+        for number, row in by_id(answers).items():
+            same(row["keyframes"], expected[number]["keyframes"])
+    outside = of_parts.where("id = 1").drop("start", "end").selectExpr("*", "0.5d AS start")
+    row = plain.transform_index(outside, start_col="start", error_col="error").first()
+    assert row["error"]["error"] == "WindowError"
+    assert "from 1.1 to inf s only, not from 0.5" in row["error"]["message"]
 
 
 def test_images_are_decoded_again_for_the_chosen_frames_only(videos, index, sampler, tmp_path):
@@ -125,9 +169,13 @@ def test_keyframes_and_index_come_from_one_decode(videos, index, plain):
     alone = by_id(index)
     expected = by_id(plain.transform(videos, **ADDED))
     for number, row in both.items():
-        assert row["candidates"] == alone[number]["candidates"]
+        candidates = alone[number]["candidates"]
+        assert (row["candidates"] is None) == (candidates is None)
+        for each, other in zip(row["candidates"] or [], candidates or [], strict=True):
+            assert each["embedding"] == pytest.approx(other["embedding"], abs=1e-5)
+            assert (each["frame_id"], each["timestamp"]) == (other["frame_id"], other["timestamp"])
         assert row["index_info"] == alone[number]["index_info"]
-        assert row["keyframes"] == expected[number]["keyframes"]
+        same(row["keyframes"], expected[number]["keyframes"])
     assert both[0]["account"]["frames_decoded"] == alone[0]["account"]["frames_decoded"]
 
 
