@@ -135,6 +135,9 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
             made_by_col: The column to add for what made the result, struct<text: string, model:
                 string, revision: string, fps: double, max_num_frames: bigint, selector: string,
                 version: string>; failed rows have it too.
+            candidates_col: The column to add for the index of the video, from the same decode: see
+                `index`. Null where the video failed or has no text.
+            info_col: The column to add, with `candidates_col`, for how the index was made.
             images: What the column of images holds, with `return_keyframes`: arrays (pixels in
                 Spark's image schema) or encoded (array<binary>: files of `img_type`, about a tenth
                 of the size).
