@@ -39,7 +39,7 @@ class IndexInfo:
         return asdict(self)
 
 
-_MODEL = ("model", "revision", "preprocessing")
+_MODEL = ("model", "revision", "preprocessing", "dimensions")
 _CANDIDATES = ("fps", "video_stream")
 
 
@@ -53,7 +53,11 @@ def check_info(found: dict[str, Any], asked: IndexInfo, *, candidates: bool) -> 
     """
     now = asked.cell()
     names = _MODEL + (_CANDIDATES if candidates else ())
-    if different := [name for name in names if found.get(name) != now[name]]:
+    # Without candidates, an index has no dimensions.
+    unknown = {"dimensions"} if None in (found.get("dimensions"), now["dimensions"]) else set()
+    if different := [
+        name for name in names if found.get(name) != now[name] and name not in unknown
+    ]:
         parts = "; ".join(f"{name} {found.get(name)!r}, not {now[name]!r}" for name in different)
         advice = "use that model" if set(different) & set(_MODEL) else "use the same settings"
         raise IndexMismatchError(

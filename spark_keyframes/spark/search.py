@@ -1,6 +1,7 @@
 """Searches an index: the best moments of each partition, and then Spark's own sort."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.errors import ParameterError
@@ -9,6 +10,7 @@ from spark_keyframes.schema import spark_type
 from spark_keyframes.spark.columns import (
     AddedColumns,
     IndexColumns,
+    column,
     name_key,
     plan_columns,
     without_names,
@@ -16,10 +18,11 @@ from spark_keyframes.spark.columns import (
 from spark_keyframes.spark.interpreter import shipped, use_own_python
 from spark_keyframes.spark.resources import task_resources
 from spark_keyframes.spark.search_stage import HIT_TYPES, SearchStage
-from spark_keyframes.spark.versions import has_profiles, warn_of_large_batches
+from spark_keyframes.spark.text_embeddings import embed_texts
+from spark_keyframes.spark.versions import has_function, has_profiles, warn_of_large_batches
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
 def search_index(
@@ -58,18 +61,36 @@ def search_index(
             "it first"
         )
     spark, profiles = index.sparkSession, has_profiles(index)
-    resources = task_resources(spark, cpus=cpus, gpus=gpus, profiles=profiles)
+    profile = task_resources(spark, cpus=cpus, gpus=gpus, profiles=profiles).profile
     use_own_python(spark)
-    warn_of_large_batches(spark)
+    asked, embeddings = embed_texts(spark, pipeline, question.texts, profile)
+    asked = replace(asked, dimensions=len(embeddings[0]))
+    is_scored = has_function(spark, "vector_inner_product")
+    stage = SearchStage(
+        question=question,
+        asked=asked,
+        embeddings=embeddings,
+        min_score=pipeline.parameters.min_score,
+        is_scored=is_scored,
+        added=added,
+    )
+    others = [column(name) for name in plan.passed]
+    names = cast(IndexColumns, plan.index)
+    info, candidates = column(names.info), column(names.candidates)
+    if is_scored:
+        read = [
+            candidates["frame_id"],
+            candidates["timestamp"],
+            _scores(candidates["embedding"], embeddings),
+        ]
+    else:
+        warn_of_large_batches(spark)
+        read = [candidates]
     schema = StructType([index.schema[name] for name in plan.passed])
     for name in added:
         schema = schema.add(name, spark_type(HIT_TYPES[name]))
-    stage = shipped(SearchStage(pipeline, plan, question, added))
-    rows = without_names(index)
-    if resources.profile is None:
-        found = rows.mapInArrow(stage, schema)
-    else:
-        found = rows.mapInArrow(stage, schema, profile=resources.profile)
+    rows = without_names(index.select(info, *read, *others))
+    found = rows.mapInArrow(shipped(stage), schema)
     best = [sf.col("score").desc(), sf.col("frame_id")]
     if not several:
         return found.orderBy(*best).limit(question.limit)
@@ -79,3 +100,24 @@ def search_index(
         number, sf.row_number().over(Window.partitionBy("text").orderBy(*best))
     )
     return ranked.where(sf.col(number) <= question.limit).orderBy(place, number).drop(number)
+
+
+def _scores(rows: "Column", embeddings: list[list[float]]) -> "Column":
+    """Return the scores for each text, array<array<float>>, computed by Spark itself.
+
+    Null where the rows are not as long as the embeddings of the texts.
+
+    To send the embeddings to Python takes twice as long as to read them.
+    """
+    from pyspark.sql import functions as sf
+
+    def of_text(text: list[float]) -> "Column":
+        vector = sf.array(*map(sf.lit, text)).cast("array<float>")
+        return sf.transform(
+            rows,
+            lambda row: sf.call_function("vector_inner_product", row, vector),
+        )
+
+    size = sf.lit(len(embeddings[0]))
+    fits = sf.coalesce(sf.array_size(sf.get(rows, sf.lit(0))), size) == size
+    return sf.when(fits, sf.array(*map(of_text, embeddings)))

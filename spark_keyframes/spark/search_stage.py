@@ -3,22 +3,15 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.engine.device import resolve_device
-from spark_keyframes.engine.modules import ready_module
-from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.errors import IndexMismatchError
 from spark_keyframes.index import BestHits, Hit, Question, best_moments, read_candidates
-from spark_keyframes.index_info import check_info
-from spark_keyframes.module import EmbeddingModule
-from spark_keyframes.result import Candidates
+from spark_keyframes.index_info import IndexInfo, check_info
 from spark_keyframes.schema import arrow_type
-from spark_keyframes.spark.columns import Columns, IndexColumns
-from spark_keyframes.spark.spark_task import assigned_gpus
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,14 +22,32 @@ HIT_TYPES = {"text": "string", "frame_id": "bigint", "timestamp": "double", "sco
 """The columns of a hit, with their types in SQL; `text` only with several texts."""
 
 
+class _Scored(NamedTuple):
+    """The candidates of a video."""
+
+    frame_ids: npt.NDArray[np.int64]
+    timestamps: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float32]
+    """K×N, for each text and candidate"""
+
+
 @dataclass(frozen=True)
 class SearchStage:
-    """Searches a partition. Pickled by reference."""
+    """Searches a partition. Pickled by reference.
 
-    pipeline: Pipeline
-    columns: Columns
-    """with those of an index"""
+    The input has `index_info`, then the candidates, and then the other columns of the index. The
+    candidates are either the column of an index, or three that Spark made of it: `frame_ids`,
+    `timestamps`, and `scores` for each text.
+    """
+
     question: Question
+    asked: IndexInfo
+    """how the model of the texts makes an index"""
+    embeddings: list[list[float]]
+    """of each text"""
+    min_score: float | None
+    is_scored: bool
+    """whether Spark has computed the scores"""
     added: list[str]
     """those of `HIT_TYPES` that the result has"""
 
@@ -44,83 +55,88 @@ class SearchStage:
         """Yield the best hits of the partition, `limit` for each text."""
         best: dict[str, BestHits[pa.RecordBatch]]
         best = {text: BestHits(self.question.limit) for text in self.question.texts}
-        queries: npt.NDArray[np.float32] | None = None
         without = 0
-        for nameless in batches:
-            if nameless.num_rows == 0:
-                continue
-            if queries is None:  # not before there is something to search
-                queries = self._queries()
-            without += self._add(nameless.rename_columns(self.columns.read), queries, best)
+        for batch in batches:
+            without += self._add(batch, best)
         if without:
             logger.warning("%d videos have no candidates, and were not searched", without)
         for text, hits in best.items():
             if found := hits.best():
                 yield self._batch(text, found)
 
-    def _queries(self) -> npt.NDArray[np.float32]:
-        import torch
-
-        device = resolve_device(rank=self.pipeline.parameters.rank, assigned=assigned_gpus())
-        with ready_module(self.pipeline.module, device) as module, torch.inference_mode():
-            rows = cast(EmbeddingModule, module).unit_texts(self.question.texts)
-            found = torch.stack([rows[text] for text in self.question.texts])
-        return cast(npt.NDArray[np.float32], found.cpu().numpy())
-
-    def _add(
-        self,
-        batch: "pa.RecordBatch",
-        queries: npt.NDArray[np.float32],
-        best: "dict[str, BestHits[pa.RecordBatch]]",
-    ) -> int:
+    def _add(self, batch: "pa.RecordBatch", best: "dict[str, BestHits[pa.RecordBatch]]") -> int:
         """Add the hits of a batch; return how many rows have no candidates."""
         import pyarrow as pa
 
-        asked, without = self.pipeline.parameters.index_info(self.pipeline.module), 0
-        columns = cast(IndexColumns, self.columns.index)
-        passed = batch.select(self.columns.passed)
-        infos = batch.column(columns.info).to_pylist()
-        found = read_candidates(batch.column(columns.candidates))
-        for number, (info, candidates) in enumerate(zip(infos, found, strict=True)):
-            if candidates is None or info is None:
+        others = batch.select(list(range(4 if self.is_scored else 2, batch.num_columns)))
+        infos: list[dict[str, Any] | None] = batch.column(0).to_pylist()
+        read = self._of_spark(batch, infos) if self.is_scored else self._of_index(batch, infos)
+        without = 0
+        for number, scored in enumerate(read):
+            if scored is None:
                 without += 1
                 continue
-            check_info(info, asked, candidates=False)
-            embeddings = cast(npt.NDArray[np.float32], candidates.embeddings)
-            if not len(embeddings):
-                continue
-            if embeddings.shape[1] != queries.shape[1]:
-                raise IndexMismatchError(
-                    f"the index has embeddings of {embeddings.shape[1]} numbers, and the model "
-                    f"gives {queries.shape[1]}; use the model that made it"
-                )
-            row = passed.take(pa.array([number]))  # a copy: a slice would keep the whole batch
-            for text, scores in zip(self.question.texts, queries @ embeddings.T, strict=True):
-                best[text].add(self._hits(scores, candidates, row, best[text].least))
+            row = others.take(pa.array([number]))  # a copy: a slice would keep the whole batch
+            for text, scores in zip(self.question.texts, scored.scores, strict=True):
+                best[text].add(self._hits(scored, scores, row, best[text].least))
         return without
+
+    def _of_index(
+        self, batch: "pa.RecordBatch", infos: list[dict[str, Any] | None]
+    ) -> Iterator[_Scored | None]:
+        texts = np.array(self.embeddings, np.float32)
+        for info, candidates in zip(infos, read_candidates(batch.column(1)), strict=True):
+            if info is None or candidates is None or candidates.embeddings is None:
+                yield None
+                continue
+            check_info(info, self.asked, candidates=False)
+            rows = candidates.embeddings
+            if len(rows) and rows.shape[1] != texts.shape[1]:
+                raise _damaged("is not as long as those of the model")
+            yield _Scored(
+                np.array(candidates.frame_ids, np.int64),
+                np.array(candidates.timestamps, np.float64),
+                texts @ rows.T if len(rows) else np.empty((len(texts), 0), np.float32),
+            )
+
+    def _of_spark(
+        self, batch: "pa.RecordBatch", infos: list[dict[str, Any] | None]
+    ) -> Iterator[_Scored | None]:
+        for info, *row in zip(infos, *(batch.column(place) for place in (1, 2, 3)), strict=True):
+            frame_ids, timestamps, by_text = (each.values for each in row)
+            if info is None or frame_ids is None:
+                yield None
+                continue
+            check_info(info, self.asked, candidates=False)
+            if by_text is None:
+                raise _damaged("is not as long as those of the model")
+            scores = [numbers.values for numbers in by_text]
+            if any(each.null_count for each in (frame_ids, timestamps, *scores)):
+                raise _damaged("is null")
+            yield _Scored(
+                frame_ids.to_numpy(),
+                timestamps.to_numpy(),
+                np.stack([each.to_numpy() for each in scores]),
+            )
 
     def _hits(
         self,
+        scored: _Scored,
         scores: npt.NDArray[np.float32],
-        candidates: Candidates,
         row: "pa.RecordBatch",
         least: float,
     ) -> "list[Hit[pa.RecordBatch]]":
         if not np.isfinite(scores).all():
-            raise IndexMismatchError(
-                "the index is damaged: an embedding holds numbers that are not finite; index the "
-                "videos again"
-            )
-        min_score = self.pipeline.parameters.min_score
+            raise _damaged("is not finite")
         found = best_moments(
             scores,
-            candidates.timestamps,
+            scored.timestamps,
             limit=self.question.of_a_video,
             min_gap=self.question.min_gap,
-            least=least if min_score is None else max(least, min_score),
+            least=least if self.min_score is None else max(least, self.min_score),
         )
         return [
-            Hit(float(scores[at]), row, candidates.frame_ids[at], candidates.timestamps[at])
+            Hit(float(scores[at]), row, int(scored.frame_ids[at]), float(scored.timestamps[at]))
             for at in found
         ]
 
@@ -136,5 +152,12 @@ class SearchStage:
         added = [pa.array(values[name], arrow_type(HIT_TYPES[name])) for name in self.added]
         rows = pa.concat_batches([hit.row for hit in hits])
         return pa.RecordBatch.from_arrays(
-            [*rows.columns, *added], [*self.columns.passed, *self.added]
+            [*rows.columns, *added], [*rows.schema.names, *self.added]
         )
+
+
+def _damaged(how: str) -> IndexMismatchError:
+    return IndexMismatchError(
+        f"the index is damaged: a frame id, a timestamp or an embedding {how}; index the videos "
+        "again"
+    )

@@ -57,6 +57,11 @@ def has_arrow_udf() -> bool:
     return hasattr(functions, "arrow_udf")
 
 
+def has_function(spark: "SparkSession", name: str) -> bool:
+    """Return whether Spark, or the server of a Connect session, has this function of SQL."""
+    return spark.catalog.functionExists(name)
+
+
 def arrow_refusal(kind: "DataType") -> str:
     """Return why Arrow functions of this Spark cannot take the type, or "" where they can."""
     from pyspark.errors import PySparkException

@@ -110,7 +110,7 @@ def test_parts_of_videos_are_asked_and_indexed(spark, clips, plain):
     window = {"start_col": "start", "end_col": "end"}
     asked = {"error_col": "error", "timestamps_col": "timestamps", **window}
     expected = by_id(plain.transform(videos, **asked))
-    whole = by_id(plain.transform_index(plain.index(videos), **asked))
+    whole = by_id(plain.transform_index(plain.index(videos), input_col="video", **asked))
     of_parts = plain.index(videos.where("id < 4"), **window).localCheckpoint()
     infos = {row["id"]: row["index_info"] for row in of_parts.collect()}
     assert [(infos[number]["start"], infos[number]["end"]) for number in range(4)] == [

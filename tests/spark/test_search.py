@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as sf
 
 from spark_keyframes import EmbeddingModule, ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.index import best_moments, candidates_array
@@ -94,6 +95,17 @@ def same(found, wanted):
     assert [row[0] for row in found] == pytest.approx([row[0] for row in wanted], abs=1e-6)
 
 
+@pytest.fixture(params=["scored by Spark", "scored in Python"])
+def both_ways(request, monkeypatch):
+    if request.param == "scored in Python":  # as before Spark 4.3
+        monkeypatch.setattr("spark_keyframes.spark.search.has_function", lambda *_: False)
+    else:
+        spark = request.getfixturevalue("spark")
+        if not spark.catalog.functionExists("vector_inner_product"):
+            pytest.skip("this Spark has no vectors")
+
+
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize(
     "asked",
     [
@@ -109,6 +121,7 @@ def test_the_best_moments_come_first(searching, index, asked):
     same(rows_of(result), expected("two", **asked))
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_each_of_several_texts_has_its_moments(searching, index):
     texts = ["three", "one", "three"]
     found = replace(searching, min_score=0.5).search(index, text=texts, limit=6)
@@ -156,4 +169,28 @@ def test_a_column_like_one_of_a_moment_is_refused(searching, index):
         searching.search(index.withColumnRenamed("name.of", "score"))
     with pytest.raises(ParameterError, match="a column called 'text'"):
         searching.search(index.withColumnRenamed("name.of", "text"), text=["one"])
-    assert "text" in searching.search(index.withColumnRenamed("name.of", "text")).columns
+    assert (
+        "text" in searching.search(index.withColumnRenamed("name.of", "text"), text="one").columns
+    )
+
+
+DAMAGE = {
+    "is null": "named_struct('frame_id', 1L, 'timestamp', 1d, 'embedding', null)",
+    "is not finite": "named_struct('frame_id', 1L, 'timestamp', 1d, 'embedding', {})".format(
+        f"array_repeat(float('nan'), {SIZE})"
+    ),
+    "is not as long as those of the model": (
+        "named_struct('frame_id', 1L, 'timestamp', 1d, 'embedding', array(float(1)))"
+    ),
+}
+
+
+@pytest.mark.usefixtures("both_ways")
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_index_ends_the_search(searching, index, how):
+    kind = index.schema["candidates"].dataType.simpleString()
+    damaged = index.where("`name.of` = 'v1'").withColumn(
+        "candidates", sf.expr(f"CAST(array({DAMAGE[how]}) AS {kind})")
+    )
+    with pytest.raises(Exception, match="the index is damaged|ismatch"):
+        searching.search(damaged, text="one").collect()
