@@ -60,6 +60,8 @@ CHANGED = {
     "accountCol": "took",
     "timestampsCol": "times",
     "madeByCol": "how",
+    "candidatesCol": "frames",
+    "infoCol": "made",
     "images": "encoded",
     "onError": "raise",
     "keepVideo": True,

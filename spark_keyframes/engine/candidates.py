@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.account import Account
+from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.result import Candidates
 from spark_keyframes.selection import Choice, Survivors
 from spark_keyframes.video import Window
@@ -30,10 +31,16 @@ class CandidateScores:
         account: of the video; the scorer adds its seconds.
         cache: drops each candidate that can no longer be selected.
         choice: chooses at the end.
+        most_bytes: of the embeddings, where they go into a row; None: no limit.
     """
 
     def __init__(
-        self, texts: Sequence[str], account: Account, cache: FrameCache, choice: Choice
+        self,
+        texts: Sequence[str],
+        account: Account,
+        cache: FrameCache,
+        choice: Choice,
+        most_bytes: int | None = None,
     ) -> None:
         self.texts = texts
         self.account = account
@@ -51,6 +58,7 @@ class CandidateScores:
         self.error: Exception | None = None
         """why the scorer gave up on this video"""
         self._embeddings: list[Embedding | None] = []
+        self._most_bytes = most_bytes
         self._stacked: Embedding | None = None
         """of all frames, once they are asked for"""
         self._exact: list[Scores] | None = None
@@ -84,6 +92,7 @@ class CandidateScores:
             index = len(self._embeddings)
             self._embeddings.append(scores[1])
             self.account.frames_scored += 1
+            self._check_size(scores[1])
             for of_text, score in zip(self.scores, scores[0], strict=True):
                 of_text.append(score)
             out: set[int] = set()
@@ -94,6 +103,15 @@ class CandidateScores:
                 if not any(dropped in survivors for survivors in self._survivors):
                     self._cache.drop(dropped)
             self._changed.notify_all()
+
+    def _check_size(self, embedding: Embedding | None) -> None:
+        size = 0 if embedding is None else embedding.nbytes * len(self._embeddings)
+        if self._most_bytes is not None and size > self._most_bytes:
+            self.error = RowTooLargeError(
+                f"the embeddings of {len(self._embeddings)} candidates take more than "
+                f"{self._most_bytes / 2**30:.1f} GiB, the most that a row may hold; lower fps, or "
+                "index the video in several parts: start_col and end_col"
+            )
 
     def add_indexed(self, indexed: Candidates, scores: list[list[float]]) -> None:
         """Add all candidates of an index, with their scores for each text."""

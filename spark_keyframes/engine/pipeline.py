@@ -73,10 +73,6 @@ class Pipeline:
         needs = self.parameters.return_keyframes or Callbacks(self.callbacks).need_images
         return needs or self.writer is not None
 
-    @property
-    def _decodes(self) -> bool:
-        return self.needs_images or not self.asks_index
-
     def run(
         self,
         requests: Iterable[Request],
@@ -104,6 +100,7 @@ class Pipeline:
         parameters = self.parameters
         threads = self.threads or task_cpus()
         workers = self.workers or threads + 1
+        decodes = self.needs_images or not self.asks_index
         only_cpu = threads == 1 and device.type == "cpu"
         callbacks = Callbacks(self.callbacks)
         choice = parameters.make_choice()
@@ -114,7 +111,7 @@ class Pipeline:
             decoder = stack.enter_context(
                 make_decoder(
                     # The decoder of threads starts no process.
-                    parameters.decoder if self._decodes else "thread",
+                    parameters.decoder if decodes else "thread",
                     threads,
                     limits=parameters.limits,
                     prefetch=not only_cpu,

@@ -11,10 +11,7 @@ from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.stage_clock import StageClock
-from spark_keyframes.errors import (
-    ModuleError,
-    free_stack_frames,
-)
+from spark_keyframes.errors import ModuleError, free_stack_frames
 from spark_keyframes.hooks import calling
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
@@ -45,7 +42,9 @@ class VideoTask:
         self._began: float | None = None
         self._ended: float | None = None
         self._cache = FrameCache(context.budget, keep=_kept_candidates(request, context))
-        self.candidates = CandidateScores(request.texts, self.account, self._cache, context.choice)
+        most = context.row_bytes if context.embeddings else None
+        scores = CandidateScores(request.texts, self.account, self._cache, context.choice, most)
+        self.candidates = scores
         self._fetcher = Fetcher(context, self.candidates, self._cache, self._clock)
 
     def run(self) -> None:
@@ -229,10 +228,7 @@ class VideoTask:
         self.account.scored_again = len(contested)
 
     def _finish(
-        self,
-        chosen: list[list[int]],
-        source: Source | None = None,
-        video: Video | None = None,
+        self, chosen: list[list[int]], source: Source | None = None, video: Video | None = None
     ) -> dict[str, Keyframes]:
         """The keyframes of each text; an image that several texts share is made once."""
         texts = self.candidates.texts

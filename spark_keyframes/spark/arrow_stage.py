@@ -52,10 +52,10 @@ class ArrowStage:
     def __call__(self, batches: "Iterable[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         """Yield the result rows of a partition, in its order."""
         added = self.columns.added
-        is_large = bool(added.images or added.candidates)
+        large = sum(name is not None for name in (added.images, added.candidates))
         waiting: deque[ResultRows] = deque()
         run = run_in_task(
-            replace(self.pipeline, row_bytes=_ROW_BYTES if is_large else None),
+            replace(self.pipeline, row_bytes=_ROW_BYTES // large if large else None),
             self._requests(batches, waiting),
             tasks_at_once=self.tasks_at_once,
             stop_on_failure=self.on_error == "raise",

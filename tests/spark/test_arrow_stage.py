@@ -24,6 +24,7 @@ from spark_keyframes.schema import (
     spark_type,
 )
 from spark_keyframes.spark import arrow_stage as engine_spark
+from spark_keyframes.spark import result_rows
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import AddedColumns, Columns
 from tests.conftest import REPO
@@ -206,11 +207,11 @@ def test_counts_can_be_observed(spark, plain, clips):
     assert seen.get == {"done": 1, "failed": 1}
 
 
-def flushed_batches(images, rows, batch_bytes, monkeypatch):
-    monkeypatch.setattr(engine_spark, "_BATCH_BYTES", batch_bytes)
+def flushed_batches(pipeline, images, rows, batch_bytes, monkeypatch):
+    monkeypatch.setattr(result_rows, "_BATCH_BYTES", batch_bytes)
     batch = pa.RecordBatch.from_arrays([pa.array([str(n) for n in range(rows)])], ["video"])
     kept = columns(passed=["video"], images="images")
-    result = engine_spark._Rows(batch, kept, [""] * rows, lambda texts: [])
+    result = result_rows.ResultRows(batch, kept, [""] * rows, pipeline)
     flushed = []
     for number in range(rows):
         result.add(Keyframes([], [number], [0.5], [0.0], images, Candidates([], [], []), Account()))
@@ -219,9 +220,10 @@ def flushed_batches(images, rows, batch_bytes, monkeypatch):
     return flushed
 
 
-def test_large_results_are_flushed_in_parts_and_none_is_lost(monkeypatch):
+def test_large_results_are_flushed_in_parts_and_none_is_lost(plain, monkeypatch):
     image = np.zeros((100, 100, 3), np.uint8)
-    parts = flushed_batches([image], 10, 65_000, monkeypatch)
+    pipeline = Pipeline(plain.make_module(), plain)
+    parts = flushed_batches(pipeline, [image], 10, 65_000, monkeypatch)
     assert [part.num_rows for part in parts] == [3, 3, 3, 1]
     table = pa.Table.from_batches(parts)
     assert table["video"].to_pylist() == [str(n) for n in range(10)]
@@ -258,7 +260,7 @@ def columns(passed, **added):
         input="video",
         text=None,
         passed=passed,
-        added=AddedColumns(output="k", **added),
+        added=AddedColumns(**{"output": "k"} | added),
     )
 
 
@@ -315,3 +317,19 @@ def test_runs_from_a_program_s_main_on_every_master(models, clips, expected, mas
     assert len(lines) == 3, done.stderr
     for video, *frame_ids in lines:
         assert [int(number) for number in frame_ids] == expected[video].frame_ids
+
+
+def test_an_index_too_large_for_spark_is_a_failure(plain, clips, monkeypatch):
+    monkeypatch.setattr(engine_spark, "_ROW_BYTES", 10_000)
+    stage = ArrowStage(
+        Pipeline(plain.make_module(), plain, embeddings=True),
+        columns(passed=["video"], output=None, candidates="c", info="i", error="why"),
+        "null",
+    )
+    batch = pa.RecordBatch.from_pylist([{"video": str(clips[0])}, {"video": str(clips[2])}])
+    (result,) = stage(iter([batch]))
+    failed, done = result.to_pylist()
+    assert failed["why"]["error"] == "RowTooLargeError"
+    assert "index the video in several parts" in failed["why"]["message"]
+    assert failed["c"] is None
+    assert len(done["c"]) == 6
