@@ -320,7 +320,7 @@ def test_runs_from_a_program_s_main_on_every_master(models, clips, expected, mas
 
 
 def test_an_index_too_large_for_spark_is_a_failure(plain, clips, monkeypatch):
-    monkeypatch.setattr(engine_spark, "_ROW_BYTES", 500)
+    monkeypatch.setattr(engine_spark, "_ROW_BYTES", 1_500)
     stage = ArrowStage(
         Pipeline(plain.make_module(), plain, embeddings=True),
         columns(passed=["video"], output=None, candidates="c", info="i", error="why"),
