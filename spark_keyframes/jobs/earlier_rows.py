@@ -49,6 +49,12 @@ def fitted(
             f"{table} has {kinds[exploded]}, and this job has {kinds[options.explode]} "
             "(`explode`); use another table"
         )
+    for name in options.window_cols:
+        if key(name) not in types:
+            raise ParameterError(
+                f"{table} has no column {name!r}, so that its rows are of whole videos; use "
+                "another table for parts of videos"
+            )
     times = options.timestamps_col and ("timestamp" if options.explode else options.timestamps_col)
     missing = [name for name in (times, options.made_by_col) if name and key(name) not in types]
     if len(missing) == 1 and times and options.made_by_col:

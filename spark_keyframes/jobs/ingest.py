@@ -31,6 +31,8 @@ _SAME_OPTIONS = (
         "input_col",
         "input_format",
         "text_col",
+        "start_col",
+        "end_col",
         "texts",
         "id_col",
         "output",

@@ -65,6 +65,23 @@ class JobOptions:
             "NAME",
         ),
     )
+    start_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where the part to sample of each video begins, in seconds. Rows with "
+            "several parts of a video are each a row of the table.",
+            INPUT,
+            "NAME",
+        ),
+    )
+    end_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where that part ends, in seconds. Default: at the video's end.",
+            INPUT,
+            "NAME",
+        ),
+    )
     key_on_text: bool = field(default=False, init=False)
     on_error: OnError = field(default="null", init=False)
     """Fixed for a stream: an exception would end it, and end the next run at the same video."""
@@ -158,7 +175,8 @@ class JobOptions:
     id_col: tuple[str, ...] | None = field(
         default=None,
         metadata=about(
-            "The columns that identify a video. Default: the column of videos, and `text_col`.",
+            "The columns that identify a video. Default: the column of videos, and `text_col`. "
+            "`start_col` and `end_col` always belong to them.",
             EACH_ONCE,
         ),
     )
@@ -253,6 +271,11 @@ class JobOptions:
             raise ParameterError(
                 f"`failed_output` {self.failed_output} is the `output` too; give it another place"
             )
+
+    @property
+    def window_cols(self) -> list[str]:
+        """The columns that tell the parts of a video apart."""
+        return [name for name in (self.start_col, self.end_col) if name]
 
     @property
     def has_table(self) -> bool:

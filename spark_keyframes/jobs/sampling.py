@@ -37,6 +37,8 @@ def sample_videos(
         input_col=video_col,
         output_col=options.output_col,
         text_col=options.text_col,
+        start_col=options.start_col,
+        end_col=options.end_col,
         error_col=options.error_col,
         account_col=account_col,
         timestamps_col=options.timestamps_col,

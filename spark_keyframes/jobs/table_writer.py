@@ -137,11 +137,10 @@ class TableWriter:
         """Return the columns that identify a video."""
         options = self._options
         text = [options.text_col] if options.text_col else []
-        if not options.id_col:
-            return [self._video_col, *text]
-        if options.key_on_text:
-            return list(dict.fromkeys([*options.id_col, *text]))
-        return list(options.id_col)
+        if options.id_col and not options.key_on_text:
+            text = []
+        names = [*(options.id_col or [self._video_col]), *text, *options.window_cols]
+        return list(dict.fromkeys(names))
 
     def _has_several_texts(self, videos: "DataFrame") -> bool:
         from pyspark.sql.types import ArrayType
