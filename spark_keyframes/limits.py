@@ -23,9 +23,9 @@ class Limits:
         max_pixels: The most pixels of one frame. The default is a little over 8K: 54 MB as 4:2:0. A
             crafted header of a few bytes can promise a frame of gigabytes.
         max_frames: The most frames of a video. The default is a day at 115 frames per second.
-        max_video_seconds: The longest video, in seconds. Of a frame that stays on screen for
-            longer, 60 seconds count, so that a jump in the timestamps does not make a short video
-            long.
+        max_video_seconds: The longest video, or part of one that is asked for, in seconds. Of a
+            frame that stays on screen for longer, 60 seconds count, so that a jump in the
+            timestamps does not make a short video long.
         max_decode_seconds: The most wall-clock seconds spent waiting for the decoder, including
             reading the index.
         max_decode_bytes: The most memory that decoding one video may take, as address space of its
@@ -59,8 +59,9 @@ class Limits:
     )
     max_video_seconds: float = documented(
         86_400.0,
-        "The longest video, in seconds. Of a frame that stays on screen for longer, 60 seconds "
-        "count, so that a jump in the timestamps does not make a short video long.",
+        "The longest video, or part of one that is asked for, in seconds. Of a frame that stays on "
+        "screen for longer, 60 seconds count, so that a jump in the timestamps does not make a "
+        "short video long.",
     )
     max_decode_seconds: float = documented(
         3600.0,
