@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, islice, takewhile
 from typing import BinaryIO
 
@@ -36,17 +37,8 @@ from spark_keyframes.video.window import Window
 logger = logging.getLogger("spark_keyframes")
 
 
-def open_video(
-    file: BinaryIO,
-    *,
-    format_hint: str | None = None,
-    threads: int = 1,
-    slots: ThreadSlots | None = None,
-    limits: Limits = Limits(),
-    video_stream: int | None = None,
-    window: Window = Window(),
-) -> AvVideo:
-    """Open a video and read its timestamps, without decoding anything yet.
+class AvVideo(Closeable):
+    """A video decoded with PyAV in this process. Opening it reads its timestamps only.
 
     Args:
         file: seekable binary file, read from its start; must stay open until the video is closed.
@@ -70,19 +62,6 @@ def open_video(
         LimitError: the video exceeds one of the limits.
         WindowError: the video ends before the window begins.
     """
-    return AvVideo(
-        file,
-        format_hint=format_hint,
-        threads=threads,
-        slots=slots,
-        limits=limits,
-        video_stream=video_stream,
-        window=window,
-    )
-
-
-class AvVideo(Closeable):
-    """A video decoded with PyAV in this process; see `open_video` for the arguments."""
 
     def __init__(
         self,
@@ -116,12 +95,9 @@ class AvVideo(Closeable):
             window=window,
         )
         self._table = self._source.table
-        if self.duration is not None:
-            window.check_start(self.duration)
         self.counters = Counters(self._table.timeline)
         """Packets and frames decoded so far."""
-        if self._table.sequential_reason:
-            logger.debug("decoding in sequence: %s", self._table.sequential_reason)
+        self._check_table()
 
     @property
     def sequential_reason(self) -> str:
@@ -142,9 +118,12 @@ class AvVideo(Closeable):
     def duration(self) -> float | None:
         """Seconds from the start of the first frame to the end of the last; None if not known yet.
 
-        In a video that is decoded in sequence, only reaching its end tells.
+        In a video that is decoded in sequence, or whose packets are read up to the end of a window,
+        only reaching its end tells.
         """
-        return self.timeline.duration if self.timeline is not None else self._duration
+        if self.timeline is None or self._table.reach == "window":
+            return self._duration
+        return self.timeline.duration
 
     @property
     def frames_decoded(self) -> int:
@@ -182,11 +161,7 @@ class AvVideo(Closeable):
             WindowError: the video ends before the window begins.
         """
         exact_fps(fps)
-        if self.timeline is not None:
-            frames = self._decode_needed_gops(self.timeline, self.timeline.candidate_ids(fps))
-        else:
-            frames = self._candidates_in_sequence(fps)
-        return self._exclusive(frames)
+        return self._exclusive(self._candidates(fps))
 
     def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         """Yield the frames with these ids, sorted, none twice.
@@ -200,11 +175,7 @@ class AvVideo(Closeable):
         if wanted and (wanted[0] < 0 or (count is not None and wanted[-1] >= count)):
             bad = wanted[0] if wanted[0] < 0 else wanted[-1]
             raise _no_such_frame(bad, count)
-        if self.timeline is not None:
-            frames = self._decode_needed_gops(self.timeline, wanted, exactly=True)
-        else:
-            frames = self._frames_in_sequence(wanted)
-        return self._exclusive(frames)
+        return self._exclusive(self._candidates(ids=wanted))
 
     def close(self) -> None:
         """Stop decoding and free the decoder; the file stays open, and frames stay usable."""
@@ -231,6 +202,38 @@ class AvVideo(Closeable):
         if self._view is None:
             self._view = View.of(picture, self._source.crop)
 
+    def _candidates(self, fps: float = 1.0, ids: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield the candidates in the window, or exactly the frames with these ids."""
+        done, is_again = -1, True
+        while is_again:
+            if self.timeline is not None:
+                wanted = self.timeline.candidate_ids(fps) if ids is None else ids
+                frames = self._decode_needed_gops(self.timeline, wanted, exactly=ids is not None)
+            elif ids is None:
+                frames = self._candidates_in_sequence(fps)
+            else:
+                frames = self._frames_in_sequence(ids)
+            try:
+                for frame in frames:
+                    if frame.frame_id > done:
+                        yield frame
+                        done = frame.frame_id
+                is_again = False
+            except RunFailedError as error:
+                logger.info("the whole video is read: %s", redact_text(str(error)))
+                self._source.read_everything()
+                self._table = self._source.table
+                self.counters = replace(
+                    self.counters, timeline=self.timeline, was_returned=bytearray()
+                )
+                self._check_table()
+
+    def _check_table(self) -> None:
+        if self.duration is not None:
+            self._window.check_start(self.duration)
+        if self._table.sequential_reason:
+            logger.debug("decoding in sequence: %s", self._table.sequential_reason)
+
     def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
     ) -> Iterator[Frame]:
@@ -238,8 +241,12 @@ class AvVideo(Closeable):
         wanted = timeline.within(frame_ids, window)
         if self._view is None and wanted and wanted[0] > 0:
             codec, packets = self._source.begin(strict=False)
+            if self._table.reach == "times":
+                packets = islice(packets, plan_runs(self._table, [0])[0].stop)
             for picture in islice(decode_all(codec, packets, Counters()), 1):
                 self._look_at_first(picture)
+            if self._view is None and self._table.reach == "times":
+                raise RunFailedError("the first frame cannot be decoded")
         done = 0
         runs = plan_runs(self._table, wanted)
         try:
@@ -249,6 +256,8 @@ class AvVideo(Closeable):
                     yield Frame(frame_id, timeline.seconds(frame_id), picture)
                     done += 1
         except RunFailedError as error:
+            if self._table.reach != "all":
+                raise
             logger.info("decoding in sequence from here: %s", redact_text(str(error)))
             # What replaces a damaged frame may depend on the candidates before the window.
             before = frame_ids.index(wanted[0])
@@ -326,6 +335,10 @@ class AvVideo(Closeable):
 
     def _times(self) -> MonotonicTimes:
         return MonotonicTimes(self._source.stream, self._table.decoding_times)
+
+
+open_video = AvVideo
+"""Opens a video, and reads its timestamps."""
 
 
 def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:

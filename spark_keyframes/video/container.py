@@ -25,8 +25,9 @@ from spark_keyframes.video.encryption import (
 )
 from spark_keyframes.video.file_kind import HEAD, kind_of
 from spark_keyframes.video.file_reader import BUFFER_SIZE, FileReader
-from spark_keyframes.video.header_parts import TrackHeader, is_mp4
+from spark_keyframes.video.header_parts import Span, TrackHeader, Window, is_mp4
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
+from spark_keyframes.video.mp4_header import coded_spans
 from spark_keyframes.video.scrambling import ScramblingScan, scan_for_scrambling
 from spark_keyframes.video.stream_choice import StreamChoice, choose_stream
 from spark_keyframes.video.track_header import read_track_header
@@ -80,6 +81,19 @@ class VideoContainer:
         self._invents_pts = container.format.name in {"avi", "asf"} and (
             self.stream.codec_context.name in {"h264", "hevc"}
         )
+
+    def coded_spans(self) -> list[Span]:
+        """Return where the coded data of an MP4 without fragments is; see mp4_header.py."""
+        with Window(self._reader) as window:
+            return coded_spans(window)
+
+    def hide(self, spans: Sequence[Span]) -> None:
+        """From now on, give FFmpeg zeros in place of these bytes, without reading them."""
+        self._reader.hide(spans)
+
+    def read_at(self, start: int, stop: int) -> bytes:
+        """Return bytes of the file, hidden or not."""
+        return self._reader.read_at(start, stop)
 
     def check_after_reading(self, *, has_packets: bool) -> None:
         """Raise EncryptedVideoError for encryption that shows only once all packets were read."""

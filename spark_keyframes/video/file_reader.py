@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from spark_keyframes.video.header_parts import Span, Window
 from spark_keyframes.video.scrambling import ScramblingScan
 from spark_keyframes.video.timed_file import read_error
 
@@ -33,6 +35,8 @@ class FileReader:
         except OSError as error:
             raise read_error(error) from error
         self.error: Exception | None = None
+        self._edges: list[int] = []
+        """Where hidden parts begin and end, by turns."""
         self._held: list[bytes] | None = []
         self._scans: list[ScramblingScan] = []
         self._known = 0  # bytes from the start of the file that are held, or were scanned
@@ -67,10 +71,29 @@ class FileReader:
             self._held.append(data)
         self._known += len(data)
 
+    def hide(self, spans: Sequence[Span]) -> None:
+        """Return zeros for these parts of the file from now on; they are sorted and apart."""
+        self._edges = [min(edge, self._size) for span in spans for edge in span]
+
+    def read_at(self, start: int, stop: int) -> bytes:
+        """Return a part of the file, hidden or not; none after an error. The position stays."""
+        edges, self._edges = self._edges, []
+        with Window(self) as window:
+            data = window.read(start, stop)
+        self._edges = edges
+        return data
+
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes; none at the end of the file and after an error."""
         try:
             position = self.tell()
+            if self._edges:
+                passed = bisect_right(self._edges, position)
+                if passed < len(self._edges):
+                    size = min(size, self._edges[passed] - position)
+                if passed % 2:
+                    self._file.seek(position + size)
+                    return bytes(size)
             data = self._file.read(size)
             if data is None or len(data) > size:
                 got = "no data yet" if data is None else f"{len(data)} bytes"

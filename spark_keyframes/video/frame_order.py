@@ -76,12 +76,14 @@ class FrameOrder:
         # Without a parser for the codec, timestamps that all equal the decoding times are in doubt.
         self._are_equal = self._coded is None and codec.has_b_frames
         self._latest: int | None = None
+        self.is_certain = not codec.has_b_frames
+        """Whether it was seen that the stream stores presentation times, or that it needs none."""
         self._goes_back = self._contradicts = self._lacks_pts = False
         self._dts: array[int] | None = array("q")
         """Decoding times in FFmpeg's sense; None unless all packets have one, and they increase."""
 
-    def add(self, packet: Packet[VideoStream], *, begins_gop: bool) -> None:
-        """Take the next packet in decode order."""
+    def add(self, packet: Packet[VideoStream], *, begins_gop: bool, has_data: bool = True) -> None:
+        """Take the next packet in decode order; without its data, only its times."""
         pts, dts = packet.pts, packet.dts
         if self._dts is not None:
             if dts is None or (self._dts and dts <= self._dts[-1]):
@@ -97,8 +99,9 @@ class FrameOrder:
         if pts is None or (self._latest is not None and pts < self._latest):
             # A frame of an unknown time may be the one that a B-frame is presented before.
             self._goes_back, self._contradicts = True, False
+            self.is_certain |= pts is not None
             return
-        if self._coded is not None and not self._goes_back and not self._contradicts:
+        if has_data and self._coded is not None and not self._goes_back and not self._contradicts:
             goes_back = self._coded.goes_back(memoryview(packet), begins_gop=begins_gop)
             self._contradicts = goes_back and self._latest is not None and pts > self._latest
         self._latest = pts

@@ -17,7 +17,8 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
-from spark_keyframes.video.packets import SKIPS_NONREF, PacketTable
+from spark_keyframes.video.packet_table import PacketTable
+from spark_keyframes.video.packets import SKIPS_NONREF
 
 
 class RunFailedError(Exception):

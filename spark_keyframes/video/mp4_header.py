@@ -68,6 +68,19 @@ def later_encryption(file: Window, track_id: int) -> str:
     return ""
 
 
+def coded_spans(file: Window) -> list[Span]:
+    """Return where the coded data is in a file with one header; nothing if there are fragments."""
+    boxes = partial(_boxes, file)
+    spans, headers = [], 0
+    for kind, span in boxes(file.span):
+        if kind == b"moof" or (kind == b"moov" and any(find(boxes, span, b"mvex"))):
+            return []
+        headers += kind == b"moov"
+        if kind == b"mdat":
+            spans.append(span)
+    return spans if headers == 1 else []
+
+
 def _id_in(header: bytes) -> int:
     at = 20 if header[:1] == b"\1" else 12  # after two times of 8 or 4 bytes
     return int.from_bytes(header[at : at + 4], "big")

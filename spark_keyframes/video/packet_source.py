@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
@@ -18,11 +19,15 @@ from spark_keyframes.video.container import (
     open_container,
     prepare_codec,
 )
-from spark_keyframes.video.header_parts import Crop
+from spark_keyframes.video.header_parts import Crop, Span
 from spark_keyframes.video.interface import Closeable
-from spark_keyframes.video.packets import PacketTable, read_packets
+from spark_keyframes.video.needed_packets import coded_spans, needed_spans, without
+from spark_keyframes.video.packet_table import PacketTable
+from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES
 from spark_keyframes.video.window import Window
+
+logger = logging.getLogger("spark_keyframes")
 
 # Frames that a codec holds at most: 16 reference frames, and those in progress.
 _FRAMES_PER_THREAD = 20
@@ -49,6 +54,8 @@ class PacketSource(Closeable):
         self._limits = limits
         self._video_stream = video_stream
         self._window = window
+        self._hidden: list[Span] = []
+        """Coded data that is not read."""
         self._resources = ExitStack()
         try:
             self._opened, self.table = self._read()
@@ -107,7 +114,38 @@ class PacketSource(Closeable):
             video_stream=self._video_stream,
             empty_streams=empty_streams,
         )
-        return self._resources.enter_context(opening)
+        opened = self._resources.enter_context(opening)
+        opened.hide(self._hidden)
+        return opened
+
+    def read_everything(self) -> None:
+        """Read all packets, where only those of the window were."""
+        self._hidden = []
+        self._opened = self._open()
+        self.table = read_packets(self._opened, self._limits, self._window)
+        self._opened.check_after_reading(has_packets=True)
+
+    def _read_window(self, opened: VideoContainer) -> tuple[VideoContainer, PacketTable]:
+        """Read what the window needs, or everything where that is not certain."""
+        limits, window = self._limits, self._window
+        if window.is_whole:
+            return opened, read_packets(opened, limits)
+        if spans := coded_spans(opened):
+            opened.hide(spans)
+            table = read_packets(opened, limits, window, reach="times")
+            needed = needed_spans(opened, table, window)
+            if needed is not None:
+                self._hidden = without(spans, needed)
+                return opened, table
+        elif not opened.is_mp4:
+            table = read_packets(opened, limits, window, reach="window")
+            if table.reach == "all" or not table.sequential_reason:
+                return opened, table
+        else:
+            return opened, read_packets(opened, limits, window)
+        logger.debug("the whole video must be read: %s", table.sequential_reason)
+        opened = self._open()
+        return opened, read_packets(opened, limits, window)
 
     def _read(self) -> tuple[VideoContainer, PacketTable]:
         """Open the first choice among the streams with packets, and read them."""
@@ -116,7 +154,7 @@ class PacketSource(Closeable):
             opened = self._open(empty_streams)
             choice = opened.choice
             if choice.number not in empty_streams:
-                table = read_packets(opened, self._limits, self._window)
+                opened, table = self._read_window(opened)
                 opened.check_after_reading(has_packets=len(table) > 0)
                 if len(table):
                     return opened, table

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -24,7 +23,14 @@ from spark_keyframes.video.bitstream import (
 )
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
-from spark_keyframes.video.frame_order import DecodingTimes, FrameOrder
+from spark_keyframes.video.frame_order import FrameOrder
+from spark_keyframes.video.packet_table import (
+    MUST_DECODE,
+    RANDOM_ACCESS,
+    SHOWN,
+    PacketTable,
+    Reach,
+)
 from spark_keyframes.video.timeline import (
     DEFAULT_RATE,
     LONGEST_STAY,
@@ -36,8 +42,8 @@ from spark_keyframes.video.window import Window
 
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
 # others are decoded in sequence.
-_INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
-_SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | _INTRA_ONLY
+INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
+_SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | INTRA_ONLY
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
 """Codecs whose decoder can skip non-reference frames without changing any other frame.
 
@@ -45,7 +51,7 @@ FFmpeg's VP8 decoder can too, but libvpx marks no such frames. VP9 and dav1d can
 """
 
 # Codecs whose packets tell more than their container.
-_INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}
+INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}
 _KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 
 # Packets of a small video stay in memory, so that it is not opened and probed again. For a clip of
@@ -54,47 +60,22 @@ _KEEP_BYTES = 32 * 1024 * 1024
 _KEPT_PACKET_BYTES = 512  # of a kept packet besides its data, as measured
 _TABLE_BYTES = 80  # of a packet in PacketTable and Timeline, as measured
 
-_RANDOM_ACCESS, _SHOWN, _MUST_DECODE = 1, 2, 4  # bits of PacketTable.flags
-
-
-@dataclass
-class PacketTable:
-    """All packets of a video stream in decode order, without their data."""
-
-    time_base: Fraction
-    pts: array[int] = field(default_factory=lambda: array("q"))
-    """Presentation timestamps in units of `time_base`; 0 if a packet has none."""
-    flags: bytearray = field(default_factory=bytearray)
-    """For each packet: whether decoding may start, whether it is shown, and `may_skip`."""
-    presented: Sequence[int] = ()
-    """Index of the packet of each frame, by frame id."""
-    timeline: Timeline | None = None
-    """None if only decoding tells which frames there are."""
-    sequential_reason: str = ""
-    """Why there is no timeline, so that the video is decoded in sequence; otherwise empty."""
-    kept: list[Packet[VideoStream]] | None = None
-    """The packets themselves; None if they are too large to keep."""
-    decoding_times: DecodingTimes | None = None
-    """Times of the frames if the file stores no presentation timestamps."""
-    gop_starts: Sequence[int] = ()
-    """Indexes of the packets where decoding may start."""
-
-    def __len__(self) -> int:
-        return len(self.pts)
-
-    def may_skip(self, index: int) -> bool:
-        """Return whether the decoder may skip this packet if it holds a non-reference frame."""
-        return not self.flags[index] & _MUST_DECODE
-
-    def gop_of(self, index: int) -> int:
-        """Return the number of the GOP that holds the packet."""
-        return bisect_right(self.gop_starts, index) - 1
-
 
 def read_packets(
-    opened: VideoContainer, limits: Limits = Limits(), window: Window = Window()
+    opened: VideoContainer,
+    limits: Limits = Limits(),
+    window: Window = Window(),
+    *,
+    reach: Reach = "all",
 ) -> PacketTable:
-    """Read all packets of the video stream, without decoding any.
+    """Read the packets of the video stream, without decoding any.
+
+    Args:
+        opened: the container.
+        limits: bounds on the number of packets, and on the length of the part in the window.
+        window: the part of the video that will be decoded.
+        reach: how far packets are read. Without all of them, only a table without a
+            `sequential_reason` is of use.
 
     Raises:
         EncryptedVideoError: a packet is encrypted.
@@ -102,57 +83,118 @@ def read_packets(
     """
     stream = opened.stream
     codec = stream.codec_context
-    name = codec.name
-    table = PacketTable(time_base=stream.time_base or Fraction(1, 1_000_000), kept=[])
-    length_size = length_size_of(name, codec.extradata)
+    has_data = reach != "times"
+    table = PacketTable(stream.time_base or Fraction(1, 1_000_000), reach=reach)
+    length_size = length_size_of(codec.name, codec.extradata)
     layers = array("b")
     order = FrameOrder(codec, opened.container.format.name)
-    problems = set(_problems_of_stream(stream))
+    stamps = _Stamps(table.time_base)
+    stamps.problems |= set(_problems_of_stream(stream))
     durations = array("q")
-    kept_bytes = 0
-    last_dts: int | None = None
-    has_jump, most_stay = False, longest_stay(table.time_base)
+    kept, end = _Kept(), _WindowEnd(window, table.time_base)
     most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
-        if table.kept is not None:
-            kept_bytes += packet.size + _KEPT_PACKET_BYTES
-            table.kept.append(packet)
-            if kept_bytes > _KEEP_BYTES:
-                table.kept = None
-        pts, dts = packet.pts, packet.dts
-        if pts is None:
-            problems.add("a timestamp is missing")
-        if dts is not None:
-            if last_dts is not None and dts < last_dts:
-                problems.add("decoding timestamps go backwards")
-            has_jump |= last_dts is not None and dts - last_dts > most_stay
-            last_dts = dts
-        if packet.is_corrupt:
-            problems.add("a packet is corrupt")
-        problems |= _problems_of_side_data(
+        stamps.add(packet)
+        stamps.problems |= _problems_of_side_data(
             packet, None if len(table.pts) else codec.extradata, is_mp4=opened.is_mp4
         )
-        facts = _facts(name, packet, length_size)
-        if facts.has_fields:
-            problems.add("fields may be coded separately")
-        order.add(packet, begins_gop=facts.is_random_access)
-        layers.append(facts.temporal_layer)
+        if has_data:
+            facts = _facts(codec.name, packet, length_size)
+            kept.add(packet)
+        else:
+            facts = PacketFacts(is_random_access=packet.is_keyframe)
+            table.add_place(packet)
         is_shown = facts.is_shown and not packet.is_discard
-        table.pts.append(pts or 0)
+        is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)
+        if reach == "window" and is_behind and order.is_certain and not stamps.problems:
+            break
+        if facts.has_fields:
+            stamps.problems.add("fields may be coded separately")
+        order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
+        layers.append(facts.temporal_layer)
+        table.pts.append(packet.pts or 0)
         table.flags.append(
-            (_RANDOM_ACCESS if facts.is_random_access else 0) | (_SHOWN if is_shown else 0)
+            (RANDOM_ACCESS if facts.is_random_access else 0) | (SHOWN if is_shown else 0)
         )
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:
             raise _too_many_packets(most_packets, limits)
+    else:
+        table.reach = "all" if has_data else reach
+    table.kept = kept.packets if has_data else None
+    table.has_presentation_times = order.is_certain
     _mark_lower_layers(table, layers)
-    shown = np.flatnonzero(np.frombuffer(table.flags, np.uint8) & _SHOWN)
+    shown = np.flatnonzero(np.frombuffer(table.flags, np.uint8) & SHOWN)
     table.decoding_times = order.decoding_times(table.pts, shown)
     if table.decoding_times is not None:
-        problems.add("timestamps are decoding times, and the frames are reordered")
-    _build_timeline(table, shown, durations, stream, problems)
-    _check_length(table, stream, limits, window, has_jump=has_jump)
+        stamps.problems.add("timestamps are decoding times, and the frames are reordered")
+    _build_timeline(table, shown, durations, stream, stamps.problems)
+    _check_length(table, stream, limits, window, has_jump=stamps.has_jump)
     return table
+
+
+class _Stamps:
+    """Looks for timestamps, and for damage, that make the times of frames unreliable."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self.problems: set[str] = set()
+        self.has_jump = False
+        self._most_stay = longest_stay(time_base)
+        self._last: int | None = None
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """Take the next packet in decode order."""
+        dts, last = packet.dts, self._last
+        if packet.pts is None:
+            self.problems.add("a timestamp is missing")
+        if packet.is_corrupt:
+            self.problems.add("a packet is corrupt")
+        if dts is None:
+            return
+        if last is not None and dts < last:
+            self.problems.add("decoding timestamps go backwards")
+        self.has_jump |= last is not None and dts - last > self._most_stay
+        self._last = dts
+
+
+class _Kept:
+    """The packets of a video, as long as they are small."""
+
+    def __init__(self) -> None:
+        self.packets: list[Packet[VideoStream]] | None = []
+        self._bytes = 0
+
+    def add(self, packet: Packet[VideoStream]) -> None:
+        """Take the next packet."""
+        if self.packets is not None:
+            self.packets.append(packet)
+            self._bytes += packet.size + _KEPT_PACKET_BYTES
+            if self._bytes > _KEEP_BYTES:
+                self.packets = None
+
+
+class _WindowEnd:
+    """Looks for the packet before which all frames in a window are complete."""
+
+    def __init__(self, window: Window, time_base: Fraction) -> None:
+        self._end = window.end
+        self._time_base = time_base
+        self._first: int | None = None
+        self._starts = 0
+        """Packets behind the window, so far, where decoding may start."""
+
+    def is_behind(
+        self, packet: Packet[VideoStream], is_random_access: bool, *, is_shown: bool
+    ) -> bool:
+        """Take the next packet in decode order; return whether no later one can be needed."""
+        pts = packet.pts
+        if self._first is None and is_shown:
+            self._first = pts
+        if is_random_access and pts is not None and self._first is not None:
+            self._starts += (pts - self._first) * self._time_base >= self._end
+            # Leading frames of the first of them may belong to the window.
+            return self._starts > 1
+        return False
 
 
 def _too_many_packets(most: int, limits: Limits) -> LimitError:
@@ -220,7 +262,7 @@ def _problems_of_side_data(
 
 def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:
     is_keyframe = packet.is_keyframe
-    if codec not in _INSPECTED:
+    if codec not in INSPECTED:
         return PacketFacts(is_random_access=is_keyframe)
     if codec == "h264" and not is_keyframe:
         return PacketFacts()
@@ -234,7 +276,7 @@ def _mark_lower_layers(table: PacketTable, layers: array[int]) -> None:
     top = max(layers, default=0)
     for index, layer in enumerate(layers):
         if layer < top:
-            table.flags[index] |= _MUST_DECODE
+            table.flags[index] |= MUST_DECODE
 
 
 def _build_timeline(
@@ -244,9 +286,8 @@ def _build_timeline(
     stream: VideoStream,
     problems: set[str],
 ) -> None:
-    pts, flags = table.pts, table.flags
-    # Arrays, because a list of integers takes 40 bytes for each.
-    table.gop_starts = array("q", (i for i, flag in enumerate(flags) if flag & _RANDOM_ACCESS))
+    pts = table.pts
+    table.find_starts()
     by_pts = np.argsort(np.frombuffer(pts, np.int64)[shown], kind="stable")
     order = array("q", shown[by_pts].astype(np.int64).tobytes())
     problems |= _problems_of_order(table, order)

@@ -28,7 +28,7 @@ from av.video.stream import VideoStream
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import PacketRun, decode_run, with_packets
 from spark_keyframes.video.interface import Closeable
-from spark_keyframes.video.packets import PacketTable
+from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.thread_slots import ThreadSlots
 
 # 23 frames of 720p, 10 of 1080p, or 2 of 4K: about as much as a codec's reference frames.

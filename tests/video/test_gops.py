@@ -18,7 +18,7 @@ from spark_keyframes.video.gops import (
     plan_runs,
     with_packets,
 )
-from spark_keyframes.video.packets import PacketTable
+from spark_keyframes.video.packet_table import PacketTable
 
 
 def table_of(*gops: list[int]) -> PacketTable:

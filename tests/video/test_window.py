@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from spark_keyframes.errors import LimitError, WindowError
 from spark_keyframes.limits import Limits
+from spark_keyframes.video import needed_packets
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.thread_decoder import ThreadDecoder
@@ -34,6 +36,13 @@ Found = tuple[int, float, bytes]
 """Id, timestamp and hash of a frame."""
 
 _RUNS = int(os.environ.get("WINDOWS", "60"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_files_are_read_in_parts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(needed_packets, "LEAST_BYTES", 0)
+        yield
 
 
 def frames_of(data: bytes, fps: float, window: Window = Window(), threads: int = 2) -> list[Found]:
