@@ -138,6 +138,7 @@ class VideoTask:
             video_format=parameters.video_format,
             access=parameters.access,
             limits=parameters.limits,
+            whole=window.is_whole,
         ) as source:
             self._source_name = source.name
             self._clock.enter("demux")

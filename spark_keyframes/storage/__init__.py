@@ -30,7 +30,7 @@ class Storage(Protocol):
     One that lists folders has `list_url` too, with the arguments of `list_url` below.
     """
 
-    def open_url(self, url: str, *, access: Access, limits: Limits) -> BinaryIO:
+    def open_url(self, url: str, *, access: Access, limits: Limits, whole: bool) -> BinaryIO:
         """Open for reading, as `open_url` below; scheme and host have been checked."""
         ...
 
@@ -54,7 +54,9 @@ class Storage(Protocol):
         ...
 
 
-def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) -> BinaryIO:
+def open_url(
+    url: str, *, access: Access = Access(), limits: Limits = Limits(), whole: bool = True
+) -> BinaryIO:
     """Open a video for reading.
 
     Args:
@@ -62,6 +64,8 @@ def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) 
             fsspec and the package for the scheme are installed.
         access: the addresses and folders that may be read, after redirects and symbolic links too.
         limits: limits on the bytes, the seconds and the rate of a download.
+        whole: False where only parts of the file may be read: over http(s) and tos, little else is
+            fetched. Other storages may fetch all of it.
 
     Returns:
         A seekable, read-only binary file at position 0. A remote file is downloaded to a temporary
@@ -79,7 +83,7 @@ def open_url(url: str, *, access: Access = Access(), limits: Limits = Limits()) 
     """
     try:
         access.check_url(url)
-        return _storage_of(url).open_url(url, access=access, limits=limits)
+        return _storage_of(url).open_url(url, access=access, limits=limits, whole=whole)
     except KeyframesError as error:
         if advice := advice_on_url(url):
             error.args = (f"{error}; {advice}",)

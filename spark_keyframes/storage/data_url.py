@@ -12,7 +12,7 @@ from spark_keyframes.storage.base64_text import decode_base64
 from spark_keyframes.storage.download.meter import Meter
 
 
-def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
     """Decode the bytes, which `max_download_bytes` bounds."""
     header, comma, text = url.partition(",")
     if not comma:

@@ -23,7 +23,7 @@ from spark_keyframes.urls import scheme_of
 _NAMED = re.compile("file:(/[^/].*)", re.IGNORECASE | re.DOTALL)
 
 
-def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
     """Open a regular file in one of the allowed folders."""
     path = _path(url, SourceReadError)
     # Hadoop writes file:/path as it is, and others encode it: a file with this very name wins.

@@ -84,6 +84,8 @@ def read_packets(
     stream = opened.stream
     codec = stream.codec_context
     has_data = reach != "times"
+    # Not by the packets: FFmpeg's parser of H.264 decides about them by their data.
+    keyframes = set() if has_data else {e.pos for e in stream.index_entries if e.is_keyframe}
     table = PacketTable(stream.time_base or Fraction(1, 1_000_000), reach=reach)
     length_size = length_size_of(codec.name, codec.extradata)
     layers = array("b")
@@ -102,7 +104,7 @@ def read_packets(
             facts = _facts(codec.name, packet, length_size)
             kept.add(packet)
         else:
-            facts = PacketFacts(is_random_access=packet.is_keyframe)
+            facts = PacketFacts(is_random_access=packet.pos in keyframes)
             table.add_place(packet)
         is_shown = facts.is_shown and not packet.is_discard
         is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)

@@ -62,6 +62,7 @@ def open_source(
     video_format: str = "mp4",
     access: Access = Access(),
     limits: Limits = Limits(),
+    whole: bool = True,
 ) -> Source:
     """Open the value of a row: `with open_source("cooking.mp4") as source: …`.
 
@@ -72,6 +73,7 @@ def open_source(
         video_format: container of base64 and binary values, tried if the content does not tell.
         access: URLs that may be opened; only used for URLs.
         limits: bounds on downloads; only used for URLs.
+        whole: False where only parts of the video may be read; see `storage.open_url`.
 
     Raises:
         ParameterError: video_src_type is unknown.
@@ -80,7 +82,7 @@ def open_source(
         KeyframesError: the URL cannot be opened, see `spark_keyframes.storage.open_url`.
     """
     if video_src_type == "video_url":
-        return _from_url(value, access, limits)
+        return _from_url(value, access, limits, whole=whole)
     if video_src_type == "video_base64":
         return _from_bytes(_decode_base64(value), video_src_type, video_format)
     if video_src_type == "video_binary":
@@ -91,7 +93,7 @@ def open_source(
     )
 
 
-def _from_url(value: object, access: Access, limits: Limits) -> Source:
+def _from_url(value: object, access: Access, limits: Limits, *, whole: bool) -> Source:
     value = path_text(value)
     if not isinstance(value, str):
         raise SourceTypeError(
@@ -112,7 +114,7 @@ def _from_url(value: object, access: Access, limits: Limits) -> Source:
         name=name,
         stem=(scheme_of(value) != "data" and PurePosixPath(path).stem) or _STEM_WITHOUT_URL,
         identity=hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest(),
-        file=open_url(value, access=access, limits=limits),
+        file=open_url(value, access=access, limits=limits, whole=whole),
         format_hint=None,
     )
 

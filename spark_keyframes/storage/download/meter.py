@@ -56,6 +56,10 @@ class Meter:
                 "raise the limit, or copy the video to faster storage"
             )
 
+    def pass_over(self, seconds: float) -> None:
+        """Leave these seconds, in which nobody read, out of the time of the download."""
+        self._end += seconds
+
     def seconds_left(self) -> float:
         """Return the seconds until the download must be complete; negative after that."""
         return self._end - time.monotonic()

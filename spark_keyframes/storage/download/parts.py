@@ -1,7 +1,8 @@
 """Fetches the parts of one large file over several connections at a time.
 
-The demuxer reads every packet, so all bytes of the video are needed. All parts are fetched, those
-that the reader needs next come first. See benchmarks/remote.py for measurements.
+For a whole video, the demuxer reads every packet. So all parts are fetched, those that the reader
+needs next come first. For a part of a video, only what follows the latest read is fetched ahead.
+See benchmarks/remote.py for measurements.
 """
 
 import os
@@ -32,6 +33,7 @@ CONNECTIONS = 4
 _PARTS = 16
 _LONGEST_PART = 16 << 20
 _READER_PART = 1 << 20  # bytes that the reader fetches by itself, if no other thread has begun
+_AHEAD = 4 << 20  # bytes from the latest read on that are fetched, where not all are needed
 _CLOSE_SECONDS = 5.0  # that `close` waits for connections that are still being opened
 
 _MISSING, _CLAIMED, _PRESENT = range(3)
@@ -50,15 +52,20 @@ class PartFetcher:
         remote: the file on the server; `close` closes it.
         answer: the answer to the first request, which holds the first part.
         meter: counts the download.
+        whole: fetch all parts; otherwise only those that are read, and some that follow them.
     """
 
-    def __init__(self, remote: RemoteFile, answer: Answer, meter: Meter) -> None:
+    def __init__(
+        self, remote: RemoteFile, answer: Answer, meter: Meter, *, whole: bool = True
+    ) -> None:
         first = answer.part
         if first is None:
             raise ValueError("the answer holds the whole file")
         self.total = first.total
         self._remote = remote
         self._meter = meter
+        self._whole = whole
+        self._idle_since = time.monotonic()
         self._version = first.version
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by close()
         self._part_size = min(
@@ -96,6 +103,9 @@ class PartFetcher:
         Waits for missing bytes. Fewer are copied only at the end of the file.
         """
         stop = min(position + len(target), self.total)
+        if not self._whole:
+            # The reader may decode for long between two reads.
+            self._meter.pass_over(time.monotonic() - self._idle_since)
         while (span := self._wait(position, stop)) is not None:
             self._reader = threading.current_thread()
             try:
@@ -113,6 +123,7 @@ class PartFetcher:
             count += os.preadv(
                 self._file.fileno(), [target[count : stop - position]], position + count
             )
+        self._idle_since = time.monotonic()
         return count
 
     def close(self) -> None:
@@ -146,6 +157,9 @@ class PartFetcher:
                     raise ValueError("read of a closed file")
                 states = enumerate(self._blocks[first:last], first)
                 missing = next((block for block, state in states if state != _PRESENT), None)
+                if not self._whole:
+                    self._next_read = last if missing is None else missing
+                    self._changed.notify_all()
                 if missing is None:
                     return None
                 if self._error is not None:
@@ -176,12 +190,22 @@ class PartFetcher:
             found = self._blocks.find(_MISSING, self._next_read)
             if found < 0:
                 found = self._blocks.find(_MISSING)
-            if found < 0 or self._is_closed or self._error is not None:
+            while not self._whole and found >= 0 and not self._has_ended:
+                ahead = self._next_read + _AHEAD // BLOCK
+                if (next_one := self._blocks.find(_MISSING, self._next_read, ahead)) >= 0:
+                    return self._claim(next_one * BLOCK, next_one * BLOCK + _READER_PART)
+                self._changed.wait()
+                found = self._blocks.find(_MISSING)
+            if found < 0 or self._has_ended:
                 self._working -= 1
                 return None
             # Up to a multiple of the part size, so that the parts stay aligned.
             stop = (found * BLOCK // self._part_size + 1) * self._part_size
             return self._claim(found * BLOCK, stop)
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_closed or self._error is not None
 
     def _work(
         self,

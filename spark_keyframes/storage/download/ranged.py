@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-def open_remote(remote: RemoteFile, limits: Limits) -> BinaryIO:
+def open_remote(remote: RemoteFile, limits: Limits, *, whole: bool = True) -> BinaryIO:
     """Open a remote file for reading, and close `remote` with it.
 
     The first request asks for one part. The whole file is downloaded before this returns if it is
     no longer than that, or if the server gives no parts. A longer file is a `RangedFile`, which
-    downloads while it is read.
+    downloads while it is read; all of it, or with `whole` False, little more than what is read.
 
     Raises:
         LimitError: the announced size exceeds a limit. Other limits are checked during reads too.
@@ -43,7 +43,7 @@ def open_remote(remote: RemoteFile, limits: Limits) -> BinaryIO:
         part = answer.part
         if part is not None and part.stop < part.total:
             if part.version:
-                return cast("BinaryIO", RangedFile(PartFetcher(remote, answer, meter)))
+                return cast("BinaryIO", RangedFile(PartFetcher(remote, answer, meter, whole=whole)))
             # Without a version, parts of two states of the file could be mixed.
             answer.close()
             answer = get(None)

@@ -44,7 +44,7 @@ _accepted: set[str] = set()
 """The URLs that `check_accepted` has stored in this process."""
 
 
-def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
     """Download the whole file; incomplete bodies are retried."""
     check_installed(url, stage="open")
     meter = Meter(url, limits)

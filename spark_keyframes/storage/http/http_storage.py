@@ -33,9 +33,9 @@ _CONNECTIONS = 8  # kept open for one file; more than are used
 _SIZE = re.compile(r"[0-9]{1,19}")  # at most 19 digits: int() raises for very long numbers
 
 
-def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
     """Open for reading, see `open_remote`; lost connections and incomplete bodies are retried."""
-    return open_remote(HttpFile(url, access), limits)
+    return open_remote(HttpFile(url, access), limits, whole=whole)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:

@@ -47,10 +47,10 @@ _accepted: set[tuple[TosSettings, str]] = set()
 """The settings, and the URLs that `check_accepted` has stored with them."""
 
 
-def open_url(url: str, *, access: Access, limits: Limits) -> BinaryIO:
+def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
     """Open for reading, see `open_remote`; incomplete bodies are retried."""
     bucket, key = bucket_and_key(url, SourceReadError)
-    return open_remote(TosObject(url, bucket, key), limits)
+    return open_remote(TosObject(url, bucket, key), limits, whole=whole)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
