@@ -138,7 +138,7 @@ class VideoTask:
             video_format=parameters.video_format,
             access=parameters.access,
             limits=parameters.limits,
-            whole=window.is_whole,
+            whole=self.candidates.window.is_whole,
         ) as source:
             self._source_name = source.name
             self._clock.enter("demux")
@@ -167,9 +167,7 @@ class VideoTask:
                 yield video
         finally:
             counts = ["frames_decoded", "frames_skipped"]
-            if (
-                self.request.indexed is None
-            ):  # otherwise frames by id are decoded for the first time
+            if self.request.indexed is None:  # else frames by id are decoded for the first time
                 counts.append("decoded_again")
             for count in counts:
                 setattr(self.account, count, getattr(video, count))
