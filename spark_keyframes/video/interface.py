@@ -65,7 +65,8 @@ class Video(Closeable, Protocol):
     def frames_skipped(self) -> int:
         """Frames that the decoder never returned: not needed, damaged, or not reached.
 
-        Of a window, only frames that were read may be counted. 0 where the number of frames is unknown before decoding: then all packets are decoded.
+        0 where the number of frames is unknown before decoding: then all packets are decoded. Of a
+        window, only frames that were read may be counted.
         """
 
     @property
