@@ -15,6 +15,7 @@ Medians are reported, in benchmarks/RESULTS.md. The parts:
     long       "work" for spark_keyframes and the floors, on 20 minutes of 720p and 1080p, once
     hours      2 and 120 minutes of 1080p on one core and on all, once: memory and use of the cores
     isolation  decoding in child processes and in threads
+    texts      three texts beside one, on one core
     startup    from an action to its first row in a new Python worker, see benchmarks.startup
 
 A run of "wall" is repeated if other programs keep more than a fifth of a core busy, up to --tries

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from benchmarks.rows import ALL_CORES, FLOOR, IN_THREADS, ON_SPARK, ONE_CORE, OURSELVES, Group
+from benchmarks.rows import (
+    ALL_CORES,
+    FLOOR,
+    IN_THREADS,
+    ON_SPARK,
+    ONE_CORE,
+    OURSELVES,
+    THREE_TEXTS,
+    Group,
+)
 from benchmarks.startup import DAEMON, Start
 
 
@@ -56,6 +65,8 @@ def goals_table(groups: dict[str, Group], starts: dict[str, Start]) -> str:
             )
     if "decoding" in groups:
         lines += _decoding_goals(groups["decoding"])
+    if "texts" in groups:
+        lines += _texts_goals(groups["texts"])
     lines += _hours_goals(groups.get("hours"))
     lines.append(_spark_goal(groups.get("short")))
     lines.append(_startup_goal(starts))
@@ -109,6 +120,22 @@ def _decoding_goals(group: Group) -> list[str]:
         lines.append(_goal_line(f"decoding: {side}, sum of all videos", "≥ 1.70", [total], 1.7))
         worst = min(row.cpu / ours.cpu for row, ours in pairs)
         lines.append(_goal_line(f"decoding: {side}, worst video", "≥ 1.00", [worst], 1.0))
+    return lines
+
+
+def _texts_goals(group: Group) -> list[str]:
+    lines = []
+    for video in group.videos:
+        one, three = group.row(OURSELVES, video), group.row(THREE_TEXTS, video)
+        if not (one.costs and three.costs):
+            continue
+        decoded = [row.costs[-1].result["decoded"] for row in (one, three)]
+        share = three.cpu / one.cpu
+        verdict = "reached" if share <= 1.1 and decoded[0] == decoded[1] else "not reached"
+        lines.append(
+            f"| CPU time of three texts to one, {video} | ≤ 1.10 | {share:.2f} | {verdict}; "
+            f"{decoded[1]} frames decoded for three, {decoded[0]} for one |"
+        )
     return lines
 
 

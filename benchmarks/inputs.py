@@ -90,6 +90,7 @@ def prepare_clip(cache: Path = CACHE) -> Path:
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
+            "vocab_size": len(tokenizer),
         }
         CLIPImageProcessorPil().save_pretrained(folder)
         CLIPModel(CLIPConfig(text_config=ids)).save_pretrained(folder)

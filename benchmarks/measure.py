@@ -29,12 +29,14 @@ def measure(
     cache: Path,
     tries: int = 1,
     together: Iterable[str] = (),
+    model: Path | None = None,
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason.
 
     With `together`, all those videos are one job; `videos` then maps its title to any one of them.
+    `model` is the folder of a model, by default that of ViT-B/32.
     """
-    model = inputs.prepare_clip(cache)
+    model = model or inputs.prepare_clip(cache)
     warm_up = str(inputs.prepare_warm_up(cache=cache))
     many = {"videos": list(together)} if together else {}
     rows = {(side.name, title): Row(side.name, title) for title in videos for side in sides}

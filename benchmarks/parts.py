@@ -19,15 +19,17 @@ from benchmarks.rows import (
     ONE_CORE,
     OURSELVES,
     PACKED_FLOOR,
+    THREE_TEXTS,
     Row,
 )
 
 HALF = "bfloat16"
-PARTS = ["decoding", "work", "wall", "short", "long", "hours", "isolation", "startup"]
+PARTS = ["decoding", "work", "wall", "short", "long", "hours", "isolation", "texts", "startup"]
 
 _OURS = Side(OURSELVES, "ours", OURS, HALF)
 _ON_SPARK = Side(ON_SPARK, "ours_spark", OURS, HALF)
 _IN_THREADS = Side(IN_THREADS, "ours", OURS, HALF, ("--decoder", "thread"))
+_TEXTS = ("--texts", "a red car on a road", "a dog", "a cup of coffee")
 _FLOOR = Side(FLOOR, "floor", precision=HALF)
 _PACKED_FLOOR = Side(PACKED_FLOOR, "floor", OURS, HALF, ("--packed",))
 _NAIVE_HALF = Side("plain Spark pandas UDF, bfloat16", "naive_spark", precision=HALF)
@@ -96,6 +98,8 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
         alone = asked if part == "isolation" else {}
         rows = measure(sides, alone, rounds, cores=every, cache=cache, tries=scope.tries)
         return rows + _short(sides, scope, min(rounds, 3), every)
+    if part == "texts":
+        return _texts(scope, one)
     if part == "long":
         videos = scope.made(["720p", "1080p"], 20)
         return measure([_OURS, _FLOOR, _PACKED_FLOOR], videos, 1, cores=one, cache=cache)
@@ -105,6 +109,24 @@ def measure_part(part: str, scope: Scope) -> list[Row]:
     for name, cores in ((ONE_CORE, one), (ALL_CORES, every)):
         side = Side(name, "ours", OURS, HALF)
         rows += measure([side], videos, 1, cores=cores, cache=cache)
+    return rows
+
+
+def _texts(scope: Scope, cores: set[int]) -> list[Row]:
+    """One text and three, by ViT-B/32 in both precisions and by a tiny model in float32."""
+    rows = []
+    for title, precision, model in (
+        ("ViT-B/32, bfloat16", HALF, None),
+        ("ViT-B/32, float32", "float32", None),
+        ("tiny CLIP, float32", "float32", inputs.ROOT / "demo" / "tiny_clip"),
+    ):
+        sides = [
+            Side(OURSELVES, "ours", OURS, precision),
+            Side(THREE_TEXTS, "ours", OURS, precision, _TEXTS),
+        ]
+        videos = scope.made(scope.kinds, scope.minutes)
+        videos = {f"{video}, {title}": path for video, path in videos.items()}
+        rows += measure(sides, videos, scope.rounds, cores=cores, cache=scope.cache, model=model)
     return rows
 
 

@@ -105,6 +105,7 @@ _TITLES = {
     "wall": "From file to keyframes: wall clock, on all cores",
     "short": "Many short videos: the engine alone, and on Spark",
     "long": "20 minutes: CPU time, on one core",
+    "texts": "One text and three: CPU time, on one core",
     "isolation": "Decoding in child processes, and in threads",
     "hours": "2 and 120 minutes of 1080p: memory, and use of the cores",
 }

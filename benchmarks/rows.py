@@ -14,6 +14,7 @@ FLOOR = "floor: bare libavcodec and CLIP"
 PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
 ON_SPARK = "spark_keyframes on Spark"
 ONE_CORE = "spark_keyframes, one core"
+THREE_TEXTS = "spark_keyframes, three texts"
 ALL_CORES = "spark_keyframes, all cores"
 
 

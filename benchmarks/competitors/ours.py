@@ -26,11 +26,14 @@ def run(video, fps, videos=()):
     )
     if videos:
         return run_many(sampler, videos)
-    result = sampler.sample(video)
+    result = sampler.sample(video, text=options.texts or options.text)
+    if options.texts:
+        result = result[0]  # the account of each is that of the whole decode
     return {
         "frame_ids": result.frame_ids,
         "scores": result.scores,
         "scored": len(result.candidates.scores),
+        "decoded": result.account.frames_decoded,
         "seconds": result.account.seconds,
         "scored_again": result.account.scored_again,
     }

@@ -20,6 +20,7 @@ def arguments():
     parser.add_argument("--model", help="folder of the CLIP model")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--text", default="a red car on a road")
+    parser.add_argument("--texts", nargs="+", help="several, instead of --text; see ours.py")
     parser.add_argument("--frames", type=int, default=32)
     parser.add_argument("--packed", action="store_true", help="see floor.py")
     parser.add_argument("--decoder", default="process", help="see ours.py")

@@ -4,7 +4,16 @@ import pytest
 
 from benchmarks.process import Cost
 from benchmarks.report import write_report
-from benchmarks.rows import ALL_CORES, FLOOR, ON_SPARK, ONE_CORE, OURSELVES, Group, Row
+from benchmarks.rows import (
+    ALL_CORES,
+    FLOOR,
+    ON_SPARK,
+    ONE_CORE,
+    OURSELVES,
+    THREE_TEXTS,
+    Group,
+    Row,
+)
 from benchmarks.startup import DAEMON, PLAIN, Start
 
 
@@ -89,3 +98,20 @@ def test_goals_without_a_measurement_say_so(report):
     start = Start(4.0, 0.9, 0.1, 0.0, 0.4, 0.3, 0.1, 0.7, 800.0, 300.0)
     _, lines = report(starts={PLAIN: start, DAEMON: start})
     assert lines["first result in a new worker with the daemon"][1:] == ["0.90 s", "reached"]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "decoded", "verdict"),
+    [(1.09, 120, "reached"), (1.12, 120, "not reached"), (1.0, 240, "not reached")],
+)
+def test_three_texts_must_cost_little_more_than_one_and_decode_as_much(
+    report, cpu, decoded, verdict
+):
+    rows = [
+        Row(OURSELVES, "v", [cost(1.0, decoded=120)]),
+        Row(THREE_TEXTS, "v", [cost(cpu, decoded=decoded)]),
+    ]
+    _, lines = report(Group("texts", rows))
+    found = lines["CPU time of three texts to one, v"]
+    assert found[1] == f"{cpu:.2f}"
+    assert found[2].startswith(f"{verdict}; {decoded} frames decoded for three, 120 for one")
