@@ -34,9 +34,12 @@ import sys
 from pathlib import Path
 
 from benchmarks import inputs, startup
-from benchmarks.parts import PARTS, Scope, measure_part
+from benchmarks.parts import MEASURES
 from benchmarks.report import write_report
 from benchmarks.rows import Group
+from benchmarks.scope import Scope
+
+PARTS = [*MEASURES, "startup"]
 
 
 def main() -> None:
@@ -71,7 +74,7 @@ def main() -> None:
         if part == "startup":
             starts = startup.measure(options.rounds, cache=options.cache)
         else:
-            groups.append(Group(part, measure_part(part, scope)))
+            groups.append(Group(part, MEASURES[part](scope)))
         write_report(options.output, groups, starts, command)
     print(options.output)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-from benchmarks import inputs
+from benchmarks import asking, inputs
 from benchmarks.measure import measure
 from benchmarks.process import OURS, Side
 from benchmarks.rows import (
@@ -19,17 +16,13 @@ from benchmarks.rows import (
     ONE_CORE,
     OURSELVES,
     PACKED_FLOOR,
-    THREE_TEXTS,
     Row,
 )
-
-HALF = "bfloat16"
-PARTS = ["decoding", "work", "wall", "short", "long", "hours", "isolation", "texts", "startup"]
+from benchmarks.scope import HALF, Scope, all_cores, one_core
 
 _OURS = Side(OURSELVES, "ours", OURS, HALF)
 _ON_SPARK = Side(ON_SPARK, "ours_spark", OURS, HALF)
 _IN_THREADS = Side(IN_THREADS, "ours", OURS, HALF, ("--decoder", "thread"))
-_TEXTS = ("--texts", "a red car on a road", "a dog", "a cup of coffee")
 _FLOOR = Side(FLOOR, "floor", precision=HALF)
 _PACKED_FLOOR = Side(PACKED_FLOOR, "floor", OURS, HALF, ("--packed",))
 _NAIVE_HALF = Side("plain Spark pandas UDF, bfloat16", "naive_spark", precision=HALF)
@@ -58,81 +51,70 @@ _DECODING = [
 _SHORT_VIDEOS = 200
 
 
-@dataclass(frozen=True)
-class Scope:
-    """The amount to measure, and the folders of the videos."""
-
-    kinds: list[str]
-    minutes: int
-    rounds: int
-    tries: int
-    cache: Path
-    videos: Path
-
-    def made(self, kinds: Iterable[str], minutes: int) -> dict[str, Path]:
-        """Return videos of these kinds and length, by title."""
-        return {
-            f"{kind} {minutes} min": inputs.prepare(
-                inputs.KINDS[kind], minutes, cache=self.cache, videos=self.videos
-            )
-            for kind in kinds
-        }
+def _decoding(scope: Scope) -> list[Row]:
+    videos = scope.made(inputs.KINDS, scope.minutes)
+    videos |= {path.name: path for path in inputs.h264_clips(scope.videos)}
+    return measure(_DECODING, videos, scope.rounds, cores=one_core(), cache=scope.cache)
 
 
-def measure_part(part: str, scope: Scope) -> list[Row]:
-    """Return the rows of one of PARTS, other than "startup"."""
-    every = os.sched_getaffinity(0)
-    one = {max(every)}
-    rounds, cache = scope.rounds, scope.cache
-    asked = scope.made(scope.kinds, scope.minutes)
-    if part == "decoding":
-        videos = scope.made(inputs.KINDS, scope.minutes)
-        videos |= {path.name: path for path in inputs.h264_clips(scope.videos)}
-        return measure(_DECODING, videos, rounds, cores=one, cache=cache)
-    if part == "work":
-        return measure(_WORK, asked, rounds, cores=one, cache=cache)
-    if part == "wall":
-        return measure(_WALL, asked, rounds, cores=every, cache=cache, tries=scope.tries)
-    if part in ("short", "isolation"):
-        sides = [_OURS, _ON_SPARK if part == "short" else _IN_THREADS]
-        alone = asked if part == "isolation" else {}
-        rows = measure(sides, alone, rounds, cores=every, cache=cache, tries=scope.tries)
-        return rows + _short(sides, scope, min(rounds, 3), every)
-    if part == "texts":
-        return _texts(scope, one)
-    if part == "long":
-        videos = scope.made(["720p", "1080p"], 20)
-        return measure([_OURS, _FLOOR, _PACKED_FLOOR], videos, 1, cores=one, cache=cache)
+def _work(scope: Scope) -> list[Row]:
+    videos = scope.made(scope.kinds, scope.minutes)
+    return measure(_WORK, videos, scope.rounds, cores=one_core(), cache=scope.cache)
+
+
+def _wall(scope: Scope) -> list[Row]:
+    return _undisturbed(_WALL, scope)
+
+
+def _short(scope: Scope) -> list[Row]:
+    return _many([_OURS, _ON_SPARK], scope)
+
+
+def _isolation(scope: Scope) -> list[Row]:
+    sides = [_OURS, _IN_THREADS]
+    return _undisturbed(sides, scope) + _many(sides, scope)
+
+
+def _long(scope: Scope) -> list[Row]:
+    videos = scope.made(["720p", "1080p"], 20)
+    sides = [_OURS, _FLOOR, _PACKED_FLOOR]
+    return measure(sides, videos, 1, cores=one_core(), cache=scope.cache)
+
+
+def _hours(scope: Scope) -> list[Row]:
     # The short one first, because it leaves little in memory.
     videos = scope.made(["1080p"], 2) | scope.made(["1080p"], 120)
     rows = []
-    for name, cores in ((ONE_CORE, one), (ALL_CORES, every)):
+    for name, cores in ((ONE_CORE, one_core()), (ALL_CORES, all_cores())):
         side = Side(name, "ours", OURS, HALF)
-        rows += measure([side], videos, 1, cores=cores, cache=cache)
+        rows += measure([side], videos, 1, cores=cores, cache=scope.cache)
     return rows
 
 
-def _texts(scope: Scope, cores: set[int]) -> list[Row]:
-    """One text and three, by ViT-B/32 in both precisions and by a tiny model in float32."""
-    rows = []
-    for title, precision, model in (
-        ("ViT-B/32, bfloat16", HALF, None),
-        ("ViT-B/32, float32", "float32", None),
-        ("tiny CLIP, float32", "float32", inputs.ROOT / "demo" / "tiny_clip"),
-    ):
-        sides = [
-            Side(OURSELVES, "ours", OURS, precision),
-            Side(THREE_TEXTS, "ours", OURS, precision, _TEXTS),
-        ]
-        videos = scope.made(scope.kinds, scope.minutes)
-        videos = {f"{video}, {title}": path for video, path in videos.items()}
-        rows += measure(sides, videos, scope.rounds, cores=cores, cache=scope.cache, model=model)
-    return rows
+def _undisturbed(sides: list[Side], scope: Scope) -> list[Row]:
+    """Measure wall clock on all cores."""
+    videos, cores = scope.made(scope.kinds, scope.minutes), all_cores()
+    return measure(sides, videos, scope.rounds, cores=cores, cache=scope.cache, tries=scope.tries)
 
 
-def _short(sides: list[Side], scope: Scope, rounds: int, cores: set[int]) -> list[Row]:
+def _many(sides: list[Side], scope: Scope) -> list[Row]:
+    """Measure many short videos as one job."""
     cache = scope.cache
     clips = inputs.real_clips(scope.videos) or [inputs.prepare_warm_up(cache=cache)]
     many = [str(clip) for clip in itertools.islice(itertools.cycle(clips), _SHORT_VIDEOS)]
     title = {f"{_SHORT_VIDEOS} clips": clips[0]}
-    return measure(sides, title, rounds, cores=cores, cache=cache, together=many)
+    rounds = min(scope.rounds, 3)
+    return measure(sides, title, rounds, cores=all_cores(), cache=cache, together=many)
+
+
+MEASURES: dict[str, Callable[[Scope], list[Row]]] = {
+    "decoding": _decoding,
+    "work": _work,
+    "wall": _wall,
+    "short": _short,
+    "long": _long,
+    "hours": _hours,
+    "isolation": _isolation,
+    "texts": asking.texts,
+}
+"""What measures each part; "startup" has its own way."""
