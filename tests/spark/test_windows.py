@@ -100,6 +100,21 @@ def test_parts_are_rows(spark, sampler, clips, tmp_path):
     assert found[8]["keyframes"]["tos_paths"] == found[2]["keyframes"]["tos_paths"][3:8]
 
 
+@pytest.mark.slow
+def test_parts_in_a_stream(spark, plain, clips, tmp_path):
+    rows = [(str(clips[0]), 1, 2), (str(clips[0]), 2, None)]
+    frame = spark.createDataFrame(rows, "video string, from int, to int")
+    frame.write.json(str(tmp_path / "in"))
+    stream = spark.readStream.schema(frame.schema).json(str(tmp_path / "in"))
+    found = plain.transform(stream, start_col="from", end_col="to", timestamps_col="times")
+    query = found.writeStream.format("memory").queryName("parts").trigger(availableNow=True)
+    query.start().awaitTermination()
+    for row in spark.table("parts").collect():
+        alone = plain.sample(row["video"], start=row["from"], end=row["to"])
+        assert row["keyframes"]["frame_ids"] == alone.frame_ids
+        assert row["times"] == alone.timestamps
+
+
 def test_columns_of_other_types_are_refused_on_the_driver(spark, plain):
     frame = spark.createDataFrame([("a.mp4", "5")], "video string, at string")
     for name in ("start_col", "end_col"):

@@ -3,12 +3,16 @@
 import functools
 import io
 import tempfile
+import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from spark_keyframes.errors import LimitError
+from spark_keyframes.limits import Limits
+from spark_keyframes.storage import open_url
 from spark_keyframes.storage.download import parts, ranged
 from spark_keyframes.video import Window, make_decoder, needed_packets, open_source
 from tests.storage.range_server import RangeServer
@@ -110,6 +114,24 @@ def test_only_what_a_window_needs_is_fetched(server, name, monkeypatch):
 @pytest.mark.parametrize("name", _ENDS)
 def test_only_what_a_window_needs_is_fetched_of_a_large_file(server, name, decoder):
     check(server, videos((640, 360))[name], name, decoder, 1 << 20)
+
+
+@pytest.mark.slow
+def test_the_time_between_two_reads_does_not_count(server):
+    """A part is fetched while it is decoded, which may take longer than a download may."""
+    server.data = bytes(20 << 20)
+    limits = Limits(max_download_seconds=3.0)
+    with open_url(server.url, limits=limits, whole=False) as file:
+        for place in (0, 10 << 20, 19 << 20):
+            file.seek(place)
+            assert file.read(1000) == bytes(1000)
+            time.sleep(1.2)
+    with open_url(server.url, limits=limits) as file:
+        server.hold = lambda start, stop: start >= 16 << 20
+        time.sleep(3.1)
+        file.seek(19 << 20)
+        with pytest.raises(LimitError, match="max_download_seconds=3"):
+            file.read(1000)
 
 
 def test_the_whole_video_is_fetched_as_before(server):

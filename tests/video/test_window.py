@@ -21,6 +21,14 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video import needed_packets
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.process import ProcessDecoder
+from spark_keyframes.video.process.answers import (
+    Count,
+    End,
+    ExpectedPictures,
+    Fields,
+    InvalidAnswerError,
+    count_of,
+)
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.timeline import Timeline
 from spark_keyframes.video.window import Window
@@ -201,6 +209,33 @@ def test_a_window_is_the_same_in_a_process(decoder: ProcessDecoder) -> None:
         kill(video)  # another process continues in the window
         assert found + [seen(picture) for picture in pictures] == expected
         assert [seen(p) for p in video.frames_by_id([30, 45])] == [expected[1], expected[4]]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"duration": value} for value in (math.nan, math.inf, -1.0, "3.6", 5, 1.9)] + [{}],
+)
+def test_an_end_needs_a_duration_that_can_be(lie: dict[str, object]) -> None:
+    expected = ExpectedPictures(Limits(), window=Window(1.0, 3.0))
+    picture = {"frame_id": 50, "height": 2, "width": 2, "nbytes": 9}
+    for timestamp in (0.5, 3.0):
+        with pytest.raises(InvalidAnswerError, match=f"timestamp {timestamp}"):
+            expected.parse(Fields({**picture, "timestamp": timestamp}))
+    expected.accept(expected.parse(Fields({**picture, "timestamp": 2.0})))
+    with pytest.raises(InvalidAnswerError, match="duration"):
+        expected.parse(Fields({"end": True, **lie}))
+    assert expected.parse(Fields({"end": True, "duration": 3.6})) == End(3.6)
+    assert expected.parse(Fields({"end": True, "duration": None})) == End(None)
+
+
+def test_only_a_window_may_have_no_candidate() -> None:
+    none: dict[str, object] = {"end": True, "duration": None}
+    assert ExpectedPictures(Limits(), window=Window(1.0)).parse(Fields(none)) == End(None)
+    with pytest.raises(InvalidAnswerError, match="an end after 0 pictures"):
+        ExpectedPictures(Limits()).parse(Fields(none))
+    assert count_of(Limits(), 1.0, Window(1.0))(Fields({"count": 0})) == Count(0)
+    with pytest.raises(InvalidAnswerError, match="count 0"):
+        count_of(Limits(), 1.0)(Fields({"count": 0}))
 
 
 def test_only_the_needed_frames_are_decoded() -> None:
