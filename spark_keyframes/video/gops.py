@@ -42,13 +42,13 @@ def plan_runs(table: PacketTable, frame_ids: Iterable[int]) -> list[PacketRun]:
     runs: list[PacketRun] = []
     for frame_id in frame_ids:
         index = table.presented[frame_id]
-        start = _first_needed(table, index)
-        if runs and start < runs[-1].stop:
+        run = PacketRun(_first_needed(table, index), index + 1, (frame_id,))
+        # A leading frame may need the GOPs of several runs before it.
+        while runs and run.start < runs[-1].stop:
             last = runs.pop()
-            start, index = min(start, last.start), max(index, last.stop - 1)
-            runs.append(PacketRun(start, index + 1, (*last.wanted, frame_id)))
-        else:
-            runs.append(PacketRun(start, index + 1, (frame_id,)))
+            start, stop = min(run.start, last.start), max(run.stop, last.stop)
+            run = PacketRun(start, stop, (*last.wanted, *run.wanted))
+        runs.append(run)
     return runs
 
 

@@ -78,6 +78,13 @@ def test_runs_that_share_packets_become_one() -> None:
     assert plan_runs(table, [2, 3, 6]) == [PacketRun(0, 7, (2, 3, 6))]
 
 
+def test_a_run_joins_all_runs_that_it_shares_packets_with() -> None:
+    """Frame 6 is decoded from packet 0 on; frames 1 and 5 alone would be two runs after that."""
+    table = table_of([0, 1, 2], [5, 3, 4], [8, 6, 7])
+    assert plan_runs(table, [1, 5]) == [PacketRun(0, 2, (1,)), PacketRun(3, 4, (5,))]
+    assert plan_runs(table, [1, 5, 6]) == [PacketRun(0, 8, (1, 5, 6))]
+
+
 @pytest.mark.parametrize("kind", [list, iter])
 def test_each_run_gets_its_own_packets(kind: Any) -> None:
     runs = [PacketRun(1, 3, ()), PacketRun(5, 6, ()), PacketRun(7, 10, ())]
