@@ -72,6 +72,41 @@ def test_times_files_and_what_made_them(sampler, videos, expected, clips):
     assert [row["image"] for row in frames] == good["keyframes_images"]
 
 
+def test_an_index(spark, plain, videos, expected, clips):
+    texts = sf.array(sf.lit("spoon"), sf.lit("a fork on a table"))
+    index = plain.index(videos.withColumn("texts", texts), error_col="error").cache()
+    rows = index.orderBy("id").collect()
+    path = str(clips[2])
+    assert [each["frame_id"] for each in rows[0]["candidates"]] == (
+        expected[path].candidates.frame_ids
+    )
+    assert [row["error"] is None for row in rows] == [True, False, True]
+    assert rows[0]["index_info"]["duration"] == pytest.approx(1.2)
+    answers = plain.transform_index(index, timestamps_col="timestamps").orderBy("id").collect()
+    assert list(answers[0]["keyframes"]["frame_ids"]) == expected[path].frame_ids
+    assert answers[0]["timestamps"] == expected[path].timestamps
+    assert answers[1]["keyframes"] is None
+    several = plain.transform_index(index, text_col="texts").orderBy("id").collect()
+    assert several[0]["keyframes"][0] == answers[0]["keyframes"]
+    best = plain.search(index.select("id", "candidates", "index_info"), limit=3, min_gap=0.3)
+    hits = best.collect()
+    assert best.columns == ["id", "frame_id", "timestamp", "score"]
+    scores = [score for of in (clips[1], clips[2]) for score in expected[str(of)].candidates.scores]
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert hits[0]["score"] == pytest.approx(max(scores), abs=1e-5)
+    both = plain.search(index, text=["spoon", "fork"], limit=2).collect()
+    assert [row["text"] for row in both] == ["spoon", "spoon", "fork", "fork"]
+
+
+def test_parts_of_videos(spark, plain, videos, expected):
+    part = videos.where("id = 1").withColumns({"start": sf.lit(0.4), "end": sf.lit(1)})
+    (row,) = plain.transform(
+        part, start_col="start", end_col="end", timestamps_col="timestamps"
+    ).collect()
+    assert all(0.4 <= at < 1 for at in row["timestamps"])
+    assert len(row["timestamps"]) == 3
+
+
 def test_on_error_raise(plain, videos):
     with pytest.raises(PythonException, match="SourceNotFoundError: row 1 of partition 0.*no file"):
         plain.transform(videos.coalesce(1), on_error="raise").collect()
