@@ -133,7 +133,7 @@ def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
     for field in own:
         if group := field.metadata.get("group", title):
             yield group, field
-    names = {field.name for field in own}
+    names = {field.name for field in own} | set(getattr(owner, "not_offered", ()))
     for name, part in nested.items():
         yield from (each for each in _fields(part, _TITLES[name]) if each[1].name not in names)
 

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.jobs.options import Images, JobOptions
+from spark_keyframes.jobs.keyframes_options import Images, KeyframesOptions
+from spark_keyframes.jobs.options import TableOptions
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.made_by import MadeBy
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.spark.columns import column, name_key
 from spark_keyframes.spark.explode import FRAME_COLUMNS
-from spark_keyframes.spark.revision import revision_in_workers
+from spark_keyframes.spark.model_in_workers import model_in_workers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import DataType
+    from pyspark.sql.types import DataType, StructType
 
 logger = logging.getLogger("spark_keyframes")
 
@@ -27,8 +28,13 @@ _LENGTH = 60  # characters of a value in a message
 
 
 def fitted(
-    options: JobOptions, table: Table, spark: "SparkSession", *, several_texts: bool
-) -> JobOptions:
+    options: KeyframesOptions,
+    stored: "StructType",
+    table: Table,
+    spark: "SparkSession",
+    *,
+    several_texts: bool,
+) -> KeyframesOptions:
     """Return the options with the columns that the table has, where a job is to add rows to it.
 
     Raises:
@@ -37,11 +43,8 @@ def fitted(
     """
     from pyspark.sql.types import ArrayType
 
-    schema = table.stored_schema(spark)
-    if schema is None:
-        return options
     key = name_key(spark)
-    types = {key(field.name): field.dataType for field in schema.fields}
+    types = {key(field.name): field.dataType for field in stored.fields}
     kinds = ("a row per video", "a row per keyframe")
     exploded = key(FRAME_COLUMNS[0]) in types and key(options.output_col) not in types
     if exploded != options.explode:
@@ -49,12 +52,7 @@ def fitted(
             f"{table} has {kinds[exploded]}, and this job has {kinds[options.explode]} "
             "(`explode`); use another table"
         )
-    for name in options.window_cols:
-        if key(name) not in types:
-            raise ParameterError(
-                f"{table} has no column {name!r}, so that its rows are of whole videos; use "
-                "another table for parts of videos"
-            )
+    check_window_columns(options, stored, table, spark)
     times = options.timestamps_col and ("timestamp" if options.explode else options.timestamps_col)
     missing = [name for name in (times, options.made_by_col) if name and key(name) not in types]
     if len(missing) == 1 and times and options.made_by_col:
@@ -92,7 +90,21 @@ def fitted(
     )
 
 
-def check_same_question(options: JobOptions, earlier: "Iterable[DataFrame]") -> None:
+def check_window_columns(
+    options: TableOptions, stored: "StructType", table: Table, spark: "SparkSession"
+) -> None:
+    """Raise ParameterError where the job has parts of videos, and the table has whole ones."""
+    key = name_key(spark)
+    names = set(map(key, stored.names))
+    for name in options.window_cols:
+        if key(name) not in names:
+            raise ParameterError(
+                f"{table} has no column {name!r}, so that its rows are of whole videos; use "
+                "another table for parts of videos"
+            )
+
+
+def check_same_question(options: KeyframesOptions, earlier: "Iterable[DataFrame]") -> None:
     """Raise ParameterError where rows of these tables were made by other settings.
 
     Args:
@@ -104,21 +116,45 @@ def check_same_question(options: JobOptions, earlier: "Iterable[DataFrame]") -> 
         _check_same_texts(options, tables)
     if options.made_by_col is None or not tables:
         return
-    now = _made_by(options, tables[0].sparkSession)
-    made_by = column(options.made_by_col)
+    check_same_cells(
+        tables,
+        options.made_by_col,
+        _made_by(options, tables[0].sparkSession),
+        advice={
+            "text": "add `key_on_text` for rows of the new text beside them, or use another table"
+        },
+    )
+
+
+def check_same_cells(
+    tables: "Iterable[DataFrame]",
+    name: str,
+    now: Mapping[str, Any],
+    *,
+    advice: Mapping[str, str] | None = None,
+) -> None:
+    """Raise ParameterError where a row's struct differs in a field from this job's.
+
+    Args:
+        tables: the rows. A table without the column, and a row without a value, passes.
+        name: the column of structs.
+        now: the fields to compare, by name.
+        advice: what to do where a field alone differs, by its name.
+    """
+    cell = column(name)
     differs = functools.reduce(
         lambda either, other: either | other,
-        (~made_by[name].eqNullSafe(value) for name, value in now.items()),
+        (~cell[field].eqNullSafe(value) for field, value in now.items()),
     )
     for rows in tables:
-        if options.made_by_col not in rows.columns:
+        if name not in rows.columns:
             continue
-        found = rows.where(made_by.isNotNull() & differs).select(made_by.alias("made_by")).first()
+        found = rows.where(cell.isNotNull() & differs).select(cell.alias("cell")).first()
         if found is not None:
-            raise ParameterError(_difference(found["made_by"].asDict(), now, options))
+            raise ParameterError(_difference(found["cell"].asDict(), now, advice or {}))
 
 
-def _check_same_texts(options: JobOptions, tables: "Iterable[DataFrame]") -> None:
+def _check_same_texts(options: KeyframesOptions, tables: "Iterable[DataFrame]") -> None:
     from pyspark.sql import functions as sf
 
     texts = column(options.text_col or "")
@@ -133,7 +169,7 @@ def _check_same_texts(options: JobOptions, tables: "Iterable[DataFrame]") -> Non
             )
 
 
-def stored_images(options: JobOptions, table: Table, spark: "SparkSession") -> Images:
+def stored_images(options: KeyframesOptions, table: Table, spark: "SparkSession") -> Images:
     """Return which images the table holds; "none" where there is no table."""
     schema = table.stored_schema(spark)
     if schema is None:
@@ -143,22 +179,26 @@ def stored_images(options: JobOptions, table: Table, spark: "SparkSession") -> I
     return _images_of(types.get(key(options.images_col)))
 
 
-def _made_by(options: JobOptions, spark: "SparkSession") -> dict[str, Any]:
+def _made_by(options: KeyframesOptions, spark: "SparkSession") -> dict[str, Any]:
     """Return the fields to compare, by name."""
     module = options.sampler.make_module()
-    made_by: MadeBy = options.sampler.made_by(module, revision=revision_in_workers(spark, module))
+    revision = model_in_workers(spark, module)["revision"]
+    made_by: MadeBy = options.sampler.made_by(module, revision=revision)
     cell = made_by.cell()
     compares_text = options.text_col is None and not options.key_on_text
     return {name: cell[name] for name in (*(("text",) if compares_text else ()), *_COMPARED)}
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any], options: JobOptions) -> str:
+def _difference(
+    before: Mapping[str, Any], now: Mapping[str, Any], advice: Mapping[str, str]
+) -> str:
     different = [name for name in now if before[name] != now[name]]
     parts = (f"{name} {_shown(before[name])}, not {_shown(now[name])}" for name in different)
-    advice = "use the same settings, or another table"
-    if different == ["text"]:
-        advice = "add `key_on_text` for rows of the new text beside them, or use another table"
-    return f"the table has rows with {'; '.join(parts)}; {advice}"
+    what = advice.get(*different) if len(different) == 1 else None
+    return (
+        f"the table has rows with {'; '.join(parts)}; "
+        f"{what or 'use the same settings, or another table'}"
+    )
 
 
 def _shown(value: Any) -> str:

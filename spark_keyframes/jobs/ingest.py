@@ -13,7 +13,9 @@ from spark_keyframes.jobs.checkpoint import Checkpoint
 from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.earlier_rows import stored_images
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
-from spark_keyframes.jobs.options import INPUT, JobOptions, about
+from spark_keyframes.jobs.keyframe_rows import KeyframeRows
+from spark_keyframes.jobs.keyframes_options import KeyframesOptions
+from spark_keyframes.jobs.options import INPUT, about
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
@@ -39,6 +41,7 @@ _SAME_OPTIONS = (
         "output_table",
     ),
     *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
+    "candidates_col",
 )
 _SAME_PARAMETERS = (
     *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
@@ -47,8 +50,8 @@ _SAME_PARAMETERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestOptions(JobOptions):
-    """Options of jobs/ingest.py: those of both jobs, and its own."""
+class IngestOptions(KeyframesOptions):
+    """Options of jobs/ingest.py."""
 
     input: str = field(
         metadata=about(
@@ -131,11 +134,11 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         files_per_batch=options.files_per_batch,
     )
     checkpoint = Checkpoint(spark, options.checkpoint)
-    writer = TableWriter(options, video_col)
+    writer = TableWriter(KeyframeRows(options, video_col))
     if options.images is None:
         images = checkpoint.recorded.get("images") or stored_images(options, writer.table, spark)
         options = replace(options, images=images)
-        writer = TableWriter(options, video_col)
+        writer = TableWriter(KeyframeRows(options, video_col))
     if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
         place = redact_url(options.checkpoint)
         raise ParameterError(
@@ -160,6 +163,7 @@ def run_settings(options: IngestOptions) -> dict[str, Any]:
     """Return what must stay equal over all runs of a checkpoint."""
     return {
         **{name: getattr(options, name) for name in _SAME_OPTIONS},
+        "info_col": options.info_col if options.candidates_col else None,
         **{name: getattr(options.sampler, name) for name in _SAME_PARAMETERS},
         **object_settings(options),
     }

@@ -2,27 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, ClassVar
 
-from spark_keyframes.checks import check_choice, check_integer, path_text
+from spark_keyframes.checks import check_integer, path_text
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
-from spark_keyframes.spark.columns import OnError, actual_name
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from spark_keyframes.spark.columns import OnError
 
 INPUT = "videos in"
 RESULT = "the result"
 EACH_ONCE = "each video once"
 RESOURCES = "the resources of each task, on a cluster"
-Images = Literal["none", "encoded", "arrays"]
-
-_TEXTS = "text"  # the column of several texts
 
 GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
 """Titles of the groups in which the command line lists the options, in this order."""
+
+
+_NAMES = (
+    *("made_by_col", "timestamps_col", "output_col", "error_col", "candidates_col", "info_col"),
+)
 
 
 def about(doc: str, group: str, metavar: str | None = None) -> Mapping[str, str | None]:
@@ -32,60 +31,26 @@ def about(doc: str, group: str, metavar: str | None = None) -> Mapping[str, str 
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """Options of both jobs.
+    """Options of all jobs.
 
     Raises:
         ParameterError: options that exclude each other, or a value out of range.
     """
 
+    not_offered: ClassVar[tuple[str, ...]] = ()
+    """Parameters of the sampler that mean nothing for this job, and are no options."""
+
     input: str
-    """Where the videos are; each job says what it takes."""
-    input_col: str | None = field(
-        default=None,
-        metadata=about(
-            "Read tables from `input`, and the videos from this column: 'value' of text files.",
-            INPUT,
-            "NAME",
-        ),
-    )
+    """Each job says what it takes."""
     input_format: str | None = field(
         default=None,
         metadata=about(
-            "The format of these tables: parquet, delta, json, csv, … or 'table' for a name in the "
-            "catalogue. Default: by the suffix of `input`, else parquet.",
+            "The format of a table in `input`: parquet, delta, json, csv, … or 'table' for a name "
+            "in the catalogue. Default: by the suffix of `input`, else parquet.",
             INPUT,
             "FORMAT",
         ),
     )
-    text_col: str | None = field(
-        default=None,
-        metadata=about(
-            "The column with a text per video, or an array of several, instead of `text`.",
-            INPUT,
-            "NAME",
-        ),
-    )
-    start_col: str | None = field(
-        default=None,
-        metadata=about(
-            "The column with where the part to sample of each video begins, in seconds. Rows with "
-            "several parts of a video are each a row of the table.",
-            INPUT,
-            "NAME",
-        ),
-    )
-    end_col: str | None = field(
-        default=None,
-        metadata=about(
-            "The column with where that part ends, in seconds. Default: at the video's end.",
-            INPUT,
-            "NAME",
-        ),
-    )
-    key_on_text: bool = field(default=False, init=False)
-    on_error: OnError = field(default="null", init=False)
-    """Fixed for a stream: an exception would end it, and end the next run at the same video."""
-
     output: str | None = field(
         default=None, metadata=about("Write the result here, as a table.", RESULT, "WHERE")
     )
@@ -107,9 +72,86 @@ class JobOptions:
             "An option of Spark's writer, such as compression=zstd; may be repeated.", RESULT
         ),
     )
-    explode: bool = field(
-        default=False, metadata=about("Write a row per keyframe instead of one per video.", RESULT)
+    cpus: int | None = field(
+        default=None,
+        metadata=about(
+            "The CPUs of each task, to decode and score. Default: spark.task.cpus.", RESOURCES
+        ),
     )
+    gpus: int | None = field(
+        default=None,
+        metadata=about(
+            "1: a GPU for each task, where executors announce theirs, see "
+            "conf/spark-defaults.conf. Default: spark.task.resource.gpu.amount.",
+            RESOURCES,
+        ),
+    )
+    sampler: VideoAdaptiveKeyframesSampling = field(default_factory=VideoAdaptiveKeyframesSampling)
+    """The operator, with its parameters."""
+    imports: Mapping[str, Any] = field(default_factory=dict)
+    """The import paths and arguments that the sampler's `module`, `selector` and `callbacks` were
+    made from, where a command line gave them."""
+
+    def __post_init__(self) -> None:
+        for name in ("input", "output", "failed_output", "checkpoint", "open_frames"):
+            if hasattr(self, name):
+                object.__setattr__(self, name, path_text(getattr(self, name)))
+        if not self.input:
+            raise ParameterError("`input` is empty; give a folder, a video, a list or a table")
+        for name in _NAMES:
+            if getattr(self, name, None) == "":
+                raise ParameterError(f"`{name}` is empty; give a name")
+        if self.output and self.output_table:
+            raise ParameterError("`output` and `output_table` exclude each other; leave one out")
+
+    @property
+    def writer_options(self) -> dict[str, str]:
+        """The options of Spark's writer."""
+        return dict(self.option)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the result is written to a table."""
+        return bool(self.output or self.output_table)
+
+    def check_positive(self, name: str, hint: str) -> None:
+        """Raise ParameterError unless the option is None or a whole number of at least 1."""
+        value = getattr(self, name)
+        if value is not None:
+            check_integer(f"`{name}`", value, 1, hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions(JobOptions):
+    """Options of the jobs that write a row per video."""
+
+    input_col: str | None = field(
+        default=None,
+        metadata=about(
+            "Read tables from `input`, and the videos from this column: 'value' of text files.",
+            INPUT,
+            "NAME",
+        ),
+    )
+    start_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where the part to sample of each video begins, in seconds. Rows with "
+            "several parts of a video are each a row of the table.",
+            INPUT,
+            "NAME",
+        ),
+    )
+    end_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where that part ends, in seconds. Default: at the video's end.",
+            INPUT,
+            "NAME",
+        ),
+    )
+    on_error: OnError = field(default="null", init=False)
+    """Fixed for a stream: an exception would end it, and end the next run at the same video."""
     partition_by: tuple[str, ...] = field(
         default=(), metadata=about("The columns to partition the table by.", RESULT)
     )
@@ -121,9 +163,6 @@ class JobOptions:
             RESULT,
         ),
     )
-    output_col: str = field(
-        default="keyframes", metadata=about("The column of the result.", RESULT, "NAME")
-    )
     error_col: str = field(
         default="error",
         metadata=about("The column with the reason of each failure.", RESULT, "NAME"),
@@ -134,34 +173,6 @@ class JobOptions:
             "With a table: the column for the time and the frames of each video.", RESULT, "NAME"
         ),
     )
-    timestamps_col: str | None = field(
-        default="timestamps",
-        metadata=about(
-            "With a table: the column for the time of each keyframe, in seconds.", RESULT, "NAME"
-        ),
-    )
-    made_by_col: str | None = field(
-        default="made_by",
-        metadata=about(
-            "With a table: the column for the text, the model and the settings that made each row. "
-            "`resume` compares it.",
-            RESULT,
-            "NAME",
-        ),
-    )
-    images: Images | None = field(
-        default=None,
-        metadata=about(
-            "With a table: which images it holds. encoded: files of `img_type`, as array<binary>; "
-            "arrays: pixels in Spark's image schema, about ten times the size. Default: what the "
-            "table has already, else none.",
-            RESULT,
-        ),
-    )
-    return_keyframes: bool | None = field(
-        default=None,
-        metadata=about("The same as `images` arrays, and its opposite as none.", RESULT),
-    )
     max_failures: MaxFailures | None = field(
         default=None,
         metadata=about(
@@ -171,11 +182,10 @@ class JobOptions:
             "N",
         ),
     )
-
     id_col: tuple[str, ...] | None = field(
         default=None,
         metadata=about(
-            "The columns that identify a video. Default: the column of videos, and `text_col`. "
+            "The columns that identify a video. Default: those of videos and, if any, of texts. "
             "`start_col` and `end_col` always belong to them.",
             EACH_ONCE,
         ),
@@ -197,48 +207,13 @@ class JobOptions:
         default=False, metadata=about("Try the videos in `failed_output` again.", EACH_ONCE)
     )
 
-    cpus: int | None = field(
-        default=None,
-        metadata=about(
-            "The CPUs of each task, to decode and score. Default: spark.task.cpus.", RESOURCES
-        ),
-    )
-    gpus: int | None = field(
-        default=None,
-        metadata=about(
-            "1: a GPU for each task, where executors announce theirs, see "
-            "conf/spark-defaults.conf. Default: spark.task.resource.gpu.amount.",
-            RESOURCES,
-        ),
-    )
-
-    texts: tuple[str, ...] = ()
-    """Several texts instead of `text`; each video is decoded once for all. The table has them in
-    its column `text`."""
-    sampler: VideoAdaptiveKeyframesSampling = field(default_factory=VideoAdaptiveKeyframesSampling)
-    """The operator, with its parameters."""
-    imports: Mapping[str, Any] = field(default_factory=dict)
-    """The import paths and arguments that the sampler's `module`, `selector` and `callbacks` were
-    made from, where a command line gave them."""
-
     def __post_init__(self) -> None:
-        for name in ("input", "output", "failed_output", "checkpoint"):
-            if hasattr(self, name):
-                object.__setattr__(self, name, path_text(getattr(self, name)))
-        if len(self.texts) > 1:
-            if self.text_col not in (None, _TEXTS):
-                raise ParameterError("several `text` and `text_col` exclude each other")
-            object.__setattr__(self, "text_col", _TEXTS)
-        self._check_images()
-        if self.output and self.output_table:
-            raise ParameterError("`output` and `output_table` exclude each other; leave one out")
-        self._check_names()
-        self.check_positive("videos_per_batch", "it is the number of videos in a part")
-        if self.explode and "maxrecordsperfile" in map(str.lower, self.option):
+        super().__post_init__()
+        if self.failed_output and self.failed_output == self.output:
             raise ParameterError(
-                "`option` maxRecordsPerFile would divide the keyframes of a video between files; "
-                "use `max_file_bytes`"
+                f"`failed_output` {self.failed_output} is the `output` too; give it another place"
             )
+        self.check_positive("videos_per_batch", "it is the number of videos in a part")
         if self.retry_failed and not self.failed_output:
             raise ParameterError(
                 "`retry_failed` needs `failed_output`: otherwise a failed video has a row in the "
@@ -249,70 +224,15 @@ class JobOptions:
                 "`failed_output` has no effect with `on_error` raise; leave one of them out"
             )
 
-    def _check_images(self) -> None:
-        if self.return_keyframes is not None:
-            images: Images = "arrays" if self.return_keyframes else "none"
-            if self.images not in (None, images):
-                raise ParameterError(
-                    f"`return_keyframes` and its opposite stand for `images` arrays and none, and "
-                    f"`images` is {self.images}; leave one of them out"
-                )
-            object.__setattr__(self, "images", images)
-        if self.images is not None:
-            check_choice("`images`", self.images, get_args(Images))
-
-    def _check_names(self) -> None:
-        if not self.input:
-            raise ParameterError("`input` is empty; give a folder, a video, a list or a table")
-        for name in ("made_by_col", "timestamps_col", "output_col", "error_col"):
-            if getattr(self, name) == "":
-                raise ParameterError(f"`{name}` is empty; give a name")
-        if self.failed_output and self.failed_output == self.output:
-            raise ParameterError(
-                f"`failed_output` {self.failed_output} is the `output` too; give it another place"
-            )
-
     @property
     def window_cols(self) -> list[str]:
         """The columns that tell the parts of a video apart."""
         return [name for name in (self.start_col, self.end_col) if name]
 
     @property
-    def has_table(self) -> bool:
-        """Whether the result is written to a table."""
-        return bool(self.output or self.output_table)
-
-    @property
-    def images_col(self) -> str:
-        """The table's column of images, where it has one."""
-        return "image" if self.explode else f"{self.output_col}_images"
-
-    def with_texts(self, videos: "DataFrame") -> "DataFrame":
-        """Return the videos with several texts as a column, if there are several.
-
-        Raises:
-            ParameterError: the videos have a column of that name.
-        """
-        from pyspark.sql import functions as sf
-
-        if len(self.texts) <= 1:
-            return videos
-        if actual_name(videos, _TEXTS) in videos.columns:
-            raise ParameterError(
-                f"several `text` become the column {_TEXTS!r}, and the input has one; rename that"
-            )
-        return videos.withColumn(_TEXTS, sf.array(*map(sf.lit, self.texts)))
-
-    @property
     def holds_video_bytes(self) -> bool:
         """Whether the input's rows hold the videos themselves, not their paths or URLs."""
         return self.sampler.video_src_type != "video_url"
-
-    def check_positive(self, name: str, hint: str) -> None:
-        """Raise ParameterError unless the option is None or a whole number of at least 1."""
-        value = getattr(self, name)
-        if value is not None:
-            check_integer(f"`{name}`", value, 1, hint)
 
     def check_ids(self) -> None:
         """Raise ParameterError where nothing tells one video from another."""

@@ -1,19 +1,17 @@
-"""Samples videos and writes their rows to a job's table."""
+"""Writes the rows of videos to a job's table."""
 
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import KeyframesError, ParameterError
-from spark_keyframes.jobs.earlier_rows import check_same_question, fitted
 from spark_keyframes.jobs.incremental import duplicate_keys, hash_parts, new_rows
 from spark_keyframes.jobs.inputs import repartition_videos
-from spark_keyframes.jobs.options import JobOptions
+from spark_keyframes.jobs.options import TableOptions
 from spark_keyframes.jobs.report import Report
-from spark_keyframes.jobs.sampling import kept, sample_videos
+from spark_keyframes.jobs.row_maker import RowMaker, kept
 from spark_keyframes.jobs.table import Table
-from spark_keyframes.spark.columns import actual_name, column
-from spark_keyframes.spark.explode import FRAME_COLUMNS, explode_keyframes
+from spark_keyframes.spark.columns import column
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,8 +22,7 @@ class TableWriter:
     """Writes all videos, or those that the table lacks.
 
     Args:
-        options: of the job, with a table.
-        video_col: the input's column that holds the videos.
+        maker: makes the rows; its options have a table.
 
     Attributes:
         table: the table of the results.
@@ -33,16 +30,17 @@ class TableWriter:
         report: the counts of what was written.
     """
 
-    def __init__(self, options: JobOptions, video_col: str) -> None:
+    def __init__(self, maker: RowMaker) -> None:
+        options = maker.options
         self.table = _table(options)
         self.failed_table: Table | None = None
         if options.failed_output:
             self.failed_table = replace(
                 self.table, place=options.failed_output, named=False, partition_by=()
             )
-        self.report = Report(options)
+        self.report = Report(options.max_failures, maker.images_place)
         self._options = options
-        self._video_col = video_col
+        self._maker = maker
         self._schema: StructType | None = None
         self._fitted = False
 
@@ -54,7 +52,7 @@ class TableWriter:
         """
         if mode != "overwrite":
             self.fit(videos)
-        result, counts = sample_videos(videos, self._video_col, self._options)
+        result, counts = self._maker.make(videos)
         self._plan(result)
         if self._options.max_failures is None and self.failed_table is None:
             self._save(result, mode)
@@ -85,14 +83,10 @@ class TableWriter:
         """
         from pyspark.sql import functions as sf
 
-        if self._options.explode and self._has_several_texts(videos):
-            raise ParameterError(
-                "`explode` with several texts has rows per text, in which a video and its texts "
-                "are not found again; leave `explode` out, and call explode_keyframes on the table"
-            )
+        self._maker.check_new(videos)
         if mode != "overwrite":
             self.fit(videos)
-        keys = self._keys()
+        keys = self._maker.keys()
         first = column(keys[0])
         rows, count = videos.agg(sf.count(sf.lit(1)), sf.count(first)).first() or (0, 0)
         self.report.without_video += rows - count
@@ -104,12 +98,12 @@ class TableWriter:
                 )
             videos, repartition = videos.dropDuplicates(keys), True
         spark = videos.sparkSession
-        schema = self._plan(sample_videos(videos, self._video_col, self._options)[0])
+        schema = self._plan(self._maker.make(videos)[0])
         if mode != "overwrite":
-            check_same_question(self._options, self._tables(spark, schema))
+            self._maker.check_earlier(self._tables(spark, schema))
         done, parts = 0, math.ceil(count / (self._options.videos_per_batch or count or 1))
         for part in hash_parts(videos, keys, parts):
-            known = [] if mode == "overwrite" else self._known(spark, schema)
+            known = [] if mode == "overwrite" else self._maker.known(self._tables(spark, schema))
             new = new_rows(part, keys, known)
             if left := new.count():
                 self.write(repartition_videos(new, left) if repartition else new, mode)
@@ -128,25 +122,7 @@ class TableWriter:
         rows = self.table.read(spark, self._schema) if self._schema is not None else None
         if rows is None:
             return []
-        options = self._options
-        wanted = {self._video_col, options.output_col, options.error_col, *FRAME_COLUMNS}
-        shown = [column(name) for name in rows.columns if name in wanted - {"image"}]
-        return list(rows.select(*shown).take(count))
-
-    def _keys(self) -> list[str]:
-        """Return the columns that identify a video."""
-        options = self._options
-        text = [options.text_col] if options.text_col else []
-        if options.id_col and not options.key_on_text:
-            text = []
-        names = [*(options.id_col or [self._video_col]), *text, *options.window_cols]
-        return list(dict.fromkeys(names))
-
-    def _has_several_texts(self, videos: "DataFrame") -> bool:
-        from pyspark.sql.types import ArrayType
-
-        name = self._options.text_col and actual_name(videos, self._options.text_col)
-        return name in videos.columns and isinstance(videos.schema[name].dataType, ArrayType)
+        return list(rows.select(*self._maker.shown(rows)).take(count))
 
     def fit(self, videos: "DataFrame") -> None:
         """Take over the columns of the table, if there is one; only the first time.
@@ -154,20 +130,12 @@ class TableWriter:
         Raises:
             ParameterError: rows of this job cannot be added to it.
         """
-        if not self._fitted:
-            several = self._has_several_texts(videos)
-            self._options = fitted(
-                self._options, self.table, videos.sparkSession, several_texts=several
-            )
-            self._fitted = True
-
-    def _known(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
-        """Return the rows whose videos are not sampled again."""
-        options, tables = self._options, self._tables(spark, schema)
-        if not options.key_on_text or options.text_col or options.made_by_col is None:
-            return tables
-        text = column(options.made_by_col)["text"]
-        return [rows.where(text.eqNullSafe(options.sampler.text)) for rows in tables]
+        if self._fitted:
+            return
+        stored = self.table.stored_schema(videos.sparkSession)
+        if stored is not None:
+            self._maker.fit(stored, self.table, videos)
+        self._fitted = True
 
     def _tables(self, spark: "SparkSession", schema: "StructType") -> "list[DataFrame]":
         tables = [self.table]
@@ -178,30 +146,18 @@ class TableWriter:
 
     def _plan(self, result: "DataFrame") -> "StructType":
         """Return the table's schema; the first time, check and print it before anything runs."""
-        layout = self._layout(result)
+        layout = self._maker.layout(result)
         if self._schema is None:
             self.table.check_partition_columns(result)
             layout.printSchema()
             self._schema = layout.schema
         return self._schema
 
-    def _layout(self, result: "DataFrame") -> "DataFrame":
-        if self._options.explode:
-            # Without the column of times, no name: another column might be called so.
-            times = self._options.timestamps_col or ""
-            return explode_keyframes(
-                result,
-                output_col=self._options.output_col,
-                timestamps_col=times,
-                text_col=self._options.text_col or "",
-            )
-        return result
-
     def _save(self, result: "DataFrame", mode: str) -> None:
-        columns = (self._video_col, self._options.output_col)
+        columns = (self._maker.video_col, self._maker.output_col)
         by = next(name for name in columns if name in result.columns)
         # Explode after the rebalance: the rows of a video must stay in one file.
-        self.table.save(self._layout(self.table.rebalanced(result, by)), mode)
+        self.table.save(self._maker.layout(self.table.rebalanced(result, by)), mode)
 
     def _save_apart(
         self, result: "DataFrame", mode: str, failed_table: Table, sampled: int
@@ -210,12 +166,11 @@ class TableWriter:
         from pyspark.sql import Observation
         from pyspark.sql import functions as sf
 
-        output_col, error = self._options.output_col, column(self._options.error_col)
+        error = column(self._options.error_col)
         succeeded, failed = Observation(), Observation()
         rows = sf.count(sf.lit(1)).alias("rows")
         self._save(result.where(error.isNull()).observe(succeeded, rows), mode)
-        of_result = (output_col, f"{output_col}_images", self._options.timestamps_col)
-        errors = result.where(error.isNotNull()).drop(*filter(None, of_result))
+        errors = result.where(error.isNotNull()).drop(*self._maker.result_cols)
         errors = failed_table.rebalanced(errors.observe(failed, rows), self._options.error_col)
         # What is overwritten leaves no failures either; they would be known to the next part.
         failed_table.save(errors, "overwrite" if mode == "overwrite" else "append")
@@ -228,16 +183,12 @@ class TableWriter:
             )
 
 
-def _table(options: JobOptions) -> Table:
-    given = dict(options.option)
-    if options.explode:
-        # A limit set in the session would divide a video's rows between files, see Table.
-        given = {"maxRecordsPerFile": "0", **given}
+def _table(options: TableOptions) -> Table:
     return Table(
         place=options.output or options.output_table or "",
         named=options.output_table is not None,
         format=options.format,
-        options=given,
+        options=options.writer_options,
         partition_by=options.partition_by,
         file_bytes=options.max_file_bytes,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import frame_words, stage_words
-from spark_keyframes.errors import STAGES
+from spark_keyframes.errors import STAGES, ParameterError
 from spark_keyframes.schema import ACCOUNT_DDL
 from spark_keyframes.spark.columns import column
 from spark_keyframes.spark.monitoring.failures import failure_lines, failure_metrics
@@ -22,12 +22,13 @@ _ACCOUNT_FIELDS = [field.split(" ")[0] for field in ACCOUNT_DDL.split(", ")]
 
 def metrics(
     *,
-    output_col: str = "keyframes",
+    output_col: str | None = "keyframes",
     error_col: str | None = None,
     account_col: str | None = None,
+    candidates_col: str | None = None,
     several_texts: bool = False,
 ) -> "list[Column]":
-    """Return columns for DataFrame.observe over a result of `transform`.
+    """Return columns for DataFrame.observe over a result of `transform`, or of `index`.
 
         seen = Observation()
         result = sampler.transform(videos, error_col="error", account_col="account")
@@ -39,16 +40,18 @@ def metrics(
     each batch in `query.lastProgress["observedMetrics"]`.
 
     Args:
-        output_col: as in `transform`.
+        output_col: as in `transform`; None for a result of `index`.
         error_col: as in `transform`; None where there is no such column.
         account_col: as in `transform`; None where there is no such column.
+        candidates_col: as in `index`, to count its candidates; None: do not.
         several_texts: whether `text_col` was a column of several texts for each video.
 
     Returns:
         Aggregates, by name:
 
-        - `videos`, `done`, `keyframes`: rows, rows with a result, and keyframes of all rows. Null
-          videos and texts count as videos, and neither as done nor as failed;
+        - `videos`, `done`: rows, and rows with a result. Null videos and texts count as videos, and
+          neither as done nor as failed;
+        - with `output_col`: `keyframes`, with `candidates_col`: `candidates`, of all rows;
         - with `error_col`: `failed`, `failed_open` and so on for each stage, `failed_other`, and
           `failure_kinds`, JSON that `report_lines` reads;
         - with `account_col`: the sum of each field of Account: `decode_seconds`,
@@ -56,24 +59,41 @@ def metrics(
     """
     from pyspark.sql import functions as sf
 
-    keyframes = column(output_col)
-    found = sf.array_size(keyframes["frame_ids"])  # size() of null is -1 without ANSI
-    if several_texts:
-        found = sf.aggregate(
-            keyframes["frame_ids"],
-            sf.lit(0),
-            lambda count, ids: count + sf.coalesce(sf.array_size(ids), sf.lit(0)),
-        )
+    if output_col is None and candidates_col is None:
+        raise ParameterError("there is nothing to count; give output_col or candidates_col")
     columns = [
         sf.count(sf.lit(1)).alias("videos"),
-        sf.count(keyframes).alias("done"),
-        sf.coalesce(sf.sum(found), sf.lit(0)).alias("keyframes"),
+        sf.count(column(output_col or candidates_col or "")).alias("done"),
     ]
+    if output_col is not None:
+        columns.append(_sum(_keyframes(output_col, several_texts)).alias("keyframes"))
+    if candidates_col is not None:
+        columns.append(_sum(sf.array_size(column(candidates_col))).alias("candidates"))
     if error_col is not None:
         columns += [*_failed(error_col), *failure_metrics(error_col)]
     if account_col is not None:
         columns += _account_metrics(account_col)
     return columns
+
+
+def _keyframes(output_col: str, several_texts: bool) -> "Column":
+    """Return how many keyframes a row has; null without a result."""
+    from pyspark.sql import functions as sf
+
+    ids = column(output_col)["frame_ids"]
+    if not several_texts:
+        return sf.array_size(ids)  # size() of null is -1 without ANSI
+    return sf.aggregate(
+        ids,
+        sf.lit(0),
+        lambda count, of_text: count + sf.coalesce(sf.array_size(of_text), sf.lit(0)),
+    )
+
+
+def _sum(counts: "Column") -> "Column":
+    from pyspark.sql import functions as sf
+
+    return sf.coalesce(sf.sum(counts), sf.lit(0))
 
 
 def _failed(error_col: str) -> "list[Column]":
@@ -108,10 +128,9 @@ def report_lines(values: Mapping[str, Any]) -> list[str]:
         Lines without line ends. Lines whose column `metrics` was not given are missing.
     """
     failed = f", {values['failed']} failed" if "failed" in values else ""
-    lines = [
-        f"videos     {values['videos']}: {values['done']} with keyframes{failed}",
-        f"keyframes  {values['keyframes']}",
-    ]
+    done = "with keyframes" if "keyframes" in values else "indexed"
+    lines = [f"videos     {values['videos']}: {values['done']} {done}{failed}"]
+    lines += [f"{name:11}{values[name]}" for name in ("keyframes", "candidates") if name in values]
     if "failed" in values:
         lines += failure_lines(values)
     if "frames_decoded" in values:
@@ -121,10 +140,8 @@ def report_lines(values: Mapping[str, Any]) -> list[str]:
 
 def _account_metrics(account_col: str) -> "list[Column]":
     """Return the sum of each field of an account column, under the field's name."""
-    from pyspark.sql import functions as sf
-
     account = column(account_col)
-    return [sf.coalesce(sf.sum(account[name]), sf.lit(0)).alias(name) for name in _ACCOUNT_FIELDS]
+    return [_sum(account[name]).alias(name) for name in _ACCOUNT_FIELDS]
 
 
 def _account_lines(metrics: Mapping[str, Any]) -> list[str]:
