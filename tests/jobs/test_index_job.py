@@ -50,6 +50,7 @@ def test_an_index_grows_by_the_videos_that_it_lacks(run_index, folder, clips, tm
     assert names(table) == ["a", "b", "broken", "c"]
 
 
+@pytest.mark.slow
 def test_a_resume_with_other_settings_is_refused_with_both(run_index, folder, tmp_path):
     one = folder / "c.mp4"
     run_index(one)
@@ -103,6 +104,7 @@ def test_an_index_needs_a_place():
         IndexOptions(input="x")
 
 
+@pytest.mark.slow
 def test_a_table_of_keyframes_is_no_index(run, run_index, folder, tmp_path):
     one = folder / "c.mp4"
     run(one)
