@@ -20,6 +20,7 @@ from typing import Any
 from spark_keyframes import Access, Keyframes, Limits, VideoAdaptiveKeyframesSampling, errors
 from spark_keyframes.account import account_columns
 from spark_keyframes.fields import doc_of, spelled
+from spark_keyframes.index_info import index_info_columns
 from spark_keyframes.made_by import made_by_columns
 from spark_keyframes.parameters import TRANSFORM_OPTIONS
 from spark_keyframes.schema import KEYFRAMES_DDL
@@ -127,6 +128,13 @@ def tables() -> dict[str, str]:
             [
                 (name, f"`{kind}`", spelled(text, lambda other: f"`{other}`"))
                 for name, (kind, text) in made_by_columns().items()
+            ],
+        ),
+        "index_info": table(
+            ("field", "type", "meaning"),
+            [
+                (name, f"`{kind}`", spelled(text, lambda other: f"`{other}`"))
+                for name, (kind, text) in index_info_columns().items()
             ],
         ),
         "errors": table(

@@ -1,10 +1,13 @@
-"""Calls hooks of the user's objects, and names these objects in messages."""
+"""Calls hooks of the user's objects, checks what they give, and names them in messages."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from spark_keyframes.errors import HookError, KeyframesError
+import numpy as np
+
+from spark_keyframes.errors import HookError, KeyframesError, ModuleError
 from spark_keyframes.redaction import redact_text
 
 logger = logging.getLogger("spark_keyframes")
@@ -83,3 +86,25 @@ def short_repr(owner: object) -> str:
 def shown_arguments(values: Mapping[str, object]) -> str:
     """Return arguments as messages may show them, `size=72, folder='s3://bucket/a'`."""
     return ", ".join(redact_text(f"{name}={value!r}") for name, value in values.items())
+
+
+def finite_scores(scores: Any, count: int, module: object) -> list[float]:
+    """Return what a module gave as floats; ModuleError unless it is `count` finite numbers."""
+    name = f"predict_step of {type(module).__name__}"
+    if hasattr(scores, "detach"):
+        scores = scores.detach().float().cpu()  # numpy knows no bfloat16 and no CUDA
+    raw = np.asarray(scores)
+    if raw.dtype.kind in "SUMmc":
+        raise ModuleError(f"{name} gave values of type {raw.dtype}; return numbers")
+    values = raw.astype(np.float64)
+    if values.shape != (count,):
+        gave = f"{len(values)} scores" if values.ndim == 1 else f"shape {values.shape}"
+        raise ModuleError(f"{name} gave {gave} for {count} frames; return one number for each")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise ModuleError(
+            f"{name} gave {values[bad[0]]} for {bad.size} of {count} frames; scores must be "
+            "finite. A model in half precision can overflow: try float32"
+        )
+    result: list[float] = values.tolist()
+    return result

@@ -53,7 +53,15 @@ def test_the_examples_run_and_print_what_the_page_shows(examples, page):
 
 def test_every_page_that_should_have_examples_has_some():
     names = {page.name for page in PAGES}
-    assert names >= {"README.md", "programs.md", "sql.md", "ml.md", "result.md", "extending.md"}
+    assert names >= {
+        "README.md",
+        "programs.md",
+        "sql.md",
+        "ml.md",
+        "result.md",
+        "extending.md",
+        "index.md",
+    }
 
 
 def test_an_output_is_compared_by_words_and_close_numbers():

@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-import numpy as np
-
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Scores
 from spark_keyframes.errors import KeyframesError, ModuleError
-from spark_keyframes.hooks import calling
+from spark_keyframes.hooks import calling, finite_scores
 from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.result import Candidates
 
@@ -159,7 +157,7 @@ class BatchScorer:
                         # A copy, since torch takes no read-only memory.
                         part = torch.tensor(rows[start : start + _PAIRS], device=device)
                         found = module.similarities(part, [text] * len(part))
-                        of_text.extend(_finite(found, len(part), module))
+                        of_text.extend(finite_scores(found, len(part), module))
         except KeyframesError as error:
             video.fail(error)
             return
@@ -190,7 +188,7 @@ class BatchScorer:
                     found = predict_step([inputs[i] for i in frames], of, **exact)
                 else:
                     found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
-                values += _finite(found, len(of), module)
+                values += finite_scores(found, len(of), module)
             kept = rows.cpu().numpy() if self._embeddings else [None] * len(inputs)
         rest = iter(values)
         return [
@@ -201,25 +199,3 @@ class BatchScorer:
     def close(self) -> None:
         """Refuse further items, and wake the threads that wait to submit."""
         self._closed.set()
-
-
-def _finite(scores: Any, count: int, module: KeyframesModule) -> list[float]:
-    """The scores as floats; ModuleError unless they are `count` finite numbers."""
-    name = f"predict_step of {type(module).__name__}"
-    if hasattr(scores, "detach"):
-        scores = scores.detach().float().cpu()  # numpy knows no bfloat16 and no CUDA
-    raw = np.asarray(scores)
-    if raw.dtype.kind in "SUMmc":
-        raise ModuleError(f"{name} gave values of type {raw.dtype}; return numbers")
-    values = raw.astype(np.float64)
-    if values.shape != (count,):
-        gave = f"{len(values)} scores" if values.ndim == 1 else f"shape {values.shape}"
-        raise ModuleError(f"{name} gave {gave} for {count} frames; return one number for each")
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise ModuleError(
-            f"{name} gave {values[bad[0]]} for {bad.size} of {count} frames; scores must be "
-            "finite. A model in half precision can overflow: try float32"
-        )
-    result: list[float] = values.tolist()
-    return result

@@ -11,7 +11,7 @@ from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.stage_clock import StageClock
-from spark_keyframes.errors import ModuleError, free_stack_frames
+from spark_keyframes.errors import ModuleError, VideoChangedError, WindowError, free_stack_frames
 from spark_keyframes.hooks import calling
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
@@ -125,8 +125,13 @@ class VideoTask:
         chosen = self.candidates.choose()
         if not (self._context.needs_images and any(chosen)):
             return self._arranged(self._finish(chosen))
-        with self._opened() as (source, video):
-            return self._arranged(self._finish(chosen, source, video))
+        times = [self.candidates.timestamps[index] for of_text in chosen for index in of_text]
+        self.candidates.window = Window.around(times)  # of the rest, nothing need be read
+        try:
+            with self._opened() as (source, video):
+                return self._arranged(self._finish(chosen, source, video))
+        except WindowError as error:
+            raise VideoChangedError(f"{error}; the video is shorter than when indexed") from None
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Source, Video]]:

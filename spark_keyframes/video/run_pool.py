@@ -185,12 +185,16 @@ class RunPool(Closeable):
         counters = self._counters.for_thread()
         with ExitStack() as reading:
             reading.enter_context(self._reading)
-            part = None if self._has_failed or self._is_stopped else next(self._parts, None)
+            try:
+                part = None if self._has_failed or self._is_stopped else next(self._parts, None)
+            except BaseException as error:  # noqa: BLE001 -- raised again in the consumer
+                self._append(_Output(error=error, is_finished=True))
+                self._has_failed = True
+                return False
             if part is None:
                 return False
             output = _Output()
-            with self._state:
-                self._outputs.append(output)
+            self._append(output)
             try:
                 self._start_another()
                 run, source = part
@@ -212,6 +216,11 @@ class RunPool(Closeable):
                     self._counters.add(counters)
                     self._available.notify_all()
         return True
+
+    def _append(self, output: _Output) -> None:
+        with self._state:
+            self._outputs.append(output)
+            self._available.notify_all()
 
     def _until_stopped(
         self, packets: Iterable[Packet[VideoStream]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -50,6 +51,12 @@ class Window:
             0.0 if start is None else _seconds("start", start),
             math.inf if end is None else _seconds("end", end),
         )
+
+    @classmethod
+    def around(cls, timestamps: Iterable[float]) -> Window:
+        """Return the smallest window with these times, of which there is at least one."""
+        times = sorted(timestamps)
+        return cls(times[0], math.nextafter(times[-1], math.inf))
 
     @property
     def is_whole(self) -> bool:

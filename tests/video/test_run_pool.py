@@ -321,3 +321,15 @@ def test_frames_are_right_while_others_are_decoded() -> None:
 def test_impossible_numbers_of_threads_are_refused(threads: int) -> None:
     with pytest.raises(ParameterError, match=f"threads must be at least 1, got {threads}"):
         open_many(threads)
+
+
+def test_an_error_between_two_runs_reaches_the_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parts(runs: Any, packets: Any) -> Iterator[Any]:
+        yield next(with_packets(runs, packets))
+        raise ValueError("the runs overlap")
+
+    with_packets = run_pool.with_packets
+    monkeypatch.setattr(run_pool, "with_packets", parts)
+    seen = []
+    with open_many(2) as video, pytest.raises(ValueError, match="the runs overlap"):
+        seen += [frame.frame_id for frame in video.candidates(1000.0)]
