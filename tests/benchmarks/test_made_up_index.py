@@ -9,7 +9,7 @@ from benchmarks import made_up_index
 def test_it_has_so_many_candidates_of_unit_length(tmp_path):
     row = 50 * made_up_index.DIMENSIONS * 4
     made_up_index.write(
-        tmp_path / "index", 220, per_video=50, row_group_bytes=row, file_bytes=2 * row
+        tmp_path / "index", 220, {}, per_video=50, row_group_bytes=row, file_bytes=2 * row
     )
     files = sorted((tmp_path / "index").glob("*.parquet"))
     assert [pq.ParquetFile(file).metadata.num_row_groups for file in files] == [2, 2, 1]
@@ -24,5 +24,5 @@ def test_it_has_so_many_candidates_of_unit_length(tmp_path):
 
 
 def test_the_numbers_of_a_video_do_not_depend_on_its_block():
-    together = made_up_index.rows(3, [4, 5], dimensions=8)
-    assert made_up_index.rows(4, [5], dimensions=8).equals(together.slice(1))
+    together = made_up_index.rows(3, [4, 5], {}, dimensions=8)
+    assert made_up_index.rows(4, [5], {}, dimensions=8).equals(together.slice(1))
