@@ -138,7 +138,7 @@ def _write(
     spark: SparkSession, writer: TableWriter, videos: DataFrame, options: BatchOptions
 ) -> None:
     """Write the table, in one part or several, with all videos or those that it lacks."""
-    if options.mode == "error" and not options.resume and writer.table_exists(spark):
+    if options.mode == "error" and not options.resume and writer.table.exists(spark):
         raise ParameterError(
             f"{writer.table} already exists; choose another place, `resume` to add the videos "
             "that it lacks, or `mode` overwrite or append"

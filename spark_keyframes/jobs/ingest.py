@@ -139,7 +139,7 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         images = checkpoint.recorded.get("images") or stored_images(options, writer.table, spark)
         options = replace(options, images=images)
         writer = TableWriter(KeyframeRows(options, video_col))
-    if checkpoint.is_new and options.mode == "error" and writer.table_exists(spark):
+    if checkpoint.is_new and options.mode == "error" and writer.table.exists(spark):
         place = redact_url(options.checkpoint)
         raise ParameterError(
             f"{writer.table} already exists, and the checkpoint {place} is new; give the table's "

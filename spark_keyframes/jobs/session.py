@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,6 +71,13 @@ def start_spark() -> "SparkSession":
         for name, value in _missing_defaults().items():
             builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def set_where_unset(spark: "SparkSession", settings: Mapping[str, str]) -> None:
+    """Set those of these settings of a session that neither its user nor its cluster has set."""
+    for name, value in settings.items():
+        if spark.conf.get(name, None) is None:
+            spark.conf.set(name, value)
 
 
 def _missing_defaults() -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.redaction import redact_url
-from spark_keyframes.spark.columns import actual_name, name_key, quoted
+from spark_keyframes.schema import spark_type
+from spark_keyframes.spark.columns import INDEX_TYPES, actual_name, name_key, quoted
 from spark_keyframes.spark.versions import condition_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _LARGE_ROWS = {
     "parquet.page.size.row.check.min": "1",
     "parquet.block.size.row.check.min": "1",
 }
+
+# In bytes. Spark reads a row group at once, and the candidates of a day of video are 180 MB.
+_INDEX_ROW_GROUP = str(16 * 2**20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +86,12 @@ class Table:
             if condition_of(error).startswith(_NO_TABLE):
                 return None
             raise
+
+    def exists(self, spark: "SparkSession") -> bool:
+        """Return whether there is a table, or anything else, at its place."""
+        from pyspark.sql.types import StructType
+
+        return self.read(spark, StructType().add("video", "string")) is not None
 
     def stored_schema(self, spark: "SparkSession") -> "StructType | None":
         """Return the columns that the table has; None where it has none, or in each row others."""
@@ -152,6 +162,12 @@ class Table:
         for path in _binary_columns(schema, ""):
             settings[f"parquet.column.statistics.enabled#{path}"] = "false"
             settings[f"parquet.enable.dictionary#{path}"] = "false"
+        for each in schema.fields:
+            if each.dataType.simpleString() == spark_type(INDEX_TYPES[0]).simpleString():
+                settings["parquet.block.size"] = _INDEX_ROW_GROUP
+                # No number of an embedding is there twice.
+                path = f"{each.name}.list.element.embedding.list.element"
+                settings[f"parquet.enable.dictionary#{path}"] = "false"
         if self.file_bytes:
             settings |= {
                 "spark.sql.adaptive.enabled": "true",

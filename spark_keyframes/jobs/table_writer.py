@@ -111,12 +111,6 @@ class TableWriter:
             done += left
         self.report.known += count - done
 
-    def table_exists(self, spark: "SparkSession") -> bool:
-        """Return whether there is a table, or anything else, at its place."""
-        from pyspark.sql.types import StructType
-
-        return self.table.read(spark, StructType().add("video", "string")) is not None
-
     def first_rows(self, spark: "SparkSession", count: int) -> list[Any]:
         """Return some rows of the table, without images; none where nothing was written."""
         rows = self.table.read(spark, self._schema) if self._schema is not None else None

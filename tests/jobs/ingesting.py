@@ -1,8 +1,17 @@
-"""Shared by the tests of jobs/ingest.py: its options, its table, and waiting."""
+"""Shared by the tests that kill jobs: a job's process, options of jobs/ingest.py, and waiting."""
 
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
+
+from tests.conftest import REPO
+from tests.spark.cluster import QUICK_JVM
+
+SCRIPTS = Path(sys.executable).parent
 
 FRAMES = 2
 PATIENCE = 300
@@ -15,6 +24,25 @@ def arguments(models, folder, *more):
     values += [] if "--text" in more else ["--text", "spoon"]
     values += ["--model-path", models, "--clip-model-name", "small", "--max-num-frames", FRAMES]
     return [str(value) for value in [*values, *more]]
+
+
+def start(script, arguments):
+    """Start a job by spark-submit, in a group of processes of its own."""
+    command = [SCRIPTS / "spark-submit", "--master", "local[2]"]
+    for setting in ("ui.enabled=false", f"driver.extraJavaOptions={QUICK_JVM}", "log.level=ERROR"):
+        command += ["--conf", f"spark.{setting}"]
+    return subprocess.Popen(
+        [*map(str, command), str(REPO / "jobs" / script), *arguments],
+        env={
+            **os.environ,
+            "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+            "SPARK_CONF_DIR": str(REPO / "conf"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def until(condition, job=None):

@@ -1,6 +1,9 @@
 """jobs/index.py: what it writes, what it adds to, and what it refuses."""
 
+import os
 import shutil
+import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,11 @@ import pytest
 from spark_keyframes import ParameterError
 from spark_keyframes.jobs import index, sample
 from spark_keyframes.jobs.index import IndexOptions
+from tests.conftest import REPO
+from tests.jobs.ingesting import PATIENCE, start, until
 from tests.jobs.tables import names, rows
+from tests.spark.processes import all_processes
+from tests.video.clips import clip
 
 
 @pytest.fixture
@@ -136,3 +143,93 @@ def test_a_row_per_keyframe_has_no_index(capsys):
     with pytest.raises(SystemExit):
         sample.parse_options(given)
     assert "--candidates-col is the index of a video, and --explode" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_five_kills_lose_and_double_no_video(models, spark, tmp_path):
+    """The job is killed at each kind of step of a write, and --resume goes on."""
+    folder, table = tmp_path / "videos", tmp_path / "index"
+    folder.mkdir()
+    video = clip("libx264", "mp4", frames=10, size=(64, 48))
+    for number in range(40):
+        (folder / f"{number}.mp4").write_bytes(b"no video" * 99 if number == 17 else video)
+    arguments = ["--input", folder, "--output", table, "--fps", "5", "--resume"]
+    arguments += ["--model-path", models, "--clip-model-name", "small"]
+    arguments = list(map(str, [*arguments, "--videos-per-batch", 5, "--max-file-bytes", 0]))
+
+    def files():
+        return len(list(table.glob("*.parquet")))
+
+    def counted(pattern):
+        return len(list(table.glob(pattern)))
+
+    def videos():
+        return pq.read_table(table, columns=["video"]).num_rows if files() else 0
+
+    steps = {
+        "write begins": lambda: counted("_temporary/*"),
+        "task begins": lambda: counted("_temporary/*/_temporary/*"),
+        "task ends": lambda: counted("_temporary/*/task_*"),
+        "file appears": files,
+        "part ends": lambda: files() if not counted("_temporary") else 0,
+    }
+    kills = []
+    for number, (name, count) in enumerate(steps.items()):
+        before = count()
+        job = start("index.py", arguments)
+        until(lambda count=count, before=before: count() > before, job)
+        assert job.poll() is None, f"ended before it was killed: {job.stdout.read()}"
+        if number % 2:
+            os.kill(job.pid, signal.SIGKILL)  # only Spark; the program must notice it
+        else:
+            os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
+        until(lambda: not any(str(folder) in p.command for p in all_processes().values()))
+        kills.append((name, counted("_temporary") > 0, videos()))
+    job = start("index.py", arguments)
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, printed
+
+    assert sum(is_open for _, is_open, _ in kills) >= 3, f"too few open writes: {kills}"
+    assert 0 < kills[-1][2] < 40, f"all was done before the last kill: {kills}"
+    expected = Counter(str(folder / f"{number}.mp4") for number in range(40))
+    found = rows(table)
+    assert Counter(row["video"] for row in found) == expected
+    assert Counter(row[0] for row in spark.read.parquet(str(table)).select("video").collect()) == (
+        expected
+    )
+    (failed,) = [row for row in found if row["candidates"] is None]
+    assert failed["video"] == str(folder / "17.mp4")
+    assert {len(row["candidates"]) for row in found if row is not failed} == {2}
+    assert not list(table.glob("_temporary")), "killed jobs left nothing"
+
+
+@pytest.mark.slow
+def test_the_film_of_the_demo_is_indexed_searched_and_opened(tmp_path):
+    """As a user runs it, one process after the other."""
+    from demo.cooking import draw_cooking_video
+
+    draw_cooking_video(tmp_path)
+    model = ["--model-path", str(REPO / "demo"), "--clip-model-name", "tiny_clip"]
+    index_place, frames = str(tmp_path / "index"), tmp_path / "frames"
+    given = ["--input", str(tmp_path / "cooking.mp4"), "--output", index_place, "--fps", "2"]
+    job = start("index.py", [*given, *model])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, printed
+    assert "videos     1: 1 indexed, 0 failed\ncandidates 120\n" in printed
+    given = ["--input", index_place, "--text", "spoon", "--text", "egg", "--limit", "2"]
+    job = start("search.py", [*given, *model, "--open-frames", str(frames)])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, printed
+    assert "   1   0.703  0:00:49.0" in printed
+    assert "   2   0.703  0:00:35.0" in printed
+    assert "index      " in printed
+    assert sorted(path.name for path in frames.rglob("*.jpg")) == [
+        "001-cooking-00000487.jpg",
+        "001-cooking-00001225.jpg",
+        "002-cooking-00000562.jpg",
+        "002-cooking-00000875.jpg",
+    ]
+    job = start("search.py", [*given, "--model-path", str(REPO / "demo"), "--clip-model-name", "x"])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 1

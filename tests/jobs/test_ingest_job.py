@@ -3,21 +3,14 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPO
-from tests.jobs.ingesting import FRAMES, PATIENCE, arguments, rows, until
-from tests.spark.cluster import QUICK_JVM
+from tests.jobs.ingesting import FRAMES, PATIENCE, arguments, rows, start, until
 from tests.spark.processes import all_processes
 from tests.video.clips import clip
-
-SCRIPTS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +23,6 @@ def folder(tmp_path):
     folder = tmp_path / "landing"
     folder.mkdir()
     return folder
-
-
-def start(arguments):
-    command = [SCRIPTS / "spark-submit", "--master", "local[2]"]
-    for setting in ("ui.enabled=false", f"driver.extraJavaOptions={QUICK_JVM}", "log.level=ERROR"):
-        command += ["--conf", f"spark.{setting}"]
-    return subprocess.Popen(
-        [*map(str, command), str(REPO / "jobs" / "ingest.py"), *arguments],
-        env={
-            **os.environ,
-            "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
-            "SPARK_CONF_DIR": str(REPO / "conf"),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 class Moments:
@@ -106,7 +81,7 @@ def test_ten_kills_lose_and_double_no_video(models, folder, video, spark):
     arrive(30)
     for number, name in enumerate(names):
         happened = moments.next(name, rng)
-        job = start(job_arguments)
+        job = start("ingest.py", job_arguments)
         until(happened, job)
         time.sleep(rng.choice([0, 0, 0.02, 0.2]))
         assert job.poll() is None, f"ended before it was killed: {job.stdout.read()}"
@@ -118,7 +93,7 @@ def test_ten_kills_lose_and_double_no_video(models, folder, video, spark):
         until(lambda: not any(str(folder) in p.command for p in all_processes().values()))
         kills.append((moments.batch_is_open, len(rows(moments.table))))
         arrive(3)
-    job = start(job_arguments)
+    job = start("ingest.py", job_arguments)
     printed, _ = job.communicate(timeout=PATIENCE)
     assert job.returncode == 0, printed
 
