@@ -213,7 +213,7 @@ def test_wrong_values_end_the_job_before_spark_starts(arguments, message, capsys
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", ["sample.py", "ingest.py"])
+@pytest.mark.parametrize("script", ["sample.py", "ingest.py", "index.py", "search.py"])
 def test_the_scripts_exit_with_2_for_wrong_options(script):
     done = subprocess.run(
         [sys.executable, str(REPO / "jobs" / script)], capture_output=True, text=True, check=False
