@@ -18,6 +18,7 @@ from spark_keyframes.spark.columns import (
     plan_columns,
 )
 from spark_keyframes.spark.search import search_index
+from spark_keyframes.spark.versions import warn_of_large_batches
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -151,6 +152,7 @@ class IndexMethods(Runner):
         )
         if text_col is None:
             self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
+        warn_of_large_batches(index.sparkSession)
         return self._stage(index, columns, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
 
     def search(

@@ -78,7 +78,7 @@ def arrow_refusal(kind: "DataType") -> str:
 
 
 def warn_of_large_batches(spark: "SparkSession") -> None:
-    """Warn once where Spark bounds an input batch by rows only, for videos that are in rows.
+    """Warn once where Spark bounds an input batch by rows only, for videos or indexes in rows.
 
     Spark 3.5 has no limit in bytes, and a default of 10,000 rows.
     """
@@ -87,9 +87,9 @@ def warn_of_large_batches(spark: "SparkSession") -> None:
     rows = int(spark.conf.get(_ROWS, None) or _ROWS_DEFAULT)
     if rows > _MANY_VIDEOS or rows <= 0:  # 0 or less means no limit
         warn_once(
-            f"this Spark sends {rows if rows > 0 else 'any number of'} videos to Python at once, "
+            f"this Spark sends {rows if rows > 0 else 'any number of'} rows to Python at once, "
             f"whatever their size; set {_ROWS} so that they fit the memory of a task, e.g. 64 for "
-            "videos of 10 MB, 8 for 100 MB. Spark 4 limits the bytes too"
+            "videos or indexes of 10 MB, 8 for 100 MB. Spark 4 limits the bytes too"
         )
 
 
