@@ -76,7 +76,7 @@ def test_large_batches_give_a_warning_where_their_bytes_have_no_limit(spark, mon
     monkeypatch.setattr(versions, "_BYTES", "spark.sql.missing")
     versions.warn_of_large_batches(spark)
     (message,) = caplog.messages
-    assert message.startswith("this Spark sends 10000 videos to Python at once")
+    assert message.startswith("this Spark sends 10000 rows to Python at once")
 
 
 def test_metrics_of_a_stream_by_their_names():
