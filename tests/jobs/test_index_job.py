@@ -12,6 +12,7 @@ import pytest
 from spark_keyframes import ParameterError
 from spark_keyframes.jobs import index, sample
 from spark_keyframes.jobs.index import IndexOptions
+from tests.conftest import REPO
 from tests.jobs.ingesting import PATIENCE, start, until
 from tests.jobs.tables import names, rows
 from tests.spark.processes import all_processes
@@ -202,3 +203,34 @@ def test_five_kills_lose_and_double_no_video(models, spark, tmp_path):
     assert failed["video"] == str(folder / "17.mp4")
     assert {len(row["candidates"]) for row in found if row is not failed} == {2}
     assert not list(table.glob("_temporary")), "killed jobs left nothing"
+
+
+@pytest.mark.slow
+def test_the_film_of_the_demo_is_indexed_searched_and_opened(tmp_path):
+    """As a user runs it, one process after the other."""
+    from demo.cooking import draw_cooking_video
+
+    draw_cooking_video(tmp_path)
+    model = ["--model-path", str(REPO / "demo"), "--clip-model-name", "tiny_clip"]
+    index_place, frames = str(tmp_path / "index"), tmp_path / "frames"
+    given = ["--input", str(tmp_path / "cooking.mp4"), "--output", index_place, "--fps", "2"]
+    job = start("index.py", [*given, *model])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, printed
+    assert "videos     1: 1 indexed, 0 failed\ncandidates 120\n" in printed
+    given = ["--input", index_place, "--text", "spoon", "--text", "egg", "--limit", "2"]
+    job = start("search.py", [*given, *model, "--open-frames", str(frames)])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 0, printed
+    assert "   1   0.703   0:00:49.0" in printed
+    assert "   2   0.703   0:00:35.0" in printed
+    assert "index      " in printed
+    assert sorted(path.name for path in frames.rglob("*.jpg")) == [
+        "001-cooking-00000487.jpg",
+        "001-cooking-00001225.jpg",
+        "002-cooking-00000562.jpg",
+        "002-cooking-00000875.jpg",
+    ]
+    job = start("search.py", [*given, "--model-path", str(REPO / "demo"), "--clip-model-name", "x"])
+    printed, _ = job.communicate(timeout=PATIENCE)
+    assert job.returncode == 1
