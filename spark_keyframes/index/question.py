@@ -51,11 +51,10 @@ class Question:
 def _checked_texts(texts: Any) -> list[str]:
     if not isinstance(texts, list | tuple):
         raise ParameterError(f"text must be a string, or a list of strings, got {texts!r}")
-    found = list(dict.fromkeys(texts))
-    if not found:
+    if not texts:
         raise ParameterError("text must not be an empty list; give at least one text")
-    for text in found:
+    for text in texts:
         check_type("text", text, str, "a string, or a list of strings")
         if fault := lone_surrogate(text):
             raise ParameterError(f"text {fault}")
-    return found
+    return list(dict.fromkeys(texts))

@@ -24,6 +24,10 @@ from spark_keyframes.spark.versions import has_function, has_profiles, warn_of_l
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+# To sort with a limit, Spark allocates room for that many rows, whether they exist or not.
+_TOP_OF_SPARK = 100_000
+_MOST_ROWS = 2**31 - 1  # of row_number()
+
 
 def search_index(
     index: "DataFrame",
@@ -92,14 +96,16 @@ def search_index(
     rows = without_names(index.select(info, *read, *others))
     found = rows.mapInArrow(shipped(stage), schema)
     best = [sf.col("score").desc(), sf.col("frame_id")]
-    if not several:
+    if not several and question.limit <= _TOP_OF_SPARK:
         return found.orderBy(*best).limit(question.limit)
     number = "spark_keyframes_number"
-    place = sf.array_position(sf.array(*map(sf.lit, question.texts)), sf.col("text"))
+    texts = sf.array(*map(sf.lit, question.texts))
+    place = [sf.array_position(texts, sf.col("text"))] if several else []
     ranked = found.withColumn(
-        number, sf.row_number().over(Window.partitionBy("text").orderBy(*best))
+        number, sf.row_number().over(Window.partitionBy(*place).orderBy(*best))
     )
-    return ranked.where(sf.col(number) <= question.limit).orderBy(place, number).drop(number)
+    limit = min(question.limit, _MOST_ROWS)
+    return ranked.where(sf.col(number) <= limit).orderBy(*place, number).drop(number)
 
 
 def _scores(rows: "Column", embeddings: list[list[float]]) -> "Column":

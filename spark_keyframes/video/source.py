@@ -81,6 +81,8 @@ def open_source(
         InvalidBase64Error: the text is not base64.
         KeyframesError: the URL cannot be opened, see `spark_keyframes.storage.open_url`.
     """
+    if value is None:  # in a row of an index, where images are wanted
+        raise SourceTypeError("the video is null, and images are decoded from it; give the video")
     if video_src_type == "video_url":
         return _from_url(value, access, limits, whole=whole)
     if video_src_type == "video_base64":

@@ -33,6 +33,13 @@ def test_the_best_frame_stands_for_those_near_it(candidates, limit, min_gap, lea
     assert best_moments(scores, times, **asked) == slowly(scores, times, **asked)
 
 
+def test_the_least_score_is_not_rounded():
+    scores = np.array([0.32067442], np.float32)  # in double a little less
+    asked = {"limit": 9, "min_gap": 0}
+    assert best_moments(scores, [0.0], least=0.32067442, **asked) == []
+    assert best_moments(scores, [0.0], least=float(scores[0]), **asked) == [0]
+
+
 def test_frames_exactly_min_gap_apart_are_two_moments():
     scores = np.array([0.3, 0.2, 0.25], np.float32)
     assert best_moments(scores, [0.0, 2.0, 3.9], limit=9, min_gap=2.0) == [0, 2]

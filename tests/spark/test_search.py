@@ -144,11 +144,18 @@ def test_nothing_but_the_best_leaves_a_partition(searching, index, spark):
     assert "TakeOrderedAndProject(limit=3" in plan
 
 
+@pytest.mark.parametrize("limit", [10**9, 10**30])
+def test_a_limit_takes_no_memory(searching, index, limit):
+    expecting = expected("one", limit=limit, min_gap=0)
+    same(rows_of(searching.search(index, text="one", limit=limit, min_gap=0)), expecting)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         ({"text": []}, "text must not be an empty list"),
         ({"text": ["one", None]}, "text must be a string, or a list of strings, got None"),
+        ({"text": [["one"]]}, r"text must be a string, or a list of strings, got \['one'\]"),
         ({"text": 7}, "text must be a string, or a list of strings, got 7"),
         ({"text": "a\ud800"}, "text has half of a surrogate pair"),
         ({"limit": 0}, "limit must be at least 1, got 0"),

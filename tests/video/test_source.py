@@ -95,6 +95,8 @@ def test_invalid_base64_is_not_quoted(value: str) -> None:
         (b"bytes", "video_url", "needs a string, got bytes; use video_src_type='video_binary'"),
         ("text", "video_binary", "needs bytes, got str; use video_src_type='video_url'"),
         (3, "video_base64", "needs a string, got int"),
+        (None, "video_url", "the video is null"),
+        (None, "video_binary", "the video is null"),
         ("", "video_url", "is empty"),
         ("  ", "video_url", "is empty"),
         (b"", "video_binary", "is empty"),
