@@ -108,3 +108,17 @@ def finite_scores(scores: Any, count: int, module: object) -> list[float]:
         )
     result: list[float] = values.tolist()
     return result
+
+
+def finite_embeddings(rows: Any, module: object) -> Any:
+    """Return embeddings, a tensor of shape (N, D), as an array; ModuleError unless all are finite.
+
+    An index must not have others: they would end each search of it.
+    """
+    values = rows.cpu().numpy()
+    if bad := int((~np.isfinite(values)).any(axis=1).sum()):
+        raise ModuleError(
+            f"embed_images of {type(module).__name__} gave numbers that are not finite for {bad} "
+            f"of {len(values)} frames. A model in half precision can overflow: try float32"
+        )
+    return values

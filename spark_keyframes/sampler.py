@@ -12,6 +12,7 @@ from spark_keyframes.errors import (
     ParameterError,
 )
 from spark_keyframes.index_methods import IndexMethods
+from spark_keyframes.module import is_cosine
 from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
 from spark_keyframes.spark.columns import (
     AddedColumns,
@@ -184,6 +185,12 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         )
         if candidates_col is not None:
             self._check_embeddings("candidates_col")
+            module = self.make_module()
+            if not is_cosine(module) and not self.make_selector().needs_embeddings:
+                raise ParameterError(
+                    f"candidates_col would make the scores cosines, and {type(module).__name__} "
+                    "overrides predict_step; call transform() without it, and index() beside it"
+                )
         if text_col is None:
             self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
         return self._stage(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Scores
 from spark_keyframes.errors import KeyframesError, ModuleError
-from spark_keyframes.hooks import calling, finite_scores
+from spark_keyframes.hooks import calling, finite_embeddings, finite_scores
 from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.result import Candidates
 
@@ -189,7 +189,7 @@ class BatchScorer:
                 else:
                     found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
                 values += finite_scores(found, len(of), module)
-            kept = rows.cpu().numpy() if self._embeddings else [None] * len(inputs)
+            kept = finite_embeddings(rows, module) if self._embeddings else [None] * len(inputs)
         rest = iter(values)
         return [
             (list(itertools.islice(rest, len(own))), row)

@@ -157,3 +157,14 @@ def test_a_selector_may_choose_nothing(clips):
 
     keyframes = sampler(FrameNumber(), selector=Nothing(), return_keyframes=True).sample(clips[0])
     assert (keyframes.frame_ids, keyframes.scores, keyframes.images) == ([], [], [])
+
+
+def test_embeddings_that_are_not_finite_do_not_enter_an_index(clips):
+    class NotFinite(Colours):
+        def embed_images(self, inputs):
+            return super().embed_images(inputs) * [np.nan, 1, 1]
+
+    of = sampler(NotFinite())
+    (failure,) = run(of, [(clips[0], [])], embeddings=True)
+    assert failure.error == "ModuleError"
+    assert "embed_images of NotFinite gave numbers that are not finite" in failure.message

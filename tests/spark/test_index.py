@@ -30,6 +30,18 @@ class FarApart(Selector):
         return sorted(int(index) for index in order[:k])
 
 
+class OwnScores(EmbeddingModule):
+    """Embeds, but its scores are others."""
+
+    def embed_images(self, inputs):
+        return np.ones((len(inputs), 2))
+
+    embed_texts = embed_images
+
+    def predict_step(self, inputs, texts, **exact):
+        return list(range(len(inputs)))
+
+
 @pytest.fixture(scope="module")
 def videos(spark, clips):
     rows = [(number, str(path)) for number, path in enumerate(clips)]
@@ -212,6 +224,11 @@ def test_what_cannot_work_is_refused_on_the_driver(spark, videos, index, plain, 
     ):
         with pytest.raises(ParameterError, match="module NoEmbeddings gives none"):
             ask()
+    own = VideoAdaptiveKeyframesSampling(module=OwnScores(), return_keyframes=False)
+    with pytest.raises(ParameterError, match="OwnScores overrides predict_step"):
+        own.transform(videos, candidates_col="candidates")
+    cosines = replace(own, selector=FarApart())  # has cosines anyway
+    assert "candidates" in cosines.transform(videos, candidates_col="candidates").columns
     with pytest.raises(ParameterError, match="images are decoded from the videos"):
         sampler.transform_index(index)
     with pytest.raises(ParameterError, match="candidates_col 'candidates' is not a column"):
