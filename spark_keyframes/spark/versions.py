@@ -67,11 +67,11 @@ def arrow_refusal(kind: "DataType") -> str:
     from pyspark.errors import PySparkException
     from pyspark.sql.pandas.types import to_arrow_type
 
-    options: dict[str, Any] = {"error_on_duplicated_field_names_in_struct": True}
-    if "timezone" in inspect.signature(to_arrow_type).parameters:
-        options["timezone"] = "UTC"
+    # Spark 3.5 has neither, and not all later versions have both.
+    options: dict[str, Any] = {"error_on_duplicated_field_names_in_struct": True, "timezone": "UTC"}
+    known = inspect.signature(to_arrow_type).parameters
     try:
-        to_arrow_type(kind, **options)
+        to_arrow_type(kind, **{name: value for name, value in options.items() if name in known})
     except (PySparkException, ValueError) as error:
         return str(error)
     return ""
