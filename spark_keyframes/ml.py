@@ -105,7 +105,9 @@ class _Writer(DefaultParamsWriter):
     """Saves objects by import path, and overwrites over Connect without a JVM in this process."""
 
     def saveImpl(self, path: str) -> None:  # noqa: N802 - as Spark ML calls it
-        self.saveMetadata(self.instance, path, self.sparkSession, paramMap=self._values())
+        # Before 4.0 it takes a SparkContext only, and over Connect there is none.
+        spark = self.sparkSession if is_connect(self.sparkSession) else self.sc
+        self.saveMetadata(self.instance, path, spark, paramMap=self._values())
 
     def _values(self) -> dict[str, Any]:
         """Return what was set, by the Param's name, for JSON."""

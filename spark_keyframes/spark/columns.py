@@ -133,6 +133,14 @@ def quoted(name: str) -> str:
     return f"`{escaped}`"
 
 
+def place_in(array: "Column", value: "Column") -> "Column":
+    """Return the position of a value in an array, from 1; 0 where it is not in it."""
+    from pyspark.sql import functions as sf
+
+    # Before 4.0, sf.array_position takes no column for the value.
+    return sf.call_function("array_position", array, value)
+
+
 def actual_name(frame: "DataFrame", name: str) -> str:
     """Return the name of a column as the DataFrame has it; `name` where it has no such column."""
     key = name_key(frame.sparkSession)

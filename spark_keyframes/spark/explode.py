@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.spark.columns import column, name_key
+from spark_keyframes.spark.columns import column, name_key, place_in
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -132,9 +132,7 @@ def _row_per_text(
         if name == key(f"{output_col}_images"):
             return sf.transform(
                 sf.col(answer)["frame_ids"],
-                lambda frame_id: sf.element_at(
-                    here, sf.array_position(sf.col(union), frame_id).cast("int")
-                ),
+                lambda frame_id: sf.element_at(here, place_in(sf.col(union), frame_id).cast("int")),
             )
         return here
 

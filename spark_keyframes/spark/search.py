@@ -12,6 +12,7 @@ from spark_keyframes.spark.columns import (
     IndexColumns,
     column,
     name_key,
+    place_in,
     plan_columns,
     without_names,
 )
@@ -100,7 +101,7 @@ def search_index(
         return found.orderBy(*best).limit(question.limit)
     number = "spark_keyframes_number"
     texts = sf.array(*map(sf.lit, question.texts))
-    place = [sf.array_position(texts, sf.col("text"))] if several else []
+    place = [place_in(texts, sf.col("text"))] if several else []
     ranked = found.withColumn(
         number, sf.row_number().over(Window.partitionBy(*place).orderBy(*best))
     )

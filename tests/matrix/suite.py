@@ -98,6 +98,15 @@ def test_an_index(spark, plain, videos, expected, clips):
     assert [row["text"] for row in both] == ["spoon", "spoon", "fork", "fork"]
 
 
+def test_a_row_per_keyframe_of_several_texts(sampler, videos):
+    texts = sf.array(sf.lit("spoon"), sf.lit(None).cast("string"), sf.lit("fork"))
+    result = sampler.transform(videos.where("id = 1").withColumn("texts", texts), text_col="texts")
+    frames = explode_keyframes(result, text_col="texts").collect()
+    assert [row["text_index"] for row in frames] == [0] * 4 + [1] + [2] * 4
+    for row in frames:
+        assert row["frame_id"] is None or number_in(rgb_array(row["image"])) == row["frame_id"]
+
+
 def test_parts_of_videos(spark, plain, videos, expected):
     part = videos.where("id = 1").withColumns({"start": sf.lit(0.4), "end": sf.lit(1)})
     (row,) = plain.transform(
