@@ -110,12 +110,25 @@ def finite_scores(scores: Any, count: int, module: object) -> list[float]:
     return result
 
 
-def finite_embeddings(rows: Any, module: object) -> Any:
-    """Return embeddings, a tensor of shape (N, D), as an array; ModuleError unless all are finite.
+def finite_embeddings(rows: Any, module: object, *, size: int | None) -> Any:
+    """Return embeddings, a tensor of shape (N, D), as an array.
 
-    An index must not have others: they would end each search of it.
+    An index must not have others than finite ones of one length: they would end each search of it.
+
+    Args:
+        rows: what the module gave.
+        module: for messages.
+        size: D of the frames before these; None: there are none.
+
+    Raises:
+        ModuleError: some are not finite, or of another length.
     """
     values = rows.cpu().numpy()
+    if size not in (None, values.shape[1]):
+        raise ModuleError(
+            f"embed_images of {type(module).__name__} gave {size} numbers for some frames, and "
+            f"{values.shape[1]} for others; return as many for each"
+        )
     if bad := int((~np.isfinite(values)).any(axis=1).sum()):
         raise ModuleError(
             f"embed_images of {type(module).__name__} gave numbers that are not finite for {bad} "

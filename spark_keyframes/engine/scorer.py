@@ -55,6 +55,8 @@ class BatchScorer:
         self._closed = threading.Event()
         self._pause_decoding = pause_decoding
         self._scoring = threading.Lock()
+        self._size: int | None = None
+        """of the embeddings so far"""
 
     def submit(self, video: CandidateScores, inputs: Any) -> None:
         """Queue the next candidate of a video; its score comes by `CandidateScores.add`.
@@ -189,7 +191,10 @@ class BatchScorer:
                 else:
                     found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
                 values += finite_scores(found, len(of), module)
-            kept = finite_embeddings(rows, module) if self._embeddings else [None] * len(inputs)
+            kept: Sequence[Any] = [None] * len(inputs)
+            if self._embeddings:
+                kept = finite_embeddings(rows, module, size=self._size)
+                self._size = kept[0].size
         rest = iter(values)
         return [
             (list(itertools.islice(rest, len(own))), row)

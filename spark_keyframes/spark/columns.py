@@ -211,13 +211,15 @@ def plan_columns(
         input_col = existing("input_col", input_col, [expected], f"{video_src_type!r} needs").name
     start_col, end_col = seconds("start_col", start_col), seconds("end_col", end_col)
     if index is not None:
-        found = existing(
-            "candidates_col",
-            index.candidates,
-            [spark_type(INDEX_TYPES[0]).simpleString()],
-            "an index has",
-        )
-        info = named("info_col", index.info)
+        found, info = named("candidates_col", index.candidates), named("info_col", index.info)
+        kind = spark_type(INDEX_TYPES[0]).simpleString()
+        if found.dataType.simpleString() != kind:
+            # Not a cast: Spark casts structs by position.
+            raise ParameterError(
+                f"candidates_col {index.candidates!r} is of type {found.dataType.simpleString()}, "
+                f"but an index has {kind}; give the column that index() made, or build the structs "
+                "again by name, with transform() of Spark's functions"
+            )
         if not isinstance(info.dataType, StructType) or "model" not in info.dataType.names:
             raise ParameterError(
                 f"info_col {index.info!r} is of type {info.dataType.simpleString()}, but an index "

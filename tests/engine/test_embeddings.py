@@ -168,3 +168,13 @@ def test_embeddings_that_are_not_finite_do_not_enter_an_index(clips):
     (failure,) = run(of, [(clips[0], [])], embeddings=True)
     assert failure.error == "ModuleError"
     assert "embed_images of NotFinite gave numbers that are not finite" in failure.message
+
+
+def test_embeddings_of_different_lengths_do_not_enter_an_index(clips):
+    class Growing(Colours):
+        def embed_images(self, inputs):
+            return np.ones((len(inputs), len(inputs)))  # the last batch is smaller
+
+    (failure,) = run(sampler(Growing(), batch_size=7), [(clips[0], [])], embeddings=True)
+    assert failure.error == "ModuleError"
+    assert "gave 7 numbers for some frames, and 4 for others" in failure.message
