@@ -9,10 +9,15 @@ from benchmarks.rows import (
     ALL_CORES,
     FLOOR,
     IN_THREADS,
+    INDEX_ARRAY,
+    INDEX_TEN,
     ON_SPARK,
     ONE_CORE,
     OURSELVES,
+    READING,
+    SEARCHING,
     THREE_TEXTS,
+    TRANSFORMS,
     Group,
 )
 from benchmarks.startup import DAEMON, Start
@@ -67,6 +72,10 @@ def goals_table(groups: dict[str, Group], starts: dict[str, Start]) -> str:
         lines += _decoding_goals(groups["decoding"])
     if "texts" in groups:
         lines += _texts_goals(groups["texts"])
+    if "questions" in groups:
+        lines += _questions_goals(groups["questions"])
+    if "search" in groups:
+        lines += _search_goals(groups["search"])
     lines += _hours_goals(groups.get("hours"))
     lines.append(_spark_goal(groups.get("short")))
     lines.append(_startup_goal(starts))
@@ -137,6 +146,35 @@ def _texts_goals(group: Group) -> list[str]:
             f"{decoded[1]} frames decoded for three, {decoded[0]} for one |"
         )
     return lines
+
+
+def _questions_goals(group: Group) -> list[str]:
+    lines = []
+    for video in group.videos:
+        transforms = group.row(TRANSFORMS, video)
+        for side in (INDEX_TEN, INDEX_ARRAY):
+            row = group.row(side, video)
+            share = row.cpu / transforms.cpu
+            verdict = "reached" if share <= 0.01 else "not reached"
+            lines.append(
+                f"| CPU time of ten questions, {side}, to ten transforms, {video} | ≤ 1 % "
+                f"| {share:.2%} | {verdict} |"
+            )
+    return lines
+
+
+def _search_goals(group: Group) -> list[str]:
+    (title,) = group.videos
+    reading, searching = group.row(READING, title), group.row(SEARCHING, title)
+    wall, cpu = searching.wall / reading.wall, searching.cpu / reading.cpu
+    worker = max(cost.result["worker_mb"] for cost in searching.costs)
+    verdict = "reached" if wall <= 2 else "not reached"
+    return [
+        f"| wall clock of a search to reading alone, {title} | ≤ 2.00 | {wall:.2f} "
+        f"| {verdict}; of CPU time {cpu:.2f} |",
+        f"| memory of a Python worker that searches | ≤ 1000 MB | {worker:.0f} MB "
+        f"| {'reached' if worker <= 1000 else 'not reached'} |",
+    ]
 
 
 def _hours_goals(group: Group | None) -> list[str]:

@@ -62,7 +62,7 @@ def measure(
                             running.pop(side.name).close()
                     else:
                         row.costs.append(cost)
-                        _show(turn, row, cost)
+                        show(turn, row, cost)
     for row in rows.values():
         if rounds > 1 and row.costs and row.costs[0].cpu < _LEAST_SECONDS:
             del row.costs[0]  # it only showed how often to repeat
@@ -98,7 +98,8 @@ def _wait_for_quiet(patience: float) -> None:
             return
 
 
-def _show(turn: int, row: Row, cost: Cost) -> None:
+def show(turn: int, row: Row, cost: Cost) -> None:
+    """Print a measurement as soon as it is there."""
     print(
         f"{turn + 1}  {row.video:18} {row.side:34} {cost.cpu:8.2f} CPU s {cost.wall:8.2f} s "
         f"{cost.peak_mb:6.0f} MB  others {cost.others:.2f}",

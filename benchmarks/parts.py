@@ -76,7 +76,7 @@ def _isolation(scope: Scope) -> list[Row]:
 
 
 def _long(scope: Scope) -> list[Row]:
-    videos = scope.made(["720p", "1080p"], 20)
+    videos = scope.made(["720p", "1080p"], scope.long_minutes)
     sides = [_OURS, _FLOOR, _PACKED_FLOOR]
     return measure(sides, videos, 1, cores=one_core(), cache=scope.cache)
 
@@ -116,5 +116,7 @@ MEASURES: dict[str, Callable[[Scope], list[Row]]] = {
     "hours": _hours,
     "isolation": _isolation,
     "texts": asking.texts,
+    "questions": asking.questions,
+    "search": asking.search,
 }
 """What measures each part; "startup" has its own way."""

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,10 +15,29 @@ from benchmarks.process import OURS, ROOT, THEIRS
 from benchmarks.rows import OURSELVES, Group, Row
 from benchmarks.startup import Start
 
+_TITLE = "# Results\n"
 
-def write_report(target: Path, groups: list[Group], starts: dict[str, Start], command: str) -> None:
-    """Write all groups and starts, with the machine, versions, date and command."""
-    parts = [_head(command)]
+
+def earlier_reports(target: Path) -> list[str]:
+    """Return the reports of a file, each of a command of its own."""
+    text = target.read_text(encoding="utf-8") if target.exists() else ""
+    return [_TITLE + report for report in text.split(_TITLE)[1:]]
+
+
+def write_report(
+    target: Path,
+    groups: list[Group],
+    starts: dict[str, Start],
+    command: str,
+    kept: Sequence[str] = (),
+) -> None:
+    """Write all groups and starts, with the machine, versions, date and command.
+
+    The reports `kept` stay before it, but for an earlier one of the same command.
+    """
+    written_by = f"Written by `{command}`"
+    parts = [report for report in kept if written_by not in report]
+    parts.append(_head(written_by))
     for group in groups:
         parts.append(_decoding(group) if group.kind == "decoding" else _keyframes(group))
     if starts:
@@ -26,15 +46,13 @@ def write_report(target: Path, groups: list[Group], starts: dict[str, Start], co
     target.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 
 
-def _head(command: str) -> str:
+def _head(written_by: str) -> str:
     commit = _output(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
     dirty = _output(["git", "-C", str(ROOT), "status", "--porcelain", "spark_keyframes"])
     changed = " with uncommitted changes" if dirty else ""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return f"""
-# Results
-
-Written by `{command}`, see `make bench`. Do not edit it.
+    return f"""{_TITLE}
+{written_by}, see `make bench`. Do not edit it.
 
 | | |
 |---|---|
@@ -106,6 +124,8 @@ _TITLES = {
     "short": "Many short videos: the engine alone, and on Spark",
     "long": "20 minutes: CPU time, on one core",
     "texts": "One text and three: CPU time, on one core",
+    "questions": "Ten questions to a video and to its index: all processes, the JVM included",
+    "search": "Search of an index on local[2], and reading the file with Spark alone",
     "isolation": "Decoding in child processes, and in threads",
     "hours": "2 and 120 minutes of 1080p: memory, and use of the cores",
 }

@@ -15,6 +15,11 @@ PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
 ON_SPARK = "spark_keyframes on Spark"
 ONE_CORE = "spark_keyframes, one core"
 THREE_TEXTS = "spark_keyframes, three texts"
+TRANSFORMS = "ten transforms"
+INDEX_TEN = "ten of transform_index"
+INDEX_ARRAY = "transform_index, an array of ten texts"
+READING = "reading with Spark alone"
+SEARCHING = "search"
 ALL_CORES = "spark_keyframes, all cores"
 
 

@@ -20,6 +20,10 @@ class Scope:
     minutes: int
     rounds: int
     tries: int
+    long_minutes: int
+    """of the videos of long measurements"""
+    candidates: int
+    """of the index that is searched"""
     cache: Path
     videos: Path
 

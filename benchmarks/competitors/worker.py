@@ -22,6 +22,7 @@ def arguments():
     parser.add_argument("--text", default="a red car on a road")
     parser.add_argument("--texts", nargs="+", help="several, instead of --text; see ours.py")
     parser.add_argument("--frames", type=int, default=32)
+    parser.add_argument("--way", help="see ours_index.py and search_index.py")
     parser.add_argument("--packed", action="store_true", help="see floor.py")
     parser.add_argument("--decoder", default="process", help="see ours.py")
     return parser.parse_args()
