@@ -24,6 +24,7 @@ folder = Path(options.model)
 spark = (
     SparkSession.builder.master(f"local[{len(os.sched_getaffinity(0))}]")
     .config("spark.ui.enabled", False)
+    .config("spark.python.daemon.module", "spark_keyframes.spark.daemon")  # as in conf/
     .getOrCreate()
 )
 sampler = VideoAdaptiveKeyframesSampling(

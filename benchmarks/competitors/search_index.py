@@ -12,7 +12,12 @@ from spark_keyframes import VideoAdaptiveKeyframesSampling
 
 options = arguments()
 folder = Path(options.model)
-spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", False).getOrCreate()
+spark = (
+    SparkSession.builder.master("local[2]")
+    .config("spark.ui.enabled", False)
+    .config("spark.python.daemon.module", "spark_keyframes.spark.daemon")  # as in conf/
+    .getOrCreate()
+)
 sampler = VideoAdaptiveKeyframesSampling(
     text=options.text, model_path=str(folder.parent), clip_model_name=folder.name
 )

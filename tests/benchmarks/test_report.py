@@ -3,14 +3,20 @@
 import pytest
 
 from benchmarks.process import Cost
+from benchmarks.report import earlier_reports as earlier
 from benchmarks.report import write_report
 from benchmarks.rows import (
     ALL_CORES,
     FLOOR,
+    INDEX_ARRAY,
+    INDEX_TEN,
     ON_SPARK,
     ONE_CORE,
     OURSELVES,
+    READING,
+    SEARCHING,
     THREE_TEXTS,
+    TRANSFORMS,
     Group,
     Row,
 )
@@ -115,3 +121,35 @@ def test_three_texts_must_cost_little_more_than_one_and_decode_as_much(
     found = lines["CPU time of three texts to one, v"]
     assert found[1] == f"{cpu:.2f}"
     assert found[2].startswith(f"{verdict}; {decoded} frames decoded for three, 120 for one")
+
+
+def test_the_questions_to_an_index_are_compared_with_transforms(report):
+    rows = [
+        Row(TRANSFORMS, "v", [cost(1000.0)]),
+        Row(INDEX_TEN, "v", [cost(10.5)]),
+        Row(INDEX_ARRAY, "v", [cost(2.0)]),
+    ]
+    _, lines = report(Group("questions", rows))
+    name = "CPU time of ten questions, {}, to ten transforms, v"
+    assert lines[name.format(INDEX_TEN)][1:] == ["1.05%", "not reached"]
+    assert lines[name.format(INDEX_ARRAY)][1:] == ["0.20%", "reached"]
+
+
+def test_a_search_is_compared_with_reading_and_has_little_memory(report):
+    rows = [
+        Row(READING, "many", [cost(5.0, 4.0)]),
+        Row(SEARCHING, "many", [cost(8.0, 7.0, worker_mb=800), cost(8.0, 7.0, worker_mb=1100)]),
+    ]
+    _, lines = report(Group("search", rows))
+    found = lines["wall clock of a search to reading alone, many"]
+    assert found[1:] == ["1.75", "reached; of CPU time 1.60"]
+    assert lines["memory of a Python worker that searches"][1:] == ["1100 MB", "not reached"]
+
+
+def test_a_report_may_be_added_to_those_of_other_commands(tmp_path):
+    target = tmp_path / "R.md"
+    for command, kept in (("one", []), ("two", earlier), ("two", earlier)):
+        write_report(target, [], {}, command, kept(target) if kept else [])
+    assert [report.count("Written by") for report in earlier(target)] == [1, 1]
+    assert "`one`" in earlier(target)[0]
+    assert "`two`" in earlier(target)[1]
