@@ -34,6 +34,7 @@ DEFAULTS = {
     "spark.locality.wait": "0s",
     "spark.python.udf.pipelined.enabled": "true",
     "spark.sql.files.maxPartitionBytes": "16m",
+    "spark.sql.inMemoryColumnarStorage.hugeVectorThreshold": "16m",
     "spark.ui.showConsoleProgress": "false",
 }
 """Settings of Spark that a job sets where neither its user nor its cluster has."""
