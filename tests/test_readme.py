@@ -32,7 +32,7 @@ def examples(tmp_path_factory):
         "--conf spark.ui.showConsoleProgress=false pyspark-shell",
     }
     program = [sys.executable, str(REPO / "tests" / "run_examples.py"), "ran.json", *PAGES]
-    subprocess.run(program, cwd=folder, env=environment, check=True, timeout=600)
+    subprocess.run(program, cwd=folder, env=environment, check=True, timeout=1200)
     return json.loads((folder / "ran.json").read_text())
 
 
