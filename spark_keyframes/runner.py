@@ -23,7 +23,11 @@ from spark_keyframes.spark.columns import Columns, OnError, result_schema, witho
 from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
 from spark_keyframes.spark.monitoring.video_counter import video_counter
 from spark_keyframes.spark.resources import task_resources
-from spark_keyframes.spark.versions import has_profiles, warn_of_large_batches
+from spark_keyframes.spark.versions import (
+    has_profiles,
+    warn_of_large_batches,
+    warn_of_pipelined_transfer,
+)
 from spark_keyframes.storage import check_accepted, check_writable
 from spark_keyframes.urls import is_local as is_local_url
 
@@ -121,6 +125,7 @@ class Runner(Parameters):
         has_same_view = spark is not None and is_local(spark)
         if spark is not None:
             use_own_python(spark)
+            warn_of_pipelined_transfer(spark)
             if self.video_src_type != "video_url":
                 warn_of_large_batches(spark)
         if has_same_view and self.module is None and self.model_path:

@@ -32,7 +32,6 @@ DEFAULTS = {
     r"signature=|[?&]sig=|/[^/@ ]+:[^/@ ]*@",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
     "spark.locality.wait": "0s",
-    "spark.python.udf.pipelined.enabled": "true",
     "spark.sql.files.maxPartitionBytes": "16m",
     "spark.sql.inMemoryColumnarStorage.hugeVectorThreshold": "16m",
     "spark.ui.showConsoleProgress": "false",

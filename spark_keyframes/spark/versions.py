@@ -22,6 +22,7 @@ logger = logging.getLogger("spark_keyframes")
 
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.execution.arrow.maxBytesPerBatch"
+_PIPELINED = "spark.python.udf.pipelined.enabled"
 _ROWS_DEFAULT = "10000"
 _MANY_VIDEOS = 64
 """videos in memory at once; with 50 MB each, 3 GB"""
@@ -90,6 +91,19 @@ def warn_of_large_batches(spark: "SparkSession") -> None:
             f"this Spark sends {rows if rows > 0 else 'any number of'} rows to Python at once, "
             f"whatever their size; set {_ROWS} so that they fit the memory of a task, e.g. 64 for "
             "videos or indexes of 10 MB, 8 for 100 MB. Spark 4 limits the bytes too"
+        )
+
+
+def warn_of_pipelined_transfer(spark: "SparkSession") -> None:
+    """Warn once where Spark 4.3 writes the rows of a stage to Python in a thread of its own.
+
+    It interrupts that thread when a task ends, which at times closes the socket of a worker that
+    waits for its next task already. That task fails with a ClosedChannelException.
+    """
+    if spark.conf.get(_PIPELINED, "false") == "true":
+        warn_once(
+            f"{_PIPELINED} is true: in Spark 4.3.0, a task after it can fail with a "
+            "ClosedChannelException, and on local[n] the whole job does; leave it false"
         )
 
 

@@ -16,10 +16,10 @@ ROWS = 4
 
 
 @pytest.mark.slow
-def test_rows_of_a_day_are_written_and_read_in_a_heap_of_4_gb(tmp_path):
+def test_rows_of_a_day_are_written_and_read_in_a_heap_of_3_gb_a_task(tmp_path):
     """Two at a time: the session has two cores."""
     table = tmp_path / "index"
-    arguments = "--master local[2] --driver-memory 4g --conf spark.ui.enabled=false pyspark-shell"
+    arguments = "--master local[2] --driver-memory 6g --conf spark.ui.enabled=false pyspark-shell"
     done = subprocess.run(
         [sys.executable, "-m", "tests.jobs.day_long_rows", str(table), str(ROWS)],
         cwd=REPO,
