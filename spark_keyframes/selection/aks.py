@@ -61,7 +61,7 @@ class AKS(Selector):
     t1: float = 0.8
     t2: float = -100
     all_depth: int = 5
-    needs_eligible = True
+    needs_eligible = needs_first = True
 
     def __post_init__(self) -> None:
         check_integer("all_depth", self.all_depth, 0, "0 means no split at all")
@@ -69,7 +69,12 @@ class AKS(Selector):
         check_number("t2", self.t2, "use e.g. -100")
 
     def select(
-        self, scores: Scores, k: int, *, eligible: npt.NDArray[np.bool_] | None = None
+        self,
+        scores: Scores,
+        k: int,
+        *,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        first: Scores | None = None,
     ) -> list[int]:
         """Select as `aks` does; see Selector.select.
 
@@ -79,24 +84,45 @@ class AKS(Selector):
         values = _normalised(checked_scores(scores))
         if eligible is None:
             eligible = np.ones(len(values), bool)
-        before = np.concatenate([[0], np.cumsum(eligible)])  # eligible ones, by index
         # Below all others, so that they come last where the best are taken.
         ranked = np.where(eligible, values, -1.0)
+        if first is None:
+            found = self._segments(values, ranked, eligible, k)
+        else:
+            of_all = _normalised(checked_scores(first))
+            found = self._segments(of_all, of_all, eligible, k)
+        return sorted(index for segment in found for index in best(ranked, *segment))
 
-        def segment(start: int, stop: int, budget: int, depth: int) -> list[int]:
-            if before[stop] - before[start] <= budget:
-                return [start + int(i) for i in np.flatnonzero(eligible[start:stop])]
-            if depth >= self.all_depth or budget == 1 or self._has_peak(values[start:stop], k):
-                return best(ranked, start, stop, budget)
-            middle = start + (stop - start) // 2
-            left = self._left_budget(ranked, start, middle, stop, budget)
-            most, others = before[middle] - before[start], before[stop] - before[middle]
-            left = int(min(max(left, budget - others), most))
-            return segment(start, middle, left, depth + 1) + segment(
-                middle, stop, budget - left, depth + 1
-            )
+    def segments(self, scores: Scores, k: int) -> list[Bracket]:
+        """See Selector.segments."""
+        values = _normalised(checked_scores(scores))
+        return list(self._segments(values, values, np.ones(len(values), bool), k))
 
-        return sorted(segment(0, len(values), k, 0))
+    def _segments(
+        self,
+        values: npt.NDArray[np.float64],
+        ranked: npt.NDArray[np.float64],
+        eligible: npt.NDArray[np.bool_],
+        k: int,
+    ) -> Iterator[Bracket]:
+        """Yield the final segments: `values` decide on peaks, and `ranked` on odd frames."""
+        before = np.concatenate([[0], np.cumsum(eligible)])  # eligible ones, by index
+
+        def segment(start: int, stop: int, budget: int, depth: int) -> Iterator[Bracket]:
+            inside = int(before[stop] - before[start])
+            if inside <= budget:
+                yield Bracket(start, stop, inside)
+            elif depth >= self.all_depth or budget == 1 or self._has_peak(values[start:stop], k):
+                yield Bracket(start, stop, budget)
+            else:
+                middle = start + (stop - start) // 2
+                left = self._left_budget(ranked, start, middle, stop, budget)
+                most, others = before[middle] - before[start], before[stop] - before[middle]
+                left = int(min(max(left, budget - others), most))
+                yield from segment(start, middle, left, depth + 1)
+                yield from segment(middle, stop, budget - left, depth + 1)
+
+        return segment(0, len(values), k, 0)
 
     def _has_peak(self, segment: npt.NDArray[np.float64], k: int) -> bool:
         # The original code compares with the top k at every depth, not with the segment's budget.

@@ -47,7 +47,12 @@ class Selector(ABC):
 
     needs_eligible: bool = False
     """True: with `min_score`, `select` gets all candidates, and the keyword `eligible`, bool of
-    shape (N,): those that reach it. It must choose among these. False: it gets only these."""
+    shape (N,): those that reach it. It must choose among these. False: it gets only these. With
+    `rerank`, only candidates that were looked at again are eligible; the scores are the second
+    model's, and the others have the least of them."""
+    needs_first: bool = False
+    """True: with `rerank`, `select` also gets the keyword `first`: the first model's scores of the
+    same candidates, float64 of shape (N,)."""
 
     @abstractmethod
     def select(self, scores: Any, k: int) -> Iterable[int]:
@@ -75,6 +80,18 @@ class Selector(ABC):
         """
         return None
 
+    def segments(self, scores: Any, k: int) -> list[Bracket]:
+        """Return the parts of a video, and how many keyframes each gives. Optional.
+
+        With `rerank`, each part gives its share of the candidates that are looked at again, its
+        best. By default the video is one part.
+
+        Args:
+            scores: of all candidates, as for `select`.
+            k: as for `select`.
+        """
+        return [Bracket(0, len(scores), k)]
+
 
 def choose(
     selector: Selector,
@@ -84,10 +101,13 @@ def choose(
     embeddings: npt.NDArray[np.float32] | None = None,
     timestamps: Sequence[float] | None = None,
     min_score: float | None = None,
+    looked_at: npt.NDArray[np.bool_] | None = None,
+    first: Scores | None = None,
 ) -> list[int]:
     """Return the indices that `selector` selects, checked, ascending, each once.
 
-    Candidates below `min_score` are not selected; none may be left.
+    Candidates below `min_score` are not selected, and with `looked_at` only these are; none may be
+    left. `first` are then the scores by which these were chosen.
 
     Raises:
         SelectionError: `scores` is empty or not finite.
@@ -99,9 +119,13 @@ def choose(
         extras["embeddings"] = embeddings
     if selector.needs_timestamps:
         extras["timestamps"] = np.asarray(timestamps, dtype=np.float64)
-    if min_score is None:
+    if selector.needs_first and first is not None:
+        extras["first"] = checked_scores(first)
+    if min_score is None and looked_at is None:
         return _chosen(selector, values, k, extras)
-    eligible = values >= min_score
+    eligible = np.ones(len(values), bool) if looked_at is None else looked_at.copy()
+    if min_score is not None:
+        eligible &= values >= min_score
     if not eligible.any():
         return []
     if selector.needs_eligible:
@@ -144,12 +168,30 @@ def checked_brackets(selector: Selector, count: int, k: int) -> list[Bracket] | 
     """
     with calling("brackets", selector, SelectorError, "select"):
         found = selector.brackets(count, k)
-        brackets = None if found is None else list(found)
-        for bracket in brackets or ():
-            start, stop, places = map(operator.index, bracket)
-            if not (0 <= start < stop <= count and places > 0):
-                raise ValueError(f"{tuple(bracket)} is no bracket of {count} candidates")
-        return brackets
+        return None if found is None else _checked(found, count)
+
+
+def checked_segments(selector: Selector, scores: Scores, k: int) -> list[Bracket]:
+    """Return the segments of candidates with these scores, checked.
+
+    Raises:
+        SelectionError: `scores` is empty or not finite.
+        SelectorError: `segments` failed, or returned something else.
+    """
+    values = checked_scores(scores)
+    with calling("segments", selector, SelectorError, "select"):
+        segments = _checked(selector.segments(values.copy(), k), len(values))
+        if (places := sum(segment.places for segment in segments)) > k:
+            raise ValueError(f"the segments give {places} frames, but at most {k} were asked for")
+        return segments
+
+
+def _checked(brackets: Iterable[Bracket], count: int) -> list[Bracket]:
+    checked = [Bracket(*map(operator.index, bracket)) for bracket in brackets]
+    for bracket in checked:
+        if not (0 <= bracket.start < bracket.stop <= count and bracket.places > 0):
+            raise ValueError(f"{tuple(bracket)} is no bracket of {count} candidates")
+    return checked
 
 
 def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:

@@ -27,12 +27,19 @@ class Bin(Selector):
     ) -> list[int]:
         """See Selector.select. A slice without an eligible candidate gives none."""
         values = checked_scores(scores)
+        if eligible is None:
+            eligible = np.ones(len(values), bool)
+        ranked = np.where(eligible, values, -np.inf)
         return [
             index
             for start, stop in equal_slices(len(values), k)
-            for index in best(values, start, stop, 1)
-            if eligible is None or eligible[index]
+            for index in best(ranked, start, stop, 1)
+            if eligible[index]
         ]
+
+    def segments(self, scores: Scores, k: int) -> list[Bracket]:
+        """See Selector.segments."""
+        return list(self.brackets(len(scores), k))
 
     def brackets(self, count: int, k: int) -> Iterator[Bracket]:
         """See Selector.brackets."""
