@@ -19,14 +19,20 @@ sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, sho
 	$(BIN)/python -m demo.sample --text "$(TEXT)"
 
 # Two processes, of which one has Spark's JVM: most tests wait, and two sessions would fill the memory.
-test: .venv/.stamp ## Run the essential tests: a few minutes
-	@$(BIN)/pytest -m "not slow and spark" -p no:cacheprovider > .spark-tests.log 2>&1 & spark=$$!; \
-		trap "kill $$spark 2> /dev/null; rm -f .spark-tests.log" EXIT; \
-		$(BIN)/pytest -m "not slow and not spark"; others=$$?; \
-		wait $$spark; status=$$?; cat .spark-tests.log; exit $$((others | status))
+# 1: tests of the first process, with its output at the end; 2: of the second.
+define two_processes
+	@$(BIN)/pytest $(1) -p no:cacheprovider > .first-tests.log 2>&1 & first=$$!; \
+		trap "kill $$first 2> /dev/null; rm -f .first-tests.log" EXIT; \
+		$(BIN)/pytest $(2); second=$$?; \
+		wait $$first; status=$$?; cat .first-tests.log; exit $$((second | status))
+endef
 
+test: .venv/.stamp ## Run the essential tests: a few minutes
+	$(call two_processes,-m "not slow and spark",-m "not slow and not spark")
+
+WITH_SPARK := tests/jobs tests/matrix tests/shipping tests/spark tests/test_readme.py
 test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
-	$(BIN)/pytest -m slow
+	$(call two_processes,-m slow $(WITH_SPARK),-m slow $(WITH_SPARK:%=--ignore=%))
 
 test-all: .venv/.stamp ## Run all tests
 	$(BIN)/pytest
