@@ -9,7 +9,7 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.index import Question
 from spark_keyframes.module import EmbeddingModule
 from spark_keyframes.result import ImagesAs
-from spark_keyframes.runner import Runner
+from spark_keyframes.runner import NO_TEXT, Runner
 from spark_keyframes.spark.columns import (
     AddedColumns,
     IndexColumns,
@@ -151,7 +151,7 @@ class IndexMethods(Runner):
             index=IndexColumns(candidates=candidates_col, info=info_col),
         )
         if text_col is None:
-            self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
+            self._warn_of_no_text(self.text, f"set text, text_col for a text per row, {NO_TEXT}")
         warn_of_large_batches(index.sparkSession)
         return self._stage(index, columns, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
 

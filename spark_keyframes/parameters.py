@@ -23,7 +23,13 @@ from spark_keyframes.index_info import IndexInfo
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.selection import Choice, Selector, SelectorName, make_selector
+from spark_keyframes.selection import (
+    Choice,
+    Selector,
+    SelectorName,
+    check_diversity,
+    make_selector,
+)
 from spark_keyframes.storage import Access
 from spark_keyframes.video import DecoderName, VideoSrcType
 
@@ -87,6 +93,11 @@ class Parameters:
         5,
         "How often AKS may halve the video to spread the keyframes, at least 0. 0: no spread.",
     )
+    diversity: float = documented(
+        0.1,
+        "How much the selector logdet prefers frames that differ from each other to those that "
+        "match the text best, at least 0. 0: the best scores alone. No other selector uses it.",
+    )
     img_type: ImgType = documented(
         ".jpg", "The format of keyframe images: .jpg (quality 90) or .png."
     )
@@ -114,8 +125,9 @@ class Parameters:
     selector: SelectorName | Selector = documented(
         "aks",
         "How keyframes are chosen: aks (good matches, spread over the video), top (the best "
-        "wherever they are), bin (the best of each equal slice), uniform (equal distances, "
-        "whatever the scores), or a Selector of your own.",
+        "wherever they are), bin (the best of each equal slice), gift and logdet (good matches "
+        "that differ from each other), uniform (equal distances, whatever the scores), summary "
+        "(what the video shows, whatever the scores), or a Selector of your own.",
         hash=False,
     )
     decoder: DecoderName = documented(
@@ -151,12 +163,13 @@ class Parameters:
             check_choice("selector", self.selector, get_args(SelectorName))
         else:
             check_object("selector", self.selector, Selector)
-            self.check_left_at_default("selector", "t1", "t2", "all_depth")
+            self.check_left_at_default("selector", "t1", "t2", "all_depth", "diversity")
         # numpy's numbers are taken, and made Python's: they go to Spark and into messages.
         for name, hint in _NUMBERS.items():
             self._convert(name, check_number, hint)
         for name, (least, hint) in _WHOLE_NUMBERS.items():
             self._convert(name, check_integer, least, hint)
+        object.__setattr__(self, "diversity", check_diversity(self.diversity))
         object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(
@@ -192,7 +205,13 @@ class Parameters:
         """Return the selector itself where only its name was given."""
         if isinstance(self.selector, Selector):
             return self.selector
-        return make_selector(self.selector, t1=self.t1, t2=self.t2, all_depth=self.all_depth)
+        return make_selector(
+            self.selector,
+            t1=self.t1,
+            t2=self.t2,
+            all_depth=self.all_depth,
+            diversity=self.diversity,
+        )
 
     def make_choice(self) -> Choice:
         """Return the selector with `max_num_frames` and `min_score`."""
@@ -228,8 +247,8 @@ class Parameters:
         if isinstance(self.selector, Selector):
             least = self._changed("min_score")
             return f"{self.selector!r}{f', {shown_arguments(least)}' if least else ''}"
-        of_aks = ("t1", "t2", "all_depth") if self.selector == "aks" else ()
-        arguments = self._changed(*of_aks, "min_score")
+        own = {"aks": ("t1", "t2", "all_depth"), "logdet": ("diversity",)}.get(self.selector, ())
+        arguments = self._changed(*own, "min_score")
         return f"{self.selector}({shown_arguments(arguments)})" if arguments else self.selector
 
     def _changed(self, *names: str) -> dict[str, Any]:

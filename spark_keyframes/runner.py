@@ -18,6 +18,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.fields import documented
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.parameters import Parameters
+from spark_keyframes.selection import TEXTLESS
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import Columns, OnError, result_schema, without_names
 from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger("spark_keyframes")
+
+NO_TEXT = 'or selector="summary", which needs none'
+"""the advice for `text=""` where a selector chooses"""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -101,8 +105,8 @@ class Runner(Parameters):
         return without_names(rows).mapInArrow(shipped(stage), schema, profile=resources.profile)
 
     def _warn_of_no_text(self, text: str, advice: str) -> None:
-        reads_text = isinstance(self.make_module(), EmbeddingModule) and self.selector != "uniform"
-        if reads_text and not text:
+        reads_text = isinstance(self.make_module(), EmbeddingModule)
+        if reads_text and not text and self.selector not in TEXTLESS:
             logger.warning(
                 'text is "": the frames are compared with nothing in particular; %s', advice
             )

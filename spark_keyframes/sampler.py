@@ -14,6 +14,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.index_methods import IndexMethods
 from spark_keyframes.module import is_cosine
 from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
+from spark_keyframes.runner import NO_TEXT
 from spark_keyframes.spark.columns import (
     AddedColumns,
     OnError,
@@ -60,6 +61,9 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         t2: The least standard deviation of a segment's scaled scores for `t1` to apply.
         all_depth: How often AKS may halve the video to spread the keyframes, at least 0. 0: no
             spread.
+        diversity: How much the selector logdet prefers frames that differ from each other to those
+            that match the text best, at least 0. 0: the best scores alone. No other selector uses
+            it.
         img_type: The format of keyframe images: .jpg (quality 90) or .png.
         output_tos_dir: Where keyframe images are stored: tos://bucket/prefix, a local folder,
             file://, or a scheme of fsspec. Empty: they are not stored.
@@ -71,8 +75,9 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         video_stream: The video stream to decode, counted from 0 among the video streams as FFmpeg's
             v:0. None: FFmpeg's own choice among those that can be decoded; the log tells which.
         selector: How keyframes are chosen: aks (good matches, spread over the video), top (the best
-            wherever they are), bin (the best of each equal slice), uniform (equal distances,
-            whatever the scores), or a Selector of your own.
+            wherever they are), bin (the best of each equal slice), gift and logdet (good matches
+            that differ from each other), uniform (equal distances, whatever the scores), summary
+            (what the video shows, whatever the scores), or a Selector of your own.
         decoder: Where videos are decoded. process: in child processes, so that a video that crashes
             its codec costs its own row only. thread: in the task itself.
         limits: Limits on one video: download, pixels, frames, seconds, memory; see Limits.
@@ -192,7 +197,7 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
                     "overrides predict_step; call transform() without it, and index() beside it"
                 )
         if text_col is None:
-            self._warn_of_no_text(self.text, "set text, or text_col for a text per row")
+            self._warn_of_no_text(self.text, f"set text, text_col for a text per row, {NO_TEXT}")
         return self._stage(
             videos,
             columns,
@@ -251,7 +256,7 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         pipeline = replace(self._pipeline(self._writer()), workers=1)
         text = self.text if text is None else text
         if isinstance(text, str):
-            self._warn_of_no_text(text, "set text")
+            self._warn_of_no_text(text, f"set text, {NO_TEXT}")
         request = Request(video=path_text(video), text=text, start=start, end=end)
         with closing(pipeline.run([request], device=resolve_device(rank=self.rank))) as outcomes:
             outcome = next(outcomes)

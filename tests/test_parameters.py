@@ -53,6 +53,7 @@ def test_parameters_and_defaults_are_the_documented_ones():
     assert defaults == DOCUMENTED | {
         "video_stream": None,
         "min_score": None,
+        "diversity": 0.1,
         "selector": "aks",
         "decoder": "process",
         "limits": Limits(),

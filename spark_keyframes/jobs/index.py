@@ -30,8 +30,8 @@ class IndexOptions(BatchOptions):
     """Options of jobs/index.py."""
 
     not_offered: ClassVar[tuple[str, ...]] = (
-        *("text", "max_num_frames", "min_score", "t1", "t2", "all_depth", "selector"),
-        *("img_type", "output_tos_dir", "return_keyframes"),
+        *("text", "max_num_frames", "min_score", "t1", "t2", "all_depth", "diversity"),
+        *("selector", "img_type", "output_tos_dir", "return_keyframes"),
     )
 
     candidates_col: str = field(

@@ -45,7 +45,7 @@ _SAME_OPTIONS = (
 )
 _SAME_PARAMETERS = (
     *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
-    *("all_depth", "min_score", "img_type", "output_tos_dir", "video_stream"),
+    *("all_depth", "diversity", "min_score", "img_type", "output_tos_dir", "video_stream"),
 )
 
 

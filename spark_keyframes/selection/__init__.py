@@ -11,37 +11,59 @@ from spark_keyframes.selection.aks import AKS, aks
 from spark_keyframes.selection.base import Bracket, Selector, checked_brackets, choose
 from spark_keyframes.selection.bin import Bin
 from spark_keyframes.selection.choice import Choice
+from spark_keyframes.selection.gift import Gift
+from spark_keyframes.selection.logdet import LogDet, check_diversity
+from spark_keyframes.selection.summary import Summary
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.top import Top
 from spark_keyframes.selection.uniform import Uniform
 
-SelectorName = Literal["aks", "top", "uniform", "bin"]
+SelectorName = Literal["aks", "top", "uniform", "bin", "gift", "logdet", "summary"]
+
+TEXTLESS = ("uniform", "summary")
+"""the names of the selectors that do not look at the scores"""
 
 
-def make_selector(name: SelectorName, *, t1: float, t2: float, all_depth: int) -> Selector:
-    """Return the selector called `name`; t1, t2 and all_depth matter to "aks" alone.
+def make_selector(
+    name: SelectorName, *, t1: float, t2: float, all_depth: int, diversity: float = 0.1
+) -> Selector:
+    """Return the selector called `name`.
+
+    t1, t2 and all_depth matter to "aks" alone, and diversity to "logdet".
 
     Raises:
         ParameterError: the name is unknown, or a parameter is out of range.
     """
     check_choice("selector", name, get_args(SelectorName))
-    # The parameters of AKS are checked whichever selector is chosen, so that a typo shows at once.
-    aks_selector = AKS(t1, t2, all_depth)
-    others: dict[str, Selector] = {"top": Top(), "uniform": Uniform(), "bin": Bin()}
-    return others.get(name, aks_selector)
+    # All are made, so that wrong parameters are errors whichever selector is chosen.
+    selectors: dict[SelectorName, Selector] = {
+        "aks": AKS(t1, t2, all_depth),
+        "top": Top(),
+        "uniform": Uniform(),
+        "bin": Bin(),
+        "gift": Gift(),
+        "logdet": LogDet(diversity),
+        "summary": Summary(),
+    }
+    return selectors[name]
 
 
 __all__ = [
     "AKS",
+    "TEXTLESS",
     "Bin",
     "Bracket",
     "Choice",
+    "Gift",
+    "LogDet",
     "Selector",
     "SelectorName",
+    "Summary",
     "Survivors",
     "Top",
     "Uniform",
     "aks",
+    "check_diversity",
     "checked_brackets",
     "choose",
     "contested",

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.checks import check_integer, check_number
-from spark_keyframes.errors import SelectionError
-from spark_keyframes.selection.base import Bracket, Scores, Selector, best, checked_scores
+from spark_keyframes.selection.base import Bracket, Scores, Selector, best, normalised
 
 
 def aks(
@@ -81,7 +80,7 @@ class AKS(Selector):
         Segments and normalisation are those of all candidates, and a half of a segment holds as
         many frames as are eligible. What one half cannot use goes to the other.
         """
-        values = _normalised(checked_scores(scores))
+        values = normalised(scores)
         if eligible is None:
             eligible = np.ones(len(values), bool)
         # Below all others, so that they come last where the best are taken.
@@ -152,12 +151,3 @@ class AKS(Selector):
                 for middle in [start + (stop - start) // 2]
                 for half in ((start, middle), (middle, stop))
             ]
-
-
-def _normalised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    low = values.min()
-    with np.errstate(over="ignore"):
-        spread = values.max() - low
-    if not np.isfinite(spread):
-        raise SelectionError(f"scores from {low} to {values.max()} are too far apart to compare")
-    return (values - low) / spread if spread > 0 else np.zeros_like(values)

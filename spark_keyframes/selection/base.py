@@ -12,6 +12,7 @@ from spark_keyframes.errors import SelectionError, SelectorError
 from spark_keyframes.hooks import calling, short_repr
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
+Floats = npt.NDArray[np.float64]
 
 
 class Bracket(NamedTuple):
@@ -39,8 +40,8 @@ class Selector(ABC):
     """
 
     needs_embeddings: bool = False
-    """True: `select` also gets the keyword `embeddings`, float32 of shape (N, D), as the module's
-    `embed_images` gave them. The module must be an EmbeddingModule."""
+    """True: `select` also gets the keyword `embeddings`, float32 of shape (N, D), each of length 1.
+    The module must be an EmbeddingModule."""
     needs_timestamps: bool = False
     """True: `select` also gets the keyword `timestamps`, float64 of shape (N,), in seconds from the
     start of the video."""
@@ -210,6 +211,22 @@ def checked_scores(scores: Scores) -> npt.NDArray[np.float64]:
             'a model in half precision can overflow: try dtype="float32"'
         )
     return values
+
+
+def normalised(scores: Scores) -> Floats:
+    """Return checked scores, scaled so that they go from 0 to 1; zeros where all are equal."""
+    values = checked_scores(scores)
+    low = values.min()
+    with np.errstate(over="ignore"):
+        spread = values.max() - low
+    if not np.isfinite(spread):
+        raise SelectionError(f"scores from {low} to {values.max()} are too far apart to compare")
+    return (values - low) / spread if spread > 0 else np.zeros_like(values)
+
+
+def eligible_indices(eligible: npt.NDArray[np.bool_] | None, count: int) -> npt.NDArray[np.intp]:
+    """Return the indices of the eligible ones of `count` candidates; None: all are."""
+    return np.arange(count) if eligible is None else np.flatnonzero(eligible)
 
 
 def best(values: npt.NDArray[np.float64], start: int, stop: int, places: int) -> list[int]:

@@ -74,7 +74,9 @@ def test_uniform_takes_the_middle_of_each_equal_slice():
 
 
 def test_unknown_selector_names_the_known_ones():
-    with pytest.raises(ParameterError, match="one of aks, top, uniform, bin, got .best."):
+    with pytest.raises(
+        ParameterError, match="one of aks, top, uniform, bin, gift, logdet, summary, got .best."
+    ):
         selector("best")
 
 
