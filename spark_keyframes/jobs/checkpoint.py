@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.hadoop_folder import HadoopFolder
 from spark_keyframes.jobs.job_lock import job_lock
+from spark_keyframes.parameters import Parameters
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import is_connect
 
@@ -51,6 +52,8 @@ class Checkpoint:
         if "return_keyframes" in settings:
             # What it was called before, and its default.
             settings["images"] = "arrays" if settings.pop("return_keyframes") else "none"
+        # An older version lacks it.
+        settings.setdefault("diversity", Parameters.diversity)
         return settings
 
     def claim(self, settings: Mapping[str, Any]) -> None:

@@ -88,13 +88,13 @@ class AKS(Selector):
         if first is None:
             found = self._segments(values, ranked, eligible, k)
         else:
-            of_all = _normalised(checked_scores(first))
+            of_all = normalised(first)
             found = self._segments(of_all, of_all, eligible, k)
         return sorted(index for segment in found for index in best(ranked, *segment))
 
     def segments(self, scores: Scores, k: int) -> list[Bracket]:
         """See Selector.segments."""
-        values = _normalised(checked_scores(scores))
+        values = normalised(scores)
         return list(self._segments(values, values, np.ones(len(values), bool), k))
 
     def _segments(
