@@ -22,6 +22,7 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from spark_keyframes.clip import Clip, Preprocessor, resolve_precision
+from spark_keyframes.clip.families import family_of
 from spark_keyframes.clip.precision import Precision
 
 BATCH = 16
@@ -36,7 +37,8 @@ def vit_b_32(precision: Precision) -> tuple[Clip, CLIPModel]:
     model = CLIPModel(CLIPConfig(text_config=text)).eval().requires_grad_(False)
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     preprocessor = Preprocessor(224, 224, mean, std)
-    return Clip(copy.deepcopy(model), tokenizer, preprocessor, precision), model
+    family = family_of({}, "random")
+    return Clip(copy.deepcopy(model), tokenizer, preprocessor, precision, family), model
 
 
 def seconds(action: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""CLIP: loading, preprocessing, and embeddings of images and texts."""
+"""CLIP and the other encoders: loading, preprocessing, embeddings of images and texts."""
 
 from spark_keyframes.clip.loading import check_model_folder, load_clip
 from spark_keyframes.clip.model import Clip

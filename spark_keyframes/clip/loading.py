@@ -1,6 +1,7 @@
-"""Loads a CLIP model: weights, tokenizer and the settings of its image processor."""
+"""Loads an image-text encoder: weights, tokenizer and the settings of its image processor."""
 
 import contextlib
+import json
 import logging
 import os
 import platform
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.clip.damage import damage_of
+from spark_keyframes.clip.families import Family, family_of
+from spark_keyframes.clip.files import model_file
 from spark_keyframes.clip.model import Clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
@@ -19,15 +22,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("spark_keyframes")
 
-# Vocabularies are padded to a multiple of up to this, so that matrices have a quick size.
-_PADDING = 256
 _REASON = 300  # characters of another package's message
 
 
 def load_clip(
     model_path: str, clip_model_name: str, *, device: "torch.device", dtype: Dtype
 ) -> Clip:
-    """Load a CLIP model.
+    """Load CLIP, or an encoder of another family.
 
     Args:
         model_path: folder that holds models; empty: the Hugging Face Hub, with its cache and its
@@ -38,14 +39,21 @@ def load_clip(
 
     Raises:
         ModelNotFoundError: there is no model.
-        ModelError: what is there is no usable CLIP model.
+        ModelError: what is there cannot be used.
     """
     precision = resolve_precision(dtype, device)
     source = model_source(model_path, clip_model_name)
     if model_path:
         check_model_folder(model_path, clip_model_name)
     clip = _load(source, device, precision, local=bool(model_path))
-    logger.info("loaded CLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision)
+    logger.info(
+        "loaded %s %s on %s: dtype %s runs as %s",
+        clip.family.name,
+        source,
+        device,
+        dtype,
+        precision,
+    )
     return clip
 
 
@@ -59,7 +67,7 @@ def check_model_folder(model_path: str, clip_model_name: str) -> None:
     folder = Path(model_path, clip_model_name)
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
-            f"no CLIP model in {str(Path(folder).absolute())!r} on {platform.node()} "
+            f"no model in {str(Path(folder).absolute())!r} on {platform.node()} "
             f"(model_path {model_path!r}, "
             f"clip_model_name {clip_model_name!r}): there is no config.json; set model_path to a "
             'folder that holds the model, or to "" to load it from the Hugging Face Hub'
@@ -68,34 +76,40 @@ def check_model_folder(model_path: str, clip_model_name: str) -> None:
 
 def _load(source: str, device: "torch.device", precision: Precision, *, local: bool) -> Clip:
     import torch
-    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
     dtype = torch.float16 if precision == "float16" else torch.float32
-    where: dict[str, Any] = {"local_files_only": local}
+    settings, family = _settings_and_family(source, local=local)
     with _quiet():
-        with reading("config.json", source, local=local):
-            config = CLIPConfig.from_pretrained(source, **where)
+        with reading("config.json", source, local=local, kind=family.name):
+            config = family.config(settings)
             _check_sizes(config.vision_config, source)
-        with reading("the weights", source, local=local):
-            # Not ignored: the report is checked. Otherwise it would go to the log, and not into
-            # the error.
-            where |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
-            model, report = CLIPModel.from_pretrained(source, config=config, dtype=dtype, **where)
-            _check_weights(report, source)
-        where = {"local_files_only": local}
-        with reading("the tokenizer", source, local=local):
-            tokenizer = CLIPTokenizer.from_pretrained(source, **where)
-            _check_tokenizer(tokenizer, config.text_config, source)
-        preprocessor = load_preprocessor(source, local=local)
+            family.check_config(config, source)
+        with reading("the weights", source, local=local, kind=family.name):
+            # Mismatched sizes are not ignored: the report is checked. Otherwise it would go to the
+            # log, and not into the error.
+            model, report = family.model_class().from_pretrained(
+                source,
+                config=config,
+                dtype=dtype,
+                local_files_only=local,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+            _check_weights(report, source, family)
+        with reading("the tokenizer", source, local=local, kind=family.name):
+            tokenizer = family.load_tokenizer(source, config, local=local)
+            family.check_tokenizer(tokenizer, config.text_config, source)
+        preprocessor = _load_preprocessor(family, source, local=local)
     image_size = config.vision_config.image_size
     if preprocessor.crop != image_size:
+        verb = "squashes" if preprocessor.squash else "crops"
         raise ModelError(
-            f"preprocessor_config.json of {source!r} crops to {preprocessor.crop} pixels, but the "
+            f"preprocessor_config.json of {source!r} {verb} to {preprocessor.crop} pixels, but the "
             f"model sees {image_size} (vision_config.image_size in config.json); correct one"
         )
-    with reading("the model", source, local=True):
+    with reading("the model", source, local=True, kind=family.name):
         model = model.to(device).eval().requires_grad_(False)
-        return Clip(model, tokenizer, preprocessor, precision)
+        return Clip(model, tokenizer, preprocessor, precision, family)
 
 
 def load_preprocessor(source: str, *, local: bool) -> Preprocessor:
@@ -105,16 +119,28 @@ def load_preprocessor(source: str, *, local: bool) -> Preprocessor:
         source: as from `model_source`.
         local: whether it is a folder.
     """
-    # CLIPImageProcessor itself wants torchvision and warns without it.
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+    _, family = _settings_and_family(source, local=local)
+    return _load_preprocessor(family, source, local=local)
 
-    with reading("preprocessor_config.json", source, local=local):
-        processor = CLIPImageProcessorPil.from_pretrained(source, local_files_only=local)
+
+def _load_preprocessor(family: Family, source: str, *, local: bool) -> Preprocessor:
+    with reading("preprocessor_config.json", source, local=local, kind=family.name):
+        processor = family.load_image_processor(source, local=local)
         return Preprocessor.from_image_processor(processor)
 
 
+def _settings_and_family(source: str, *, local: bool) -> tuple[dict[str, Any], Family]:
+    """The contents of config.json, and the family that it names."""
+    with reading("config.json", source, local=local, kind="an image-text encoder"):
+        path = model_file(source, "config.json", local=local)
+        if path is None:
+            raise FileNotFoundError("there is no config.json")
+        settings = json.loads(path.read_bytes())
+        return settings, family_of(settings, source)
+
+
 @contextlib.contextmanager
-def reading(part: str, source: str, *, local: bool) -> Iterator[None]:
+def reading(part: str, source: str, *, local: bool, kind: str = "CLIP") -> Iterator[None]:
     """Turn all errors into ModelError or ModelNotFoundError that name this part of the model.
 
     Each file may hold anything, and transformers, tokenizers, safetensors and torch raise whatever
@@ -124,6 +150,7 @@ def reading(part: str, source: str, *, local: bool) -> Iterator[None]:
         part: what is read, for the message.
         source: as from `model_source`.
         local: whether it is a folder.
+        kind: what the model should be, for the message.
     """
     try:
         yield
@@ -134,32 +161,33 @@ def reading(part: str, source: str, *, local: bool) -> Iterator[None]:
         reason = f"{type(error).__name__}: {text[:_REASON] or 'no message'}"
         if not local and isinstance(error, OSError):
             raise ModelNotFoundError(
-                f"the Hugging Face Hub gave no CLIP model {source!r}: {reason}; check "
+                f"the Hugging Face Hub gave no model {source!r}: {reason}; check "
                 "clip_model_name and the network (HF_ENDPOINT names a mirror, HF_TOKEN a login), "
                 "or set model_path to a folder that holds the model"
             ) from error
         damage = damage_of(Path(source)) if local else ""
-        advice = "use a folder saved by CLIPModel, CLIPTokenizer and CLIPProcessor"
+        advice = "use a folder to which transformers saved the model, tokenizer and processor"
         raise ModelError(
-            f"the model in {source!r} cannot be loaded as CLIP: "
+            f"the model in {source!r} cannot be loaded as {kind}: "
             + (damage or f"{part}: {reason}; {advice}")
         ) from error
 
 
 def _check_sizes(vision_config: Any, source: str) -> None:
     patch, image = vision_config.patch_size, vision_config.image_size
-    if not 0 < patch <= image:
+    if not (isinstance(patch, int) and isinstance(image, int) and 0 < patch <= image):
         raise ModelError(
             f"config.json of {source!r} has vision_config.patch_size {patch} and image_size "
             f"{image}; a patch is at least 1 pixel and at most the image; correct it"
         )
 
 
-def _check_weights(report: Any, source: str) -> None:
+def _check_weights(report: Any, source: str, family: Family) -> None:
     if missing := sorted(report["missing_keys"]):
         raise ModelError(
-            f"the weights of {source!r} lack {len(missing)} tensors of a CLIP model "
-            f"({missing[0]}, …) and would be random; use a checkpoint saved from CLIPModel"
+            f"the weights of {source!r} lack {len(missing)} tensors of a {family.name} model "
+            f"({missing[0]}, …) and would be random; use a checkpoint saved from "
+            f"{family.prefix}Model"
         )
     if mismatched := sorted(report["mismatched_keys"]):
         name, found, wanted = mismatched[0]
@@ -167,32 +195,6 @@ def _check_weights(report: Any, source: str) -> None:
             f"the weights of {source!r} do not fit its config.json: {name} has shape "
             f"{tuple(found)}, and the config says {tuple(wanted)} (tensors that differ: "
             f"{len(mismatched)}); use both files of the same model"
-        )
-
-
-def _check_tokenizer(tokenizer: Any, text_config: Any, source: str) -> None:
-    size = text_config.vocab_size
-    if not 0 <= size - len(tokenizer) < _PADDING:
-        # transformers makes an almost empty tokenizer where there are no files of one.
-        raise ModelError(
-            f"the tokenizer of {source!r} knows {len(tokenizer)} tokens, and the model {size} "
-            "(text_config.vocab_size in config.json): its files are missing or of another model; "
-            "add tokenizer.json, or vocab.json and merges.txt, of the same model"
-        )
-    # CLIP reads a text's meaning at its end token. With a wrong id it silently reads position 0,
-    # and every text means the same. 2 is how OpenAI's own files say "the highest id".
-    if text_config.eos_token_id not in (2, tokenizer.eos_token_id):
-        raise ModelError(
-            f"text_config.eos_token_id of {source!r} is {text_config.eos_token_id}, but its "
-            f"tokenizer ends texts with {tokenizer.eos_token_id}: every text would mean the same; "
-            "correct config.json"
-        )
-    # It reads up to the first end token, which also stands for words that a vocabulary lacks.
-    dog, car = (tokenizer(text)["input_ids"] for text in ("dog", "car"))
-    if dog[:2] == car[:2] or tokenizer.eos_token_id in (dog[1], car[1]):
-        raise ModelError(
-            f"the tokenizer of {source!r} cannot tell one text from another; use tokenizer.json, "
-            "or vocab.json and merges.txt, of the same model"
         )
 
 

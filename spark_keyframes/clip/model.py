@@ -1,9 +1,10 @@
-"""A CLIP model on a device: images and texts in, embeddings out."""
+"""An image-text encoder on a device: images and texts in, embeddings out."""
 
 import re
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.checks import lone_surrogate
+from spark_keyframes.clip.families import Family
 from spark_keyframes.clip.precision import TOLERANCE, Precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.clip.vision import vision_tower
@@ -20,20 +21,26 @@ _ROOM = 8
 
 
 class Clip:
-    """A CLIP model on a device: images and texts in, embeddings out.
+    """CLIP, or an encoder of another family, on a device: images and texts in, embeddings out.
 
     `load_clip` makes one. Only `preprocessor` may be used by several threads at once.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, preprocessor: Preprocessor, precision: Precision
+        self,
+        model: Any,
+        tokenizer: Any,
+        preprocessor: Preprocessor,
+        precision: Precision,
+        family: Family,
     ) -> None:
+        self.family = family
         self.preprocessor = preprocessor
         self.precision = precision
         self._vision = vision_tower(model, preprocessor, precision)
         self._model = model
         self._tokenizer = tokenizer
-        self._context: int = model.config.text_config.max_position_embeddings
+        self._context = family.context(model.config.text_config, tokenizer)
         longest_token = max(map(len, tokenizer.get_vocab()))
         self._most_characters = _ROOM * self._context * longest_token
 
@@ -51,16 +58,15 @@ class Clip:
     def embed_text(self, text: str) -> "torch.Tensor":
         """Return the unit-length embedding of `text`, float32 of shape (D,) on `device`.
 
-        Longer texts are truncated to the model's context as CLIP does, 77 tokens for OpenAI's.
+        Longer texts are truncated to the model's context, 77 tokens for OpenAI's CLIP.
 
         Raises:
             InvalidTextError: the text is not valid Unicode.
         """
         import torch
 
-        tokens = self._tokenizer(
-            self._beginning(text), truncation=True, max_length=self._context, return_tensors="pt"
-        ).to(self.device)
+        beginning = self._beginning(text)
+        tokens = self.family.tokens(self._tokenizer, beginning, self._context).to(self.device)
         # In float32 at any precision: an error here would be in every score.
         with torch.inference_mode():
             return _unit(self._model.get_text_features(**tokens).pooler_output)[0]

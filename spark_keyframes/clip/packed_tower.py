@@ -37,9 +37,13 @@ _MIDDLE = 128
 
 
 def can_pack(model: Any) -> bool:
-    """Return whether the vision tower of a transformers CLIPModel can be packed on this machine."""
+    """Return whether the vision tower of a transformers model can be packed on this machine.
+
+    It must have CLIP's layout, which Chinese-CLIP, AltCLIP and MetaCLIP 2 share. SigLIP's is another.
+    """
     return (
         model.device.type == "cpu"
+        and hasattr(model, "visual_projection")
         and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
         and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATORS)
         and model.config.vision_config.hidden_act in _ACTIVATIONS

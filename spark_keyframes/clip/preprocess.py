@@ -1,4 +1,4 @@
-"""Resizes and crops frames to CLIP's input, without torchvision."""
+"""Resizes frames to an encoder's input, without torchvision."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,7 @@ _LONGEST_SIDES = 50
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """Resize, centre crop and normalisation of one CLIP model.
+    """Resize, centre crop and normalisation of one model.
 
     `pixels` is called for each frame, in the thread that decoded it, and returns a small uint8
     image. `normalise` is called for each batch, on the model's device.
@@ -33,48 +33,57 @@ class Preprocessor:
     shortest_edge: int
     """the shorter side after resizing, pixels"""
     crop: int
-    """side of the square that CLIP sees, pixels"""
+    """side of the square that the model sees, pixels"""
     mean: tuple[float, float, float]
     """per channel, of values in [0, 1]"""
     std: tuple[float, float, float]
     """per channel, of values in [0, 1]"""
     resampling: Literal["bilinear", "bicubic"] = "bicubic"
+    squash: bool = False
+    """whether both sides become `shortest_edge` pixels, whatever the frame's shape"""
 
     @classmethod
     def from_image_processor(cls, processor: Any) -> "Preprocessor":
-        """Take the settings from a transformers CLIPImageProcessor.
+        """Take the settings from one of transformers' image processors.
 
         Raises:
             ModelError: it has steps or settings that this class does not have.
         """
-        shortest_edge, crop = processor.size.shortest_edge, processor.crop_size
-        steps = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
+        size = processor.size
+        squash = size.shortest_edge is None and size.height == size.width
+        edge = size.height if squash else size.shortest_edge
+        crops = bool(getattr(processor, "do_center_crop", None))
+        side = processor.crop_size.height if crops else edge
         usable = (
-            all(getattr(processor, step) for step in steps)
-            and shortest_edge is not None
-            and crop.height == crop.width <= shortest_edge
+            all(getattr(processor, step) for step in ("do_resize", "do_rescale", "do_normalize"))
+            and not getattr(processor, "do_pad", None)
+            and edge is not None
+            and size.longest_edge is None
+            and (processor.crop_size.width == side <= edge if crops else squash)
             and int(processor.resample) in _RESAMPLING
             and abs(processor.rescale_factor * 255 - 1) < 1e-6
         )
         if not usable:
             raise ModelError(
-                "preprocessor_config.json must resize the shortest edge (bilinear or bicubic), "
-                "crop a centred square inside it, rescale by 1/255 and normalise, "
-                f"got {processor.to_dict()}; use a CLIP model in the layout of "
-                "openai/clip-vit-base-patch32"
+                "preprocessor_config.json must resize (bilinear or bicubic) to a square, or the "
+                "shortest edge with a centred square crop inside it, rescale by 1/255 and "
+                f"normalise, got {processor.to_dict()}; use a model in the layout of "
+                "openai/clip-vit-base-patch32 or google/siglip-base-patch16-224"
             )
         return cls(
-            shortest_edge=shortest_edge,
-            crop=crop.height,
+            shortest_edge=edge,
+            crop=side,
             mean=tuple(processor.image_mean),
             std=tuple(processor.image_std),
             resampling=_RESAMPLING[int(processor.resample)],
+            squash=squash,
         )
 
     def __str__(self) -> str:
         mean, std = (", ".join(f"{v:g}" for v in values) for values in (self.mean, self.std))
+        resized = "both edges" if self.squash else "shortest edge"
         return (
-            f"shortest edge {self.shortest_edge} {self.resampling}, crop {self.crop}, "
+            f"{resized} {self.shortest_edge} {self.resampling}, crop {self.crop}, "
             f"mean {mean}, std {std}"
         )
 
@@ -82,27 +91,31 @@ class Preprocessor:
         """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor on the CPU.
 
         Raises:
-            DecodeError: one side of the frame is more than 50 times the other.
+            DecodeError: one side of the frame is more than 50 times the other, unless `squash`.
         """
         import torch
 
-        height, width = rgb.shape[:2]
-        short, long = sorted((height, width))
-        if long > _LONGEST_SIDES * short:
-            raise DecodeError(
-                f"a picture of {width}×{height} pixels is too narrow for CLIP, which sees its "
-                f"square centre: one side may be {_LONGEST_SIDES} times the other",
-                stage="preprocess",
-            )
-        # int() and not round(), as in transformers: one pixel here shifts every sample.
-        longer = int(self.shortest_edge * long / short)
-        size = (self.shortest_edge, longer) if height <= width else (longer, self.shortest_edge)
+        size = self._size_before_crop(*rgb.shape[:2])
         image = torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0)
         resized = torch.nn.functional.interpolate(
             image, size=size, mode=self.resampling, antialias=True, align_corners=False
         )
         top, left = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
         return resized[0, :, top : top + self.crop, left : left + self.crop].contiguous()
+
+    def _size_before_crop(self, height: int, width: int) -> tuple[int, int]:
+        if self.squash:
+            return self.shortest_edge, self.shortest_edge
+        short, long = sorted((height, width))
+        if long > _LONGEST_SIDES * short:
+            raise DecodeError(
+                f"a picture of {width}×{height} pixels is too narrow for a model that sees its "
+                f"square centre: one side may be {_LONGEST_SIDES} times the other",
+                stage="preprocess",
+            )
+        # int() and not round(), as in transformers: one pixel here shifts every sample.
+        longer = int(self.shortest_edge * long / short)
+        return (self.shortest_edge, longer) if height <= width else (longer, self.shortest_edge)
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
         """Return (value / 255 − mean) / std of N×3×crop×crop uint8, float32 on the same device."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from spark_keyframes.clip.files import model_file
 from spark_keyframes.clip.loading import (
     check_model_folder,
     load_preprocessor,
@@ -18,8 +19,13 @@ _TOKENIZER = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "merges.txt"),
 )
+# Read only where there is no tokenizer.json.
+_VOCABULARIES = ("vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 # In the order in which transformers looks for them: it takes the first. An index names the others.
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_WEIGHTS = (
+    *("model.safetensors", "model.safetensors.index.json"),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
+)
 _DIGITS = 16  # hexadecimal: 64 bits, since versions of one model are few
 
 
@@ -77,29 +83,20 @@ def _of_source(source: str, *, local: bool) -> str:
 
 def _files(source: str, *, local: bool) -> Iterator[tuple[str, Path]]:
     """Yield the names and paths of the files that are loaded."""
-    for name in (*_SETTINGS, *_TOKENIZER):
-        if file := _file(source, name, local=local):
+    has_tokenizer = model_file(source, "tokenizer.json", local=local) is not None
+    for name in (*_SETTINGS, *_TOKENIZER, *(() if has_tokenizer else _VOCABULARIES)):
+        if file := model_file(source, name, local=local):
             yield name, file
     for name in _WEIGHTS:
-        file = _file(source, name, local=local)
+        file = model_file(source, name, local=local)
         if file is None:
             continue
         yield name, file
         if name.endswith(".json"):
             for shard in sorted(set(json.loads(file.read_text())["weight_map"].values())):
-                if part := _file(source, shard, local=local):
+                if part := model_file(source, shard, local=local):
                     yield shard, part
         return
-
-
-def _file(source: str, name: str, *, local: bool) -> Path | None:
-    from transformers.utils import cached_file
-
-    if local:
-        path = Path(source, name)
-        return path if path.is_file() else None
-    cached = cached_file(source, name, _raise_exceptions_for_missing_entries=False)
-    return Path(cached) if cached else None
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""CLIP's vision tower, from pixels to embeddings, as fast as the device allows."""
+"""An encoder's vision tower, from pixels to embeddings, as fast as the device allows."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class VisionTower(Protocol):
 
 
 def vision_tower(model: Any, preprocessor: Preprocessor, precision: Precision) -> VisionTower:
-    """Return the vision tower of a transformers CLIPModel, which may lose its own."""
+    """Return the vision tower of a model of transformers, which may lose its own."""
     from spark_keyframes.clip.packed_tower import can_pack
 
     if can_pack(model):
         return PackedTower(model, preprocessor, precision)
-    logger.info("CLIP's vision tower is computed by transformers")
+    logger.info("the vision tower is computed by transformers")
     return TransformersTower(model, preprocessor, precision)
 
 

@@ -124,5 +124,5 @@ def test_downloads_once_and_gives_the_same_frames_as_the_folder(hub, models, cli
 @pytest.mark.slow
 def test_a_model_that_the_hub_does_not_have_is_a_clear_error(hub, clips, tmp_path):
     printed, _ = sample_with_hub(hub, tmp_path, "someone/else", clips[0])
-    assert printed.startswith("ModelNotFoundError the Hugging Face Hub gave no CLIP model")
+    assert printed.startswith("ModelNotFoundError the Hugging Face Hub gave no model")
     assert "HF_ENDPOINT" in printed

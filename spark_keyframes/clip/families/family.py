@@ -1,0 +1,119 @@
+"""The base class of encoder families: what they have in common, and where they may differ."""
+
+import importlib
+import importlib.util
+from typing import Any, ClassVar
+
+from spark_keyframes.clip.files import model_file
+from spark_keyframes.errors import ModelError
+
+# Vocabularies are padded to a multiple of up to this, so that matrices have a quick size.
+_PADDING = 256
+
+
+class Family:
+    """One kind of image-text encoder of transformers, found by its `model_type`.
+
+    All of them have a text tower and an image tower whose embeddings are compared by their cosine.
+    A subclass says what its texts, its tokenizer and its image processor are like.
+    """
+
+    name: ClassVar[str]
+    """for people"""
+    model_type: ClassVar[str]
+    """as in config.json"""
+    prefix: ClassVar[str]
+    """of transformers' classes: with "CLIP" they are CLIPConfig and CLIPModel"""
+    image_processor: ClassVar[tuple[str, str]] = ("clip", "CLIPImageProcessorPil")
+    """The folder and the class of the image processor that needs no torchvision."""
+    vocabulary: ClassVar[tuple[str, ...]]
+    """The files from which the tokenizer is made where there is no tokenizer.json."""
+    end_ids: ClassVar[tuple[int, ...] | None] = None
+    """None, unless the model reads a text's meaning at its end token: then the ids that config.json
+    may name besides the tokenizer's own."""
+
+    def config(self, settings: dict[str, Any]) -> Any:
+        """Return transformers' config of the contents of config.json."""
+        import transformers
+
+        return getattr(transformers, f"{self.prefix}Config").from_dict(settings)
+
+    def model_class(self) -> Any:
+        """Return transformers' class of the whole model."""
+        import transformers
+
+        return getattr(transformers, f"{self.prefix}Model")
+
+    def load_image_processor(self, source: str, *, local: bool) -> Any:
+        """Return the image processor with the settings of the model's files."""
+        folder, name = self.image_processor
+        # The class without "Pil" wants torchvision and warns without it.
+        module = importlib.import_module(
+            f"transformers.models.{folder}.image_processing_pil_{folder}"
+        )
+        return getattr(module, name).from_pretrained(source, local_files_only=local)
+
+    def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
+        """Return the tokenizer that the model's files name, or else the family's own."""
+        from transformers import AutoTokenizer
+
+        self.check_for_sentencepiece(source, local=local)
+        return AutoTokenizer.from_pretrained(
+            source, config=config, local_files_only=local, trust_remote_code=False
+        )
+
+    def check_for_sentencepiece(self, source: str, *, local: bool) -> None:
+        """Raise ModelError where only the package sentencepiece could read the tokenizer."""
+        if importlib.util.find_spec("sentencepiece") or model_file(
+            source, "tokenizer.json", local=local
+        ):
+            return
+        for name in self.vocabulary:
+            if name.endswith(".model") and model_file(source, name, local=local):
+                raise ModelError(
+                    f"the tokenizer of {source!r} is {name}, and there is no tokenizer.json: add "
+                    "tokenizer.json of the same model, or run "
+                    "`pip install 'spark_keyframes[sentencepiece]'`"
+                )
+
+    def check_config(self, config: Any, source: str) -> None:
+        """Raise ModelError where a model of this family has parts that are not supported."""
+
+    def check_tokenizer(self, tokenizer: Any, text_config: Any, source: str) -> None:
+        """Raise ModelError unless the tokenizer is that of the model."""
+        size = text_config.vocab_size
+        files = " and ".join(self.vocabulary)
+        if not 0 <= size - len(tokenizer) < _PADDING:
+            # transformers makes an almost empty tokenizer where there are no files of one.
+            raise ModelError(
+                f"the tokenizer of {source!r} knows {len(tokenizer)} tokens, and the model {size} "
+                "(text_config.vocab_size in config.json): its files are missing or of another "
+                f"model; add tokenizer.json, or {files}, of the same model"
+            )
+        # With a wrong id the model silently reads position 0.
+        if self.end_ids is not None and text_config.eos_token_id not in (
+            tokenizer.eos_token_id,
+            *self.end_ids,
+        ):
+            raise ModelError(
+                f"text_config.eos_token_id of {source!r} is {text_config.eos_token_id}, but its "
+                f"tokenizer ends texts with {tokenizer.eos_token_id}: every text would mean the "
+                "same; correct config.json"
+            )
+        if not self.tells_apart(tokenizer, "dog", "car"):
+            raise ModelError(
+                f"the tokenizer of {source!r} cannot tell one text from another; use "
+                f"tokenizer.json, or {files}, of the same model"
+            )
+
+    def tells_apart(self, tokenizer: Any, one: str, other: str) -> bool:
+        """Return whether the model can see a difference between two texts."""
+        return bool(tokenizer(one)["input_ids"] != tokenizer(other)["input_ids"])
+
+    def context(self, text_config: Any, tokenizer: Any) -> int:
+        """Return how many tokens of a text the model reads at most."""
+        return min(int(text_config.max_position_embeddings), int(tokenizer.model_max_length))
+
+    def tokens(self, tokenizer: Any, text: str, context: int) -> Any:
+        """Return the arguments of `get_text_features` for a text."""
+        return tokenizer(text, truncation=True, max_length=context, return_tensors="pt")
