@@ -164,13 +164,13 @@ class IndexMismatchError(KeyframesError):
 
 
 class ModelNotFoundError(KeyframesError):
-    """There is no CLIP model at `model_path` and `clip_model_name`."""
+    """There is no model at `model_path` and `clip_model_name`."""
 
     stage = "clip"
 
 
 class ModelError(KeyframesError):
-    """The model that was found is not a usable CLIP model."""
+    """The model that was found is of no supported family, or its files cannot be used."""
 
     stage = "clip"
 

@@ -53,7 +53,8 @@ class Parameters:
     )
     clip_model_name: str = documented(
         "openai/clip-vit-base-patch32",
-        "The model's folder below `model_path`, or its name on the Hub.",
+        "The model's folder below `model_path`, or its name on the Hub: CLIP, SigLIP, SigLIP 2 of "
+        "fixed resolution, Chinese-CLIP, AltCLIP or MetaCLIP 2; see docs/models.md.",
     )
     dtype: Dtype = documented(
         "float16",

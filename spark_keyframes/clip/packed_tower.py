@@ -39,7 +39,7 @@ _MIDDLE = 128
 def can_pack(model: Any) -> bool:
     """Return whether the vision tower of a transformers model can be packed on this machine.
 
-    It must have CLIP's layout, which Chinese-CLIP, AltCLIP and MetaCLIP 2 share. SigLIP's is another.
+    It must have CLIP's layout, which Chinese-CLIP, AltCLIP and MetaCLIP 2 share, but not SigLIP.
     """
     return (
         model.device.type == "cpu"

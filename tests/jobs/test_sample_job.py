@@ -248,5 +248,5 @@ def test_a_missing_model_is_one_line(folder, tmp_path):
     status, printed, _ = submit(tmp_path, "--input", folder, "--limit", "1")
     assert status == 2
     (said,) = [line for line in printed.splitlines() if line.startswith("sample.py: ")]
-    assert said.startswith("sample.py: no CLIP model in")
+    assert said.startswith("sample.py: no model in")
     assert "set model_path" in said
