@@ -44,7 +44,9 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
             red car seen from above. CLIP reads the first 77 tokens.
         model_path: The folder that holds models. Empty: the model is loaded from the Hugging Face
             Hub.
-        clip_model_name: The model's folder below `model_path`, or its name on the Hub.
+        clip_model_name: The model's folder below `model_path`, or its name on the Hub: CLIP,
+            SigLIP, SigLIP 2 of fixed resolution, Chinese-CLIP, AltCLIP or MetaCLIP 2; see
+            docs/models.md.
         dtype: The precision of the model. float16 is faster: float16 on a GPU, and on a CPU the
             fastest half precision that selects the same frames. float32 is exact.
         video_src_type: What a row holds: video_url (a path or URL), video_base64 or video_binary.
