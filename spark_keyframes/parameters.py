@@ -25,9 +25,9 @@ from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.selection import (
     Choice,
+    Repeats,
     Selector,
     SelectorName,
-    check_diversity,
     make_selector,
 )
 from spark_keyframes.storage import Access
@@ -79,6 +79,17 @@ class Parameters:
         "The least score of a keyframe: a video that does not show what the text says gives few "
         "frames, or none. What is high depends on the model and the text; see docs/choosing.md. "
         "Without it the best frames are selected, however low their scores.",
+    )
+    min_gap: float = documented(
+        0.0,
+        "The least seconds between keyframes of one text. One that is closer to a better one gives "
+        "way to the next best; see docs/choosing.md. 0: off. `search` has an argument of this "
+        "name, and does not use the parameter.",
+    )
+    max_similarity: float = documented(
+        1.0,
+        "The highest cosine of the embeddings of two keyframes of one text, from 0 to 1. One that "
+        "is more alike to a better one gives way to the next best; see docs/choosing.md. 1: off.",
     )
     t1: float = documented(
         0.8,
@@ -170,7 +181,6 @@ class Parameters:
             self._convert(name, check_number, hint)
         for name, (least, hint) in _WHOLE_NUMBERS.items():
             self._convert(name, check_integer, least, hint)
-        object.__setattr__(self, "diversity", check_diversity(self.diversity))
         object.__setattr__(self, "video_format", self.video_format.lstrip("."))
         if self.fps <= 0 or math.isinf(self.fps):
             raise ParameterError(
@@ -185,6 +195,8 @@ class Parameters:
                 f"video_format must be a container's name, got {self.video_format!r}; "
                 'use e.g. "mp4", "mov", "webm"'
             )
+
+        self.make_choice()  # it checks its own parameters
 
     def _convert(self, name: str, check: Callable[..., Any], *arguments: Any) -> None:
         """Replace a number by what `check` makes of it; None stays where that is the default."""
@@ -215,8 +227,13 @@ class Parameters:
         )
 
     def make_choice(self) -> Choice:
-        """Return the selector with `max_num_frames` and `min_score`."""
-        return Choice(self.make_selector(), self.max_num_frames, self.min_score)
+        """Return the selector with `max_num_frames`, `min_score` and what may not repeat."""
+        return Choice(
+            self.make_selector(),
+            self.max_num_frames,
+            self.min_score,
+            repeats=Repeats(self.min_gap, self.max_similarity),
+        )
 
     def made_by(self, module: KeyframesModule, *, revision: str | None) -> MadeBy:
         """Return what makes the results of these parameters with `module`, of this revision."""
@@ -246,10 +263,10 @@ class Parameters:
 
     def _selector_name(self) -> str:
         if isinstance(self.selector, Selector):
-            least = self._changed("min_score")
-            return f"{self.selector!r}{f', {shown_arguments(least)}' if least else ''}"
+            rules = self._changed(*_RULES)
+            return f"{self.selector!r}{f', {shown_arguments(rules)}' if rules else ''}"
         own = {"aks": ("t1", "t2", "all_depth"), "logdet": ("diversity",)}.get(self.selector, ())
-        arguments = self._changed(*own, "min_score")
+        arguments = self._changed(*own, *_RULES)
         return f"{self.selector}({shown_arguments(arguments)})" if arguments else self.selector
 
     def _changed(self, *names: str) -> dict[str, Any]:
@@ -266,6 +283,9 @@ class Parameters:
 _NUMBERS = {
     "fps": "use e.g. 0.5 for one frame every two seconds",
     "min_score": "use e.g. 0.25, or None for no least score",
+    "diversity": "use e.g. 0.1, or 0 for the best scores alone",
+    "min_gap": "use e.g. 2.0, in seconds, or 0 for none",
+    "max_similarity": "use e.g. 0.95, or 1 for none",
     "t1": "use e.g. 0.8, or 0.1 to 0.3 to favour the best matches",
     "t2": "use -100 for no lower limit",
 }
@@ -277,6 +297,7 @@ _WHOLE_NUMBERS = {
     "video_stream": (0, "video streams are numbered from 0; leave it out for FFmpeg's own choice"),
 }
 _OPTIONAL = ("min_score", "video_stream")
+_RULES = ("min_score", "min_gap", "max_similarity")  # for any selector
 
 TRANSFORM_OPTIONS = {
     "input_col": "The column of videos: strings, or binary, as `video_src_type` says. A null video "

@@ -16,7 +16,7 @@ from spark_keyframes.errors import (
     StorageWriteError,
 )
 from spark_keyframes.fields import documented
-from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
+from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.selection import TEXTLESS
 from spark_keyframes.spark.arrow_stage import ArrowStage
@@ -72,6 +72,16 @@ class Runner(Parameters):
             raise ParameterError(
                 f"selector {type(selector).__name__} needs embeddings, and module "
                 f"{type(module).__name__} gives none; use an EmbeddingModule, or another selector"
+            )
+        if self.max_similarity < 1 and not isinstance(module, EmbeddingModule):
+            raise ParameterError(
+                f"max_similarity needs embeddings, and module {type(module).__name__} gives none; "
+                "use an EmbeddingModule, or min_gap"
+            )
+        if self.max_similarity < 1 and not (is_cosine(module) or selector.needs_embeddings):
+            raise ParameterError(
+                f"max_similarity would make the scores cosines, and {type(module).__name__} "
+                "overrides predict_step; use min_gap"
             )
 
     def make_module(self) -> KeyframesModule:

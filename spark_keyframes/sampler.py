@@ -57,6 +57,12 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         min_score: The least score of a keyframe: a video that does not show what the text says
             gives few frames, or none. What is high depends on the model and the text; see
             docs/choosing.md. Without it the best frames are selected, however low their scores.
+        min_gap: The least seconds between keyframes of one text. One that is closer to a better one
+            gives way to the next best; see docs/choosing.md. 0: off. `search` has an argument of
+            this name, and does not use the parameter.
+        max_similarity: The highest cosine of the embeddings of two keyframes of one text, from 0 to
+            1. One that is more alike to a better one gives way to the next best; see
+            docs/choosing.md. 1: off.
         t1: AKS does not split a segment of the video whose top scores exceed its mean by more than
             this, after scaling to 0 to 1. Next to no video reaches the default; 0.1 to 0.3 favours
             the best matches over an even spread.

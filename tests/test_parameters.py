@@ -53,6 +53,8 @@ def test_parameters_and_defaults_are_the_documented_ones():
     assert defaults == DOCUMENTED | {
         "video_stream": None,
         "min_score": None,
+        "min_gap": 0.0,
+        "max_similarity": 1.0,
         "diversity": 0.1,
         "selector": "aks",
         "decoder": "process",

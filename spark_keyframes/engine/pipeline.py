@@ -123,7 +123,7 @@ class Pipeline:
             scorer = BatchScorer(
                 module,
                 parameters.batch_size,
-                embeddings=self.embeddings or choice.selector.needs_embeddings,
+                embeddings=self.embeddings or choice.needs_embeddings,
                 pause_decoding=only_cpu,
             )
             context = RunContext(

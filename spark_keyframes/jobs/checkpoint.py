@@ -52,8 +52,9 @@ class Checkpoint:
         if "return_keyframes" in settings:
             # What it was called before, and its default.
             settings["images"] = "arrays" if settings.pop("return_keyframes") else "none"
-        # An older version lacks it.
-        settings.setdefault("diversity", Parameters.diversity)
+        # Older versions lack them.
+        for name in ("diversity", "min_gap", "max_similarity"):
+            settings.setdefault(name, getattr(Parameters, name))
         return settings
 
     def claim(self, settings: Mapping[str, Any]) -> None:

@@ -146,8 +146,10 @@ def _nested(owner: type) -> dict[str, type]:
 
 def _values(owner: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a dataclass's fields, as far as they were given."""
-    nested = {name: part(**_values(part, given)) for name, part in _nested(owner).items()}
     plain = {f.name: _value(f, given[f.name]) for f in fields(owner) if f.name in given}
+    # An option of the job hides the operator's parameter of the same name: `min_gap` of a search.
+    rest = {name: value for name, value in given.items() if name not in plain}
+    nested = {name: part(**_values(part, rest)) for name, part in _nested(owner).items()}
     return plain | nested
 
 

@@ -31,7 +31,8 @@ class IndexOptions(BatchOptions):
 
     not_offered: ClassVar[tuple[str, ...]] = (
         *("text", "max_num_frames", "min_score", "t1", "t2", "all_depth", "diversity"),
-        *("selector", "img_type", "output_tos_dir", "return_keyframes"),
+        *("min_gap", "max_similarity", "selector"),
+        *("img_type", "output_tos_dir", "return_keyframes"),
     )
 
     candidates_col: str = field(

@@ -28,24 +28,23 @@ _PROGRAM = "ingest.py"
 # These must stay equal over all runs of a checkpoint, so that the rows of its table are made alike.
 # The place of the model, speed and limits may change from run to run.
 _SAME_OPTIONS = (
-    *(
-        "input",
-        "input_col",
-        "input_format",
-        "text_col",
-        "start_col",
-        "end_col",
-        "texts",
-        "id_col",
-        "output",
-        "output_table",
-    ),
+    *("input", "input_col", "input_format", "text_col", "start_col"),
+    *("end_col", "texts", "id_col", "output", "output_table"),
     *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
     "candidates_col",
 )
 _SAME_PARAMETERS = (
     *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
-    *("all_depth", "diversity", "min_score", "img_type", "output_tos_dir", "video_stream"),
+    *(
+        "all_depth",
+        "diversity",
+        "min_score",
+        "min_gap",
+        "max_similarity",
+        "img_type",
+        "output_tos_dir",
+        "video_stream",
+    ),
 )
 
 

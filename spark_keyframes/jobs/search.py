@@ -36,7 +36,8 @@ class SearchOptions(JobOptions):
 
     not_offered: ClassVar[tuple[str, ...]] = (
         *("video_src_type", "video_format", "video_stream", "fps", "max_num_frames", "t1", "t2"),
-        *("all_depth", "diversity", "selector", "output_tos_dir", "return_keyframes"),
+        *("all_depth", "diversity", "max_similarity"),
+        *("selector", "output_tos_dir", "return_keyframes"),
         *("batch_size", "callbacks"),
     )
 

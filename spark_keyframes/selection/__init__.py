@@ -12,7 +12,8 @@ from spark_keyframes.selection.base import Bracket, Selector, checked_brackets, 
 from spark_keyframes.selection.bin import Bin
 from spark_keyframes.selection.choice import Choice
 from spark_keyframes.selection.gift import Gift
-from spark_keyframes.selection.logdet import LogDet, check_diversity
+from spark_keyframes.selection.logdet import LogDet
+from spark_keyframes.selection.repeats import Repeats
 from spark_keyframes.selection.summary import Summary
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.top import Top
@@ -56,6 +57,7 @@ __all__ = [
     "Choice",
     "Gift",
     "LogDet",
+    "Repeats",
     "Selector",
     "SelectorName",
     "Summary",
@@ -63,7 +65,6 @@ __all__ = [
     "Top",
     "Uniform",
     "aks",
-    "check_diversity",
     "checked_brackets",
     "choose",
     "contested",

@@ -80,22 +80,28 @@ class AKS(Selector):
         Segments and normalisation are those of all candidates, and a half of a segment holds as
         many frames as are eligible. What one half cannot use goes to the other.
         """
-        values = normalised(scores)
         if eligible is None:
-            eligible = np.ones(len(values), bool)
+            eligible = np.ones(len(scores), bool)
         # Below all others, so that they come last where the best are taken.
-        ranked = np.where(eligible, values, -1.0)
-        if first is None:
-            found = self._segments(values, ranked, eligible, k)
-        else:
-            of_all = normalised(first)
-            found = self._segments(of_all, of_all, eligible, k)
+        ranked = np.where(eligible, normalised(scores), -1.0)
+        found = self.segments(scores, k, eligible=eligible, first=first)
         return sorted(index for segment in found for index in best(ranked, *segment))
 
-    def segments(self, scores: Scores, k: int) -> list[Bracket]:
+    def segments(
+        self,
+        scores: Scores,
+        k: int,
+        *,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        first: Scores | None = None,
+    ) -> list[Bracket]:
         """See Selector.segments."""
-        values = normalised(scores)
-        return list(self._segments(values, values, np.ones(len(values), bool), k))
+        values = normalised(scores if first is None else first)
+        if eligible is None:
+            eligible = np.ones(len(values), bool)
+        ranked = np.where(eligible, values, -1.0) if first is None else values
+        found = self._segments(values, ranked, eligible, k)
+        return [segment for segment in found if segment.places]
 
     def _segments(
         self,

@@ -81,15 +81,25 @@ class Selector(ABC):
         """
         return None
 
-    def segments(self, scores: Any, k: int) -> list[Bracket]:
+    def segments(
+        self,
+        scores: Any,
+        k: int,
+        *,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        first: Scores | None = None,
+    ) -> list[Bracket]:
         """Return the parts of a video, and how many keyframes each gives. Optional.
 
         With `rerank`, each part gives its share of the candidates that are looked at again, its
-        best. By default the video is one part.
+        best. With `min_gap` or `max_similarity`, a frame that repeats another gives way to the best
+        of its part. By default the video is one part.
 
         Args:
             scores: of all candidates, as for `select`.
             k: as for `select`.
+            eligible: as for `select`; given only with `needs_eligible`.
+            first: as for `select`; given only with `needs_first`.
         """
         return [Bracket(0, len(scores), k)]
 
@@ -124,9 +134,7 @@ def choose(
         extras["first"] = checked_scores(first)
     if min_score is None and looked_at is None:
         return _chosen(selector, values, k, extras)
-    eligible = np.ones(len(values), bool) if looked_at is None else looked_at.copy()
-    if min_score is not None:
-        eligible &= values >= min_score
+    eligible = eligible_ones(values, min_score, looked_at)
     if not eligible.any():
         return []
     if selector.needs_eligible:
@@ -134,6 +142,16 @@ def choose(
     places = np.flatnonzero(eligible)
     extras = {name: of_all[places] for name, of_all in extras.items()}
     return [int(places[i]) for i in _chosen(selector, values[places], k, extras)]
+
+
+def eligible_ones(
+    values: Floats, min_score: float | None, looked_at: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.bool_]:
+    """Return which candidates may be selected; for the arguments see `choose`."""
+    eligible = np.ones(len(values), bool) if looked_at is None else looked_at.copy()
+    if min_score is not None:
+        eligible &= values >= min_score
+    return eligible
 
 
 def _chosen(
@@ -172,19 +190,45 @@ def checked_brackets(selector: Selector, count: int, k: int) -> list[Bracket] | 
         return None if found is None else _checked(found, count)
 
 
-def checked_segments(selector: Selector, scores: Scores, k: int) -> list[Bracket]:
+def checked_segments(
+    selector: Selector,
+    scores: Scores,
+    k: int,
+    *,
+    eligible: npt.NDArray[np.bool_] | None = None,
+    first: Scores | None = None,
+) -> list[Bracket]:
     """Return the segments of candidates with these scores, checked.
+
+    Args:
+        selector: whose segments.
+        scores: of all candidates.
+        k: the most frames that may be selected.
+        eligible: which candidates may be selected; None: all.
+        first: as for `choose`.
 
     Raises:
         SelectionError: `scores` is empty or not finite.
         SelectorError: `segments` failed, or returned something else.
     """
     values = checked_scores(scores)
+    extras: dict[str, Any] = {}
+    places = np.arange(len(values))
+    if selector.needs_first and first is not None:
+        extras["first"] = checked_scores(first)
+    if eligible is not None and selector.needs_eligible:
+        extras["eligible"] = eligible
+    elif eligible is not None:
+        places = np.flatnonzero(eligible)
+        extras = {name: of_all[places] for name, of_all in extras.items()}
     with calling("segments", selector, SelectorError, "select"):
-        segments = _checked(selector.segments(values.copy(), k), len(values))
-        if (places := sum(segment.places for segment in segments)) > k:
-            raise ValueError(f"the segments give {places} frames, but at most {k} were asked for")
-        return segments
+        segments = _checked(selector.segments(values[places], k, **extras), len(places))
+        if (total := sum(segment.places for segment in segments)) > k:
+            raise ValueError(f"the segments give {total} frames, but at most {k} were asked for")
+    return [
+        Bracket(int(places[start]), int(places[stop - 1]) + 1, count)
+        for start, stop, count in segments
+    ]
 
 
 def _checked(brackets: Iterable[Bracket], count: int) -> list[Bracket]:

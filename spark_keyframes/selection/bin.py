@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class Bin(Selector):
             if eligible[index]
         ]
 
-    def segments(self, scores: Scores, k: int) -> list[Bracket]:
+    def segments(self, scores: Scores, k: int, **extras: Any) -> list[Bracket]:
         """See Selector.segments."""
         return list(self.brackets(len(scores), k))
 

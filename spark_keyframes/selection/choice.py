@@ -1,13 +1,22 @@
 """What is asked of the candidates of a video, for any selector."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.selection.base import Scores, Selector, checked_brackets, choose
+from spark_keyframes.selection.base import (
+    Scores,
+    Selector,
+    checked_brackets,
+    checked_scores,
+    checked_segments,
+    choose,
+    eligible_ones,
+)
+from spark_keyframes.selection.repeats import Repeats
 from spark_keyframes.selection.second_look import shortlist, widened
 from spark_keyframes.selection.survivors import Survivors, contested
 
@@ -23,6 +32,13 @@ class Choice:
     second_look: int | None = None
     """how many candidates a second model looks at; `min_score` is of its scores. None: there is
     none"""
+    repeats: Repeats = field(default_factory=Repeats)
+    """which of them may not be chosen together"""
+
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether `indices` needs the embeddings of all candidates."""
+        return self.selector.needs_embeddings or self.repeats.compares_embeddings
 
     def indices(
         self,
@@ -36,14 +52,14 @@ class Choice:
 
         Args:
             scores: of all candidates, in order of presentation.
-            embeddings: of each, where the selector needs them.
+            embeddings: of each, with `needs_embeddings`.
             timestamps: of each, in seconds.
             second: the scores of those that a second model has looked at, by index.
         """
         if not len(scores):  # of a window between two candidates
             return []
         rows = None
-        if self.selector.needs_embeddings:
+        if self.needs_embeddings:
             rows = np.stack([row for row in embeddings if row is not None])
         final: dict[str, Any] = {}
         if second is not None:
@@ -51,7 +67,7 @@ class Choice:
             looked_at[list(second)] = True
             final = {"looked_at": looked_at, "first": scores}
             scores = [second.get(index, min(second.values())) for index in range(len(scores))]
-        return choose(
+        chosen = choose(
             self.selector,
             scores,
             self.k,
@@ -60,12 +76,22 @@ class Choice:
             min_score=self.min_score,
             **final,
         )
+        if not (self.repeats.possible and chosen):
+            return chosen
+        values = checked_scores(scores)
+        eligible = eligible_ones(values, self.min_score, final.get("looked_at"))
+        segments = checked_segments(
+            self.selector, values, self.k, eligible=eligible, first=final.get("first")
+        )
+        return self.repeats.replaced(
+            chosen, values, eligible, segments, timestamps=timestamps, embeddings=rows
+        )
 
     def shortlist(self, scores: Scores) -> list[int]:
         """Return the candidates that a second model looks at, by index, ascending."""
         return shortlist(self.selector, scores, self.k, self.second_look or 0)
 
-    def contested(self, scores: Sequence[float], tolerance: float, **more: object) -> list[int]:
+    def contested(self, scores: Sequence[float], tolerance: float, **more: Any) -> list[int]:
         """Return the candidates whose selection depends on score errors of up to `tolerance`.
 
         With a second look, this is the selection of those to look at.
@@ -80,16 +106,39 @@ class Choice:
         values = np.asarray(scores, dtype=np.float64)
         if self.second_look is not None:
             return contested(self.shortlist, values, tolerance)
-        return contested(
-            lambda changed: self.indices(changed, **more),  # type: ignore[arg-type]
-            values,
-            tolerance,
-            self.min_score,
-        )
+
+        def choose(changed: Scores) -> list[int]:
+            return self.indices(changed, **more)
+
+        found = contested(choose, values, tolerance, self.min_score)
+        if not self.repeats.compares_embeddings:
+            return found
+        return sorted({*found, *self._contested_repeats(values, tolerance, **more)})
+
+    def _contested_repeats(
+        self, scores: npt.NDArray[np.float64], tolerance: float, **more: Any
+    ) -> set[int]:
+        """Return selected candidates that are about as similar as `max_similarity` allows."""
+        margin = 2 * tolerance  # each of two embeddings may be off
+        similarity = self.repeats.max_similarity
+        selected: set[int] = set()
+        # Frames that are repeats at one end of the margin are selected at the other.
+        for limit in (max(similarity - margin, 0), similarity, min(similarity + margin, 1)):
+            repeats = replace(self.repeats, max_similarity=limit)
+            selected.update(replace(self, repeats=repeats).indices(scores, **more))
+        if not selected:
+            return set()
+        places = sorted(selected)
+        rows = np.stack([more["embeddings"][index] for index in places]).astype(np.float64)
+        near = np.abs(rows @ rows.T - similarity) <= margin
+        np.fill_diagonal(near, False)
+        return {place for place, row in zip(places, near, strict=True) if row.any()}
 
     def survivors(self, count: int, tolerance: float) -> Survivors | None:
         """Return what tells which of `count` candidates can still be selected; None: all can."""
         brackets = checked_brackets(self.selector, count, self.k)
         if self.second_look is not None:
             brackets = widened(brackets or [], count, self.k, self.second_look)
+        elif self.repeats.possible:
+            return None  # the best of the rest may be needed, and the best of the rest of those
         return None if brackets is None else Survivors(brackets, count, margin=2 * tolerance)

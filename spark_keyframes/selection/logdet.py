@@ -37,7 +37,12 @@ class LogDet(Selector):
     needs_eligible = True
 
     def __post_init__(self) -> None:
-        check_diversity(self.diversity)
+        hint = "use e.g. 0.1, or 0 for the best scores alone"
+        check_number("diversity", self.diversity, hint)
+        if not 0 <= self.diversity < np.inf:
+            raise ParameterError(
+                f"diversity must be finite and at least 0, got {self.diversity}; {hint}"
+            )
 
     def select(  # type: ignore[override]  # embeddings are required
         self,
@@ -69,12 +74,3 @@ class LogDet(Selector):
             # It cannot be less than ε, but for rounding errors.
             new = np.maximum(new - products(embeddings, factors[n]) ** 2, _EPSILON)
         return sorted(chosen)
-
-
-def check_diversity(value: float) -> float:
-    """Return `diversity` as a float; raise ParameterError unless it is finite and at least 0."""
-    hint = "use e.g. 0.1, or 0 for the best scores alone"
-    number = check_number("diversity", value, hint)
-    if not 0 <= number < np.inf:
-        raise ParameterError(f"diversity must be finite and at least 0, got {value}; {hint}")
-    return number
