@@ -135,10 +135,12 @@ class Choice:
         return {place for place, row in zip(places, near, strict=True) if row.any()}
 
     def survivors(self, count: int, tolerance: float) -> Survivors | None:
-        """Return what tells which of `count` candidates can still be selected; None: all can."""
+        """Return what tells which of `count` candidates can still be selected; None: all can.
+
+        A frame that takes the place of a repeat may be another one: any candidate can be the next
+        best. It is decoded again.
+        """
         brackets = checked_brackets(self.selector, count, self.k)
         if self.second_look is not None:
             brackets = widened(brackets or [], count, self.k, self.second_look)
-        elif self.repeats.possible:
-            return None  # the best of the rest may be needed, and the best of the rest of those
         return None if brackets is None else Survivors(brackets, count, margin=2 * tolerance)

@@ -144,12 +144,6 @@ def test_a_selector_that_chooses_few_gets_no_more():
     assert found == [0, 4]
 
 
-def test_no_frame_is_dropped_early_where_it_may_be_the_next_best():
-    assert choice("aks", 4).survivors(100, 0.0) is not None
-    assert choice("aks", 4, min_gap=1.0).survivors(100, 0.0) is None
-    assert choice("uniform", 4, max_similarity=0.9).survivors(100, 0.0) is None
-
-
 @pytest.mark.parametrize("name", ["gift", "logdet", "summary"])
 def test_selectors_of_embeddings_keep_all_candidates(name):
     assert choice(name, 4).survivors(100, 0.0) is None
