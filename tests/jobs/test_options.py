@@ -11,7 +11,7 @@ import pytest
 
 from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.fields import doc_of
-from spark_keyframes.jobs import ingest, sample
+from spark_keyframes.jobs import ingest, sample, search
 from spark_keyframes.jobs.command_line import size
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.jobs.ingest import IngestOptions
@@ -51,6 +51,15 @@ def test_the_number_of_the_video_stream_is_an_option():
     given = ["--input", "x", "--video-stream"]
     assert sample.parse_options([*given, "0"]).sampler.video_stream == 0
     assert sample.parse_options(given[:2]).sampler.video_stream is None
+
+
+def test_how_frames_are_chosen_is_an_option_and_a_search_has_a_gap_of_its_own():
+    given = ["--input", "x", "--selector", "logdet", "--diversity", "0.3", "--min-gap", "1.5"]
+    sampler = sample.parse_options([*given, "--max-similarity", "0.9"]).sampler
+    assert (sampler.selector, sampler.diversity) == ("logdet", 0.3)
+    assert (sampler.min_gap, sampler.max_similarity) == (1.5, 0.9)
+    options = search.parse_options(["--input", "x", "--text", "y", "--min-gap", "1.5"])
+    assert (options.min_gap, options.sampler.min_gap) == (1.5, 0.0)
 
 
 def test_limits_and_access_are_options_too():

@@ -98,11 +98,20 @@ def test_an_index_has_all_candidates_and_how_they_were_made(index, plain, clips)
     assert rows[4]["failed"]["error"] == "SourceNotFoundError"
 
 
-@pytest.mark.parametrize("selector", ["aks", "top", "bin", "uniform", FarApart()])
-def test_an_index_answers_several_texts_as_the_videos_do(videos, index, plain, clips, selector):
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"selector": selector} for selector in ("aks", "top", "bin", "uniform", FarApart())),
+        *({"selector": selector} for selector in ("gift", "logdet", "summary")),
+        {"min_gap": 0.7},
+        {"selector": "top", "min_gap": 0.5, "max_similarity": 0.999},
+    ],
+    ids=str,
+)
+def test_an_index_answers_several_texts_as_the_videos_do(videos, index, plain, clips, given):
     # Half of the candidates can be chosen.
     least = float(np.median(plain.sample(clips[0]).candidates.scores))
-    asking = replace(plain, selector=selector, min_score=least)
+    asking = replace(plain, **given, min_score=least)
     expected = by_id(asking.transform(videos, text_col="texts", **ADDED))
     found = by_id(asking.transform_index(index, text_col="texts", **ADDED))
     assert len(found) == 5

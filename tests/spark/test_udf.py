@@ -1,5 +1,7 @@
 """udf() in SQL and withColumn: the documented struct or null, and each video is read once."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from pyspark.errors import PythonException
@@ -47,6 +49,14 @@ def test_a_udf_with_column_takes_a_text_per_row(spark, plain, clips, expected):
     rows = frame.withColumn("keyframes", plain.udf()("video", "prompt")).collect()
     check_rows(rows[:1], expected)
     assert [row["keyframes"] for row in rows[1:]] == [None, None, None]
+
+
+def test_a_udf_chooses_as_sample_does(spark, plain, clips):
+    apart = replace(plain, selector="gift", min_gap=0.7, max_similarity=0.9995)
+    frame = spark.createDataFrame([(str(clips[0]),)], "video string")
+    rows = frame.withColumn("keyframes", apart.udf()("video")).collect()
+    check_rows(rows, {str(clips[0]): apart.sample(clips[0])})
+    assert rows[0]["keyframes"]["frame_ids"] != plain.sample(clips[0]).frame_ids
 
 
 @pytest.mark.parametrize(
