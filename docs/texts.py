@@ -22,8 +22,8 @@ from spark_keyframes.account import account_columns
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.index_info import index_info_columns
 from spark_keyframes.made_by import made_by_columns
-from spark_keyframes.parameters import TRANSFORM_OPTIONS
 from spark_keyframes.schema import KEYFRAMES_DDL
+from spark_keyframes.spark.transform_options import TRANSFORM_OPTIONS
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,6 +7,7 @@ from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.images import rgb_array, to_pil
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import __version__
+from spark_keyframes.matcher import BlipModule
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
@@ -20,6 +21,7 @@ __all__ = [
     "Access",
     "Account",
     "Answers",
+    "BlipModule",
     "Callback",
     "Candidates",
     "ClipModule",

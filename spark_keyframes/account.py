@@ -1,6 +1,8 @@
 """What one video took: wall-clock seconds by stage, frames, and bytes."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -32,7 +34,9 @@ class Account:
     )
     frames_scored: int = documented(0, "Candidates, each counted once.")
     scored_again: int = documented(
-        0, "Candidates that were scored a second time, since their scores were too close."
+        0,
+        "Candidates that were scored a second time, since their scores were too close, or by "
+        "`rerank`.",
     )
     decoded_again: int = documented(
         0, "Frames that were decoded a second time, since there was no room to keep them."
@@ -41,6 +45,36 @@ class Account:
         0, "Images that the storage acknowledged. Those of a video that failed later stay there."
     )
     bytes_uploaded: int = documented(0, "The size of these images, in bytes.")
+
+
+class StageClock:
+    """Knows in which stage a video is, and since when."""
+
+    def __init__(self, account: Account) -> None:
+        self.stage = "open"
+        """where the video is, or where it ended"""
+        self._account = account
+        self._began = time.perf_counter()
+
+    def start(self) -> None:
+        """Begin to count, in the first stage."""
+        self._began = time.perf_counter()
+
+    def enter(self, stage: str) -> None:
+        """Begin a stage: errors from now on belong to it, and so do the seconds."""
+        now = time.perf_counter()
+        self._account.seconds[self.stage] += now - self._began
+        self.stage, self._began = stage, now
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Wait for the scorer, whose thread adds the seconds of "clip"; these are others."""
+        self.enter("clip")
+        began = self._began
+        yield
+        waited = time.perf_counter() - began
+        self._account.waited += waited
+        self._began += waited
 
 
 def account_columns() -> dict[str, tuple[str, str]]:

@@ -75,7 +75,7 @@ class IndexMethods(Runner):
             video_src_type=self.video_src_type,
             keep_video=keep_video,
         )
-        pipeline = replace(self._pipeline(None), embeddings=True)
+        pipeline = replace(self._pipeline(None), embeddings=True, matcher=None)
         return self._stage(videos, columns, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
 
     def transform_index(
@@ -101,8 +101,8 @@ class IndexMethods(Runner):
     ) -> "DataFrame":
         """Add the keyframes that `transform` would, from an index of the videos.
 
-        No video is read, unless there are images to store or to return: then only the chosen
-        frames are decoded.
+        No video is read, unless there are images to store or to return, or `rerank` is given: then
+        only the chosen frames are decoded, and those that `rerank` looks at.
 
         Args:
             index: what `index` returned, or `transform` with `candidates_col`.
@@ -113,7 +113,7 @@ class IndexMethods(Runner):
 
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already; the module
-                gives no embeddings; or images are wanted and `input_col` is not given.
+                gives no embeddings; or images or `rerank` are wanted without `input_col`.
             UnsupportedSchemeError, BucketNotFoundError, CredentialsError, StorageWriteError,
                 ModelNotFoundError: as from `transform`.
             IndexMismatchError: in the job: the index was made by another model, or with another
@@ -130,6 +130,11 @@ class IndexMethods(Runner):
             raise ParameterError(
                 "images are decoded from the videos, and input_col is None; give the column of "
                 "videos, or leave output_tos_dir, return_keyframes and such callbacks out"
+            )
+        if self.rerank and input_col is None:
+            raise ParameterError(
+                f"rerank={self.rerank!r} looks at frames of the videos, and input_col is None; "
+                "give the column of videos, or leave rerank out"
             )
         columns = plan_columns(
             index,
@@ -194,11 +199,17 @@ class IndexMethods(Runner):
 
         Raises:
             ParameterError: an argument is invalid, a column is missing, of the wrong type or has
-                the name of an added one, the index is a stream, or the module gives no embeddings.
+                the name of an added one, the index is a stream, the module gives no embeddings, or
+                `rerank` is given.
             IndexMismatchError: in the job: the index was made by another model.
         """
         check_dataframe(index)
         self._check_embeddings("search()")
+        if self.rerank:
+            raise ParameterError(
+                f"rerank={self.rerank!r} looks at frames, and search() reads no video; leave "
+                "rerank out, or ask single videos with transform_index()"
+            )
         text = self.text if text is None else text
         several = not isinstance(text, str)
         question = Question([text] if isinstance(text, str) else text, limit, per_video, min_gap)

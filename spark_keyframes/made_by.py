@@ -20,10 +20,13 @@ class MadeBy:
     text: str | None = _about(
         "The text that the frames were compared with. Null for several: their column has them."
     )
-    model: str = _about("`clip_model_name`, or the module that replaces CLIP, with its arguments.")
+    model: str = _about(
+        "`clip_model_name`, or the module that replaces CLIP, with its arguments; then `rerank`, "
+        "if given."
+    )
     revision: str | None = _about(
         "A hash of the model's files: weights, configuration and tokenizer. Of a module of your "
-        "own, its attribute `revision`."
+        "own, its attribute `revision`. With `rerank`, the hashes of both models."
     )
     fps: float = _about("As the parameter.")
     max_num_frames: int = _about("As the parameter.")
@@ -33,6 +36,11 @@ class MadeBy:
     def cell(self) -> dict[str, Any]:
         """The fields by name."""
         return asdict(self)
+
+
+def joint_revision(first: str | None, second: str | None) -> str:
+    """Return the revisions of two models as one."""
+    return f"{first}, {second}"
 
 
 def made_by_columns() -> dict[str, tuple[str, str]]:

@@ -24,6 +24,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.selection import (
+    TEXTLESS,
     Choice,
     Repeats,
     Selector,
@@ -55,6 +56,18 @@ class Parameters:
         "openai/clip-vit-base-patch32",
         "The model's folder below `model_path`, or its name on the Hub: CLIP, SigLIP, SigLIP 2 of "
         "fixed resolution, Chinese-CLIP, AltCLIP or MetaCLIP 2; see docs/models.md.",
+    )
+    rerank: str = documented(
+        "",
+        "A second model, which looks at the best candidates again; keyframes are chosen among "
+        "these. A BlipForImageTextRetrieval: its folder below `model_path`, or its name on the "
+        "Hub. Scores are then the probabilities that text and frame match, and `min_score` is one; "
+        "see docs/choosing.md. Empty: there is none.",
+    )
+    rerank_candidates: int | None = documented(
+        None,
+        "How many candidates of a video `rerank` looks at, at least `max_num_frames`; of AKS, the "
+        "best of each segment. None: 4 × `max_num_frames`.",
     )
     dtype: Dtype = documented(
         "float16",
@@ -155,9 +168,10 @@ class Parameters:
     )
 
     def __post_init__(self) -> None:
-        for name in ("model_path", "clip_model_name", "output_tos_dir"):
+        for name in ("model_path", "clip_model_name", "rerank", "output_tos_dir"):
             object.__setattr__(self, name, path_text(getattr(self, name)))
-        for name in ("text", "model_path", "clip_model_name", "output_tos_dir", "video_format"):
+        names = ("model_path", "clip_model_name", "rerank", "output_tos_dir", "video_format")
+        for name in ("text", *names):
             check_type(name, getattr(self, name), str, "a string")
         if wrong := lone_surrogate(self.text):
             raise ParameterError(f"text {wrong}")
@@ -195,8 +209,22 @@ class Parameters:
                 f"video_format must be a container's name, got {self.video_format!r}; "
                 'use e.g. "mp4", "mov", "webm"'
             )
-
+        self._check_rerank()
         self.make_choice()  # it checks its own parameters
+
+    def _check_rerank(self) -> None:
+        if self.rerank and self.rerank_candidates is not None:
+            check_integer(
+                "rerank_candidates",
+                self.rerank_candidates,
+                self.max_num_frames,
+                "keyframes are chosen among them: max_num_frames at least",
+            )
+        if self.rerank and self.selector in TEXTLESS:
+            raise ParameterError(
+                f"rerank={self.rerank!r} has no effect beside selector={self.selector!r}, which "
+                "does not look at scores; leave rerank out, or choose another selector"
+            )
 
     def _convert(self, name: str, check: Callable[..., Any], *arguments: Any) -> None:
         """Replace a number by what `check` makes of it; None stays where that is the default."""
@@ -227,19 +255,22 @@ class Parameters:
         )
 
     def make_choice(self) -> Choice:
-        """Return the selector with `max_num_frames`, `min_score` and what may not repeat."""
+        """Return the selector with the parameters that hold for all selectors."""
+        looked_at = self.rerank_candidates or 4 * self.max_num_frames
         return Choice(
             self.make_selector(),
             self.max_num_frames,
             self.min_score,
+            second_look=looked_at if self.rerank else None,
             repeats=Repeats(self.min_gap, self.max_similarity),
         )
 
     def made_by(self, module: KeyframesModule, *, revision: str | None) -> MadeBy:
         """Return what makes the results of these parameters with `module`, of this revision."""
+        again = f", {shown_arguments({'rerank': self.rerank})}" if self.rerank else ""
         return MadeBy(
             text=self.text,
-            model=module.model_name,
+            model=module.model_name + again,
             revision=revision,
             fps=self.fps,
             max_num_frames=self.max_num_frames,
@@ -295,46 +326,7 @@ _WHOLE_NUMBERS = {
     "batch_size": (1, "use 16, or 64 and more for a GPU"),
     "rank": (0, "GPUs are numbered from 0"),
     "video_stream": (0, "video streams are numbered from 0; leave it out for FFmpeg's own choice"),
+    "rerank_candidates": (1, "leave it out for 4 × max_num_frames"),
 }
-_OPTIONAL = ("min_score", "video_stream")
-_RULES = ("min_score", "min_gap", "max_similarity")  # for any selector
-
-TRANSFORM_OPTIONS = {
-    "input_col": "The column of videos: strings, or binary, as `video_src_type` says. A null video "
-    "gives a null result.",
-    "output_col": "The column to add for the result, struct<tos_paths: array<string>, frame_ids: "
-    "array<bigint>, scores: array<float>>: three aligned lists ordered by frame id. With "
-    "`return_keyframes`, <output_col>_images beside it holds the images as array<image> in Spark's "
-    "image schema (pyspark.ml.image.ImageSchema).",
-    "text_col": "A column with a text per row, instead of `text`: string, or array<string> for "
-    "several texts, for which each video is decoded once. The result is then an array of the "
-    "struct, one for each text, `timestamps_col` an array of arrays, and <output_col>_images the "
-    "union by frame id, which is in `origin`. A null text gives a null result.",
-    "start_col": "A column with where the part of each video begins that keyframes are chosen "
-    "from, in seconds, any numeric type; null: at the start. Frame ids and timestamps stay those "
-    "of the whole video. Several parts of a video are several rows.",
-    "end_col": "A column with where that part ends, in seconds; the frame at this time is not in "
-    "it. null, or a time behind the video's end: at its end. A part that the video does not have "
-    "is the row's error.",
-    "error_col": "The column to add for why a row failed, struct<stage: string, error: string, "
-    "message: string>: null where it succeeded.",
-    "account_col": "The column to add for what each video took, failed ones too: see Account. Null "
-    "for a null video.",
-    "timestamps_col": "The column to add for when each keyframe is shown, array<double>: seconds "
-    "from the start of the video, aligned with the struct.",
-    "made_by_col": "The column to add for what made the result, struct<text: string, model: "
-    "string, revision: string, fps: double, max_num_frames: bigint, selector: string, version: "
-    "string>; failed rows have it too.",
-    "candidates_col": "The column to add for the index of the video, from the same decode: see "
-    "`index`. Null where the video failed or has no text.",
-    "info_col": "The column to add, with `candidates_col`, for how the index was made.",
-    "images": "What the column of images holds, with `return_keyframes`: arrays (pixels in Spark's "
-    "image schema) or encoded (array<binary>: files of `img_type`, about a tenth of the size).",
-    "on_error": "null: a row that fails has a null result. raise: the job fails.",
-    "keep_video": "Keep base64 and binary videos in the result; URLs always stay.",
-    "cpus": "The CPUs of each task of this stage, on a cluster; none: as Spark's conf says. A task "
-    "decodes and scores on all of them, with one model.",
-    "gpus": "1 for a GPU per task, on a cluster whose executors announce theirs; none: as Spark's "
-    "conf says. A task without one uses GPU number `rank`, or else its CPUs.",
-}
-"""The text of each keyword of `transform`."""
+_OPTIONAL = ("min_score", "video_stream", "rerank_candidates")
+_RULES = ("min_score", "min_gap", "max_similarity", "rerank_candidates")  # for any selector

@@ -78,7 +78,10 @@ class Keyframes:
         metadata={"doc": "The frames' numbers in the video, in order of presentation, from 0."}
     )
     scores: list[float] = field(
-        metadata={"doc": "The frames' scores: with CLIP the raw cosine similarity to the text."}
+        metadata={
+            "doc": "The frames' scores: with CLIP the raw cosine similarity to the text, and with "
+            "`rerank` the probability that frame and text match."
+        }
     )
     timestamps: list[float]
     """seconds from the start of the video"""

@@ -16,6 +16,7 @@ from spark_keyframes.errors import (
     StorageWriteError,
 )
 from spark_keyframes.fields import documented
+from spark_keyframes.matcher import BlipModule
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.selection import TEXTLESS
@@ -61,7 +62,10 @@ class Runner(Parameters):
         super().__post_init__()
         if self.module is not None:
             check_object("module", self.module, KeyframesModule)
-            self.check_left_at_default("module", "model_path", "clip_model_name", "dtype")
+            # `rerank` reads the others too.
+            of_clip = ("model_path", "clip_model_name", "dtype")
+            replaced = ("clip_model_name",) if self.rerank else of_clip
+            self.check_left_at_default("module", *replaced)
         if not isinstance(self.callbacks, list | tuple):
             raise ParameterError(f"callbacks must be a list, got {self.callbacks!r}; use [...]")
         object.__setattr__(self, "callbacks", tuple(self.callbacks))
@@ -92,6 +96,12 @@ class Runner(Parameters):
             model_path=self.model_path, clip_model_name=self.clip_model_name, dtype=self.dtype
         )
 
+    def make_matcher(self) -> BlipModule | None:
+        """Return the module that `rerank` names; None without it."""
+        if not self.rerank:
+            return None
+        return BlipModule(model_path=self.model_path, blip_model_name=self.rerank, dtype=self.dtype)
+
     def _stage(
         self,
         rows: "DataFrame",
@@ -115,14 +125,21 @@ class Runner(Parameters):
         return without_names(rows).mapInArrow(shipped(stage), schema, profile=resources.profile)
 
     def _warn_of_no_text(self, text: str, advice: str) -> None:
-        reads_text = isinstance(self.make_module(), EmbeddingModule)
+        module = self.make_matcher() or self.make_module()
+        reads_text = isinstance(module, EmbeddingModule | BlipModule)
         if reads_text and not text and self.selector not in TEXTLESS:
             logger.warning(
                 'text is "": the frames are compared with nothing in particular; %s', advice
             )
 
     def _pipeline(self, writer: ImageWriter | None) -> Pipeline:
-        return Pipeline(self.make_module(), self, callbacks=self.callbacks, writer=writer)
+        return Pipeline(
+            self.make_module(),
+            self,
+            callbacks=self.callbacks,
+            writer=writer,
+            matcher=self.make_matcher(),
+        )
 
     def _writer(self) -> ImageWriter | None:
         return ImageWriter(self.output_tos_dir, self.img_type) if self.output_tos_dir else None
@@ -144,6 +161,8 @@ class Runner(Parameters):
                 warn_of_large_batches(spark)
         if has_same_view and self.module is None and self.model_path:
             check_model_folder(self.model_path, self.clip_model_name)
+        if has_same_view and self.rerank and self.model_path:
+            check_model_folder(self.model_path, self.rerank, parameter="rerank")
         if not self.output_tos_dir:
             return
         try:

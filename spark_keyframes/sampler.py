@@ -47,6 +47,12 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         clip_model_name: The model's folder below `model_path`, or its name on the Hub: CLIP,
             SigLIP, SigLIP 2 of fixed resolution, Chinese-CLIP, AltCLIP or MetaCLIP 2; see
             docs/models.md.
+        rerank: A second model, which looks at the best candidates again; keyframes are chosen among
+            these. A BlipForImageTextRetrieval: its folder below `model_path`, or its name on the
+            Hub. Scores are then the probabilities that text and frame match, and `min_score` is
+            one; see docs/choosing.md. Empty: there is none.
+        rerank_candidates: How many candidates of a video `rerank` looks at, at least
+            `max_num_frames`; of AKS, the best of each segment. None: 4 × `max_num_frames`.
         dtype: The precision of the model. float16 is faster: float16 on a GPU, and on a CPU the
             fastest half precision that selects the same frames. float32 is exact.
         video_src_type: What a row holds: video_url (a path or URL), video_base64 or video_binary.

@@ -77,6 +77,18 @@ def plain(sampler):
 
 
 @pytest.fixture(scope="session")
+def reranking(plain, tmp_path_factory):
+    """The same with a second look of 8 candidates, by a small BLIP."""
+    from tests.clip.random_clip import save_random_clip
+    from tests.matcher.random_blip import save_random_blip
+
+    folder = tmp_path_factory.mktemp("both")
+    save_random_clip(folder / "small")
+    save_random_blip(folder / "blip")
+    return replace(plain, model_path=str(folder), rerank="blip", rerank_candidates=8)
+
+
+@pytest.fixture(scope="session")
 def clips(tmp_path_factory):
     """Three short H.264 clips whose frames show their numbers: 3.6, 2 and 1.2 s at 25 fps."""
     folder = tmp_path_factory.mktemp("clips")

@@ -56,6 +56,8 @@ def test_parameters_and_defaults_are_the_documented_ones():
         "min_gap": 0.0,
         "max_similarity": 1.0,
         "diversity": 0.1,
+        "rerank": "",
+        "rerank_candidates": None,
         "selector": "aks",
         "decoder": "process",
         "limits": Limits(),
@@ -126,12 +128,41 @@ def test_every_parameter_is_described():
             {"module": Brightness(), "selector": Apart()},
             "Apart needs embeddings, and module",
         ),
+        ({"rerank": 3}, r"rerank must be a string, got 3 \(int\)"),
+        ({"rerank": "b", "rerank_candidates": 31}, "rerank_candidates must be at least 32, got 31"),
+        ({"rerank_candidates": 0}, "rerank_candidates must be at least 1, got 0"),
+        ({"rerank": "b", "selector": "uniform"}, "rerank='b' has no effect beside selector='uni"),
+        ({"rerank": "b", "selector": "summary"}, "rerank='b' has no effect beside selector='sum"),
+        (
+            {"module": Brightness(), "rerank": "b", "clip_model_name": "a", "model_path": ""},
+            "no effect of clip_model_name='a' beside",
+        ),
         ({"video_format": "a/b"}, "video_format must be a container's name, got 'a/b'"),
     ],
 )
 def test_says_what_was_wrong_the_value_and_what_to_do(parameters, message):
     with pytest.raises(ParameterError, match=message):
         VideoAdaptiveKeyframesSampling(**parameters)
+
+
+def test_rerank_takes_its_folder_and_precision_beside_a_module_of_ones_own():
+    sampler = VideoAdaptiveKeyframesSampling(
+        module=Brightness(), rerank="blip", model_path="models", dtype="float32"
+    )
+    assert sampler.make_matcher().params() == {
+        "model_path": "models",
+        "blip_model_name": "blip",
+        "dtype": "float32",
+    }
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 16), (9, 9), (np.int64(4), 4)])
+def test_rerank_looks_at_four_candidates_for_each_keyframe(given, expected):
+    sampler = VideoAdaptiveKeyframesSampling(
+        rerank="blip", max_num_frames=4, rerank_candidates=given
+    )
+    assert sampler.make_choice().second_look == expected
+    assert VideoAdaptiveKeyframesSampling(rerank_candidates=given).make_choice().second_look is None
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -1,13 +1,14 @@
 """Loads an image-text encoder: weights, tokenizer and the settings of its image processor."""
 
 import contextlib
+import functools
 import json
 import logging
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spark_keyframes.clip.damage import damage_of
 from spark_keyframes.clip.families import Family, family_of
@@ -45,7 +46,7 @@ def load_clip(
     source = model_source(model_path, clip_model_name)
     if model_path:
         check_model_folder(model_path, clip_model_name)
-    clip = _load(source, device, precision, local=bool(model_path))
+    clip = Clip(*load_parts(source, device, precision, local=bool(model_path)))
     logger.info(
         "loaded %s %s on %s: dtype %s runs as %s",
         clip.family.name,
@@ -62,29 +63,70 @@ def model_source(model_path: str, clip_model_name: str) -> str:
     return str(Path(model_path) / clip_model_name) if model_path else clip_model_name
 
 
-def check_model_folder(model_path: str, clip_model_name: str) -> None:
-    """Raise ModelNotFoundError unless the folder of a model exists; nothing is loaded."""
-    folder = Path(model_path, clip_model_name)
+def check_model_folder(
+    model_path: str, model_name: str, *, parameter: str = "clip_model_name"
+) -> None:
+    """Raise ModelNotFoundError unless the folder of a model exists; nothing is loaded.
+
+    Args:
+        model_path: as for `load_clip`.
+        model_name: folder below model_path.
+        parameter: which one `model_name` is, for the message.
+    """
+    folder = Path(model_path, model_name)
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
             f"no model in {str(Path(folder).absolute())!r} on {platform.node()} "
             f"(model_path {model_path!r}, "
-            f"clip_model_name {clip_model_name!r}): there is no config.json; set model_path to a "
+            f"{parameter} {model_name!r}): there is no config.json; set model_path to a "
             'folder that holds the model, or to "" to load it from the Hugging Face Hub'
         )
 
 
-def _load(source: str, device: "torch.device", precision: Precision, *, local: bool) -> Clip:
+class Parts(NamedTuple):
+    """What a model is loaded as, in the order of the arguments of Clip."""
+
+    model: Any
+    """of transformers, in the precision and on the device that were asked for"""
+    tokenizer: Any
+    preprocessor: Preprocessor
+    precision: Precision
+    family: Family
+
+
+def load_parts(
+    source: str,
+    device: "torch.device",
+    precision: Precision,
+    *,
+    local: bool,
+    families: Callable[[dict[str, Any], str], Family] = family_of,
+) -> Parts:
+    """Load a model with all that belongs to it.
+
+    Args:
+        source: as from `model_source`.
+        device: where to compute.
+        precision: how to compute.
+        local: whether `source` is a folder.
+        families: returns the family for the contents of config.json, and raises ModelError where
+            there is none.
+
+    Raises: as `load_clip`.
+    """
     import torch
 
     dtype = torch.float16 if precision == "float16" else torch.float32
-    settings, family = _settings_and_family(source, local=local)
+    settings, family = _settings_and_family(source, families, local=local)
+    read = functools.partial(
+        reading, source=source, local=local, kind=family.name, parameter=family.parameter
+    )
     with _quiet():
-        with reading("config.json", source, local=local, kind=family.name):
+        with read("config.json"):
             config = family.config(settings)
             _check_sizes(config.vision_config, source)
             family.check_config(config, source)
-        with reading("the weights", source, local=local, kind=family.name):
+        with read("the weights"):
             # Mismatched sizes are not ignored: the report is checked. Otherwise it would go to the
             # log, and not into the error.
             model, report = family.model_class().from_pretrained(
@@ -96,7 +138,7 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
                 output_loading_info=True,
             )
             _check_weights(report, source, family)
-        with reading("the tokenizer", source, local=local, kind=family.name):
+        with read("the tokenizer"):
             tokenizer = family.load_tokenizer(source, config, local=local)
             family.check_tokenizer(tokenizer, config.text_config, source)
         preprocessor = _load_preprocessor(family, source, local=local)
@@ -107,9 +149,9 @@ def _load(source: str, device: "torch.device", precision: Precision, *, local: b
             f"preprocessor_config.json of {source!r} {verb} to {preprocessor.crop} pixels, but the "
             f"model sees {image_size} (vision_config.image_size in config.json); correct one"
         )
-    with reading("the model", source, local=True, kind=family.name):
+    with read("the model", local=True):
         model = model.to(device).eval().requires_grad_(False)
-        return Clip(model, tokenizer, preprocessor, precision, family)
+        return Parts(model, tokenizer, preprocessor, precision, family)
 
 
 def load_preprocessor(source: str, *, local: bool) -> Preprocessor:
@@ -119,7 +161,7 @@ def load_preprocessor(source: str, *, local: bool) -> Preprocessor:
         source: as from `model_source`.
         local: whether it is a folder.
     """
-    _, family = _settings_and_family(source, local=local)
+    _, family = _settings_and_family(source, family_of, local=local)
     return _load_preprocessor(family, source, local=local)
 
 
@@ -129,18 +171,27 @@ def _load_preprocessor(family: Family, source: str, *, local: bool) -> Preproces
         return Preprocessor.from_image_processor(processor)
 
 
-def _settings_and_family(source: str, *, local: bool) -> tuple[dict[str, Any], Family]:
+def _settings_and_family(
+    source: str, families: Callable[[dict[str, Any], str], Family], *, local: bool
+) -> tuple[dict[str, Any], Family]:
     """The contents of config.json, and the family that it names."""
     with reading("config.json", source, local=local, kind="an image-text encoder"):
         path = model_file(source, "config.json", local=local)
         if path is None:
             raise FileNotFoundError("there is no config.json")
         settings = json.loads(path.read_bytes())
-        return settings, family_of(settings, source)
+        return settings, families(settings, source)
 
 
 @contextlib.contextmanager
-def reading(part: str, source: str, *, local: bool, kind: str = "CLIP") -> Iterator[None]:
+def reading(
+    part: str,
+    source: str,
+    *,
+    local: bool,
+    kind: str = "CLIP",
+    parameter: str = "clip_model_name",
+) -> Iterator[None]:
     """Turn all errors into ModelError or ModelNotFoundError that name this part of the model.
 
     Each file may hold anything, and transformers, tokenizers, safetensors and torch raise whatever
@@ -151,6 +202,7 @@ def reading(part: str, source: str, *, local: bool, kind: str = "CLIP") -> Itera
         source: as from `model_source`.
         local: whether it is a folder.
         kind: what the model should be, for the message.
+        parameter: which one names the model, for the message.
     """
     try:
         yield
@@ -162,7 +214,7 @@ def reading(part: str, source: str, *, local: bool, kind: str = "CLIP") -> Itera
         if not local and isinstance(error, OSError):
             raise ModelNotFoundError(
                 f"the Hugging Face Hub gave no model {source!r}: {reason}; check "
-                "clip_model_name and the network (HF_ENDPOINT names a mirror, HF_TOKEN a login), "
+                f"{parameter} and the network (HF_ENDPOINT names a mirror, HF_TOKEN a login), "
                 "or set model_path to a folder that holds the model"
             ) from error
         damage = damage_of(Path(source)) if local else ""
@@ -187,7 +239,7 @@ def _check_weights(report: Any, source: str, family: Family) -> None:
         raise ModelError(
             f"the weights of {source!r} lack {len(missing)} tensors of a {family.name} model "
             f"({missing[0]}, …) and would be random; use a checkpoint saved from "
-            f"{family.prefix}Model"
+            f"{family.model_class().__name__}"
         )
     if mismatched := sorted(report["mismatched_keys"]):
         name, found, wanted = mismatched[0]

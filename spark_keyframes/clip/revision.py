@@ -29,7 +29,9 @@ _WEIGHTS = (
 _DIGITS = 16  # hexadecimal: 64 bits, since versions of one model are few
 
 
-def model_revision(model_path: str, clip_model_name: str) -> str:
+def model_revision(
+    model_path: str, clip_model_name: str, *, parameter: str = "clip_model_name"
+) -> str:
     """Return a hash of a model's weights, configuration and tokenizer: 16 hexadecimal digits.
 
     A copy of the files elsewhere has the same. It takes half a second for ViT-B/32, and is kept as
@@ -39,6 +41,7 @@ def model_revision(model_path: str, clip_model_name: str) -> str:
         model_path: as for `load_clip`.
         clip_model_name: as for `load_clip`. From the Hub, files that the cache lacks are
             downloaded.
+        parameter: which one `clip_model_name` is, for messages.
 
     Raises:
         ModelNotFoundError: there is no model.
@@ -46,7 +49,7 @@ def model_revision(model_path: str, clip_model_name: str) -> str:
     """
     if not model_path:
         return _of_hub(clip_model_name)
-    check_model_folder(model_path, clip_model_name)
+    check_model_folder(model_path, clip_model_name, parameter=parameter)
     return _of_source(model_source(model_path, clip_model_name), local=True)
 
 

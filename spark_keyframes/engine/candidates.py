@@ -1,7 +1,8 @@
 """The candidates of one video and their scores, which another thread adds."""
 
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -61,7 +62,9 @@ class CandidateScores:
         self._most_bytes = most_bytes
         self._stacked: Embedding | None = None
         """of all frames, once they are asked for"""
-        self._exact: list[Scores] | None = None
+        self._together: list[Scores] | None = None
+        self._second: list[dict[int, float]] = []
+        """of those that a second model has looked at: their scores by index, for each text"""
         self._cache = cache
         self._choice = choice
         self._survivors: list[Survivors] = []
@@ -124,10 +127,10 @@ class CandidateScores:
             self.complete = True
             self._changed.notify_all()
 
-    def add_exact(self, scores: list[Scores]) -> None:
-        """Give the exact scores that were asked for, in order; for the scorer's thread."""
+    def add_together(self, scores: list[Scores]) -> None:
+        """Give scores that were asked for together, in order; for the scorer's thread."""
         with self._changed:
-            self._exact = scores
+            self._together = scores
             self._changed.notify_all()
 
     def fail(self, error: Exception) -> None:
@@ -155,11 +158,22 @@ class CandidateScores:
 
     def wait_for_exact(self, indices: Sequence[int]) -> None:
         """Wait for the exact scores of these candidates, and use them. Raises as `check` does."""
-        self._wait(lambda: self._exact is not None)
-        for index, (scores, embedding) in zip(indices, self._exact or (), strict=True):
+        for index, (scores, embedding) in zip(indices, self._wait_for_together(), strict=True):
             self._embeddings[index] = embedding
             for of_text, score in zip(self.scores, scores, strict=True):
                 of_text[index] = score
+
+    def wait_for_second(self, texts: Mapping[int, Sequence[str]]) -> None:
+        """Wait for a second model's scores of these candidates for their texts; as `check` does."""
+        self._second = self._second or [{} for _ in self.texts]
+        for index, (scores, _) in zip(texts, self._wait_for_together(), strict=True):
+            for text, score in zip(texts[index], scores, strict=True):
+                self._second[self.texts.index(text)][index] = score
+
+    def _wait_for_together(self) -> list[Scores]:
+        self._wait(lambda: self._together is not None)
+        found, self._together = self._together, None
+        return found or []
 
     def _wait(self, until: Callable[[], bool]) -> None:
         with self._changed:
@@ -180,9 +194,18 @@ class CandidateScores:
             window=self.window,
         )
 
+    def shortlists(self) -> list[list[int]]:
+        """Return the indices of those that a second model looks at for each text, ascending."""
+        return [self._choice.shortlist(scores) for scores in self.scores]
+
     def choose(self) -> list[list[int]]:
         """Return the indices of the selected candidates for each text, ascending."""
-        return [self._choice.indices(scores, **self._of_each) for scores in self.scores]
+        second = itertools.zip_longest(self.scores, self._second)
+        return [self._choice.indices(of, second=again, **self._of_each) for of, again in second]
+
+    def final_score(self, number: int, index: int) -> float:
+        """Return the score by which a candidate was selected for a text."""
+        return (self._second[number] if self._second else self.scores[number])[index]
 
     def contested(self, tolerance: float) -> list[int]:
         """Return the candidates whose selection depends on score errors of up to `tolerance`."""

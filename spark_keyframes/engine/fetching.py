@@ -4,12 +4,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from spark_keyframes.account import StageClock
 from spark_keyframes.engine.candidates import CandidateScores
 from spark_keyframes.engine.request import RunContext
-from spark_keyframes.engine.stage_clock import StageClock
-from spark_keyframes.errors import ParameterError, RowTooLargeError, VideoChangedError
+from spark_keyframes.errors import (
+    ModuleError,
+    ParameterError,
+    RowTooLargeError,
+    VideoChangedError,
+)
+from spark_keyframes.hooks import calling
 from spark_keyframes.images import Pixels, encode_image
 from spark_keyframes.images.writer import Upload
+from spark_keyframes.module import KeyframesModule
 from spark_keyframes.video import RgbFrame, Source, Video
 from spark_keyframes.video.frame_cache import FrameCache
 
@@ -119,6 +126,14 @@ class Fetcher:
                 )
             self._clock.enter(stage)
             yield picture
+
+    @staticmethod
+    def preprocess(picture: RgbFrame, module: KeyframesModule) -> Any:
+        """Return what the module makes of a picture."""
+        # The decoder writes the next picture to the same memory.
+        rgb = picture.rgb.copy() if module.keeps_rgb else picture.rgb
+        with calling("preprocess", module, ModuleError, "preprocess"):
+            return module.preprocess(rgb)
 
     def _check_row(self, count: int, size: int, rgb: Pixels) -> None:
         limit, (height, width, _) = self._context.row_bytes, rgb.shape

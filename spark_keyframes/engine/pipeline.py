@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.callback import Callback, Callbacks
-from spark_keyframes.engine.device import task_cpus
+from spark_keyframes.device import task_cpus
 from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.scorer import BatchScorer
@@ -52,7 +52,8 @@ class Pipeline:
         row_bytes: a video whose keyframes' images take more than this fails; None: no limit.
         images_as: what the keyframes hold of their images, with `return_keyframes`.
         embeddings: keep the embeddings of all candidates.
-        asks_index: the requests have indexes. Videos are decoded for images only.
+        asks_index: the requests have indexes. Videos are decoded for images and `matcher` only.
+        matcher: scores the best candidates again, for the selection; None: nothing does.
     """
 
     module: KeyframesModule
@@ -66,6 +67,7 @@ class Pipeline:
     images_as: ImagesAs = "arrays"
     embeddings: bool = False
     asks_index: bool = False
+    matcher: KeyframesModule | None = None
 
     @property
     def needs_images(self) -> bool:
@@ -100,7 +102,7 @@ class Pipeline:
         parameters = self.parameters
         threads = self.threads or task_cpus()
         workers = self.workers or threads + 1
-        decodes = self.needs_images or not self.asks_index
+        decodes = self.needs_images or self.matcher is not None or not self.asks_index
         only_cpu = threads == 1 and device.type == "cpu"
         callbacks = Callbacks(self.callbacks)
         choice = parameters.make_choice()
@@ -119,6 +121,7 @@ class Pipeline:
                 )
             )
             module = stack.enter_context(ready_module(self.module, device))
+            matcher = self.matcher and stack.enter_context(ready_module(self.matcher, device))
             stack.enter_context(callbacks.running(module, device))
             scorer = BatchScorer(
                 module,
@@ -139,6 +142,7 @@ class Pipeline:
                 images_as=self.images_as,
                 needs_images=self.needs_images,
                 embeddings=self.embeddings,
+                matcher=matcher,
             )
             pool = stack.enter_context(_video_threads(workers))
             tasks: deque[VideoTask] = deque()

@@ -64,3 +64,5 @@ class RunContext:
     """whether the results keep the embeddings of all candidates"""
     needs_images: bool = False
     """whether somebody wants the pictures of keyframes"""
+    matcher: KeyframesModule | None = None
+    """scores the best candidates again; set up already"""

@@ -68,9 +68,18 @@ class BatchScorer:
                 pass
         self._put(_Candidate(video, inputs))
 
-    def submit_contested(self, video: CandidateScores, inputs: list[Any]) -> None:
-        """Ask for exact scores, which come together by `CandidateScores.add_exact`."""
-        self._put(lambda: self._score_exactly(video, inputs))
+    def submit_together(
+        self,
+        video: CandidateScores,
+        inputs: list[Any],
+        texts: list[Sequence[str]],
+        by: KeyframesModule | None = None,
+    ) -> None:
+        """Ask for scores of frames for their texts; they come by `CandidateScores.add_together`.
+
+        They are scores of the module `by`, or without it exact ones of the scorer's own.
+        """
+        self._put(lambda: self._score_together(video, inputs, texts, by))
 
     def submit_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
         """Ask for the scores of an index, which come by `CandidateScores.add_indexed`."""
@@ -132,18 +141,25 @@ class BatchScorer:
             item.video.account.seconds["clip"] += share
             item.video.add(score)
 
-    def _score_exactly(self, video: CandidateScores, inputs: list[Any]) -> None:
+    def _score_together(
+        self,
+        video: CandidateScores,
+        inputs: list[Any],
+        texts: list[Sequence[str]],
+        by: KeyframesModule | None,
+    ) -> None:
         began = time.perf_counter()
         scores: list[Scores] = []
+        how: dict[str, Any] = {"by": by} if by is not None else {"exact": True}
         try:
             for start in range(0, len(inputs), self._batch_size):
-                part = inputs[start : start + self._batch_size]
-                scores += self._predict(part, [video.texts] * len(part), exact=True)
+                part = slice(start, start + self._batch_size)
+                scores += self._predict(inputs[part], texts[part], **how)
         except KeyframesError as error:
             video.fail(error)
             return
         video.account.seconds["clip"] += time.perf_counter() - began
-        video.add_exact(scores)
+        video.add_together(scores)
 
     def _score_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
         import torch
@@ -167,12 +183,18 @@ class BatchScorer:
         video.add_indexed(indexed, scores)
 
     def _predict(
-        self, inputs: Sequence[Any], texts: Sequence[Sequence[str]], **exact: bool
+        self,
+        inputs: Sequence[Any],
+        texts: Sequence[Sequence[str]],
+        *,
+        by: KeyframesModule | None = None,
+        **exact: bool,
     ) -> list[Scores]:
         """The scores of each frame for its texts; only KeyframesError is raised."""
         import torch
 
-        module, pairs = self._module, [(i, text) for i, own in enumerate(texts) for text in own]
+        pairs = [(i, text) for i, own in enumerate(texts) for text in own]
+        module, embeddings = by or self._module, self._embeddings and by is None
         rows: Any = None
         values: list[float] = []
         with (
@@ -180,7 +202,7 @@ class BatchScorer:
             calling("predict_step", module, ModuleError, "clip"),
             torch.inference_mode(),
         ):
-            if self._embeddings or (len(pairs) > len(inputs) and is_cosine(module)):
+            if embeddings or (len(pairs) > len(inputs) and is_cosine(module)):
                 rows = cast(EmbeddingModule, module).unit_embeddings(inputs, **exact)
             size = self._batch_size if rows is None else _PAIRS
             for start in range(0, len(pairs), size):
@@ -192,7 +214,7 @@ class BatchScorer:
                     found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
                 values += finite_scores(found, len(of), module)
             kept: Sequence[Any] = [None] * len(inputs)
-            if self._embeddings:
+            if embeddings:
                 kept = finite_embeddings(rows, module, size=self._size)
                 self._size = kept[0].size
         rest = iter(values)

@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from spark_keyframes.account import Account
+from spark_keyframes.account import Account, StageClock
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
-from spark_keyframes.engine.stage_clock import StageClock
-from spark_keyframes.errors import ModuleError, VideoChangedError, WindowError, free_stack_frames
-from spark_keyframes.hooks import calling
+from spark_keyframes.engine.second_look import look_again
+from spark_keyframes.errors import VideoChangedError, WindowError, free_stack_frames
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
-from spark_keyframes.video import RgbFrame, Source, Video, Window, open_source
+from spark_keyframes.video import Source, Video, Window, open_source
 from spark_keyframes.video.frame_cache import FrameCache
 
 _NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
@@ -114,22 +113,22 @@ class VideoTask:
             self._submit_candidates(video)
             self._wait_for_scores()
             self._score_contested(video)
-            self._clock.enter("select")
-            return self._arranged(self._finish(self.candidates.choose(), source, video))
+            return self._arranged(self._finish(self._choose(video), source, video))
 
     def _ask_index(self, indexed: Candidates) -> Keyframes | Answers:
         with self._waiting():
             self._context.scorer.submit_indexed(self.candidates, indexed)
             self.candidates.wait_until_scored()
         self._clock.enter("select")
-        chosen = self.candidates.choose()
-        if not (self._context.needs_images and any(chosen)):
-            return self._arranged(self._finish(chosen))
-        times = [self.candidates.timestamps[index] for of_text in chosen for index in of_text]
+        again = self._context.matcher is not None
+        needed = self.candidates.shortlists() if again else self.candidates.choose()
+        if not (any(needed) and (again or self._context.needs_images)):
+            return self._arranged(self._finish(needed))
+        times = [self.candidates.timestamps[index] for of_text in needed for index in of_text]
         self.candidates.window = Window.around(times)  # of the rest, nothing need be read
         try:
             with self._opened() as (source, video):
-                return self._arranged(self._finish(chosen, source, video))
+                return self._arranged(self._finish(self._choose(video), source, video))
         except WindowError as error:
             raise VideoChangedError(f"{error}; the video is shorter than when indexed") from None
 
@@ -185,20 +184,13 @@ class VideoTask:
         self._clock.enter("decode")
         for picture in video.candidates(fps, hold=self._cache.keeps_frames):
             self._clock.enter("preprocess")
-            inputs = self._preprocess(picture)
+            inputs = self._fetcher.preprocess(picture, self._context.module)
             index = self.candidates.append(picture.frame_id, picture.timestamp)
             self._cache.add(index, video, picture, inputs)
             with self._waiting():
                 self._context.scorer.submit(self.candidates, inputs)
             self._clock.enter("decode")
         self.candidates.duration = video.duration
-
-    def _preprocess(self, picture: RgbFrame) -> Any:
-        module = self._context.module
-        # The decoder writes the next picture to the same memory.
-        rgb = picture.rgb.copy() if module.keeps_rgb else picture.rgb
-        with calling("preprocess", module, ModuleError, "preprocess"):
-            return module.preprocess(rgb)
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:
@@ -215,7 +207,8 @@ class VideoTask:
     def _score_contested(self, video: Video) -> None:
         """Score the candidates again whose selection depends on the precision of their scores."""
         self._clock.enter("select")
-        contested = self.candidates.contested(self._context.module.tolerance)
+        module = self._context.module
+        contested = self.candidates.contested(module.tolerance)
         if not contested:
             return
         self._clock.enter("preprocess")
@@ -223,13 +216,30 @@ class VideoTask:
         missing = [index for index in contested if index not in kept]
         pictures = self._fetcher.pictures(video, missing)
         inputs = [
-            kept[index] if index in kept else self._preprocess(next(pictures))
+            kept[index] if index in kept else self._fetcher.preprocess(next(pictures), module)
             for index in contested
         ]
         with self._waiting():
-            self._context.scorer.submit_contested(self.candidates, inputs)
+            texts = [self.candidates.texts] * len(inputs)
+            self._context.scorer.submit_together(self.candidates, inputs, texts)
             self.candidates.wait_for_exact(contested)
-        self.account.scored_again = len(contested)
+        self.account.scored_again += len(contested)
+
+    def _choose(self, video: Video) -> list[list[int]]:
+        """Return the indices of the keyframes of each text, after the second look if any."""
+        self._clock.enter("select")
+        if self._context.matcher is not None:
+            look_again(
+                self.candidates,
+                video,
+                self._context.matcher,
+                context=self._context,
+                fetcher=self._fetcher,
+                cache=self._cache,
+                clock=self._clock,
+            )
+            self._clock.enter("select")
+        return self.candidates.choose()
 
     def _finish(
         self, chosen: list[list[int]], source: Source | None = None, video: Video | None = None
@@ -267,7 +277,7 @@ class VideoTask:
         }
         return Keyframes(
             frame_ids=ids,
-            scores=[of.scores[number][index] for index in chosen[number]],
+            scores=[of.final_score(number, index) for index in chosen[number]],
             timestamps=[of.timestamps[index] for index in chosen[number]],
             candidates=self._all_candidates(number),
             account=self.account,
@@ -282,6 +292,6 @@ def _kept_candidates(request: Request, context: RunContext) -> Any:
     """What to keep of a candidate that can still be selected."""
     if not request.texts:
         return "nothing"
-    if context.needs_images:
+    if context.needs_images or context.matcher is not None:
         return "frames"
     return "inputs" if context.module.tolerance else "nothing"

@@ -101,10 +101,12 @@ def contact_sheet(
         _draw_keyframe(sheet, keyframe, left, top, grid)
     draw.line([_MARGIN, curve_top - 14, WIDTH - _MARGIN - 1, curve_top - 14], fill=LINE)
 
+    on_curve = dict(zip(curve_times, map(float, curve_scores), strict=True))
     curve = Curve(
         times=[float(time) for time in curve_times],
         scores=[float(score) for score in curve_scores],
-        marks=[(keyframe.timestamp, keyframe.score) for keyframe in keyframes],
+        # On the curve, also where the keyframes' scores are of another model.
+        marks=[(each.timestamp, on_curve.get(each.timestamp, each.score)) for each in keyframes],
         spans=spans,
     )
     axes = axes_for(curve, inner, _CURVE_HEIGHT)

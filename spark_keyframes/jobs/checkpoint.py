@@ -53,7 +53,7 @@ class Checkpoint:
             # What it was called before, and its default.
             settings["images"] = "arrays" if settings.pop("return_keyframes") else "none"
         # Older versions lack them.
-        for name in ("diversity", "min_gap", "max_similarity"):
+        for name in ("diversity", "min_gap", "max_similarity", "rerank"):
             settings.setdefault(name, getattr(Parameters, name))
         return settings
 

@@ -10,7 +10,7 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.keyframes_options import Images, KeyframesOptions
 from spark_keyframes.jobs.options import TableOptions
 from spark_keyframes.jobs.table import Table
-from spark_keyframes.made_by import MadeBy
+from spark_keyframes.made_by import MadeBy, joint_revision
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.spark.columns import column, name_key
 from spark_keyframes.spark.explode import FRAME_COLUMNS
@@ -182,7 +182,9 @@ def stored_images(options: KeyframesOptions, table: Table, spark: "SparkSession"
 def _made_by(options: KeyframesOptions, spark: "SparkSession") -> dict[str, Any]:
     """Return the fields to compare, by name."""
     module = options.sampler.make_module()
-    revision = model_in_workers(spark, module)["revision"]
+    revision, matcher = model_in_workers(spark, module)["revision"], options.sampler.make_matcher()
+    if matcher is not None:
+        revision = joint_revision(revision, model_in_workers(spark, matcher)["revision"])
     made_by: MadeBy = options.sampler.made_by(module, revision=revision)
     cell = made_by.cell()
     compares_text = options.text_col is None and not options.key_on_text

@@ -10,6 +10,7 @@ from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome
 from spark_keyframes.images import spark_image
 from spark_keyframes.index import candidates_array
+from spark_keyframes.made_by import joint_revision
 from spark_keyframes.result import Answers, Candidates, Failure, ImagesAs, Keyframes
 from spark_keyframes.schema import arrow_type
 from spark_keyframes.spark.columns import AddedColumns, Columns
@@ -97,7 +98,10 @@ class ResultRows:
             return
         module = self._pipeline.module
         # The model is there when rows are.
-        made_by = self._pipeline.parameters.made_by(module, revision=module.revision)
+        revision, matcher = module.revision, self._pipeline.matcher
+        if matcher is not None:
+            revision = joint_revision(revision, matcher.revision)
+        made_by = self._pipeline.parameters.made_by(module, revision=revision)
         for cells, text in zip(self._results, texts, strict=True):
             # Several texts are in the row itself, in its own column.
             alone = text if isinstance(text, str) else None

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.engine.device import resolve_device
+from spark_keyframes.device import resolve_device
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome, Request
 from spark_keyframes.result import Answers, Keyframes

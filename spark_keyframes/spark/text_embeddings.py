@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from spark_keyframes.engine.device import resolve_device
+from spark_keyframes.device import resolve_device
 from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.index_info import IndexInfo

@@ -1,6 +1,7 @@
 """Keeps the candidates that can still be selected, within a bound on memory."""
 
 import threading
+from collections.abc import Collection
 from typing import Any, Literal
 
 from spark_keyframes.video.interface import RgbFrame, Video
@@ -68,7 +69,11 @@ class FrameCache:
         if (inputs := self.inputs.pop(index, None)) is not None:
             self._budget.give_back(inputs.nbytes)
 
+    def keep_only(self, indices: Collection[int]) -> None:
+        """Free all others."""
+        for index in {*self.frames, *self.inputs}.difference(indices):
+            self.drop(index)
+
     def clear(self) -> None:
         """Free all."""
-        for index in [*self.frames, *self.inputs]:
-            self.drop(index)
+        self.keep_only(())

@@ -1,6 +1,6 @@
 """A second look: which candidates a second model scores, and which of these are selected."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spark_keyframes.errors import SelectorError
 from spark_keyframes.selection import Bracket, Choice, Selector, Survivors, make_selector
+from spark_keyframes.selection.repeats import Repeats
 from spark_keyframes.selection.second_look import shortlist, widened
 
 NAMES = ["aks", "top", "bin"]
@@ -181,3 +182,19 @@ def test_brackets_grow_by_the_share():
         (0, 9, 7),
         (0, 4, 5),
     ]
+
+
+@given(scores=pairs, k=st.integers(1, 20), more=st.integers(0, 60), gap=st.integers(1, 6))
+def test_repeats_give_way_to_others_that_were_looked_at(scores, k, more, gap):
+    first, second = (list(values) for values in zip(*scores, strict=True))
+    choice = replace(chooser("aks", k, k + more), repeats=Repeats(min_gap=gap))
+    looked_at = choice.shortlist(first)
+    chosen = choice.indices(
+        first,
+        second={index: second[index] for index in looked_at},
+        timestamps=[float(index) for index in range(len(first))],
+    )
+    assert set(chosen) <= set(looked_at)
+    assert all(after - before >= gap for before, after in pairwise(chosen))
+    left = [i for i in looked_at if all(abs(i - other) >= gap for other in chosen)]
+    assert len(chosen) == k or not left, "fewer only where nothing else is left"

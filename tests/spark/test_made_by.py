@@ -100,6 +100,11 @@ def test_the_files_are_those_that_are_stored(spark, sampler, clips, tmp_path):
         ({"t1": 0.2, "all_depth": 3}, ("small", "aks(t1=0.2, all_depth=3)")),
         ({"selector": "top"}, ("small", "top")),
         ({"selector": First()}, ("small", "First()")),
+        ({"rerank": "blip"}, ("small, rerank='blip'", "aks")),
+        (
+            {"rerank": "blip", "rerank_candidates": 9},
+            ("small, rerank='blip'", "aks(rerank_candidates=9)"),
+        ),
     ],
 )
 def test_the_selector_is_named_with_what_is_not_usual(plain, parameters, expected):

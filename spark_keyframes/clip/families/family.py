@@ -24,6 +24,8 @@ class Family:
     """as in config.json"""
     prefix: ClassVar[str]
     """of transformers' classes: with "CLIP" they are CLIPConfig and CLIPModel"""
+    parameter: ClassVar[str] = "clip_model_name"
+    """which one names the model, for messages"""
     image_processor: ClassVar[tuple[str, str]] = ("clip", "CLIPImageProcessorPil")
     """The folder and the class of the image processor that needs no torchvision."""
     vocabulary: ClassVar[tuple[str, ...]]

@@ -5,8 +5,8 @@ import logging
 import pytest
 import torch
 
-from spark_keyframes.engine import device as accelerator
-from spark_keyframes.engine.device import resolve_device, task_cpus
+from spark_keyframes import device as accelerator
+from spark_keyframes.device import resolve_device, task_cpus
 from spark_keyframes.errors import AcceleratorError
 
 
