@@ -65,6 +65,14 @@ def check_info(found: dict[str, Any], asked: IndexInfo, *, candidates: bool) -> 
         )
 
 
+def damaged(how: str) -> IndexMismatchError:
+    """Return the error of an index whose candidates cannot be used; `how` completes a sentence."""
+    return IndexMismatchError(
+        f"the index is damaged: a frame id, a timestamp or an embedding {how}; index the videos "
+        "again"
+    )
+
+
 def index_info_columns() -> dict[str, tuple[str, str]]:
     """Return the fields as those of a struct: by name, the type in SQL and the text."""
     types: dict[Any, str] = {

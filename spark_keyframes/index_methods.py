@@ -119,7 +119,7 @@ class IndexMethods(Runner):
             IndexMismatchError: in the job: the index was made by another model, or with another
                 `fps` or `video_stream`.
         """
-        check_dataframe(index)
+        check_dataframe(index, "index")
         check_choice("on_error", on_error, get_args(OnError))
         check_choice("images", images, get_args(ImagesAs))
         self._check_embeddings("transform_index()")
@@ -201,9 +201,10 @@ class IndexMethods(Runner):
             ParameterError: an argument is invalid, a column is missing, of the wrong type or has
                 the name of an added one, the index is a stream, the module gives no embeddings, or
                 `rerank` is given.
+            ModelNotFoundError: in a local session, there is no model.
             IndexMismatchError: in the job: the index was made by another model.
         """
-        check_dataframe(index)
+        check_dataframe(index, "index")
         self._check_embeddings("search()")
         if self.rerank:
             raise ParameterError(
@@ -215,6 +216,7 @@ class IndexMethods(Runner):
         question = Question([text] if isinstance(text, str) else text, limit, per_video, min_gap)
         if isinstance(text, str):
             self._warn_of_no_text(text, "set text")
+        self._check_model(index.sparkSession)
         return search_index(
             index,
             IndexColumns(candidates=candidates_col, info=info_col),

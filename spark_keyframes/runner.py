@@ -153,18 +153,15 @@ class Runner(Parameters):
 
     def _check_for_workers(self, spark: "SparkSession | None") -> None:
         """Check what the workers need, as far as it is known before a task runs."""
-        has_same_view = spark is not None and is_local(spark)
         if spark is not None:
             use_own_python(spark)
             warn_of_pipelined_transfer(spark)
             if self.video_src_type != "video_url":
                 warn_of_large_batches(spark)
-        if has_same_view and self.module is None and self.model_path:
-            check_model_folder(self.model_path, self.clip_model_name)
-        if has_same_view and self.rerank and self.model_path:
-            check_model_folder(self.model_path, self.rerank, parameter="rerank")
+        self._check_model(spark)
         if not self.output_tos_dir:
             return
+        has_same_view = spark is not None and is_local(spark)
         try:
             check_writable(self.output_tos_dir)
             if has_same_view or not is_local_url(self.output_tos_dir):
@@ -174,3 +171,11 @@ class Runner(Parameters):
                 raise
             # The workers may have credentials and packages that the driver lacks.
             logger.warning("%s (on the driver; each task will check it again)", error)
+
+    def _check_model(self, spark: "SparkSession | None") -> None:
+        """Raise ModelNotFoundError where this machine runs the workers, and lacks the model."""
+        has_same_view = spark is not None and is_local(spark)
+        if has_same_view and self.module is None and self.model_path:
+            check_model_folder(self.model_path, self.clip_model_name)
+        if has_same_view and self.rerank and self.model_path:
+            check_model_folder(self.model_path, self.rerank, parameter="rerank")

@@ -32,6 +32,8 @@ logger = logging.getLogger("spark_keyframes")
 
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
+_FILES = ("binaryFile", "text")  # formats of videos and of lists of videos, and not of tables
+
 # Nothing lists these schemes: such a URL is one video.
 _SINGLE_OBJECTS = ("http", "https", "data")
 
@@ -273,7 +275,7 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
     except AnalysisException as error:
         if condition_of(error) != "PATH_NOT_FOUND":
             raise
-        raise _nothing_at(location) from error
+        raise _nothing_at(location, table=table_format not in _FILES) from error
     except IllegalArgumentException as error:
         if "URISyntaxException" not in str(error):
             raise
@@ -283,8 +285,11 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
         ) from None
 
 
-def _nothing_at(location: str) -> SourceNotFoundError:
-    advice = advice_on_url(location) or (
-        "give a video, a folder, a glob in quotes, a URL, or a .txt file with one of them per line"
+def _nothing_at(location: str, *, table: bool = False) -> SourceNotFoundError:
+    what = (
+        "the place of a table"
+        if table
+        else "a video, a folder, a glob in quotes, a URL, or a .txt file with one of them per line"
     )
+    advice = advice_on_url(location) or f"give {what}"
     return SourceNotFoundError(f"nothing found at {redact_url(location)!r}; {advice}")

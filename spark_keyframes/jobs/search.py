@@ -92,8 +92,9 @@ class SearchOptions(JobOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not any(self.asked):
-            raise ParameterError("`text` is required: what to search for")
+        # A variable of a shell that is not set gives a text that is empty.
+        if not all(text.strip() for text in self.asked):
+            raise ParameterError("`text` is required: what to search for, not an empty text")
         Question(self.asked, self.limit, self.per_video, self.min_gap)
 
     @property
@@ -134,6 +135,8 @@ def run(spark: SparkSession, options: SearchOptions) -> int:
             f"{table} already exists; choose another place, or `mode` overwrite or append"
         )
     index = read_table(spark, options.input, options.input_format)
+    if table:
+        _check_keeps(index, table)
     video_col = actual_name(index, options.input_col)
     opener = None
     if options.open_frames is not None:
@@ -170,6 +173,13 @@ def _table(options: SearchOptions) -> Table | None:
         format=options.format,
         options=options.writer_options,
     )
+
+
+def _check_keeps(index: DataFrame, table: Table) -> None:
+    """Raise ParameterError where the table of moments would replace the index, or add to it."""
+    stored = table.read(index.sparkSession, index.schema)
+    if stored is not None and set(stored.inputFiles()) & set(index.inputFiles()):
+        raise ParameterError(f"{table} is the index; choose another place for the moments")
 
 
 def _search(index: DataFrame, options: SearchOptions) -> DataFrame:

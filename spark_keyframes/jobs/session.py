@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.errors import IndexMismatchError, KeyframesError, ParameterError
 from spark_keyframes.jobs.command_line import with_flags
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.file_systems import check_file_system
@@ -48,8 +48,14 @@ _REMEDIES = {
     "spark-submit, with the version of Spark's Hadoop",
     "UnknownHostException": "correct the name of the host, or the settings of HDFS in "
     "HADOOP_CONF_DIR",
+    "is not a Parquet file": "`input` must be a table here; give `input_format` for one of another "
+    "format",
+    "No module named": "the Python of the executors lacks it; see docs/shipping.md",
 }
-"""What helps against an exception of the JVM that contains such a text."""
+"""What helps against an exception of the JVM or of a worker that contains such a text."""
+
+# Errors of a worker that are due to an option. The job meets them only when it reads the rows.
+_REFUSAL = f"{IndexMismatchError.__name__}: "
 
 _LOG_LEVEL = "spark.log.level"
 
@@ -124,6 +130,8 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
         message, status = f"{error}; the lines above say why", TOO_MANY_FAILED
     except Exception as error:  # noqa: BLE001 - Python's own traceback would show secrets of URLs
         message, status = f"the job failed: {_readable(error)}", FAILED
+        if (refused := message.partition(_REFUSAL))[1]:
+            message, status = refused[2], WRONG_OPTIONS
     message = redact_text(with_flags(message, type(options)), lines=True)
     print(f"{program}: {message}", file=sys.stderr)
     return status
@@ -152,19 +160,16 @@ def _make_parent(option: str, path: Path) -> None:
 
 def _readable(error: Exception) -> str:
     """Return a worker's error without Spark's traceback around it; of others, the traceback."""
-    from pyspark.errors import PySparkException, PythonException
+    from pyspark.errors import PySparkException
 
     trace = "".join(traceback.format_exception(error))
     if (missing := "No module named 'spark_keyframes'") in trace:
         return f"{missing} in the Python of the executors; see docs/shipping.md"
     if java_exception := getattr(error, "java_exception", None):
-        return _with_remedy(_root_cause(java_exception))
+        return _with_remedy(_of_worker(_root_cause(java_exception)))
     if not isinstance(error, PySparkException):
         return f"\n{trace}"
-    if not isinstance(error, PythonException):
-        return _with_remedy(str(error))
-    lines = [line.strip() for line in str(error).splitlines() if "Error: " in line]
-    return lines[-1].removeprefix("spark_keyframes.errors.") if lines else str(error)
+    return _with_remedy(_of_worker(str(error)))
 
 
 def _root_cause(java_exception: Any) -> str:
@@ -173,8 +178,16 @@ def _root_cause(java_exception: Any) -> str:
     return str(java_exception.toString())
 
 
+def _of_worker(text: str) -> str:
+    """Return the error that ends a worker's traceback; a text without a traceback as it is."""
+    if "Traceback" not in text:
+        return text
+    lines = [line.strip() for line in text.splitlines() if "Error: " in line]
+    return lines[-1].removeprefix("spark_keyframes.errors.") if lines else text
+
+
 def _with_remedy(text: str) -> str:
-    """Return the first line of an error of the JVM, with the remedy if one is known."""
+    """Return the first line of an error, with the remedy if one is known."""
     first = text.strip().splitlines()[0]
     remedy = next((remedy for part, remedy in _REMEDIES.items() if part in first), "")
     return f"{first}; {remedy}" if remedy else first

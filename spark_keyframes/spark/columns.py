@@ -110,13 +110,14 @@ def result_schema(schema: "StructType", columns: Columns) -> "StructType":
     return result
 
 
-def check_dataframe(videos: Any) -> None:
-    """Raise ParameterError unless `videos` is a DataFrame of Spark."""
-    if not hasattr(videos, "mapInArrow"):
-        kind = f"{type(videos).__module__.partition('.')[0]}.{type(videos).__name__}"
+def check_dataframe(rows: Any, name: str = "videos") -> None:
+    """Raise ParameterError unless `rows`, the argument `name`, is a DataFrame of Spark."""
+    if not hasattr(rows, "mapInArrow"):
+        kind = f"{type(rows).__module__.partition('.')[0]}.{type(rows).__name__}"
+        others = "sample() for single videos" if name == "videos" else "spark.read for a table"
         raise ParameterError(
-            f"videos must be a DataFrame of Spark, got {kind}; use spark.createDataFrame(videos) "
-            "for one of pandas, or sample() for single videos"
+            f"{name} must be a DataFrame of Spark, got {kind}; use spark.createDataFrame({name}) "
+            f"for one of pandas, or {others}"
         )
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import IndexMismatchError
 from spark_keyframes.index import BestHits, Hit, Question, best_moments, read_candidates
-from spark_keyframes.index_info import IndexInfo, check_info
+from spark_keyframes.index_info import IndexInfo, check_info, damaged
 from spark_keyframes.schema import arrow_type
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class SearchStage:
             check_info(info, self.asked, candidates=False)
             rows = candidates.embeddings
             if len(rows) and rows.shape[1] != texts.shape[1]:
-                raise _damaged("is not as long as those of the model")
+                raise damaged("is not as long as those of the model")
             yield _Scored(
                 np.array(candidates.frame_ids, np.int64),
                 np.array(candidates.timestamps, np.float64),
@@ -109,10 +108,10 @@ class SearchStage:
                 continue
             check_info(info, self.asked, candidates=False)
             if by_text is None:
-                raise _damaged("is not as long as those of the model")
+                raise damaged("is not as long as those of the model")
             scores = [numbers.values for numbers in by_text]
             if any(each.null_count for each in (frame_ids, timestamps, *scores)):
-                raise _damaged("is null")
+                raise damaged("is null")
             yield _Scored(
                 frame_ids.to_numpy(),
                 timestamps.to_numpy(),
@@ -127,7 +126,7 @@ class SearchStage:
         least: float,
     ) -> "list[Hit[pa.RecordBatch]]":
         if not np.isfinite(scores).all():
-            raise _damaged("is not finite")
+            raise damaged("is not finite")
         found = best_moments(
             scores,
             scored.timestamps,
@@ -154,10 +153,3 @@ class SearchStage:
         return pa.RecordBatch.from_arrays(
             [*rows.columns, *added], [*rows.schema.names, *self.added]
         )
-
-
-def _damaged(how: str) -> IndexMismatchError:
-    return IndexMismatchError(
-        f"the index is damaged: a frame id, a timestamp or an embedding {how}; index the videos "
-        "again"
-    )

@@ -31,6 +31,15 @@ class Throwable:
         return self.text
 
 
+WORKER = """  Traceback (most recent call last):
+    File "/x.py", line 12, in <module>
+      import av
+  ModuleNotFoundError: No module named 'av'
+PYTHONPATH was:
+  /x
+"""
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -50,6 +59,15 @@ class Throwable:
             PythonException("Traceback\n  File x\nspark_keyframes.errors.ModelError: no weights\n"),
             "the job failed: ModelError: no weights",
         ),
+        (
+            JavaError("a.b.SparkException: \nError from python worker:\n" + WORKER),
+            "the job failed: ModuleNotFoundError: No module named 'av'; the Python of the",
+        ),
+        (
+            JavaError("a.b.RuntimeException: file:/v/a.mp4 is not a Parquet file. Expected"),
+            "the job failed: a.b.RuntimeException: file:/v/a.mp4 is not a Parquet file. Expected; "
+            "--input must be a table here",
+        ),
     ],
 )
 def test_an_error_of_spark_is_one_line(monkeypatch, capsys, error, said):
@@ -60,6 +78,17 @@ def test_an_error_of_spark_is_one_line(monkeypatch, capsys, error, said):
     assert run_job("sample.py", fail, SampleOptions(input="x")) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"sample.py: {said}")
+
+
+@pytest.mark.parametrize("kind", [PythonException, JavaError])
+def test_an_index_of_another_model_is_a_wrong_option(monkeypatch, capsys, kind):
+    def fail(spark, options):
+        trace = "Traceback (most recent call last):\n  File x\n"
+        raise kind(f"{trace}spark_keyframes.errors.IndexMismatchError: made by 'a', not 'b'\n")
+
+    monkeypatch.setattr("spark_keyframes.jobs.session.start_spark", Session)
+    assert run_job("search.py", fail, SampleOptions(input="x")) == 2
+    assert capsys.readouterr().err == "search.py: made by 'a', not 'b'\n"
 
 
 class Session:

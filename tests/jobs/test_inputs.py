@@ -165,6 +165,8 @@ def test_a_missing_input_is_an_error_that_lists_the_kinds_of_input(spark, folder
     assert local_path(spark, "hdfs:/none") is None, "Hadoop's form, with the host of its conf"
     with pytest.raises(SourceNotFoundError, match="nothing found at"):
         read_videos(spark, f"{folder}/*.avi")
+    with pytest.raises(SourceNotFoundError, match="nothing found at .*; give the place of a table"):
+        read_table(spark, str(tmp_path / "none"), None)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "x.md").write_text("x")
     (tmp_path / "empty" / "y.md").write_text("y")

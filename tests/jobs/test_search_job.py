@@ -83,6 +83,14 @@ def test_moments_are_printed_written_and_opened(run, spark, models, indexed, tmp
         assert f"{tmp_path}/frames/{name}" in printed
 
 
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_moments_are_not_written_into_the_index(run, spark, indexed, mode):
+    before = {path: path.stat().st_size for path in (indexed / "index").iterdir()}
+    with pytest.raises(ParameterError, match="index is the index; choose another place"):
+        run(indexed, "--text", "spoon", "--output", f"file:{indexed}/index", "--mode", mode)
+    assert {path: path.stat().st_size for path in (indexed / "index").iterdir()} == before
+
+
 @pytest.mark.slow
 def test_several_texts_have_a_table_and_a_folder_each(run, indexed, tmp_path):
     given = ["--text", "a spoon", "--text", "a_spoon", "--limit", "1", "--open-frames", tmp_path]
@@ -150,6 +158,8 @@ def test_the_videos_are_needed_only_to_open_frames(run, spark, indexed, tmp_path
     ("arguments", "message"),
     [
         ([], "--text is required: what to search for"),
+        (["--text", " "], "--text is required: what to search for"),
+        (["--text", "x", "--text", ""], "--text is required: what to search for"),
         (["--text", "x", "--limit", "0"], "limit must be at least 1"),
         (["--text", "x", "--min-gap", "-1"], "at least 0 and finite"),
         (["--text", "x", "--fps", "2"], "unrecognized arguments: --fps"),

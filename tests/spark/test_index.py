@@ -14,6 +14,7 @@ from spark_keyframes import (
     Selector,
     VideoAdaptiveKeyframesSampling,
 )
+from spark_keyframes.errors import ModelNotFoundError
 
 ADDED = {"timestamps_col": "timestamps", "made_by_col": "made_by"}
 TEXTS = ["spoon", "a fork on a table", None, "knife", "spoon"]
@@ -223,6 +224,13 @@ def test_an_index_of_another_model_ends_the_job(index, plain):
     assert replace(plain, fps=2).search(index, limit=1).count() == 1
 
 
+def test_a_missing_model_is_an_error_before_a_task_runs(index, plain):
+    lost = replace(plain, model_path="/none")
+    for ask in (lost.transform_index, lost.search):
+        with pytest.raises(ModelNotFoundError, match="no CLIP model in '/none/small'"):
+            ask(index)
+
+
 def test_what_cannot_work_is_refused_on_the_driver(spark, videos, index, plain, sampler):
     without = VideoAdaptiveKeyframesSampling(module=NoEmbeddings(), return_keyframes=False)
     for ask in (
@@ -246,6 +254,9 @@ def test_what_cannot_work_is_refused_on_the_driver(spark, videos, index, plain, 
         plain.search(index, candidates_col="video")
     with pytest.raises(ParameterError, match="info_col 'video' is of type string"):
         plain.search(index, info_col="video")
+    for ask in (plain.transform_index, plain.search):
+        with pytest.raises(ParameterError, match="index must be a DataFrame of Spark, got builtin"):
+            ask("out/index")
     with pytest.raises(ParameterError, match="two columns called 'failed'"):
         plain.transform_index(index, error_col="failed")
 

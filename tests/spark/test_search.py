@@ -192,12 +192,25 @@ DAMAGE = {
 }
 
 
+def damaged_index(index, how):
+    kind = index.schema["candidates"].dataType.simpleString()
+    info = sf.col("index_info").withField("dimensions", sf.lit(SIZE))
+    return (
+        index.where("`name.of` = 'v1'")
+        .withColumn("candidates", sf.expr(f"CAST(array({DAMAGE[how]}) AS {kind})"))
+        .withColumn("index_info", info)
+    )
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_index_gives_no_keyframes(searching, index, how):
+    with pytest.raises(Exception, match="the index is damaged"):
+        searching.transform_index(damaged_index(index, how)).collect()
+
+
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_index_ends_the_search(searching, index, how):
-    kind = index.schema["candidates"].dataType.simpleString()
-    damaged = index.where("`name.of` = 'v1'").withColumn(
-        "candidates", sf.expr(f"CAST(array({DAMAGE[how]}) AS {kind})")
-    )
+    damaged = damaged_index(index, how)
     with pytest.raises(Exception, match="the index is damaged|ismatch"):
         searching.search(damaged, text="one").collect()
