@@ -1,16 +1,23 @@
 """gift, logdet and summary: each against a slow implementation, and what holds for all of them."""
 
 import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.selection import Choice, bounds, gift, make_selector, products
+from tests.conftest import REPO
 
 NAMES = ["gift", "logdet", "summary"]
+MANY = int(os.environ.get("CHOICE_EXAMPLES", "1000"))
 
 
 def selector(name, diversity=0.1):
@@ -98,18 +105,27 @@ def slow(name, scores, embeddings, k, least, diversity=0.1):
     return slow_summary(embeddings, k, eligible)
 
 
+@pytest.mark.parametrize("count", [100, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
-@given(
-    given=candidates(),
-    k=st.integers(1, 20),
-    least=st.sampled_from([None, 0.0, 0.2]),
-    diversity=st.sampled_from([0.0, 0.07, 0.4]),
-)
-@example(given=([0.25] * 20, np.eye(20, dtype=np.float32)), k=4, least=None, diversity=0.07)
-@example(given=([0.25] * 9, np.ones((9, 1), np.float32)), k=4, least=None, diversity=0.07)
-@example(given=([0.5], np.ones((1, 3), np.float32)), k=1, least=None, diversity=0.07)
-@example(given=([0.5] * 3, np.zeros((3, 3), np.float32)), k=2, least=None, diversity=0.07)
-def test_chooses_what_the_formula_does(name, given, k, least, diversity):
+def test_chooses_what_the_formula_does(name, count):
+    @settings(max_examples=count)
+    @given(
+        given=candidates(),
+        k=st.integers(1, 20),
+        least=st.sampled_from([None, 0.0, 0.2]),
+        diversity=st.sampled_from([0.0, 0.07, 0.4]),
+    )
+    @example(given=([0.25] * 20, np.eye(20, dtype=np.float32)), k=4, least=None, diversity=0.07)
+    @example(given=([0.25] * 9, np.ones((9, 1), np.float32)), k=4, least=None, diversity=0.07)
+    @example(given=([0.5], np.ones((1, 3), np.float32)), k=1, least=None, diversity=0.07)
+    @example(given=([0.5] * 3, np.zeros((3, 3), np.float32)), k=2, least=None, diversity=0.07)
+    def examples(given, k, least, diversity):
+        check_formula(name, given, k, least, diversity)
+
+    examples()
+
+
+def check_formula(name, given, k, least, diversity):
     scores, embeddings = given
     choice = Choice(selector(name, diversity), k, least)
     chosen = choice.indices(scores, embeddings=embeddings)
@@ -162,6 +178,49 @@ def test_identical_frames_give_the_earliest():
     rows = np.full((50, 3), 3**-0.5, np.float32)
     for name in NAMES:
         assert selector(name).select([0.3] * 50, 11, embeddings=rows) == list(range(11))
+
+
+A_DAY = """
+import numpy as np
+from tests.selection.test_embedding_selectors import peak, selector
+
+name, count = sys.argv[1], 86_400
+random = np.random.default_rng(1)
+rows = random.normal(size=(count, 512), dtype=np.float32)
+scenes = random.normal(size=(count // 60 + 1, 512)).astype(np.float32)
+for start in range(0, count, 4096):
+    part = rows[start : start + 4096]
+    part *= 0.5
+    part += scenes[np.arange(start, start + len(part)) // 60]
+    part /= np.linalg.norm(part, axis=1, keepdims=True)
+scores = rows @ rows[1000]
+before = peak()
+chosen = selector(name).select(scores, 32, embeddings=rows)
+print(len(chosen), peak() - before)
+"""
+
+
+def peak():
+    """The most memory that this process has taken so far, in MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' /proc")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_day_of_video_takes_little_memory(name):
+    """86,400 candidates of 512 numbers, beside the 177 MB of their embeddings."""
+    found = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{A_DAY}", name],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPO,
+    )
+    count, megabytes = map(int, found.stdout.split())
+    assert count == 32
+    assert megabytes <= 500
 
 
 @pytest.mark.parametrize("wrong", [-0.1, math.inf, math.nan, "0.1", None])

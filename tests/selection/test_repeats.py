@@ -1,10 +1,11 @@
 """min_gap and max_similarity: which frames give way, and to which others."""
 
 import math
+import os
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError
@@ -12,6 +13,7 @@ from spark_keyframes.selection import Choice, Repeats, Selector, make_selector
 
 NAMES = ["aks", "top", "uniform", "bin", "gift", "logdet", "summary"]
 FPS = 10
+MANY = int(os.environ.get("CHOICE_EXAMPLES", "1000"))
 
 
 def choice(name, k, min_score=None, min_gap=0.0, max_similarity=1.0, **aks):
@@ -58,17 +60,26 @@ def slowly(chosen, scores, eligible, segments, repeats):
     return sorted(kept)
 
 
+@pytest.mark.parametrize("count", [50, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NAMES)
-@given(
-    video=videos(),
-    k=st.integers(1, 12),
-    least=st.sampled_from([None, 0.0, 0.2]),
-    min_gap=st.sampled_from([0.0, 0.1, 0.2, 0.35, 5.0]),
-    max_similarity=st.sampled_from([0.5, 1.0]),
-    t1=st.sampled_from([0.1, 0.8]),
-)
-@example(video=([0.3] * 30, [0] * 30), k=4, least=None, min_gap=0.3, max_similarity=1.0, t1=0.8)
-def test_replaces_repeats_as_the_rule_says(name, video, k, least, min_gap, max_similarity, t1):
+def test_replaces_repeats_as_the_rule_says(name, count):
+    @settings(max_examples=count)
+    @given(
+        video=videos(),
+        k=st.integers(1, 12),
+        least=st.sampled_from([None, 0.0, 0.2]),
+        min_gap=st.sampled_from([0.0, 0.1, 0.2, 0.35, 5.0]),
+        max_similarity=st.sampled_from([0.5, 1.0]),
+        t1=st.sampled_from([0.1, 0.8]),
+    )
+    @example(video=([0.3] * 30, [0] * 30), k=4, least=None, min_gap=0.3, max_similarity=1.0, t1=0.8)
+    def examples(video, **given):
+        check_rule(name, video, **given)
+
+    examples()
+
+
+def check_rule(name, video, k, least, min_gap, max_similarity, t1):
     scores, kinds = video
     of_each = {
         "embeddings": embeddings_of(kinds),
