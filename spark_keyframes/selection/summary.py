@@ -13,10 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.selection.base import Scores, Selector, checked_scores, equal_slices
-from spark_keyframes.selection.bounds import highest, rounded
-from spark_keyframes.selection.products import products
+from spark_keyframes.selection.bounds import highest
 
-_MOST_COVERED = 4096
+_MOST_COVERED = 2048
+_MOST_COSINES = 2**26
+"""256 MB of int32"""
+_BLOCK = 4096
+_UNIT = 1_000_000
+"""a cosine of 1"""
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Summary(Selector):
     """The frames that the others are most like, one at a time; scores do not matter.
 
     The next frame is that which raises most the mean over the video of max(cosine with a chosen
-    frame). The mean is over all candidates; over 4,096 of them at equal distances where there are
-    more.
+    frame). The mean is over all candidates, or over 2,048 at equal distances where there are more.
+    Of more than 32,768 candidates it is over fewer, if k allows: 776 of the 86,400 of a day.
     """
 
     needs_embeddings = True
@@ -37,23 +41,40 @@ class Summary(Selector):
         count = len(checked_scores(scores))
         if count <= k:
             return list(range(count))
-        middles = [(start + stop - 1) // 2 for start, stop in equal_slices(count, _MOST_COVERED)]
-        covered = embeddings[middles].astype(np.float64)
-        most_alike = np.full(len(covered), -1.0)  # cosines with the chosen frame that is most alike
-        # While none is chosen, the mean of cosines is the cosine with the mean.
-        gains = rounded(products(embeddings, covered.mean(axis=0)) + 1)
-        is_exact = np.ones(count, bool)
+        most = max(_MOST_COSINES // count, 2 * k)
+        cosines = _cosines_with_some(embeddings, min(most, _MOST_COVERED))
+        most_alike = np.full(cosines.shape[1], -_UNIT, np.int32)  # to a chosen frame
+        gains = np.full(count, np.inf)
+        is_exact = np.zeros(count, bool)
 
         def compute(indices: npt.NDArray[np.intp]) -> None:
-            cosines = embeddings[indices].astype(np.float64) @ covered.T
-            gains[indices] = rounded(np.maximum(cosines - most_alike, 0).mean(axis=1))
+            gains[indices] = np.maximum(cosines[indices] - most_alike, 0).sum(axis=1)
             is_exact[indices] = True
 
         chosen: list[int] = []
         for _ in range(k):
             [best] = highest(gains, is_exact, 1, compute)
             chosen.append(best)
-            most_alike = np.maximum(most_alike, covered @ embeddings[best].astype(np.float64))
+            most_alike = np.maximum(most_alike, cosines[best])
             is_exact[:] = False
             gains[chosen], is_exact[chosen] = -np.inf, True
         return sorted(chosen)
+
+
+def _cosines_with_some(embeddings: npt.NDArray[np.float32], most: int) -> npt.NDArray[np.int32]:
+    """Return the cosines of all candidates with at most `most` of them, at equal distances.
+
+    They are whole numbers, in millionths: sums of them are exact. Two frames that are the last to
+    be alike have equal gains, which rounding errors would tell apart.
+
+    Returns:
+        int32 of shape (N, M).
+    """
+    count = len(embeddings)
+    middles = [(start + stop - 1) // 2 for start, stop in equal_slices(count, most)]
+    covered = embeddings[middles].astype(np.float64).T * _UNIT
+    cosines = np.empty((count, len(middles)), np.int32)
+    for start in range(0, count, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        cosines[block] = np.rint(embeddings[block].astype(np.float64) @ covered)
+    return cosines

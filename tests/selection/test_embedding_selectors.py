@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.selection import Choice, bounds, gift, make_selector, products
+from spark_keyframes.selection import Choice, bounds, gift, make_selector, products, summary
 from tests.conftest import REPO
 
 NAMES = ["gift", "logdet", "summary"]
@@ -85,7 +85,7 @@ def slow_logdet(scores, embeddings, k, eligible, diversity):
 
 def slow_summary(embeddings, k, eligible):
     rows = embeddings.astype(float)[eligible]
-    cosines, chosen = rows @ rows.T, []
+    cosines, chosen = np.round(rows @ rows.T, 6), []
     while len(chosen) < min(k, len(eligible)):
         covered = cosines[chosen].max(axis=0, initial=-1)
         gains = {
@@ -156,6 +156,7 @@ def small_blocks(monkeypatch):
         (bounds, "_MOST_BLOCK", 9),
         (gift, "_BLOCK", 7),
         (products, "_BLOCK", 5),
+        (summary, "_BLOCK", 6),
     ):
         monkeypatch.setattr(module, name, size)
 
