@@ -1,0 +1,70 @@
+"""Draws the candidates of a planned video, and embeds them with the tiny CLIP."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from benchmarks.choice.videos import Video
+from demo.scene import snapshots
+from spark_keyframes.module import ClipModule
+
+Floats = npt.NDArray[np.float32]
+
+HEIGHT = 90
+"""Of the drawn frames, in pixels; they are 160 wide."""
+_BATCH = 64
+DEMO = Path(__file__).parents[2] / "demo"
+
+
+def load_model() -> ClipModule:
+    """Return the tiny CLIP, ready, in float32 on the CPU."""
+    module = ClipModule(model_path=str(DEMO), clip_model_name="tiny_clip", dtype="float32")
+    module.setup(torch.device("cpu"))
+    return module
+
+
+def kept_embeddings(module: ClipModule, video: Video, folder: Path) -> Floats:
+    """Return the embeddings of a video's candidates, from a file in `folder` if it has them."""
+    path = folder / f"{hashlib.sha256(repr(video).encode()).hexdigest()[:24]}.npy"
+    if not path.exists():
+        part = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(part, embed_candidates(module, video))
+        part.rename(path)
+    rows: Floats = np.load(path)
+    return rows
+
+
+def embed_candidates(module: ClipModule, video: Video) -> Floats:
+    """Return the embeddings of a video's candidates, shape (N, D), by the code that jobs run.
+
+    The frames are drawn at the candidates' times, and not encoded.
+    """
+    frames = draw_candidates(video)
+    parts = []
+    while batch := list(islice(frames, _BATCH)):
+        inputs = [module.preprocess(np.array(frame)) for frame in batch]
+        parts.append(module.unit_embeddings(inputs).cpu().numpy())
+    return np.concatenate(parts)
+
+
+def embed_texts(module: ClipModule, texts: Sequence[str]) -> dict[str, Floats]:
+    """Return the embedding of each text, shape (D,)."""
+    return {text: row.cpu().numpy() for text, row in module.unit_texts(texts).items()}
+
+
+def draw_candidates(video: Video) -> Iterator[Image.Image]:
+    """Yield the candidates' frames in order."""
+    rng = np.random.default_rng(video.scenes[0].seed)  # generates the noise
+    for number, times in groupby(video.times, video.shot_at):
+        scene = video.scenes[number]
+        progress = [(time - scene.start) / (scene.end - scene.start) for time in times]
+        yield from snapshots(scene, progress, HEIGHT, rng)

@@ -1,0 +1,163 @@
+"""Writes the marks as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from benchmarks.choice.encoded import K, KIND, Agreement
+from benchmarks.choice.marks import RESAMPLES, difference, interval
+from benchmarks.choice.measuring import NO_TEXT, QUESTIONS, Measured
+from benchmarks.choice.settings import KS, SELECTORS, VARIANTS
+from benchmarks.choice.videos import EVENTS, KINDS, LOOKALIKES, SPANS
+
+_MARKS = {
+    "events": "Share of events hit",
+    "precision": "Precision: share of keyframes that show an event",
+    "spread": "Spread: share of k equal parts of the video that hold a keyframe",
+}
+_FEW = (4, 8, 32)
+"""Values of k where a table has no room for all."""
+
+
+def report(measured: Measured, agreement: Agreement | None, head: str, seed: int) -> str:
+    """Return the whole report."""
+    parts = [head, _explained(measured), _separation(measured)]
+    for name, title in _MARKS.items():
+        parts.append(f"## {title}")
+        for question in QUESTIONS:
+            parts += [f"{_describe(question)}:", _by_k(measured, question, name)]
+    parts += ["## No text: different pictures", _NO_TEXT_MEANS]
+    parts.append(_by_k(measured, NO_TEXT.name, "pictures"))
+    parts += ["## Share of events hit by kind of video and size of objects, k = 8"]
+    parts.append(_by_kind(measured, 8))
+    for name in ("events", "precision"):
+        parts.append(f"## Further settings: {_MARKS[name].lower()}")
+        parts.append(_variants(measured, name))
+    for name in ("events", "precision"):
+        parts.append(f"## Difference to AKS with its defaults: {_MARKS[name].lower()}")
+        parts.append(_differences(measured, name, seed))
+    if agreement:
+        parts += ["## Drawn frames and encoded videos", _agreement(agreement)]
+    return "\n\n".join(parts) + "\n"
+
+
+_NO_TEXT_MEANS = """Asked with `text=""`: the different pictures among the keyframes, of as many as \
+there could be.
+A still picture that comes back is one. The scores mean nothing here."""
+
+
+def _explained(measured: Measured) -> str:
+    spans = ", ".join(f"{low} to {high} ({size})" for size, (low, high) in SPANS.items())
+    kinds = "; ".join(f"{kind.name}, {kind.fps:g} candidates per second" for kind in KINDS.values())
+    of_kind = measured.kinds.count(measured.kinds[0])
+    return f"""Every video is drawn, so its events are known; {of_kind} videos of each kind: {kinds}.
+Each question asks for an object of one colour. Of the other shots, {LOOKALIKES:.0%} show a \
+look-alike: the same object in another colour, or another object in the same colour.
+The objects fill {spans} of the picture's height, in every second video each.
+Frames are drawn at the candidates' times, and pass the real preprocessing and the tiny CLIP of \
+demo/.
+The embeddings of a video serve all questions, selectors and k.
+
+In brackets: Wilson's 95 % interval over the videos. Where it is for a share and not for yes and \
+no, it is too wide rather than too narrow."""
+
+
+def _separation(measured: Measured) -> str:
+    rows = []
+    for size in SPANS:
+        cells = []
+        for question in QUESTIONS:
+            found = [
+                each[question]
+                for each, of in zip(measured.separation, measured.sizes, strict=True)
+                if of == size
+            ]
+            cells.append(f"{np.mean(found):.3f} ({np.quantile(found, 0.1):.3f})")
+        rows.append([size, *cells])
+    return f"""## How well the scores tell events from the rest
+
+The area under the ROC curve: how often a frame of an event scores higher than another frame of the \
+same video. Mean, in brackets the tenth of the videos in which it is least clear.
+
+{_table(["objects", *QUESTIONS], rows)}"""
+
+
+def _describe(question: str) -> str:
+    count = EVENTS[question]
+    where = ", close together (within 12 shots)" if question == "close" else ""
+    return f'"{question}", {count} event{"s" * (count > 1)}{where}'
+
+
+def _by_k(measured: Measured, question: str, mark: str) -> str:
+    rows = [[name, *(_cell(measured, question, name, k, mark) for k in KS)] for name in SELECTORS]
+    return _table(["selector", *(f"k = {k}" for k in KS)], rows)
+
+
+def _cell(measured: Measured, question: str, name: str, k: int, mark: str) -> str:
+    mean, low, high = interval(measured.values((question, name, k), mark))
+    return f"{mean:.2f} ({low:.2f}–{high:.2f})"
+
+
+def _by_kind(measured: Measured, k: int) -> str:
+    groups = [{"kind": kind} for kind in dict.fromkeys(measured.kinds)]
+    groups += [{"size": size} for size in SPANS]
+    rows = []
+    for group in groups:
+        for question in QUESTIONS:
+            cells = []
+            for name in SELECTORS:
+                values = measured.values((question, name, k), "events", **group)
+                mean, low, high = interval(values)
+                cells.append(f"{mean:.2f} ({low:.2f}–{high:.2f})")
+            rows.append([f"{next(iter(group.values()))}: {question}", *cells])
+    return _table(["", *SELECTORS], rows)
+
+
+def _variants(measured: Measured, mark: str) -> str:
+    rows = []
+    for name in [*SELECTORS, *VARIANTS]:
+        means = [
+            np.mean(measured.values((question, name, k), mark))
+            for question in QUESTIONS
+            for k in _FEW
+        ]
+        rows.append([name, *(f"{mean:.2f}" for mean in means)])
+    return _table(["", *(f"{question}, {k}" for question in QUESTIONS for k in _FEW)], rows)
+
+
+def _differences(measured: Measured, mark: str, seed: int) -> str:
+    rows = []
+    for name in [*SELECTORS, *VARIANTS]:
+        if name == "aks":
+            continue
+        cells = []
+        for question in QUESTIONS:
+            for k in _FEW:
+                pair = (measured.values((question, each, k), mark) for each in (name, "aks"))
+                mean, low, high = difference(*pair, seed=seed)
+                is_sure = low > 0 or high < 0
+                shown = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+                cells.append(f"**{shown}**" if is_sure else shown)
+        rows.append([name, *cells])
+    return f"""Above 0: better than `selector="aks"` with nothing else set, in the same videos. In \
+brackets the 95 % interval of {RESAMPLES} bootstrap resamples of the videos; bold where it does not \
+hold 0.
+
+{_table(["", *(f"{question}, {k}" for question in QUESTIONS for k in _FEW)], rows)}"""
+
+
+def _agreement(found: Agreement) -> str:
+    return f"""{found.videos} videos ("{KIND}") were encoded with x264, and each selector chose \
+{K} keyframes for each question: {found.choices} choices, by `sample()`.
+Scores differ by {found.score_error:.3f} on average, because of other noise and of the encoder.
+{found.keyframes:.0%} of the keyframes are the same frames, and {found.shots:.0%} of their shots \
+the same.
+Share of events hit: {found.events[0]:.3f} in the files, {found.events[1]:.3f} in drawn frames. \
+Precision: {found.precision[0]:.3f} and {found.precision[1]:.3f}."""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
