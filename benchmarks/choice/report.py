@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmarks.choice.encoded import K, KIND, Agreement
+from benchmarks.choice.encoded import KIND, Agreement, K
 from benchmarks.choice.marks import RESAMPLES, difference, interval
 from benchmarks.choice.measuring import NO_TEXT, QUESTIONS, Measured
 from benchmarks.choice.settings import KS, SELECTORS, VARIANTS
@@ -43,8 +43,8 @@ def report(measured: Measured, agreement: Agreement | None, head: str, seed: int
     return "\n\n".join(parts) + "\n"
 
 
-_NO_TEXT_MEANS = """Asked with `text=""`: the different pictures among the keyframes, of as many as \
-there could be.
+_NO_TEXT_MEANS = """Asked with `text=""`: the different pictures among the keyframes, of as many \
+as there could be.
 A still picture that comes back is one. The scores mean nothing here."""
 
 
@@ -52,7 +52,8 @@ def _explained(measured: Measured) -> str:
     spans = ", ".join(f"{low} to {high} ({size})" for size, (low, high) in SPANS.items())
     kinds = "; ".join(f"{kind.name}, {kind.fps:g} candidates per second" for kind in KINDS.values())
     of_kind = measured.kinds.count(measured.kinds[0])
-    return f"""Every video is drawn, so its events are known; {of_kind} videos of each kind: {kinds}.
+    return f"""Every video is drawn, so its events are known. {of_kind} videos of each kind: \
+{kinds}.
 Each question asks for an object of one colour. Of the other shots, {LOOKALIKES:.0%} show a \
 look-alike: the same object in another colour, or another object in the same colour.
 The objects fill {spans} of the picture's height, in every second video each.
@@ -78,8 +79,8 @@ def _separation(measured: Measured) -> str:
         rows.append([size, *cells])
     return f"""## How well the scores tell events from the rest
 
-The area under the ROC curve: how often a frame of an event scores higher than another frame of the \
-same video. Mean, in brackets the tenth of the videos in which it is least clear.
+The area under the ROC curve: how often a frame of an event scores higher than another frame of \
+the same video. Mean, in brackets the tenth of the videos in which it is least clear.
 
 {_table(["objects", *QUESTIONS], rows)}"""
 
@@ -135,15 +136,16 @@ def _differences(measured: Measured, mark: str, seed: int) -> str:
         cells = []
         for question in QUESTIONS:
             for k in _FEW:
-                pair = (measured.values((question, each, k), mark) for each in (name, "aks"))
-                mean, low, high = difference(*pair, seed=seed)
+                ours = measured.values((question, name, k), mark)
+                of_aks = measured.values((question, "aks", k), mark)
+                mean, low, high = difference(ours, of_aks, seed)
                 is_sure = low > 0 or high < 0
                 shown = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
                 cells.append(f"**{shown}**" if is_sure else shown)
         rows.append([name, *cells])
-    return f"""Above 0: better than `selector="aks"` with nothing else set, in the same videos. In \
-brackets the 95 % interval of {RESAMPLES} bootstrap resamples of the videos; bold where it does not \
-hold 0.
+    return f"""Above 0: better than `selector="aks"` with nothing else set, in the same videos.
+In brackets the 95 % interval of {RESAMPLES} bootstrap resamples of the videos; bold where it does \
+not hold 0.
 
 {_table(["", *(f"{question}, {k}" for question in QUESTIONS for k in _FEW)], rows)}"""
 

@@ -1,8 +1,8 @@
 """Plans videos whose events are known: their shots, and where each question has its answer.
 
 A question asks for an object of one colour. An event is a shot that shows it. Look-alikes show the
-same object in another colour, or another object in the same colour. The objects of a video are large
-or small: the tiny CLIP sees large ones clearly, and takes small ones for others.
+same object in another colour, or another object in the same colour. The objects of a video are
+large or small: the tiny CLIP sees large ones clearly, and takes small ones for others.
 """
 
 from __future__ import annotations
