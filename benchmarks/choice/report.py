@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from benchmarks.choice.encoded import KIND, Agreement, K
-from benchmarks.choice.marks import RESAMPLES, difference, interval
+from benchmarks.choice.marks import RESAMPLES, Floats, difference, interval
 from benchmarks.choice.measuring import NO_TEXT, QUESTIONS, Measured
 from benchmarks.choice.settings import KS, SELECTORS, VARIANTS
 from benchmarks.choice.videos import EVENTS, KINDS, LOOKALIKES, SPANS
@@ -35,9 +35,10 @@ def report(measured: Measured, agreement: Agreement | None, head: str, seed: int
     for name in ("events", "precision"):
         parts.append(f"## Further settings: {_MARKS[name].lower()}")
         parts.append(_variants(measured, name))
-    for name in ("events", "precision"):
-        parts.append(f"## Difference to AKS with its defaults: {_MARKS[name].lower()}")
-        parts.append(_differences(measured, name, seed))
+    parts += ["## Everything together", _together(measured, seed)]
+    for k in (8, 32):
+        parts.append(f"## Difference to AKS with its defaults, k = {k}")
+        parts.append(_differences(measured, k, seed))
     if agreement:
         parts += ["## Drawn frames and encoded videos", _agreement(agreement)]
     return "\n\n".join(parts) + "\n"
@@ -128,26 +129,54 @@ def _variants(measured: Measured, mark: str) -> str:
     return _table(["", *(f"{question}, {k}" for question in QUESTIONS for k in _FEW)], rows)
 
 
-def _differences(measured: Measured, mark: str, seed: int) -> str:
+def _together(measured: Measured, seed: int) -> str:
+    def of_videos(name: str, mark: str) -> Floats:
+        values = [
+            measured.values((question, name, k), mark) for question in QUESTIONS for k in KS[1:]
+        ]
+        return np.mean(values, axis=0, dtype=float)
+
+    def both(name: str) -> Floats:
+        return (of_videos(name, "events") + of_videos(name, "precision")) / 2
+
     rows = []
     for name in [*SELECTORS, *VARIANTS]:
-        if name == "aks":
-            continue
-        cells = []
-        for question in QUESTIONS:
-            for k in _FEW:
-                ours = measured.values((question, name, k), mark)
-                of_aks = measured.values((question, "aks", k), mark)
-                mean, low, high = difference(ours, of_aks, seed)
-                is_sure = low > 0 or high < 0
-                shown = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
-                cells.append(f"**{shown}**" if is_sure else shown)
-        rows.append([name, *cells])
-    return f"""Above 0: better than `selector="aks"` with nothing else set, in the same videos.
-In brackets the 95 % interval of {RESAMPLES} bootstrap resamples of the videos; bold where it does \
-not hold 0.
+        means = [np.mean(of_videos(name, mark)) for mark in _MARKS]
+        against = [_difference(both(name), both(other), seed) for other in ("aks", "logdet")]
+        rows.append([name, *(f"{mean:.3f}" for mean in means), *against])
+    return f"""Means over the questions and k = {", ".join(map(str, KS[1:]))}. "Both" is the mean of \
+events and precision. {_BOOTSTRAP}
 
-{_table(["", *(f"{question}, {k}" for question in QUESTIONS for k in _FEW)], rows)}"""
+{_table(["", *_MARKS, "both: to aks", "both: to logdet"], rows)}"""
+
+
+def _differences(measured: Measured, k: int, seed: int) -> str:
+    columns = [(mark, question) for mark in ("events", "precision") for question in QUESTIONS]
+    rows = [
+        [
+            name,
+            *(
+                _difference(*(measured.values((asked, n, k), mark) for n in (name, "aks")), seed)
+                for mark, asked in columns
+            ),
+        ]
+        for name in [*SELECTORS, *VARIANTS]
+        if name != "aks"
+    ]
+    return f"""{_BOOTSTRAP}
+
+{_table(["", *(f"{mark}, {question}" for mark, question in columns)], rows)}"""
+
+
+_BOOTSTRAP = f"""Differences in the same videos; above 0 is better.
+In brackets the 95 % interval of {RESAMPLES} bootstrap resamples of the videos; bold where it does \
+not hold 0."""
+
+
+def _difference(values: Floats, others: Floats, seed: int) -> str:
+    mean, low, high = difference(values, others, seed)
+    shown = f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"**{shown}**" if low > 0 or high < 0 else shown
 
 
 def _agreement(found: Agreement) -> str:

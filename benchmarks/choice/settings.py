@@ -9,10 +9,10 @@ from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Choice, SelectorName
 
 KS = (1, 4, 8, 16, 32)
-T1 = (0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+T1 = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 T2 = (0.1, 0.15, 0.2)
 DEPTHS = (0, 1, 2, 3, 4, 8)
-DIVERSITY = (0.0, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
+DIVERSITY = (0.0, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.5, 1.0)
 
 SELECTORS: dict[str, Mapping[str, Any]] = {
     name: {"selector": name} for name in get_args(SelectorName)
