@@ -134,7 +134,8 @@ def _together(measured: Measured, seed: int) -> str:
         values = [
             measured.values((question, name, k), mark) for question in QUESTIONS for k in KS[1:]
         ]
-        return np.mean(values, axis=0, dtype=float)
+        means: Floats = np.array(values).mean(axis=0)
+        return means
 
     def both(name: str) -> Floats:
         return (of_videos(name, "events") + of_videos(name, "precision")) / 2
@@ -144,25 +145,23 @@ def _together(measured: Measured, seed: int) -> str:
         means = [np.mean(of_videos(name, mark)) for mark in _MARKS]
         against = [_difference(both(name), both(other), seed) for other in ("aks", "logdet")]
         rows.append([name, *(f"{mean:.3f}" for mean in means), *against])
-    return f"""Means over the questions and k = {", ".join(map(str, KS[1:]))}. "Both" is the mean of \
-events and precision. {_BOOTSTRAP}
+    return f"""Means over the questions and k = {", ".join(map(str, KS[1:]))}.
+"Both" is the mean of events and precision. {_BOOTSTRAP}
 
 {_table(["", *_MARKS, "both: to aks", "both: to logdet"], rows)}"""
 
 
 def _differences(measured: Measured, k: int, seed: int) -> str:
     columns = [(mark, question) for mark in ("events", "precision") for question in QUESTIONS]
-    rows = [
-        [
-            name,
-            *(
-                _difference(*(measured.values((asked, n, k), mark) for n in (name, "aks")), seed)
-                for mark, asked in columns
-            ),
-        ]
-        for name in [*SELECTORS, *VARIANTS]
-        if name != "aks"
-    ]
+    rows = []
+    for name in [*SELECTORS, *VARIANTS]:
+        if name != "aks":
+            cells = []
+            for mark, question in columns:
+                values = measured.values((question, name, k), mark)
+                of_aks = measured.values((question, "aks", k), mark)
+                cells.append(_difference(values, of_aks, seed))
+            rows.append([name, *cells])
     return f"""{_BOOTSTRAP}
 
 {_table(["", *(f"{mark}, {question}" for mark, question in columns)], rows)}"""
