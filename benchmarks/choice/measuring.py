@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.choice.marks import Floats, Marks, mark
 from benchmarks.choice.settings import KS, SELECTORS, VARIANTS, make_choice
 from benchmarks.choice.videos import EVENTS, Kind, Question, Video, plan
 from spark_keyframes.module import ClipModule
+from spark_keyframes.selection import TEXTLESS
 
 NO_TEXT = Question("no text", "", ())
 """Asked of every selector with its defaults; only the pictures shown count."""
@@ -73,18 +75,22 @@ def _choose_all(
     questions = [*video.questions, NO_TEXT]
     texts = embed_texts(module, [question.text for question in questions])
     measured.separation.append({})
+    textless: dict[tuple[str, int], list[int]] = {}
     for question in questions:
         scores = embeddings @ texts[question.text]
         settings = SELECTORS if question is NO_TEXT else SELECTORS | VARIANTS
         if question is not NO_TEXT:
             measured.separation[-1][question.name] = _separation(video, question, scores)
-        for name, setting in settings.items():
-            for k in KS:
-                indices = make_choice(setting, k).indices(
+        for name, k in product(settings, KS):
+            indices = textless.get((name, k))
+            if indices is None:
+                indices = make_choice(settings[name], k).indices(
                     scores.astype(float), embeddings=list(embeddings), timestamps=video.times
                 )
-                row = measured.marks.setdefault((question.name, name, k), [])
-                row.append(mark(video, question.events, indices))
+            if name in TEXTLESS:
+                textless[name, k] = indices
+            row = measured.marks.setdefault((question.name, name, k), [])
+            row.append(mark(video, question.events, indices))
 
 
 def _separation(video: Video, question: Question, scores: npt.NDArray[np.float32]) -> float:
