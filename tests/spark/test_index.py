@@ -227,7 +227,7 @@ def test_an_index_of_another_model_ends_the_job(index, plain):
 def test_a_missing_model_is_an_error_before_a_task_runs(index, plain):
     lost = replace(plain, model_path="/none")
     for ask in (lost.transform_index, lost.search):
-        with pytest.raises(ModelNotFoundError, match="no CLIP model in '/none/small'"):
+        with pytest.raises(ModelNotFoundError, match="no model in '/none/small'"):
             ask(index)
 
 
