@@ -2,7 +2,6 @@
 
 import math
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,40 +180,14 @@ def test_identical_frames_give_the_earliest():
         assert selector(name).select([0.3] * 50, 11, embeddings=rows) == list(range(11))
 
 
-A_DAY = """
-import numpy as np
-from tests.selection.test_embedding_selectors import peak, selector
-
-name, count = sys.argv[1], 86_400
-random = np.random.default_rng(1)
-rows = random.normal(size=(count, 512), dtype=np.float32)
-scenes = random.normal(size=(count // 60 + 1, 512)).astype(np.float32)
-for start in range(0, count, 4096):
-    part = rows[start : start + 4096]
-    part *= 0.5
-    part += scenes[np.arange(start, start + len(part)) // 60]
-    part /= np.linalg.norm(part, axis=1, keepdims=True)
-scores = rows @ rows[1000]
-before = peak()
-chosen = selector(name).select(scores, 32, embeddings=rows)
-print(len(chosen), peak() - before)
-"""
-
-
-def peak():
-    """The most memory that this process has taken so far, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1000
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' /proc")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_day_of_video_takes_little_memory(name):
     """86,400 candidates of 512 numbers, beside the 177 MB of their embeddings."""
     found = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{A_DAY}", name],
-        capture_output=True,
+        [sys.executable, "-m", "tests.selection.a_day", name],
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
         cwd=REPO,
