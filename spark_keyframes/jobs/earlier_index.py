@@ -7,7 +7,7 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.earlier_rows import check_same_cells
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
-from spark_keyframes.schema import spark_type
+from spark_keyframes.schema import KEYFRAMES_DDL, spark_type
 from spark_keyframes.spark.columns import INDEX_TYPES, name_key
 from spark_keyframes.spark.model_in_workers import model_in_workers
 
@@ -48,6 +48,28 @@ def check_index_columns(
             f"{table} has an index in the column {indexes[0]!r}, which new rows would lack; give "
             "`candidates_col`, or use another table"
         )
+
+
+def check_no_keyframes(stored: "StructType", table: Table, videos: "DataFrame") -> None:
+    """Raise ParameterError where a table has keyframes, which new rows of an index would lack.
+
+    Args:
+        stored: the columns of the table.
+        table: that the job adds rows to.
+        videos: the job's. A column that they bring along is not lacking.
+    """
+    key = name_key(videos.sparkSession)
+    passed = set(map(key, videos.columns))
+    one = spark_type(f"struct<{KEYFRAMES_DDL}>").simpleString()
+    for field in stored.fields:
+        if (
+            field.dataType.simpleString() in (one, f"array<{one}>")
+            and key(field.name) not in passed
+        ):
+            raise ParameterError(
+                f"{table} has keyframes in the column {field.name!r}, which new rows would lack; "
+                "add videos with the job that wrote it, or use another table"
+            )
 
 
 def check_same_index(

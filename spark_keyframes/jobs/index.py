@@ -9,7 +9,11 @@ from pyspark.sql import SparkSession
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.batch import BatchOptions, read_batch, run_batch
 from spark_keyframes.jobs.command_line import parse
-from spark_keyframes.jobs.earlier_index import check_index_columns, check_same_index
+from spark_keyframes.jobs.earlier_index import (
+    check_index_columns,
+    check_no_keyframes,
+    check_same_index,
+)
 from spark_keyframes.jobs.earlier_rows import check_window_columns
 from spark_keyframes.jobs.options import RESULT, about
 from spark_keyframes.jobs.row_maker import RowMaker
@@ -74,6 +78,7 @@ class IndexRows(RowMaker):
         check_index_columns(
             stored, table, spark, candidates_col=options.candidates_col, info_col=options.info_col
         )
+        check_no_keyframes(stored, table, videos)
 
     def check_earlier(self, tables: "Sequence[DataFrame]") -> None:
         """Implement `RowMaker.check_earlier`."""

@@ -131,6 +131,8 @@ def test_keyframes_and_their_index_come_from_one_decode(run, run_index, folder, 
     assert row["index_info"] == expected["index_info"]
     assert f"keyframes  2\ncandidates {len(row['candidates'])}\n" in printed
     assert row["keyframes"]["frame_ids"]
+    with pytest.raises(ParameterError, match="has keyframes in the column 'keyframes', which new"):
+        run_index(folder, "--output", tmp_path / "table", "--resume")
     with pytest.raises(ParameterError, match="has an index in the column 'candidates', which new"):
         run(one, "--resume")
     with pytest.raises(ParameterError, match="rows with video_stream None, not 0"):
