@@ -14,6 +14,7 @@ from spark_keyframes.result import Failure
 from spark_keyframes.video import candidate_frames
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
 from tests.engine.pipelines import same
+from tests.engine.test_embeddings import Colours
 from tests.matcher.test_blip import transformers_scores
 from tests.selection.test_second_look import slow_segments, slow_shortlist
 from tests.video.clips import number_in
@@ -104,6 +105,36 @@ def test_a_least_score_is_the_matcher_s(clips):
     assert min(found.scores) >= of.min_score
     (none,) = run(replace(of, min_score=1000), [(clips[0], "spoon")], matcher=Matcher())
     assert (none.frame_ids, none.scores) == ([], [])
+
+
+def test_keyframes_that_repeat_another_give_way_to_others_that_were_looked_at(clips):
+    of, matcher = asking(selector="top", min_gap=0.5), Matcher()
+    (found,) = run(of, [(clips[0], "spoon")], matcher=matcher)
+    looked_at = {number for number, _ in matcher.seen}
+    assert set(found.frame_ids) <= looked_at
+    assert (np.diff(found.timestamps) >= 0.5 - 1e-6).all()
+    left = sorted(looked_at, key=lambda number: (-(number % 7), number))
+    kept = []
+    for number in left:
+        if all(abs(number - other) >= 0.5 * 25 for other in kept):
+            kept.append(number)
+    assert found.frame_ids == sorted(kept[:4]), "the best by the matcher"
+
+
+def test_selectors_and_repeats_compare_the_first_model_s_embeddings(clips):
+    given = {"rerank": "second", "max_similarity": 0.99999, "min_gap": 0.3}
+    of = sampler(Colours(), selector="gift", **given)
+    (found,) = run(of, [(clips[0], "red")], matcher=Matcher(), embeddings=True)
+    embeddings, candidates = found.candidates.embeddings, found.candidates
+    looked_at = of.make_choice().shortlist(candidates.scores)
+    second = {index: candidates.frame_ids[index] % 7 + len("red") for index in looked_at}
+    expected = of.make_choice().indices(
+        candidates.scores,
+        embeddings=embeddings,
+        timestamps=candidates.timestamps,
+        second=second,
+    )
+    assert found.frame_ids == [candidates.frame_ids[index] for index in expected]
 
 
 def test_only_the_part_of_a_window_is_looked_at(clips):
