@@ -30,6 +30,8 @@ CHANGED = {
     "t2": -1.5,
     "allDepth": 3,
     "diversity": 0.3,
+    "rerank": "blip",
+    "rerankCandidates": 64,
     "imgType": ".png",
     "outputTosDir": "tos://bucket/keyframes",
     "returnKeyframes": False,
