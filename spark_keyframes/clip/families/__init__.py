@@ -46,6 +46,7 @@ def family_of(settings: dict[str, Any], source: str) -> Family:
             "resolution (NaFlex); use a SigLIP 2 of fixed resolution, whose model_type is "
             f'"siglip"; {_SUPPORTED}'
         )
-    if model_type not in _BY_TYPE:
+    family = _BY_TYPE.get(str(model_type))
+    if family is None:
         raise ModelError(f"config.json of {source!r} has model_type {model_type!r}; {_SUPPORTED}")
-    return _BY_TYPE[model_type]
+    return family

@@ -1,0 +1,46 @@
+"""Scores by the plain way that transformers documents for each family, and frames to compare."""
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast, XLMRobertaTokenizer
+from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
+    ChineseCLIPImageProcessorPil,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+from tests.video.clips import picture
+
+# The classes and the call of the tokenizer that each family's documentation shows.
+PADDED = {"padding": "max_length", "max_length": 64}
+OWN = {
+    "siglip": ("Siglip", PreTrainedTokenizerFast, SiglipImageProcessorPil, PADDED),
+    "siglip_2": ("Siglip", AutoTokenizer, SiglipImageProcessorPil, PADDED),
+    "chinese_clip": (
+        "ChineseCLIP",
+        BertTokenizer,
+        ChineseCLIPImageProcessorPil,
+        {"max_length": 52},
+    ),
+    "altclip": ("AltCLIP", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 40}),
+    "metaclip_2": ("MetaClip2", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 77}),
+}
+
+
+def grainy(number, width, height):
+    """A picture with a camera's noise: flat areas would round alike in every pixel."""
+    noise = np.random.default_rng(number).normal(0, 8, (height, width, 3))
+    return (picture(number, width, height) + noise).clip(0, 255).astype(np.uint8)
+
+
+def own_scores(folder, family, pictures, text):
+    """Cosine similarities of transformers' own model, tokenizer and image processor."""
+    prefix, tokenizer_class, processor_class, call = OWN[family]
+    model = getattr(transformers, f"{prefix}Model").from_pretrained(folder, dtype=torch.float32)
+    tokenizer = tokenizer_class.from_pretrained(folder)
+    tokens = tokenizer([text], truncation=True, return_tensors="pt", **call)
+    pixels = processor_class.from_pretrained(folder)(pictures, return_tensors="pt")
+    with torch.inference_mode():
+        output = model.eval()(**tokens, **pixels)
+    return torch.cosine_similarity(output.image_embeds, output.text_embeds).numpy()
