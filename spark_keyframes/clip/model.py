@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.checks import lone_surrogate
 from spark_keyframes.clip.families import Family
-from spark_keyframes.clip.precision import TOLERANCE, Precision
+from spark_keyframes.clip.precision import Precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.clip.vision import vision_tower
 from spark_keyframes.errors import InvalidTextError
@@ -53,7 +53,7 @@ class Clip:
     @property
     def tolerance(self) -> float:
         """How far similarities may be off, see TOLERANCE; 0 in full precision."""
-        return TOLERANCE.get(self.precision, 0.0)
+        return self._vision.tolerance
 
     def embed_text(self, text: str) -> "torch.Tensor":
         """Return the unit-length embedding of `text`, float32 of shape (D,) on `device`.

@@ -23,6 +23,14 @@ alone selects 94 to 100 % of the frames that float32 selects, fewer if the frame
 the second look it is 99.4 % and more, for up to 0.5 second looks per keyframe.
 """
 
+AUTOCAST_TOLERANCE: dict[Precision, float] = {"bfloat16": 2.5e-4}
+"""The same where transformers computes the vision tower, which rounds more often under autocast.
+
+For SigLIP base with random weights, 16 real frames and 500 texts, the standard deviation of the
+error is 2.1e-4 after each text's mean is taken off, and the largest error 1.3e-3. Its scores spread
+by 2.3e-2, so that the error is as small beside them as with ViT-B/32: 0.9 %.
+"""
+
 
 def resolve_precision(dtype: Dtype, device: "torch.device") -> Precision:
     """Return the fastest way to compute `dtype` on `device` that selects the same frames.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spark_keyframes.clip.precision import Precision
+from spark_keyframes.clip.precision import AUTOCAST_TOLERANCE, TOLERANCE, Precision
 from spark_keyframes.clip.preprocess import Preprocessor
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ logger = logging.getLogger("spark_keyframes")
 
 class VisionTower(Protocol):
     """Computes embeddings of images."""
+
+    tolerance: float
+    """how far similarities may be off, see TOLERANCE; 0 in full precision"""
 
     def embed(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:
         """Return embeddings of N×3×S×S uint8, of any length, float32 of shape (N, D).
@@ -42,6 +45,7 @@ class TransformersTower:
         self._model = model
         self._preprocessor = preprocessor
         self._precision = precision
+        self.tolerance = AUTOCAST_TOLERANCE.get(precision, 0.0)
 
     def embed(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:
         """See VisionTower."""
@@ -70,6 +74,7 @@ class PackedTower:
 
         from spark_keyframes.clip.packed_tower import PackedVision, multiply_with_onednn
 
+        self.tolerance = TOLERANCE.get(precision, 0.0)
         multiply_with_onednn(model)
         with torch.inference_mode():
             self._packed = PackedVision(

@@ -202,11 +202,41 @@ def test_a_siglip_without_its_head_is_refused(families, tmp_path):
 
 
 @pytest.mark.parametrize("family", SAVE)
-def test_a_tokenizer_of_another_model_is_refused(families, models, tmp_path, family):
+def test_a_model_without_a_tokenizer_is_refused(families, tmp_path, family):
     folder = shutil.copytree(families / family, tmp_path / family)
     for file in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
         (folder / file).unlink(missing_ok=True)
-    with pytest.raises(ModelError, match="tokenizer"):
+    with pytest.raises(
+        ModelError, match=r"has no tokenizer; add tokenizer\.json or .* of the same"
+    ):
+        scores(folder)
+
+
+def test_a_tokenizer_that_knows_no_word_is_refused(families, tmp_path):
+    folder = shutil.copytree(families / "chinese_clip", tmp_path / "chinese")
+    lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    lines[5:-1] = (f"[{number}]" for number in range(len(lines) - 6))
+    (folder / "vocab.txt").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(
+        ModelError, match="cannot tell one text from another; use tokenizer.json or"
+    ):
+        scores(folder)
+
+
+def test_a_tokenizer_of_another_model_is_refused(families, tmp_path):
+    folder = shutil.copytree(families / "chinese_clip", tmp_path / "chinese")
+    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8")
+    more = "".join(f"word{number}\n" for number in range(300))
+    (folder / "vocab.txt").write_text(vocabulary + more, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"knows \d+ tokens, and the model \d+ .*vocab_size"):
+        scores(folder)
+
+
+def test_an_end_token_that_blinds_metaclip_2_is_an_error(families, tmp_path):
+    folder = shutil.copytree(families / "metaclip_2", tmp_path / "metaclip")
+    text = json.loads((folder / "config.json").read_text())["text_config"]
+    configure(folder, "config.json", text_config=text | {"eos_token_id": 7})
+    with pytest.raises(ModelError, match="eos_token_id .* is 7, .* every text would mean the same"):
         scores(folder)
 
 

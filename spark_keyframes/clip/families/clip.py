@@ -14,8 +14,13 @@ class ClipFamily(Family):
     name = "CLIP"
     model_type = "clip"
     prefix = "CLIP"
-    vocabulary = ("vocab.json", "merges.txt")
+    vocabulary = ("vocab.json",)
     end_ids = (_HIGHEST_ID,)
+
+    @property
+    def tokenizer_files(self) -> str:
+        """See Family."""
+        return "tokenizer.json, or vocab.json and merges.txt,"
 
     def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
         """Return CLIP's tokenizer, whichever class the files name."""

@@ -29,7 +29,7 @@ class Family:
     image_processor: ClassVar[tuple[str, str]] = ("clip", "CLIPImageProcessorPil")
     """The folder and the class of the image processor that needs no torchvision."""
     vocabulary: ClassVar[tuple[str, ...]]
-    """The files from which the tokenizer is made where there is no tokenizer.json."""
+    """The files from one of which the tokenizer is made where there is no tokenizer.json."""
     end_ids: ClassVar[tuple[int, ...] | None] = None
     """None, unless the model reads a text's meaning at its end token: then the ids that config.json
     may name besides the tokenizer's own."""
@@ -59,24 +59,30 @@ class Family:
         """Return the tokenizer that the model's files name, or else the family's own."""
         from transformers import AutoTokenizer
 
-        self.check_for_sentencepiece(source, local=local)
+        self.check_tokenizer_files(source, local=local)
         return AutoTokenizer.from_pretrained(
             source, config=config, local_files_only=local, trust_remote_code=False
         )
 
-    def check_for_sentencepiece(self, source: str, *, local: bool) -> None:
-        """Raise ModelError where only the package sentencepiece could read the tokenizer."""
-        if importlib.util.find_spec("sentencepiece") or model_file(
-            source, "tokenizer.json", local=local
-        ):
-            return
-        for name in self.vocabulary:
-            if name.endswith(".model") and model_file(source, name, local=local):
-                raise ModelError(
-                    f"the tokenizer of {source!r} is {name}, and there is no tokenizer.json: add "
-                    "tokenizer.json of the same model, or run "
-                    "`pip install 'spark_keyframes[sentencepiece]'`"
-                )
+    def check_tokenizer_files(self, source: str, *, local: bool) -> None:
+        """Raise ModelError where the tokenizer has no files, or none that can be read here."""
+        names = ("tokenizer.json", *self.vocabulary)
+        found = next((name for name in names if model_file(source, name, local=local)), None)
+        if found is None:
+            raise ModelError(
+                f"{source!r} has no tokenizer; add {self.tokenizer_files} of the same model"
+            )
+        if found.endswith(".model") and not importlib.util.find_spec("sentencepiece"):
+            raise ModelError(
+                f"the tokenizer of {source!r} is {found}, and there is no tokenizer.json: add "
+                "tokenizer.json of the same model, or run "
+                "`pip install 'spark_keyframes[sentencepiece]'`"
+            )
+
+    @property
+    def tokenizer_files(self) -> str:
+        """The files of a tokenizer, in words."""
+        return " or ".join(("tokenizer.json", *self.vocabulary))
 
     def check_config(self, config: Any, source: str) -> None:
         """Raise ModelError where a model of this family has parts that are not supported."""
@@ -84,13 +90,12 @@ class Family:
     def check_tokenizer(self, tokenizer: Any, text_config: Any, source: str) -> None:
         """Raise ModelError unless the tokenizer is that of the model."""
         size = text_config.vocab_size
-        files = " and ".join(self.vocabulary)
         if not 0 <= size - len(tokenizer) < _PADDING:
             # transformers makes an almost empty tokenizer where there are no files of one.
             raise ModelError(
                 f"the tokenizer of {source!r} knows {len(tokenizer)} tokens, and the model {size} "
                 "(text_config.vocab_size in config.json): its files are missing or of another "
-                f"model; add tokenizer.json, or {files}, of the same model"
+                f"model; add {self.tokenizer_files} of the same model"
             )
         # With a wrong id the model silently reads position 0.
         if self.end_ids is not None and text_config.eos_token_id not in (
@@ -105,7 +110,7 @@ class Family:
         if not self.tells_apart(tokenizer, "dog", "car"):
             raise ModelError(
                 f"the tokenizer of {source!r} cannot tell one text from another; use "
-                f"tokenizer.json, or {files}, of the same model"
+                f"{self.tokenizer_files} of the same model"
             )
 
     def tells_apart(self, tokenizer: Any, one: str, other: str) -> bool:

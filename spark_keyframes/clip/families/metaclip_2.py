@@ -9,5 +9,5 @@ class MetaClip2Family(Family):
     name = "MetaCLIP 2"
     model_type = "metaclip_2"
     prefix = "MetaClip2"
-    vocabulary = ("sentencepiece.bpe.model",)
+    vocabulary = ("sentencepiece.bpe.model", "spiece.model")
     end_ids = ()

@@ -18,7 +18,7 @@ class SiglipFamily(Family):
     model_type = "siglip"
     prefix = "Siglip"
     image_processor = ("siglip", "SiglipImageProcessorPil")
-    vocabulary = ("spiece.model",)
+    vocabulary = ("spiece.model", "tokenizer.model")
 
     def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
         """See Family.
