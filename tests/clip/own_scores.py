@@ -34,13 +34,16 @@ def grainy(number, width, height):
     return (picture(number, width, height) + noise).clip(0, 255).astype(np.uint8)
 
 
-def own_scores(folder, family, pictures, text):
-    """Cosine similarities of transformers' own model, tokenizer and image processor."""
+def own_scores(folder, family, pictures, *texts):
+    """Cosine similarities of transformers' own model, tokenizer and image processor, per text."""
     prefix, tokenizer_class, processor_class, call = OWN[family]
     model = getattr(transformers, f"{prefix}Model").from_pretrained(folder, dtype=torch.float32)
     tokenizer = tokenizer_class.from_pretrained(folder)
-    tokens = tokenizer([text], truncation=True, return_tensors="pt", **call)
     pixels = processor_class.from_pretrained(folder)(pictures, return_tensors="pt")
-    with torch.inference_mode():
-        output = model.eval()(**tokens, **pixels)
-    return torch.cosine_similarity(output.image_embeds, output.text_embeds).numpy()
+    scores = []
+    for text in texts:
+        tokens = tokenizer([text], truncation=True, return_tensors="pt", **call)
+        with torch.inference_mode():
+            output = model.eval()(**tokens, **pixels)
+        scores.append(torch.cosine_similarity(output.image_embeds, output.text_embeds).numpy())
+    return scores

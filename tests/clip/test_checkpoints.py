@@ -98,7 +98,7 @@ def test_weights_in_bfloat16_compute_in_float32(copied):
     if copied.name == "small":
         expected = transformers_scores(copied, FRAMES, TEXT)
     else:
-        expected = own_scores(copied, copied.name, FRAMES, TEXT)
+        [expected] = own_scores(copied, copied.name, FRAMES, TEXT)
     ours = scores(copied)
     assert np.abs(ours - expected).max() < 1e-4
     assert not np.array_equal(ours, exact)

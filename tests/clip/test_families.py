@@ -41,16 +41,15 @@ def our_scores(module, pictures, text):
 @pytest.mark.parametrize("family", SAVE)
 def test_float32_scores_are_those_of_transformers(families, frames, family):
     module = set_up(families, family)
-    of_text = {}
-    for text in TEXTS:
-        scores = of_text[text] = our_scores(module, frames, text)
-        # SigLIP 2 saw only lower case, and transformers' GemmaTokenizer does not see to it.
-        read = text.lower() if family == "siglip_2" else text
-        expected = own_scores(families / family, family, frames, read)
+    # SigLIP 2 saw only lower case, and transformers' GemmaTokenizer does not see to it.
+    read = [text.lower() if family == "siglip_2" else text for text in TEXTS]
+    expected = own_scores(families / family, family, frames, *read)
+    ours = [our_scores(module, frames, text) for text in TEXTS]
+    for scores, others in zip(ours, expected, strict=True):
         assert scores.dtype == np.float32
-        assert np.abs(scores - expected).max() < 1e-4
+        assert np.abs(scores - others).max() < 1e-4
         assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
-    assert np.abs(of_text[TEXTS[0]] - of_text[TEXTS[1]]).max() > 1e-2, "texts make a difference"
+    assert np.abs(ours[0] - ours[1]).max() > 1e-2, "texts make a difference"
 
 
 @pytest.mark.parametrize("family", SAVE)

@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 import torch
+import transformers
 from transformers import CLIPConfig, CLIPModel
 
 from spark_keyframes.clip import Preprocessor, resolve_precision, vision
@@ -45,12 +46,28 @@ def random_model(**changes):
     torch.manual_seed(1)
     config = CLIPConfig(vision_config=settings | changes, projection_dim=48)
     model = CLIPModel(config).eval().requires_grad_(False)
-    # As trained ones are; those of a new model are next to zero, and so hide mistakes.
-    for name, weight in model.vision_model.named_parameters():
+    as_trained(model.vision_model)
+    return model
+
+
+def as_trained(vision):
+    """Enlarge weights and biases: those of a new model are next to zero, and so hide mistakes."""
+    for name, weight in vision.named_parameters():
         if name.endswith("bias"):
             weight.normal_(std=0.3)
         elif weight.ndim > 1:
             weight.normal_(std=weight[0].numel() ** -0.5)
+
+
+def random_family(prefix):
+    """A model of another family whose vision tower has numbers as large as trained ones."""
+    tower = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4}
+    text = tower | {"vocab_size": 50, "num_hidden_layers": 1}
+    vision = tower | {"num_hidden_layers": 3, "image_size": 32, "patch_size": 8}
+    torch.manual_seed(1)
+    config = getattr(transformers, f"{prefix}Config")(text_config=text, vision_config=vision)
+    model = getattr(transformers, f"{prefix}Model")(config).eval().requires_grad_(False)
+    as_trained(model.vision_model)
     return model
 
 
@@ -99,6 +116,27 @@ def test_float32_is_that_of_transformers(changes, count):
     assert ours.dtype == torch.float32
     assert ours.shape == (count, 48)
     assert relative_error(ours, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("prefix", ["ChineseCLIP", "AltCLIP", "MetaClip2"])
+def test_families_with_the_layout_of_clip_are_packed_too(prefix):
+    model = random_family(prefix)
+    pixels = random_pixels(5)
+    theirs = expected(model, pixels)
+    tower = vision_tower(model, PREPROCESSOR, "float32")
+    assert isinstance(tower, PackedTower)
+    with torch.inference_mode():
+        assert relative_error(tower.embed(pixels), theirs) < 1e-5
+
+
+def test_siglip_is_computed_by_transformers():
+    model = random_family("Siglip")
+    pixels = random_pixels(5)
+    theirs = expected(model, pixels)
+    tower = vision_tower(model, PREPROCESSOR, "float32")
+    assert isinstance(tower, TransformersTower)
+    with torch.inference_mode():
+        assert relative_error(tower.embed(pixels), theirs) < 1e-6
 
 
 @needs_bfloat16

@@ -15,6 +15,7 @@ from spark_keyframes import (
     VideoAdaptiveKeyframesSampling,
 )
 from spark_keyframes.errors import ModelNotFoundError
+from tests.clip.random_families import save_family
 
 ADDED = {"timestamps_col": "timestamps", "made_by_col": "made_by"}
 TEXTS = ["spoon", "a fork on a table", None, "knife", "spoon"]
@@ -281,3 +282,24 @@ def test_a_stream_is_indexed(spark, clips, plain, tmp_path):
     assert plain.transform_index(found).first()["keyframes"]["frame_ids"] == (
         plain.sample(clips[2]).frame_ids
     )
+
+
+def test_an_index_of_chinese_clip_answers_chinese_texts_and_no_other_model(
+    spark, plain, clips, index, tmp_path
+):
+    save_family(tmp_path / "chinese", "chinese_clip")
+    chinese = replace(
+        plain, model_path=str(tmp_path), clip_model_name="chinese", text="一只红色的汽车"
+    )
+    videos = spark.createDataFrame([(0, str(clips[2]), ["勺子", "草地"])], ["id", "video", "texts"])
+    rows = chinese.index(videos).localCheckpoint()
+    info = rows.first()["index_info"]
+    assert info["preprocessing"].startswith("both edges 224 bicubic, crop 224, mean 0.48")
+    assert info["revision"] == chinese.make_module().revision
+    expected = by_id(chinese.transform(videos, text_col="texts"))
+    found = by_id(chinese.transform_index(rows, text_col="texts"))
+    same(found[0]["keyframes"], expected[0]["keyframes"])
+    first, second = found[0]["keyframes"]
+    assert first["scores"] != second["scores"]
+    refused = by_id(chinese.transform_index(index.where("id = 2"), error_col="error"))
+    assert refused[2]["error"]["error"] == "IndexMismatchError"
