@@ -49,9 +49,9 @@ def main() -> None:
     torch.set_num_threads(1)  # the report's minutes are those of one core
     begin = time.process_time()
     kinds = [KINDS[name] for name in options.kinds]
-    measured = measure(kinds, options.draws, options.seed, options.cache)
     encoded = range(options.encoded)
     agreement = compare(encoded, options.seed, options.cache) if encoded else None
+    measured = measure(kinds, options.draws, options.seed, options.cache)
     head = _head(measured, options.seed, time.process_time() - begin)
     options.output.write_text(report(measured, agreement, head, options.seed), encoding="utf-8")
     options.picture.write_text(picture(measured), encoding="utf-8")

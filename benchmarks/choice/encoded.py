@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +49,14 @@ def compare(draws: Sequence[int], seed: int, cache: Path) -> Agreement:
         texts = embed_texts(module, [question.text for question in questions])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "video.mp4"
+            # The sum of all lengths may be a hair more than the whole, and a frame too many.
+            last = replace(video.scenes[-1], end=len(video.times) / video.fps)
             draw_video(
-                path, video.scenes, size=(16 * HEIGHT // 9, HEIGHT), fps=_FRAME_RATE, seed=draw
+                path,
+                [*video.scenes[:-1], last],
+                size=(16 * HEIGHT // 9, HEIGHT),
+                fps=_FRAME_RATE,
+                seed=draw,
             )
             for setting in SELECTORS.values():
                 sampler = VideoAdaptiveKeyframesSampling(
