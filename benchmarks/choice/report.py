@@ -51,12 +51,14 @@ A still picture that comes back is one. The scores mean nothing here."""
 
 def _explained(measured: Measured) -> str:
     spans = ", ".join(f"{low} to {high} ({size})" for size, (low, high) in SPANS.items())
-    kinds = "; ".join(f"{kind.name}, {kind.fps:g} candidates per second" for kind in KINDS.values())
+    kinds = "; ".join(
+        f"{kind.name}, a candidate every {1 / kind.fps:g} s" for kind in KINDS.values()
+    )
     of_kind = measured.kinds.count(measured.kinds[0])
     return f"""Every video is drawn, so its events are known. {of_kind} videos of each kind: \
 {kinds}.
-Each question asks for an object of one colour. Of the other shots, {LOOKALIKES:.0%} show a \
-look-alike: the same object in another colour, or another object in the same colour.
+Each question asks for an object of one colour. Of the other shots, {100 * LOOKALIKES:.0f} % show \
+a look-alike: the same object in another colour, or another object in the same colour.
 The objects fill {spans} of the picture's height, in every second video each.
 Frames are drawn at the candidates' times, and pass the real preprocessing and the tiny CLIP of \
 demo/.
@@ -182,8 +184,8 @@ def _agreement(found: Agreement) -> str:
     return f"""{found.videos} videos ("{KIND}") were encoded with x264, and each selector chose \
 {K} keyframes for each question: {found.choices} choices, by `sample()`.
 Scores differ by {found.score_error:.3f} on average, because of other noise and of the encoder.
-{found.keyframes:.0%} of the keyframes are the same frames, and {found.shots:.0%} of their shots \
-the same.
+{100 * found.keyframes:.0f} % of the keyframes are the same frames, and \
+{100 * found.shots:.0f} % of their shots the same.
 Share of events hit: {found.events[0]:.3f} in the files, {found.events[1]:.3f} in drawn frames. \
 Precision: {found.precision[0]:.3f} and {found.precision[1]:.3f}."""
 
