@@ -239,7 +239,8 @@ def test_half_precision_decides_exactly_what_is_looked_at(reranking, clips, bflo
         return embed(module, inputs, exact=exact)
 
     monkeypatch.setattr(ClipModule, "embed_images", watched)
-    monkeypatch.setattr("spark_keyframes.clip.model.TOLERANCE", {"bfloat16": 3e-3})
+    for name in ("TOLERANCE", "AUTOCAST_TOLERANCE"):
+        monkeypatch.setattr(f"spark_keyframes.clip.vision.{name}", {"bfloat16": 3e-3})
     half = replace(reranking, dtype="float16").sample(clips[0])
     same_frames = reranking.sample(clips[0])
     assert half.frame_ids == same_frames.frame_ids
