@@ -301,5 +301,5 @@ def test_an_index_of_chinese_clip_answers_chinese_texts_and_no_other_model(
     same(found[0]["keyframes"], expected[0]["keyframes"])
     first, second = found[0]["keyframes"]
     assert first["scores"] != second["scores"]
-    refused = by_id(chinese.transform_index(index.where("id = 2"), error_col="error"))
-    assert refused[2]["error"]["error"] == "IndexMismatchError"
+    with pytest.raises(Exception, match="made with model 'small', not 'chinese'"):
+        chinese.transform_index(index.where("id = 2")).collect()
