@@ -119,7 +119,7 @@ class Parameters:
         "How often AKS may halve the video to spread the keyframes, at least 0. 0: no spread.",
     )
     diversity: float = documented(
-        0.1,
+        0.05,
         "How much the selector logdet prefers frames that differ from each other to those that "
         "match the text best, at least 0. 0: the best scores alone. No other selector uses it.",
     )
@@ -314,7 +314,7 @@ class Parameters:
 _NUMBERS = {
     "fps": "use e.g. 0.5 for one frame every two seconds",
     "min_score": "use e.g. 0.25, or None for no least score",
-    "diversity": "use e.g. 0.1, or 0 for the best scores alone",
+    "diversity": "use e.g. 0.05, or 0 for the best scores alone",
     "min_gap": "use e.g. 2.0, in seconds, or 0 for none",
     "max_similarity": "use e.g. 0.95, or 1 for none",
     "t1": "use e.g. 0.8, or 0.1 to 0.3 to favour the best matches",

@@ -26,7 +26,7 @@ TEXTLESS = ("uniform", "summary")
 
 
 def make_selector(
-    name: SelectorName, *, t1: float, t2: float, all_depth: int, diversity: float = 0.1
+    name: SelectorName, *, t1: float, t2: float, all_depth: int, diversity: float = 0.05
 ) -> Selector:
     """Return the selector called `name`.
 

@@ -32,12 +32,12 @@ class LogDet(Selector):
     Source: arXiv 2510.02778.
     """
 
-    diversity: float = 0.1
+    diversity: float = 0.05
     needs_embeddings = True
     needs_eligible = True
 
     def __post_init__(self) -> None:
-        hint = "use e.g. 0.1, or 0 for the best scores alone"
+        hint = "use e.g. 0.05, or 0 for the best scores alone"
         check_number("diversity", self.diversity, hint)
         if not 0 <= self.diversity < np.inf:
             raise ParameterError(

@@ -199,5 +199,5 @@ def test_a_day_of_video_takes_little_memory(name):
 
 @pytest.mark.parametrize("wrong", [-0.1, math.inf, math.nan, "0.1", None])
 def test_a_wrong_diversity_is_an_error_whichever_selector_is_chosen(wrong):
-    with pytest.raises(ParameterError, match=r"diversity must be .*; use e\.g\. 0\.1"):
+    with pytest.raises(ParameterError, match=r"diversity must be .*; use e\.g\. 0\.05"):
         selector("top", wrong)
