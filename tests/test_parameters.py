@@ -87,7 +87,7 @@ def test_every_parameter_is_described():
         ({"max_num_frames": 0}, "max_num_frames must be at least 1, got 0"),
         ({"max_num_frames": 4.0}, r"max_num_frames must be a whole number, got 4\.0"),
         ({"all_depth": -1}, "all_depth must be at least 0, got -1"),
-        ({"diversity": -1}, r"diversity must be finite and at least 0, got -1\.0; use e\.g\. 0\.05"),
+        ({"diversity": -1}, r"diversity must be finite and at least 0, got -1\.0; use .* 0\.05"),
         ({"min_gap": -1}, r"min_gap must be at least 0 and finite, got -1\.0; use e\.g\. 2\.0"),
         ({"min_gap": None}, "min_gap must be a number, got None"),
         ({"max_similarity": 2}, r"max_similarity must be from 0 to 1, got 2\.0; use e\.g\. 0\.95"),
