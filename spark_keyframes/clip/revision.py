@@ -48,9 +48,9 @@ def model_revision(
         ModelError: a file cannot be read.
     """
     if not model_path:
-        return _of_hub(clip_model_name)
+        return _of_hub(clip_model_name, parameter)
     check_model_folder(model_path, clip_model_name, parameter=parameter)
-    return _of_source(model_source(model_path, clip_model_name), local=True)
+    return _of_source(model_source(model_path, clip_model_name), parameter, local=True)
 
 
 def model_preprocessing(model_path: str, clip_model_name: str) -> str:
@@ -70,13 +70,14 @@ def _preprocessing(source: str, revision: str, *, local: bool) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _of_hub(clip_model_name: str) -> str:
+def _of_hub(clip_model_name: str, parameter: str) -> str:
     """Asked once: each file takes a request to the Hub, although it is in the cache."""
-    return _of_source(model_source("", clip_model_name), local=False)
+    return _of_source(model_source("", clip_model_name), parameter, local=False)
 
 
-def _of_source(source: str, *, local: bool) -> str:
-    with reading("its files", source, local=local):
+def _of_source(source: str, parameter: str, *, local: bool) -> str:
+    kind = "an image-text model"
+    with reading("its files", source, local=local, kind=kind, parameter=parameter):
         found = sorted(_files(source, local=local))
         stats = ((name, file, file.stat()) for name, file in found)
         return _digest(

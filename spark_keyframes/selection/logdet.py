@@ -58,14 +58,17 @@ class LogDet(Selector):
         if len(left) <= k:
             return [int(index) for index in left]
         chosen: list[int] = []
+        # Gains are divided by a weight above 1, so that none of any size is too large to round.
+        scale = max(1.0, self.diversity)
+        weight = self.diversity / scale
         base = np.full(len(relevance), -np.inf)
-        base[left] = relevance[left]
+        base[left] = relevance[left] / scale
         new = np.full(len(relevance), 1 + _EPSILON)  # 1 + ε - gᵀ(G + εI)⁻¹g
         # Row n is row n of L⁻¹X: X are the chosen embeddings, and LLᵀ = G + εI. So the products of
         # a candidate with all rows are L⁻¹g, and no matrix of candidates by k is needed.
         factors = np.empty((k, embeddings.shape[1]))
         for n in range(k):
-            best = int(rounded(base + self.diversity * np.log(new)).argmax())
+            best = int(rounded(base + weight * np.log(new)).argmax())
             chosen.append(best)
             base[best] = -np.inf
             row = embeddings[best].astype(np.float64)

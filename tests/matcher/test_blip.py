@@ -128,6 +128,21 @@ def test_no_model_names_the_parameter(tmp_path):
         blip(tmp_path)
 
 
+def test_a_revision_that_cannot_be_read_names_the_parameter(tmp_path, monkeypatch):
+    save_random_blip(tmp_path / "blip")
+    (tmp_path / "blip" / "model.safetensors").unlink()
+    (tmp_path / "blip" / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelError, match="as an image-text model: its files: KeyError"):
+        _ = BlipModule(model_path=str(tmp_path), blip_model_name="blip").revision
+    monkeypatch.setattr("spark_keyframes.clip.revision.model_file", no_answer)
+    with pytest.raises(ModelNotFoundError, match="check rerank and the network"):
+        _ = BlipModule(model_path="", blip_model_name="someone/blip").revision
+
+
+def no_answer(source, name, *, local):
+    raise OSError("no answer")
+
+
 def test_another_model_is_refused(tmp_path):
     save_random_clip(tmp_path / "clip")
     with pytest.raises(ModelError, match="model_type 'clip'; rerank takes a BlipForImageTextRetri"):

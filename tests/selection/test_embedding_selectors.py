@@ -180,6 +180,17 @@ def test_identical_frames_give_the_earliest():
         assert selector(name).select([0.3] * 50, 11, embeddings=rows) == list(range(11))
 
 
+@pytest.mark.parametrize("diversity", [1e3, 1e300, sys.float_info.max])
+def test_any_diversity_gives_as_many_frames_as_asked_for(diversity):
+    given = {
+        "scores": [0.1, 0.9, 0.5, 0.2],
+        "embeddings": np.eye(2, dtype=np.float32)[[0, 0, 1, 1]],
+    }
+    chosen = Choice(selector("logdet", diversity), 3).indices(**given)
+    assert len(chosen) == 3
+    assert {1, 2} <= set(chosen), "the best, and the best that is unlike it"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' /proc")
 @pytest.mark.parametrize("name", NAMES)
