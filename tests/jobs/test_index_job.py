@@ -235,4 +235,4 @@ def test_the_film_of_the_demo_is_indexed_searched_and_opened(tmp_path):
     ]
     job = start("search.py", [*given, "--model-path", str(REPO / "demo"), "--clip-model-name", "x"])
     printed, _ = job.communicate(timeout=PATIENCE)
-    assert job.returncode == 1
+    assert job.returncode == 2
