@@ -24,7 +24,6 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.selection import (
-    TEXTLESS,
     Choice,
     Repeats,
     Selector,
@@ -220,7 +219,7 @@ class Parameters:
                 self.max_num_frames,
                 "keyframes are chosen among them: max_num_frames at least",
             )
-        if self.rerank and self.selector in TEXTLESS:
+        if self.rerank and not self.make_selector().reads_scores:
             raise ParameterError(
                 f"rerank={self.rerank!r} has no effect beside selector={self.selector!r}, which "
                 "does not look at scores; leave rerank out, or choose another selector"
@@ -256,7 +255,7 @@ class Parameters:
 
     def make_choice(self) -> Choice:
         """Return the selector with the parameters that hold for all selectors."""
-        looked_at = self.rerank_candidates or 4 * self.max_num_frames
+        looked_at = self.rerank_candidates or _LOOKED_AT * self.max_num_frames
         return Choice(
             self.make_selector(),
             self.max_num_frames,
@@ -294,11 +293,17 @@ class Parameters:
 
     def _selector_name(self) -> str:
         if isinstance(self.selector, Selector):
-            rules = self._changed(*_RULES)
+            rules = self._changed(*self._rules())
             return f"{self.selector!r}{f', {shown_arguments(rules)}' if rules else ''}"
         own = {"aks": ("t1", "t2", "all_depth"), "logdet": ("diversity",)}.get(self.selector, ())
-        arguments = self._changed(*own, *_RULES)
+        arguments = self._changed(*own, *self._rules())
         return f"{self.selector}({shown_arguments(arguments)})" if arguments else self.selector
+
+    def _rules(self) -> list[str]:
+        """Return the names of the parameters that matter to any selector."""
+        usual = (None, _LOOKED_AT * self.max_num_frames)
+        looks = self.rerank and self.rerank_candidates not in usual
+        return ["min_score", "min_gap", "max_similarity", *["rerank_candidates"] * bool(looks)]
 
     def _changed(self, *names: str) -> dict[str, Any]:
         """Return those of the parameters that differ from their defaults, by name."""
@@ -329,4 +334,5 @@ _WHOLE_NUMBERS = {
     "rerank_candidates": (1, "leave it out for 4 × max_num_frames"),
 }
 _OPTIONAL = ("min_score", "video_stream", "rerank_candidates")
-_RULES = ("min_score", "min_gap", "max_similarity", "rerank_candidates")  # for any selector
+_LOOKED_AT = 4
+"""how many candidates `rerank` looks at for each keyframe"""

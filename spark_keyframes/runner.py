@@ -19,7 +19,6 @@ from spark_keyframes.fields import documented
 from spark_keyframes.matcher import BlipModule
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.selection import TEXTLESS
 from spark_keyframes.spark.arrow_stage import ArrowStage
 from spark_keyframes.spark.columns import Columns, OnError, result_schema, without_names
 from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
@@ -127,7 +126,7 @@ class Runner(Parameters):
     def _warn_of_no_text(self, text: str, advice: str) -> None:
         module = self.make_matcher() or self.make_module()
         reads_text = isinstance(module, EmbeddingModule | BlipModule)
-        if reads_text and not text and self.selector not in TEXTLESS:
+        if reads_text and not text and self.make_selector().reads_scores:
             logger.warning(
                 'text is "": the frames are compared with nothing in particular; %s', advice
             )

@@ -15,6 +15,7 @@ from spark_keyframes import (
     Selector,
     VideoAdaptiveKeyframesSampling,
 )
+from spark_keyframes.selection import Summary
 from tests.own import Brightness, Last, Refuse
 
 
@@ -132,6 +133,7 @@ def test_every_parameter_is_described():
         ({"rerank": "b", "rerank_candidates": 31}, "rerank_candidates must be at least 32, got 31"),
         ({"rerank_candidates": 0}, "rerank_candidates must be at least 1, got 0"),
         ({"rerank": "b", "selector": "uniform"}, "rerank='b' has no effect beside selector='uni"),
+        ({"rerank": "b", "selector": Summary()}, r"has no effect beside selector=Summary\(\)"),
         ({"rerank": "b", "selector": "summary"}, "rerank='b' has no effect beside selector='sum"),
         (
             {"module": Brightness(), "rerank": "b", "clip_model_name": "a", "model_path": ""},

@@ -17,7 +17,6 @@ from benchmarks.choice.marks import Floats, Marks, mark
 from benchmarks.choice.settings import KS, SELECTORS, VARIANTS, make_choice
 from benchmarks.choice.videos import EVENTS, Kind, Question, Video, plan
 from spark_keyframes.module import ClipModule
-from spark_keyframes.selection import TEXTLESS
 
 NO_TEXT = Question("no text", "", ())
 """Asked of every selector with its defaults; only the pictures shown count."""
@@ -82,12 +81,13 @@ def _choose_all(
         if question is not NO_TEXT:
             measured.separation[-1][question.name] = _separation(video, question, scores)
         for name, k in product(settings, KS):
+            choice = make_choice(settings[name], k)
             indices = textless.get((name, k))
             if indices is None:
-                indices = make_choice(settings[name], k).indices(
+                indices = choice.indices(
                     scores.astype(float), embeddings=list(embeddings), timestamps=video.times
                 )
-            if name in TEXTLESS:
+            if not choice.selector.reads_scores:
                 textless[name, k] = indices
             row = measured.marks.setdefault((question.name, name, k), [])
             row.append(mark(video, question.events, indices))

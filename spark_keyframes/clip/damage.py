@@ -66,6 +66,8 @@ def _damage_of_json(path: Path) -> str:
         return "is not valid JSON, or cut off; copy it again"
     if not isinstance(content, dict):
         return "is not a JSON object; copy it again"
+    if path.name.endswith(".index.json") and not isinstance(content.get("weight_map"), dict):
+        return "does not say which file holds which weights (weight_map); copy it again"
     if quantised := content.get("quantization_config"):
         method = quantised.get("quant_method") if isinstance(quantised, dict) else quantised
         return f"asks for weights quantised by {method}; use a checkpoint that is not quantised"

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.checks import lone_surrogate
-from spark_keyframes.clip.families import Family
+from spark_keyframes.clip.families import Family, refuse_own_code
 from spark_keyframes.clip.loading import Parts, check_model_folder, load_parts, model_source
 from spark_keyframes.clip.precision import Dtype, Precision
 from spark_keyframes.errors import InvalidTextError, ModelError
@@ -44,13 +44,16 @@ class BlipFamily(Family):
         return BlipForImageTextRetrieval
 
 
+_SUPPORTED = (
+    'rerank takes a BlipForImageTextRetrieval ("blip"), such as Salesforce/blip-itm-base-coco'
+)
+
+
 def _blip(settings: dict[str, Any], source: str) -> Family:
+    refuse_own_code(settings, source, _SUPPORTED)
     model_type = settings.get("model_type")
     if model_type != BlipFamily.model_type:
-        raise ModelError(
-            f"config.json of {source!r} has model_type {model_type!r}; rerank takes a "
-            'BlipForImageTextRetrieval ("blip"), such as Salesforce/blip-itm-base-coco'
-        )
+        raise ModelError(f"config.json of {source!r} has model_type {model_type!r}; {_SUPPORTED}")
     return BlipFamily()
 
 

@@ -21,9 +21,6 @@ from spark_keyframes.selection.uniform import Uniform
 
 SelectorName = Literal["aks", "top", "uniform", "bin", "gift", "logdet", "summary"]
 
-TEXTLESS = ("uniform", "summary")
-"""the names of the selectors that do not look at the scores"""
-
 
 def make_selector(
     name: SelectorName, *, t1: float, t2: float, all_depth: int, diversity: float = 0.05
@@ -51,7 +48,6 @@ def make_selector(
 
 __all__ = [
     "AKS",
-    "TEXTLESS",
     "Bin",
     "Bracket",
     "Choice",

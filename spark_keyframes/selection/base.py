@@ -13,6 +13,7 @@ from spark_keyframes.hooks import calling, short_repr
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 
 class Bracket(NamedTuple):
@@ -39,6 +40,9 @@ class Selector(ABC):
     parameters is best a frozen dataclass, so that equal parameters make equal selectors.
     """
 
+    reads_scores: bool = True
+    """False: it chooses the same frames whatever the scores, so a text or `rerank` has no effect
+    on which frames are chosen."""
     needs_embeddings: bool = False
     """True: `select` also gets the keyword `embeddings`, float32 of shape (N, D), each of length 1.
     The module must be an EmbeddingModule."""

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.selection.base import Floats, Scores, Selector, eligible_indices, normalised
+from spark_keyframes.selection.base import Floats, Indices
 from spark_keyframes.selection.bounds import highest, rounded
+from spark_keyframes.selection.relevance import RelevanceSelector
 
 _ROUND = 9
 """how many frames are taken before the diversities are computed again"""
 _BLOCK = 2048
 """Distances are computed in squares of this many rows: 32 MB of float64."""
 
-Indices = npt.NDArray[np.intp]
-
 
 @dataclass(frozen=True)
-class Gift(Selector):
+class Gift(RelevanceSelector):
     """The best by relevance times directed diversity, nine at a time.
 
     The relevance of a candidate is its score, min-max normalised over the video. Its directed
@@ -32,27 +31,14 @@ class Gift(Selector):
     Source: arXiv 2603.25072.
     """
 
-    needs_embeddings = True
-    needs_eligible = True
-
-    def select(  # type: ignore[override]  # embeddings are required
-        self,
-        scores: Scores,
-        k: int,
-        *,
-        embeddings: npt.NDArray[np.float32],
-        eligible: npt.NDArray[np.bool_] | None = None,
+    def _chosen(
+        self, relevance: Floats, embeddings: npt.NDArray[np.float32], left: Indices, k: int
     ) -> list[int]:
-        """See Selector.select. Scores are normalised over all candidates, eligible or not."""
-        relevance = normalised(scores)
-        left = eligible_indices(eligible, len(relevance))
-        if len(left) <= k:
-            return [int(index) for index in left]
         rest = _Rest(relevance, embeddings, left)
         chosen: list[int] = []
         while len(chosen) < k:
             chosen += rest.take(min(_ROUND, k - len(chosen)))
-        return sorted(chosen)
+        return chosen
 
 
 class _Rest:

@@ -12,16 +12,17 @@ import numpy.typing as npt
 
 from spark_keyframes.checks import check_number
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.selection.base import Scores, Selector, eligible_indices, normalised
+from spark_keyframes.selection.base import Floats, Indices
 from spark_keyframes.selection.bounds import rounded
 from spark_keyframes.selection.products import products
+from spark_keyframes.selection.relevance import RelevanceSelector
 
 _EPSILON = 1e-3
 """added to the diagonal; the part of a repeated frame that counts as new"""
 
 
 @dataclass(frozen=True)
-class LogDet(Selector):
+class LogDet(RelevanceSelector):
     """The best by relevance plus what is new, one frame at a time.
 
     The gain of candidate i, given the chosen ones, is r_i + λ·log(1 + ε - gᵀ(G + εI)⁻¹g): r is the
@@ -33,8 +34,6 @@ class LogDet(Selector):
     """
 
     diversity: float = 0.05
-    needs_embeddings = True
-    needs_eligible = True
 
     def __post_init__(self) -> None:
         hint = "use e.g. 0.05, or 0 for the best scores alone"
@@ -44,19 +43,9 @@ class LogDet(Selector):
                 f"diversity must be finite and at least 0, got {self.diversity}; {hint}"
             )
 
-    def select(  # type: ignore[override]  # embeddings are required
-        self,
-        scores: Scores,
-        k: int,
-        *,
-        embeddings: npt.NDArray[np.float32],
-        eligible: npt.NDArray[np.bool_] | None = None,
+    def _chosen(
+        self, relevance: Floats, embeddings: npt.NDArray[np.float32], left: Indices, k: int
     ) -> list[int]:
-        """See Selector.select. Scores are normalised over all candidates, eligible or not."""
-        relevance = normalised(scores)
-        left = eligible_indices(eligible, len(relevance))
-        if len(left) <= k:
-            return [int(index) for index in left]
         chosen: list[int] = []
         # Gains are divided by a weight above 1, so that none of any size is too large to round.
         scale = max(1.0, self.diversity)
@@ -76,4 +65,4 @@ class LogDet(Selector):
             factors[n] = row / np.sqrt(new[best])
             # It cannot be less than ε, but for rounding errors.
             new = np.maximum(new - products(embeddings, factors[n]) ** 2, _EPSILON)
-        return sorted(chosen)
+        return chosen

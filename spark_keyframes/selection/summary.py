@@ -32,6 +32,7 @@ class Summary(Selector):
     Of more than 32,768 candidates it is over fewer, if k allows: 776 of the 86,400 of a day.
     """
 
+    reads_scores = False
     needs_embeddings = True
 
     def select(  # type: ignore[override]  # embeddings are required

@@ -16,6 +16,8 @@ from spark_keyframes.selection.base import (
 class Uniform(Selector):
     """The middle candidate of each of k equal slices of the video."""
 
+    reads_scores = False
+
     def select(self, scores: Scores, k: int) -> list[int]:
         """See Selector.select."""
         return [bracket.start for bracket in self.brackets(len(checked_scores(scores)), k)]

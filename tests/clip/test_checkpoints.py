@@ -86,6 +86,13 @@ def test_weights_in_several_bin_files(copied):
     assert revision(copied) != first
 
 
+def test_an_index_of_shards_without_their_names_is_said_to_be_wrong(copied):
+    take_weights(copied)
+    (copied / "model.safetensors.index.json").write_text('{"metadata": {}}')
+    with pytest.raises(ModelError, match="index.json does not say which file holds which weights"):
+        scores(copied)
+
+
 def test_a_pickle_that_holds_more_than_weights_is_refused(copied):
     torch.save(take_weights(copied) | {"code": PurePath("x")}, copied / "pytorch_model.bin")
     with pytest.raises(ModelError, match="holds more than weights, and could run code; convert it"):

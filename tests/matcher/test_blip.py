@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -132,7 +133,9 @@ def test_a_revision_that_cannot_be_read_names_the_parameter(tmp_path, monkeypatc
     save_random_blip(tmp_path / "blip")
     (tmp_path / "blip" / "model.safetensors").unlink()
     (tmp_path / "blip" / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(ModelError, match="as an image-text model: its files: KeyError"):
+    with pytest.raises(
+        ModelError, match="as an image-text model: model.safetensors.index.json does"
+    ):
         _ = BlipModule(model_path=str(tmp_path), blip_model_name="blip").revision
     monkeypatch.setattr("spark_keyframes.clip.revision.model_file", no_answer)
     with pytest.raises(ModelNotFoundError, match="check rerank and the network"):
@@ -147,6 +150,15 @@ def test_another_model_is_refused(tmp_path):
     save_random_clip(tmp_path / "clip")
     with pytest.raises(ModelError, match="model_type 'clip'; rerank takes a BlipForImageTextRetri"):
         blip(tmp_path, "clip")
+
+
+def test_code_of_the_model_s_own_is_refused(folder, tmp_path):
+    own = shutil.copytree(folder / "blip", tmp_path / "blip")
+    settings = json.loads((own / "config.json").read_text())
+    settings["auto_map"] = {"AutoModel": "own.Model"}
+    (own / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match=r"own \(auto_map\), which is never run; rerank takes"):
+        blip(tmp_path)
 
 
 def test_a_blip_without_the_head_is_refused(tmp_path):

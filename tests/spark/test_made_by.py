@@ -105,6 +105,11 @@ def test_the_files_are_those_that_are_stored(spark, sampler, clips, tmp_path):
             {"rerank": "blip", "rerank_candidates": 9},
             ("small, rerank='blip'", "aks(rerank_candidates=9)"),
         ),
+        (
+            {"rerank": "blip", "max_num_frames": 4, "rerank_candidates": 16},
+            ("small, rerank='blip'", "aks"),
+        ),
+        ({"rerank_candidates": 9}, ("small", "aks")),
     ],
 )
 def test_the_selector_is_named_with_what_is_not_usual(plain, parameters, expected):

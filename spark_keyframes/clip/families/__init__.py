@@ -5,12 +5,12 @@ from typing import Any
 from spark_keyframes.clip.families.altclip import AltClipFamily
 from spark_keyframes.clip.families.chinese_clip import ChineseClipFamily
 from spark_keyframes.clip.families.clip import ClipFamily
-from spark_keyframes.clip.families.family import Family
+from spark_keyframes.clip.families.family import Family, refuse_own_code
 from spark_keyframes.clip.families.metaclip_2 import MetaClip2Family
 from spark_keyframes.clip.families.siglip import SiglipFamily
 from spark_keyframes.errors import ModelError
 
-__all__ = ["Family", "family_of"]
+__all__ = ["Family", "family_of", "refuse_own_code"]
 
 _FAMILIES: tuple[Family, ...] = (
     ClipFamily(),
@@ -34,11 +34,7 @@ def family_of(settings: dict[str, Any], source: str) -> Family:
     Raises:
         ModelError: the model is of no family that is supported.
     """
-    if "auto_map" in settings:
-        raise ModelError(
-            f"config.json of {source!r} names code of the model's own (auto_map), which is never "
-            f"run; {_SUPPORTED}"
-        )
+    refuse_own_code(settings, source, _SUPPORTED)
     model_type = settings.get("model_type", ClipFamily.model_type)
     if model_type == "siglip2":
         raise ModelError(

@@ -124,3 +124,12 @@ class Family:
     def tokens(self, tokenizer: Any, text: str, context: int) -> Any:
         """Return the arguments of `get_text_features` for a text."""
         return tokenizer(text, truncation=True, max_length=context, return_tensors="pt")
+
+
+def refuse_own_code(settings: dict[str, Any], source: str, remedy: str) -> None:
+    """Raise ModelError where config.json names code that comes with the model."""
+    if "auto_map" in settings:
+        raise ModelError(
+            f"config.json of {source!r} names code of the model's own (auto_map), which is never "
+            f"run; {remedy}"
+        )
