@@ -54,7 +54,7 @@ _REMEDIES = {
 }
 """What helps against an exception of the JVM or of a worker that contains such a text."""
 
-# Errors of a worker that are due to an option. The job meets them only when it reads the rows.
+# Errors in a worker that an option causes. The job sees them only when it reads the rows.
 _REFUSAL = f"{IndexMismatchError.__name__}: "
 
 _LOG_LEVEL = "spark.log.level"
