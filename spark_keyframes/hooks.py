@@ -1,5 +1,6 @@
 """Calls hooks of the user's objects, checks what they give, and names them in messages."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,11 +77,25 @@ def text_of(error: BaseException) -> str:
 def short_repr(owner: object) -> str:
     """Return how an object was made, `Brightness(size=72)`, from its method `params()` if any."""
     try:
-        params: dict[str, object] = getattr(owner, "params", dict)()
+        params: dict[str, object] = (params_of(owner) or dict)()
         arguments = shown_arguments(params)
     except Exception:  # noqa: BLE001 - a message must not fail because of the user's code
         arguments = "…"
     return f"{type(owner).__name__}({arguments})"
+
+
+def params_of(owner: object) -> Callable[[], Any] | None:
+    """Return what gives the arguments that make an equal object; None where nothing does.
+
+    It is the object's method `params()`; without one, a dataclass knows them itself.
+    """
+    own: Any = getattr(owner, "params", None)
+    if callable(own):
+        return own  # type: ignore[no-any-return]
+    if not dataclasses.is_dataclass(owner) or isinstance(owner, type):
+        return None
+    names = [each.name for each in dataclasses.fields(owner) if each.init]
+    return lambda: {name: getattr(owner, name) for name in names}
 
 
 def shown_arguments(values: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.hooks import text_of
+from spark_keyframes.hooks import params_of, text_of
 
 T = TypeVar("T")
 
@@ -81,7 +81,8 @@ def object_from(value: Any, base: type[T], name: str) -> T:
 def described(value: object, name: str) -> dict[str, Any]:
     """Return how to construct an equal object elsewhere: `{"class": ..., "args": ...}`.
 
-    The arguments are what the object's method `params()` returns, for JSON.
+    The arguments are what the object's method `params()` returns, for JSON, or the fields of a
+    dataclass.
 
     Raises:
         ParameterError: the class cannot be imported by name, the object has no `params`, or they
@@ -97,8 +98,8 @@ def described(value: object, name: str) -> dict[str, Any]:
             f"{name} cannot be saved: its class {kind.__qualname__} cannot be imported by name; "
             "move it into a module of a package"
         )
-    params = getattr(value, "params", None)
-    if not callable(params):
+    params = params_of(value)
+    if params is None:
         raise ParameterError(
             f"{name} cannot be saved: {kind.__qualname__} has no method params(); let it return "
             "the arguments of the constructor as a dict"

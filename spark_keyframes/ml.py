@@ -52,8 +52,8 @@ class KeyframeSampler(
 
     `module`, `selector` and `callbacks` take objects, import paths ("mypackage:Brightness"), or
     {"class": "mypackage:Brightness", "args": {"size": 72}}. An object can be saved with the stage
-    if its class can be imported by name and has a method `params()` that returns the arguments of
-    its constructor.
+    if its class can be imported by name, and is a dataclass or has a method `params()` that returns
+    the arguments of its constructor.
 
     Raises:
         ParameterError: a value is invalid; raised when it is set. It is a ValueError too. In

@@ -12,6 +12,7 @@ from pyspark.ml.tuning import ParamGridBuilder
 
 from spark_keyframes import Access, Limits, ParameterError, VideoAdaptiveKeyframesSampling
 from spark_keyframes.ml import KeyframeSampler
+from spark_keyframes.selection import AKS, LogDet, Top
 from tests.own import Brightness, Last, Refuse
 
 # A value for each Param that is not its default.
@@ -303,6 +304,12 @@ def test_objects_of_one_s_own_choose_the_frames(spark, videos, tmp_path):
 def test_a_wrong_object_or_path_is_an_error_when_it_is_set(params, message):
     with pytest.raises(ParameterError, match=message):
         KeyframeSampler(**params)
+
+
+def test_a_selector_of_the_package_is_saved_with_its_fields(spark, tmp_path):
+    for selector in (LogDet(0.2), AKS(t1=0.3), Top()):
+        KeyframeSampler(selector=selector).write().overwrite().save(str(tmp_path / "stage"))
+        assert KeyframeSampler.load(str(tmp_path / "stage")).getSelector() == selector
 
 
 def test_an_object_that_cannot_be_saved_says_why_and_deletes_nothing(spark, tmp_path):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import ParameterError
@@ -52,10 +53,9 @@ class Checkpoint:
         if "return_keyframes" in settings:
             # What it was called before, and its default.
             settings["images"] = "arrays" if settings.pop("return_keyframes") else "none"
-        # Older versions lack them.
-        for name in ("diversity", "min_gap", "max_similarity", "rerank"):
-            settings.setdefault(name, getattr(Parameters, name))
-        return settings
+        # An older version lacks the parameters that are newer: it sampled as their defaults do.
+        newer = (each for each in fields(Parameters) if each.default is not MISSING)
+        return {each.name: each.default for each in newer} | settings
 
     def claim(self, settings: Mapping[str, Any]) -> None:
         """Record the settings of the first run, or compare them with these.

@@ -35,7 +35,7 @@ class IndexOptions(BatchOptions):
 
     not_offered: ClassVar[tuple[str, ...]] = (
         *("text", "max_num_frames", "min_score", "t1", "t2", "all_depth", "diversity"),
-        *("min_gap", "max_similarity", "selector"),
+        *("min_gap", "max_similarity", "selector", "rerank", "rerank_candidates"),
         *("img_type", "output_tos_dir", "return_keyframes"),
     )
 

@@ -1,7 +1,7 @@
 """Samples the videos that are new since the last run, each of them once: jobs/ingest.py."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from spark_keyframes.jobs.options import INPUT, about
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
-from spark_keyframes.jobs.user_objects import object_settings
+from spark_keyframes.jobs.user_objects import ARGUMENTS, object_settings
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.monitoring.progress import progress
 
@@ -33,18 +33,10 @@ _SAME_OPTIONS = (
     *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
     "candidates_col",
 )
-_SAME_PARAMETERS = (
-    *("text", "clip_model_name", "video_src_type", "fps", "max_num_frames", "t1", "t2"),
-    *(
-        "all_depth",
-        "diversity",
-        "min_score",
-        "min_gap",
-        "max_similarity",
-        "img_type",
-        "output_tos_dir",
-        "video_stream",
-    ),
+# These do not decide what a row holds, or are among the options and objects that are compared.
+_MAY_CHANGE = (
+    *("model_path", "dtype", "batch_size", "rank", "video_format", "decoder", "limits", "access"),
+    *("return_keyframes", *ARGUMENTS),
 )
 
 
@@ -163,7 +155,11 @@ def run_settings(options: IngestOptions) -> dict[str, Any]:
     return {
         **{name: getattr(options, name) for name in _SAME_OPTIONS},
         "info_col": options.info_col if options.candidates_col else None,
-        **{name: getattr(options.sampler, name) for name in _SAME_PARAMETERS},
+        **{
+            each.name: getattr(options.sampler, each.name)
+            for each in fields(options.sampler)
+            if each.name not in _MAY_CHANGE
+        },
         **object_settings(options),
     }
 

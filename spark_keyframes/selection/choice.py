@@ -66,7 +66,8 @@ class Choice:
             looked_at = np.zeros(len(scores), bool)
             looked_at[list(second)] = True
             final = {"looked_at": looked_at, "first": scores}
-            scores = [second.get(index, min(second.values())) for index in range(len(scores))]
+            least = min(second.values())
+            scores = [second.get(index, least) for index in range(len(scores))]
         chosen = choose(
             self.selector,
             scores,
