@@ -13,6 +13,7 @@ from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.listing import local_path
 from spark_keyframes.jobs.options import JobOptions
+from spark_keyframes.jobs.overwriting import check_overwriting
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.spark.interpreter import is_local
 
@@ -121,6 +122,7 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
         spark = start_spark()
         try:
             _check_places(spark, options)
+            check_overwriting(spark, options)
             return run(spark, options)
         finally:
             spark.stop()

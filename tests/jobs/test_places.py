@@ -1,9 +1,15 @@
 """Places of tables and checkpoints that Spark cannot write: one line, before a video is sampled."""
 
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
+from spark_keyframes import ParameterError
 from spark_keyframes.jobs import ingest, sample
 from spark_keyframes.jobs.file_systems import has_file_system
+from spark_keyframes.jobs.overwriting import check_overwriting
 from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.table import Table
 
@@ -51,6 +57,56 @@ def test_a_local_place_that_cannot_be_made_is_one_line(said, clips, tmp_path, op
     assert status == 2
     assert f"--{option} cannot be '{place}': Not a directory; choose another place" in line
     assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "folder"),
+    [
+        ("videos", "videos"),
+        ("videos", "."),
+        ("videos/*.mp4", "videos/../videos/"),
+        ("v*/*.mp4", "videos"),
+        ("linked", "videos"),
+        ("file:{}/videos/a.mp4", "videos"),
+    ],
+)
+def test_overwriting_never_deletes_the_videos(said, clips, tmp_path, monkeypatch, place, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "videos").mkdir()
+    video = Path(shutil.copy(clips[0], tmp_path / "videos" / "a.mp4"))
+    (tmp_path / "linked").symlink_to("videos")
+    arguments = ["--input", place.format(tmp_path), "--output", folder, "--text", "spoon"]
+    status, line = said(sample, *arguments, "--mode", "overwrite")
+    assert status == 2
+    assert "--mode overwrite would delete --input" in line
+    assert video.exists()
+
+
+def test_overwriting_never_deletes_images(said, clips, tmp_path):
+    arguments = ["--input", clips[0], "--output", tmp_path / "out", "--text", "spoon"]
+    images = ["--output-tos-dir", tmp_path / "out" / "images", "--mode", "overwrite"]
+    assert "would delete --output-tos-dir" in said(sample, *arguments, *images)[1]
+
+
+@pytest.mark.parametrize(
+    ("place", "folder", "inside"),
+    [
+        ("s3://lake/videos/a.mp4", "s3a://lake/videos", True),
+        ("tos://films/a", "tos://films/", True),
+        ("tos://films/ab", "tos://films/a", False),
+        ("s3://films/a/b", "s3://others/a", False),
+        ("s3://films/a", "s3://films/a/b", False),
+    ],
+)
+def test_a_place_in_another(spark, place, folder, inside):
+    options = SimpleNamespace(
+        mode="overwrite", input=place, output=folder, sampler=SimpleNamespace(output_tos_dir="")
+    )
+    if not inside:
+        check_overwriting(spark, options)
+        return
+    with pytest.raises(ParameterError, match="would delete `input`"):
+        check_overwriting(spark, options)
 
 
 @pytest.mark.parametrize("url", ["tos://films/landing/", "s3://films/landing/"])
