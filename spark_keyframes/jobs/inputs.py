@@ -8,18 +8,13 @@ from urllib.parse import unquote
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
 from spark_keyframes.jobs.file_systems import check_file_system, has_file_system
-from spark_keyframes.jobs.globs import escaped, is_glob
-from spark_keyframes.jobs.listing import (
-    NO_VIDEO,
-    hadoop_files_hidden,
-    local_files,
-    local_path,
-    warn_of,
-)
+from spark_keyframes.jobs.listing import hadoop_files_hidden, local_path
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
-from spark_keyframes.jobs.remote_listing import Files, remote_files
-from spark_keyframes.jobs.suffixes import VIDEO_SUFFIXES, is_video
 from spark_keyframes.limits import Limits
+from spark_keyframes.listing.globs import escaped, is_glob
+from spark_keyframes.listing.local_files import NO_VIDEO, local_files, warn_of
+from spark_keyframes.listing.remote_files import Files, remote_files
+from spark_keyframes.listing.suffixes import VIDEO_SUFFIXES, is_video
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of, is_connect
 from spark_keyframes.storage import Access, open_url

@@ -10,14 +10,9 @@ from spark_keyframes.jobs.inputs import (
     read_table,
     resolve,
 )
-from spark_keyframes.jobs.listing import (
-    NO_VIDEO,
-    hidden_from_spark,
-    local_files,
-    local_path,
-    warn_of,
-)
-from spark_keyframes.jobs.suffixes import VIDEO_SUFFIXES, is_video
+from spark_keyframes.jobs.listing import hidden_from_spark, local_path
+from spark_keyframes.listing.local_files import NO_VIDEO, local_files, warn_of
+from spark_keyframes.listing.suffixes import VIDEO_SUFFIXES, is_video
 from spark_keyframes.spark.columns import actual_name
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import pytest
 from pyspark.sql import functions as sf
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
-from spark_keyframes.jobs.globs import escaped
 from spark_keyframes.jobs.inputs import read_table, read_videos
-from spark_keyframes.jobs.listing import local_files
 from spark_keyframes.jobs.streams import read_stream
-from spark_keyframes.jobs.suffixes import VIDEO_SUFFIXES
+from spark_keyframes.listing.globs import escaped
+from spark_keyframes.listing.local_files import local_files
+from spark_keyframes.listing.suffixes import VIDEO_SUFFIXES
 from spark_keyframes.video import container
 
 ODD = ["x [y]", "{e,f}", "*", "q?", "10:30:00", "w[1]:2", "a%20b", "back\\slash", "it's", "勺 子"]

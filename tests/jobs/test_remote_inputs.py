@@ -14,11 +14,11 @@ from spark_keyframes.errors import (
     UnsupportedSchemeError,
 )
 from spark_keyframes.jobs.inputs import read_videos
-from spark_keyframes.jobs.listing import local_files
 from spark_keyframes.jobs.partitioning import assign_to_tasks
-from spark_keyframes.jobs.remote_listing import remote_files
 from spark_keyframes.jobs.streams import read_stream
 from spark_keyframes.limits import Limits
+from spark_keyframes.listing.local_files import local_files
+from spark_keyframes.listing.remote_files import remote_files
 from spark_keyframes.storage import Access
 from tests.jobs.test_inputs import in_tasks
 from tests.storage.tos_server import TosServer

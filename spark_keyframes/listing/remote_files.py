@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable
 
 from spark_keyframes.errors import CredentialsError
-from spark_keyframes.jobs.globs import alternatives, is_glob, matches, unescaped
-from spark_keyframes.jobs.suffixes import is_video
 from spark_keyframes.limits import Limits
+from spark_keyframes.listing.globs import alternatives, is_glob, matches, unescaped
+from spark_keyframes.listing.suffixes import is_video
 from spark_keyframes.storage import Access, list_url
 
 logger = logging.getLogger("spark_keyframes")

@@ -1,0 +1,1 @@
+"""Lists the videos of a folder, a glob or a list, without Spark."""
