@@ -1,10 +1,17 @@
-"""Keyframes that match a text, spread over the video, on Spark."""
+"""Keyframes that match a text, spread over the video, on Spark, pandas and Daft.
+
+Names that need Spark are imported when first used: without pyspark, all others work.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import Account
 from spark_keyframes.callbacks import ContactSheets, RateLimit
 from spark_keyframes.engine import Callback
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.images import rgb_array, to_pil
+from spark_keyframes.imports import require
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import __version__
 from spark_keyframes.matcher import BlipModule
@@ -12,10 +19,12 @@ from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Selector
-from spark_keyframes.spark.explode import explode_keyframes
-from spark_keyframes.spark.monitoring.metrics import metrics, report_lines
-from spark_keyframes.spark.monitoring.progress import progress
 from spark_keyframes.storage import Access
+
+if TYPE_CHECKING:
+    from spark_keyframes.spark.explode import explode_keyframes
+    from spark_keyframes.spark.monitoring.metrics import metrics, report_lines
+    from spark_keyframes.spark.monitoring.progress import progress
 
 __all__ = [
     "Access",
@@ -44,3 +53,22 @@ __all__ = [
     "rgb_array",
     "to_pil",
 ]
+
+_OF_SPARK = {
+    "explode_keyframes": "spark.explode",
+    "metrics": "spark.monitoring.metrics",
+    "progress": "spark.monitoring.progress",
+    "report_lines": "spark.monitoring.metrics",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of this package
+
+    def __getattr__(name: str) -> Any:
+        if name not in _OF_SPARK:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        require("pyspark", f"{__name__}.{name}")
+        found = globals()[name] = getattr(import_module(f"{__name__}.{_OF_SPARK[name]}"), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -35,6 +35,12 @@ class ParameterError(KeyframesError, ValueError):
     stage = "parameters"
 
 
+class MissingPackageError(KeyframesError, ImportError):
+    """What was asked for needs a package that is not installed."""
+
+    stage = "parameters"
+
+
 # open: read the bytes of a video
 
 

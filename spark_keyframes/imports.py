@@ -1,18 +1,34 @@
 """Objects of the user's by import path, for command lines and saved ML stages.
 
-An object is written as `{"class": "mypackage.module:Class", "args": {...}}`.
+An object is written as `{"class": "mypackage.module:Class", "args": {...}}`. `require` is for
+packages that not every face needs.
 """
 
 import importlib
 import json
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from spark_keyframes.errors import ParameterError
+from spark_keyframes.errors import MissingPackageError, ParameterError
 from spark_keyframes.hooks import params_of, text_of
 
 T = TypeVar("T")
+
+
+def require(package: str, what: str, *, install: str = "") -> None:
+    """Raise MissingPackageError unless a package is installed.
+
+    Args:
+        package: its name, as in `import`.
+        what: needs it, as the message says.
+        install: what to give to pip, if that is another name.
+    """
+    if find_spec(package) is None:
+        raise MissingPackageError(
+            f"{what} needs {package}, which is not installed; pip install {install or package}"
+        )
 
 
 def load_object(path: str, arguments: Mapping[str, Any], base: type[T], name: str) -> T:

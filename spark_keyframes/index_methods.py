@@ -4,21 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
+from spark_keyframes.arrow.columns import AddedColumns, IndexColumns, Wanted
 from spark_keyframes.checks import check_choice
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.index import Question
 from spark_keyframes.module import EmbeddingModule
-from spark_keyframes.result import ImagesAs
+from spark_keyframes.result import ImagesAs, OnError
 from spark_keyframes.runner import NO_TEXT, Runner
-from spark_keyframes.spark.columns import (
-    AddedColumns,
-    IndexColumns,
-    OnError,
-    check_dataframe,
-    plan_columns,
-)
-from spark_keyframes.spark.search import search_index
-from spark_keyframes.spark.versions import warn_of_large_batches
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,23 +52,23 @@ class IndexMethods(Runner):
                 gives no embeddings.
             ModelNotFoundError: in a local session, there is no model.
         """
+        from spark_keyframes.spark.columns import check_dataframe
+
         check_dataframe(videos)
         check_choice("on_error", on_error, get_args(OnError))
         self._check_embeddings("index()")
-        added = AddedColumns(
-            candidates=candidates_col, info=info_col, error=error_col, account=account_col
-        )
-        columns = plan_columns(
-            videos,
-            input_col=input_col,
-            start_col=start_col,
-            end_col=end_col,
-            added=added,
+        wanted = Wanted(
+            input=input_col,
+            start=start_col,
+            end=end_col,
+            added=AddedColumns(
+                candidates=candidates_col, info=info_col, error=error_col, account=account_col
+            ),
             video_src_type=self.video_src_type,
             keep_video=keep_video,
         )
         pipeline = replace(self._pipeline(None), embeddings=True, matcher=None)
-        return self._stage(videos, columns, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
+        return self._stage(videos, wanted, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
 
     def transform_index(
         self,
@@ -119,6 +111,9 @@ class IndexMethods(Runner):
             IndexMismatchError: in the job: the index was made by another model, or with another
                 `fps` or `video_stream`.
         """
+        from spark_keyframes.spark.columns import check_dataframe
+        from spark_keyframes.spark.versions import warn_of_large_batches
+
         check_dataframe(index, "index")
         check_choice("on_error", on_error, get_args(OnError))
         check_choice("images", images, get_args(ImagesAs))
@@ -136,12 +131,11 @@ class IndexMethods(Runner):
                 f"rerank={self.rerank!r} looks at frames of the videos, and input_col is None; "
                 "give the column of videos, or leave rerank out"
             )
-        columns = plan_columns(
-            index,
-            input_col=input_col,
-            text_col=text_col,
-            start_col=start_col,
-            end_col=end_col,
+        wanted = Wanted(
+            input=input_col,
+            text=text_col,
+            start=start_col,
+            end=end_col,
             added=AddedColumns(
                 output=output_col,
                 images=f"{output_col}_images" if self.return_keyframes else None,
@@ -158,7 +152,7 @@ class IndexMethods(Runner):
         if text_col is None:
             self._warn_of_no_text(self.text, f"set text, text_col for a text per row, {NO_TEXT}")
         warn_of_large_batches(index.sparkSession)
-        return self._stage(index, columns, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
+        return self._stage(index, wanted, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
 
     def search(
         self,
@@ -204,6 +198,9 @@ class IndexMethods(Runner):
             ModelNotFoundError: in a local session, there is no model.
             IndexMismatchError: in the job: the index was made by another model.
         """
+        from spark_keyframes.spark.columns import check_dataframe
+        from spark_keyframes.spark.search import search_index
+
         check_dataframe(index, "index")
         self._check_embeddings("search()")
         if self.rerank:

@@ -20,10 +20,9 @@ from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import camel_case, doc_of, spelled
 from spark_keyframes.imports import described, object_from
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.result import ImagesAs
+from spark_keyframes.result import ImagesAs, OnError
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Selector
-from spark_keyframes.spark.columns import OnError
 from spark_keyframes.spark.transform_options import TRANSFORM_OPTIONS
 from spark_keyframes.spark.versions import is_connect
 

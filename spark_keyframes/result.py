@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ImagesAs = Literal["arrays", "encoded"]
 """Pixels, or files of `img_type`."""
 
+OnError = Literal["null", "raise"]
+"""What happens to a row that fails: it has a null result, or it ends the job."""
+
 
 @dataclass(frozen=True)
 class Candidates:

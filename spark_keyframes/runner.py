@@ -1,4 +1,7 @@
-"""Parameters with a module and callbacks, and the pipelines and stages that run them."""
+"""Parameters with a module and callbacks, and the pipelines and stages that run them.
+
+What needs Spark is imported by the methods that do: `sample()` works without pyspark.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spark_keyframes.arrow.columns import Wanted
 from spark_keyframes.checks import check_object
 from spark_keyframes.clip import check_model_folder
 from spark_keyframes.engine import Callback, ImageWriter, Pipeline
@@ -19,16 +23,7 @@ from spark_keyframes.fields import documented
 from spark_keyframes.matcher import BlipModule
 from spark_keyframes.module import ClipModule, EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.parameters import Parameters
-from spark_keyframes.spark.arrow_stage import ArrowStage
-from spark_keyframes.spark.columns import Columns, OnError, result_schema, without_names
-from spark_keyframes.spark.interpreter import is_local, shipped, use_own_python
-from spark_keyframes.spark.monitoring.video_counter import video_counter
-from spark_keyframes.spark.resources import task_resources
-from spark_keyframes.spark.versions import (
-    has_profiles,
-    warn_of_large_batches,
-    warn_of_pipelined_transfer,
-)
+from spark_keyframes.result import OnError
 from spark_keyframes.storage import check_accepted, check_writable
 from spark_keyframes.urls import is_local as is_local_url
 
@@ -104,7 +99,7 @@ class Runner(Parameters):
     def _stage(
         self,
         rows: "DataFrame",
-        columns: Columns,
+        wanted: Wanted,
         pipeline: Pipeline,
         *,
         on_error: OnError,
@@ -112,6 +107,14 @@ class Runner(Parameters):
         gpus: int | None,
     ) -> "DataFrame":
         """Return the rows with the columns that the pipeline adds."""
+        from spark_keyframes.spark.arrow_stage import ArrowStage
+        from spark_keyframes.spark.columns import plan_dataframe, result_schema, without_names
+        from spark_keyframes.spark.interpreter import shipped
+        from spark_keyframes.spark.monitoring.video_counter import video_counter
+        from spark_keyframes.spark.resources import task_resources
+        from spark_keyframes.spark.versions import has_profiles
+
+        columns = plan_dataframe(rows, wanted)
         spark = rows.sparkSession
         resources = task_resources(spark, cpus=cpus, gpus=gpus, profiles=has_profiles(rows))
         self._check_for_workers(spark)
@@ -152,6 +155,12 @@ class Runner(Parameters):
 
     def _check_for_workers(self, spark: "SparkSession | None") -> None:
         """Check what the workers need, as far as it is known before a task runs."""
+        from spark_keyframes.spark.interpreter import is_local, use_own_python
+        from spark_keyframes.spark.versions import (
+            warn_of_large_batches,
+            warn_of_pipelined_transfer,
+        )
+
         if spark is not None:
             use_own_python(spark)
             warn_of_pipelined_transfer(spark)
@@ -173,6 +182,8 @@ class Runner(Parameters):
 
     def _check_model(self, spark: "SparkSession | None") -> None:
         """Raise ModelNotFoundError where this machine runs the workers, and lacks the model."""
+        from spark_keyframes.spark.interpreter import is_local
+
         has_same_view = spark is not None and is_local(spark)
         if has_same_view and self.module is None and self.model_path:
             check_model_folder(self.model_path, self.clip_model_name)

@@ -6,24 +6,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args, overload
 
+from spark_keyframes.arrow.columns import AddedColumns, Wanted
 from spark_keyframes.checks import check_choice, path_text
 from spark_keyframes.engine import Request, resolve_device
-from spark_keyframes.errors import (
-    ParameterError,
-)
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.imports import require
 from spark_keyframes.index_methods import IndexMethods
 from spark_keyframes.module import is_cosine
-from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes
+from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes, OnError
 from spark_keyframes.runner import NO_TEXT
-from spark_keyframes.spark.columns import (
-    AddedColumns,
-    OnError,
-    check_dataframe,
-    plan_columns,
-)
-from spark_keyframes.spark.resources import task_resources
-from spark_keyframes.spark.udf import keyframes_udf
-from spark_keyframes.spark.versions import active_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -179,15 +170,16 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
             ModelNotFoundError, CredentialsError, StorageWriteError: in a local session, there is no
                 model, or output_tos_dir cannot be written. On a cluster the tasks say so.
         """
+        from spark_keyframes.spark.columns import check_dataframe
+
         check_dataframe(videos)
         check_choice("on_error", on_error, get_args(OnError))
         check_choice("images", images, get_args(ImagesAs))
-        columns = plan_columns(
-            videos,
-            input_col=input_col,
-            text_col=text_col,
-            start_col=start_col,
-            end_col=end_col,
+        wanted = Wanted(
+            input=input_col,
+            text=text_col,
+            start=start_col,
+            end=end_col,
             added=AddedColumns(
                 output=output_col,
                 images=f"{output_col}_images" if self.return_keyframes else None,
@@ -214,7 +206,7 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
             self._warn_of_no_text(self.text, f"set text, text_col for a text per row, {NO_TEXT}")
         return self._stage(
             videos,
-            columns,
+            wanted,
             replace(
                 self._pipeline(self._writer_anywhere()),
                 images_as=images,
@@ -296,12 +288,18 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
                 session cannot give a task the GPUs that its conf asks for.
             BucketNotFoundError, ModelNotFoundError, CredentialsError, StorageWriteError: as from
                 `transform`.
+            MissingPackageError: pyspark is not installed.
         """
         if self.return_keyframes:
             raise ParameterError(
                 "return_keyframes=True needs a second column for the images, and a UDF gives one; "
                 "use return_keyframes=False, or transform()"
             )
+        require("pyspark", "udf()")
+        from spark_keyframes.spark.resources import task_resources
+        from spark_keyframes.spark.udf import keyframes_udf
+        from spark_keyframes.spark.versions import active_session
+
         if spark := active_session():
             task_resources(spark)
         self._check_for_workers(spark)

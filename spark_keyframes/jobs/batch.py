@@ -12,7 +12,8 @@ from spark_keyframes.jobs.options import INPUT, TableOptions, about
 from spark_keyframes.jobs.report import Report, show_rows
 from spark_keyframes.jobs.row_maker import RowMaker
 from spark_keyframes.jobs.table_writer import TableWriter
-from spark_keyframes.spark.columns import OnError, actual_name
+from spark_keyframes.result import OnError
+from spark_keyframes.spark.columns import actual_name
 from spark_keyframes.spark.monitoring.progress import progress
 
 _ROWS_SHOWN = 20

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from spark_keyframes.arrow.columns import INDEX_TYPES
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.earlier_rows import check_same_cells
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.schema import KEYFRAMES_DDL, spark_type
-from spark_keyframes.spark.columns import INDEX_TYPES, name_key
+from spark_keyframes.spark.columns import name_key
 from spark_keyframes.spark.model_in_workers import model_in_workers
 
 if TYPE_CHECKING:

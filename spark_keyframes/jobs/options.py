@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from spark_keyframes.checks import check_integer, path_text
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
+from spark_keyframes.result import OnError
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
-from spark_keyframes.spark.columns import OnError
 
 INPUT = "videos in"
 RESULT = "the result"

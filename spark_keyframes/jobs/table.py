@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from spark_keyframes.arrow.columns import INDEX_TYPES
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.schema import spark_type
-from spark_keyframes.spark.columns import INDEX_TYPES, actual_name, name_key, quoted
+from spark_keyframes.spark.columns import actual_name, name_key, quoted
 from spark_keyframes.spark.versions import condition_of
 
 if TYPE_CHECKING:

@@ -3,17 +3,16 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from spark_keyframes.arrow.columns import AddedColumns, IndexColumns, Wanted
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.index import Question
 from spark_keyframes.schema import spark_type
 from spark_keyframes.spark.columns import (
-    AddedColumns,
-    IndexColumns,
     column,
     name_key,
     place_in,
-    plan_columns,
+    plan_dataframe,
     without_names,
 )
 from spark_keyframes.spark.interpreter import shipped, use_own_python
@@ -50,14 +49,7 @@ def search_index(
             "search() sorts all moments, which Spark cannot do for a stream; search the table that "
             "the stream writes"
         )
-    plan = plan_columns(
-        index,
-        input_col=None,
-        added=AddedColumns(),
-        video_src_type=pipeline.parameters.video_src_type,
-        keep_video=True,
-        index=columns,
-    )
+    plan = plan_dataframe(index, Wanted(added=AddedColumns(), index=columns))
     added = [name for name in HIT_TYPES if several or name != "text"]
     key = name_key(index.sparkSession)
     if taken := [name for name in plan.passed if key(name) in map(key, added)]:

@@ -5,12 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spark_keyframes.arrow.requests import requests_of, texts_of
+from spark_keyframes.arrow.result_rows import keyframes_cell
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import KEYFRAMES_DDL, arrow_type, spark_type
 from spark_keyframes.spark.interpreter import shipped
-from spark_keyframes.spark.spark_task import keyframes_cell, requests_of, run_in_task, texts_of
+from spark_keyframes.spark.spark_task import run_in_task
 from spark_keyframes.spark.versions import has_arrow_udf, warn_once
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 `open_source` opens the value of a row as a file. `make_decoder` returns the decoder that the engine
 uses. `candidate_frames` and `open_video` decode in the calling process, without an engine.
+
+PyAV and all modules that need it are imported when first needed: a driver decodes nothing.
 """
 
 from __future__ import annotations
@@ -10,18 +12,17 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.av_video import open_video
-from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import Decoder, RgbFrame, Video
-from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.source import Source, VideoSrcType, open_source
-from spark_keyframes.video.stream_choice import check_video_stream
-from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.timeline import exact_fps
 from spark_keyframes.video.window import Window
+
+if TYPE_CHECKING:
+    from spark_keyframes.video.av_video import open_video
+    from spark_keyframes.video.frame import Frame
 
 __all__ = [
     "Decoder",
@@ -39,6 +40,18 @@ __all__ = [
 ]
 
 DecoderName = Literal["process", "thread"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "open_video":
+        from spark_keyframes.video.av_video import open_video
+
+        return open_video
+    if name == "Frame":
+        from spark_keyframes.video.frame import Frame
+
+        return Frame
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def make_decoder(
@@ -62,9 +75,15 @@ def make_decoder(
     Raises:
         ParameterError: video_stream is no whole number, or less than 0.
     """
+    from spark_keyframes.video.stream_choice import check_video_stream
+
     check_video_stream(video_stream)
     if name == "thread":
+        from spark_keyframes.video.thread_decoder import ThreadDecoder
+
         return ThreadDecoder(threads, limits=limits, video_stream=video_stream)
+    from spark_keyframes.video.process import ProcessDecoder
+
     return ProcessDecoder(threads, limits=limits, prefetch=prefetch, video_stream=video_stream)
 
 
@@ -91,6 +110,8 @@ def candidate_frames(
             `SourceNotFoundError`, `NotAVideoError`, `NoVideoStreamError`, `NoFramesError`,
             `DecodeError` and others of `spark_keyframes.errors`.
     """
+    from spark_keyframes.video.stream_choice import check_video_stream
+
     exact_fps(fps)
     check_video_stream(video_stream)
     return _candidate_frames(source, fps, video_stream)
@@ -99,6 +120,8 @@ def candidate_frames(
 def _candidate_frames(
     source: str | bytes | os.PathLike[str], fps: float, video_stream: int | None
 ) -> Iterator[Frame]:
+    from spark_keyframes.video.av_video import open_video
+
     with ExitStack() as opened:
         if isinstance(source, bytes):
             file: BinaryIO = io.BytesIO(source)

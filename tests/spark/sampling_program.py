@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
 
 from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling, metrics
+from spark_keyframes.arrow.result_rows import keyframes_cell
 from spark_keyframes.schema import KEYFRAMES_DDL
-from spark_keyframes.spark.spark_task import keyframes_cell
 from spark_keyframes.spark.versions import streamed_metrics
 
 SCHEMA = f"id int, video string, keyframes struct<{KEYFRAMES_DDL}>"

@@ -17,6 +17,8 @@ from pyspark.sql import functions as sf
 
 from spark_keyframes import ParameterError
 from spark_keyframes.account import Account
+from spark_keyframes.arrow import result_rows
+from spark_keyframes.arrow.columns import AddedColumns, Columns
 from spark_keyframes.engine import Pipeline
 from spark_keyframes.result import Candidates, Keyframes
 from spark_keyframes.schema import (
@@ -24,9 +26,7 @@ from spark_keyframes.schema import (
     spark_type,
 )
 from spark_keyframes.spark import arrow_stage as engine_spark
-from spark_keyframes.spark import result_rows
 from spark_keyframes.spark.arrow_stage import ArrowStage
-from spark_keyframes.spark.columns import AddedColumns, Columns
 from tests.conftest import REPO
 from tests.spark.conftest import check_rows
 from tests.video.clips import number_in

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spark_keyframes.arrow.columns import IndexColumns
 from spark_keyframes.engine.request import Request
 from spark_keyframes.index import read_candidates
 from spark_keyframes.index_info import IndexInfo, check_info, damaged
 from spark_keyframes.result import Candidates
-from spark_keyframes.spark.columns import IndexColumns
 from spark_keyframes.video import Window
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
+from spark_keyframes.arrow.columns import AddedColumns, Columns
+from spark_keyframes.arrow.requests import RowText
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome
 from spark_keyframes.images import spark_image
@@ -13,8 +15,6 @@ from spark_keyframes.index import candidates_array
 from spark_keyframes.made_by import joint_revision
 from spark_keyframes.result import Answers, Candidates, Failure, ImagesAs, Keyframes
 from spark_keyframes.schema import arrow_type
-from spark_keyframes.spark.columns import AddedColumns, Columns
-from spark_keyframes.spark.spark_task import RowText, keyframes_cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,6 +140,23 @@ def _result_cells(outcome: Outcome, columns: AddedColumns) -> dict[str, Any]:
     if columns.account and outcome is not None:
         cells[columns.account] = account_cell(outcome.account)
     return cells
+
+
+def keyframes_cell(outcome: Outcome) -> dict[str, Any] | list[dict[str, Any] | None] | None:
+    """Return the documented struct, one for each of several texts, or None without a result."""
+    if isinstance(outcome, Answers):
+        return [_struct(keyframes) for keyframes in outcome.keyframes]
+    return _struct(outcome) if isinstance(outcome, Keyframes) else None
+
+
+def _struct(keyframes: Keyframes | None) -> dict[str, Any] | None:
+    if keyframes is None:
+        return None
+    return {
+        "tos_paths": keyframes.tos_paths,
+        "frame_ids": keyframes.frame_ids,
+        "scores": keyframes.scores,
+    }
 
 
 def _timestamps(outcome: Keyframes | Answers) -> list[Any]:

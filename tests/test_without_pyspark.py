@@ -1,0 +1,93 @@
+"""The package in an environment that has no pyspark."""
+
+import json
+import subprocess
+import textwrap
+from dataclasses import asdict
+
+import pytest
+
+from tests.environments import environment_without
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("environment")
+    python = environment_without(folder, "pyspark", "py4j")
+
+    def run(program, *arguments):
+        done = subprocess.run(
+            [python, "-c", textwrap.dedent(program), *arguments],
+            cwd=folder,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def test_what_needs_pyspark_says_what_to_install(run):
+    found = run(
+        """
+        import importlib.util, json
+        import spark_keyframes
+        from spark_keyframes import KeyframesError, VideoAdaptiveKeyframesSampling
+
+        def error_of(function):
+            try:
+                function()
+            except ImportError as error:
+                assert isinstance(error, KeyframesError)
+                return str(error)
+
+        def star():
+            exec("from spark_keyframes import metrics")
+
+        errors = {name: error_of(lambda: getattr(spark_keyframes, name))
+                  for name in spark_keyframes.__all__}
+        errors["import"] = error_of(star)
+        errors["udf"] = error_of(VideoAdaptiveKeyframesSampling(return_keyframes=False).udf)
+        print(json.dumps({
+            "spec": importlib.util.find_spec("pyspark"),
+            "errors": {name: error for name, error in errors.items() if error},
+            "hidden": [name for name in errors if name in spark_keyframes.__all__
+                       and name not in dir(spark_keyframes)],
+        }))
+        """
+    )
+    needs = "needs pyspark, which is not installed; pip install pyspark"
+    names = ("explode_keyframes", "metrics", "progress", "report_lines")
+    assert found == {
+        "spec": None,
+        "errors": {
+            **{name: f"spark_keyframes.{name} {needs}" for name in names},
+            "import": f"spark_keyframes.metrics {needs}",
+            "udf": f"udf() {needs}",
+        },
+        "hidden": [],
+    }
+
+
+SAMPLING = """
+    import importlib.util, json, sys
+    from spark_keyframes import VideoAdaptiveKeyframesSampling
+
+    parameters, video = json.loads(sys.argv[1]), sys.argv[2]
+    sampler = VideoAdaptiveKeyframesSampling(**parameters)
+    found = {"sample": sampler.sample(video).frame_ids}
+    found["spec"] = importlib.util.find_spec("pyspark")
+    print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_sample_works_without_pyspark(run, plain, clips):
+    parameters = {k: v for k, v in asdict(plain).items() if k not in ("limits", "access")}
+    found = run(SAMPLING, json.dumps(parameters), str(clips[0]))
+    assert found["spec"] is None
+    assert found["sample"] == plain.sample(clips[0]).frame_ids
