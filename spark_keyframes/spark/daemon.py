@@ -24,6 +24,8 @@ _MODULES = (
     "transformers.models.clip.modeling_clip",
     "transformers.models.clip.tokenization_clip",
     "transformers.models.clip.image_processing_pil_clip",
+    "spark_keyframes.video.process",
+    "spark_keyframes.video.thread_decoder",
     "spark_keyframes.spark.arrow_stage",
     "spark_keyframes.spark.udf",
 )
