@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from spark_keyframes.errors import ParameterError, SourceNotFoundError
+from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.jobs.file_systems import check_file_system, has_file_system
 from spark_keyframes.jobs.listing import hadoop_files_hidden, local_path
 from spark_keyframes.jobs.partitioning import VIDEOS_PER_TASK, assign_to_tasks, cpus_for_largest
@@ -14,11 +14,18 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.listing.globs import escaped, is_glob
 from spark_keyframes.listing.local_files import NO_VIDEO, local_files, warn_of
 from spark_keyframes.listing.remote_files import Files, remote_files
-from spark_keyframes.listing.suffixes import VIDEO_SUFFIXES, is_video
+from spark_keyframes.listing.suffixes import is_video
+from spark_keyframes.listing.videos import (
+    is_list,
+    is_single_object,
+    no_videos_in,
+    nothing_at,
+    videos_of,
+)
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.versions import condition_of, default_parallelism, frame_of, is_connect
 from spark_keyframes.storage import Access, open_url
-from spark_keyframes.urls import advice_on_url, scheme_of
+from spark_keyframes.urls import scheme_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -28,9 +35,6 @@ logger = logging.getLogger("spark_keyframes")
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
 
 _FILES = ("binaryFile", "text")  # formats of videos and of lists of videos, and not of tables
-
-# Nothing lists these schemes: such a URL is one video.
-_SINGLE_OBJECTS = ("http", "https", "data")
 
 
 def read_videos(
@@ -65,18 +69,10 @@ def read_videos(
     """
     location = os.fspath(location)
     sizes: list[int] | None = None
-    shown, scheme = redact_url(location), scheme_of(location)
-    suffix = PurePosixPath(location.partition("?")[0] if scheme else location).suffix.lower()
-    if scheme in _SINGLE_OBJECTS:
-        if suffix == ".txt":
-            raise ParameterError(
-                f"a list of videos must be in a file system or an object storage, got {shown!r}; "
-                "copy it to a local file first"
-            )
+    if is_single_object(location):
         paths = [location]
-    elif suffix == ".txt" and not _is_folder(spark, location):
-        lines = [line.strip() for line in _lines(spark, location, limits)]
-        paths = [line for line in lines if line and not line.startswith("#")]
+    elif is_list(location) and not _is_folder(spark, location):
+        paths = videos_of(_lines(spark, location, limits))
     elif Path(location).is_file():
         # Over Connect too, where the server may not have it.
         paths = [str(Path(location).absolute())]
@@ -85,11 +81,7 @@ def read_videos(
         paths, known = list(files), [size for size in files.values() if size is not None]
         sizes = known if len(known) == len(paths) else None
     if not paths:
-        raise ParameterError(
-            f"no videos in {shown!r}; looked for {', '.join(sorted(VIDEO_SUFFIXES))}"
-            if suffix != ".txt"
-            else f"no videos in {shown!r}: every line is empty or a comment"
-        )
+        raise no_videos_in(location)
     return partitioned_videos(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
 
 
@@ -190,14 +182,14 @@ def _listed(spark: "SparkSession", location: str, access: Access, limits: Limits
         files, pattern = {**local_files(path)}, is_glob(path) and not exists
         alone = Path(path).is_file()
         if not files and not exists:
-            raise _nothing_at(location)
+            raise nothing_at(location)
     elif not has_file_system(spark, location):
         files, pattern = ({}, False)
         if scheme_of(location):  # not s3:/bucket/key
             files, pattern = remote_files(location, access, limits)
         alone = location in files
         if not files:
-            raise _nothing_at(location)
+            raise nothing_at(location)
     else:
         resolved, pattern = resolve(spark, location)
         # Without the column content, binaryFile reads no bytes of the files.
@@ -270,7 +262,7 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
     except AnalysisException as error:
         if condition_of(error) != "PATH_NOT_FOUND":
             raise
-        raise _nothing_at(location, table=table_format not in _FILES) from error
+        raise nothing_at(location, table=table_format not in _FILES) from error
     except IllegalArgumentException as error:
         if "URISyntaxException" not in str(error):
             raise
@@ -278,13 +270,3 @@ def _read(spark: "SparkSession", table_format: str, location: str) -> "DataFrame
             f"{redact_url(location)!r} cannot be listed: Hadoop takes a colon in a name for the "
             "end of a scheme; rename the file or folder, or give the folder above it"
         ) from None
-
-
-def _nothing_at(location: str, *, table: bool = False) -> SourceNotFoundError:
-    what = (
-        "the place of a table"
-        if table
-        else "a video, a folder, a glob in quotes, a URL, or a .txt file with one of them per line"
-    )
-    advice = advice_on_url(location) or f"give {what}"
-    return SourceNotFoundError(f"nothing found at {redact_url(location)!r}; {advice}")

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from spark_keyframes.listing.globs import is_glob
+from spark_keyframes.listing.videos import path_of_local
 from spark_keyframes.spark.versions import is_connect
 from spark_keyframes.urls import scheme_of
 
@@ -29,8 +29,7 @@ def local_path(spark: "SparkSession", location: str) -> str | None:
     Over Connect the server lists, and its files may be other ones.
     """
     if scheme_of(location) == "file" and not is_connect(spark):
-        path = "/" + location.partition(":")[2].removeprefix("//localhost").lstrip("/")
-        return os.path.normpath(path if os.path.lexists(path) else unquote(path))
+        return path_of_local(location)
     of_hadoop = scheme_of(location) or _ONE_SLASH.match(location)
     if is_connect(spark) or (of_hadoop and not os.path.lexists(location)):
         return None

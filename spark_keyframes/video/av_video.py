@@ -23,11 +23,17 @@ from spark_keyframes.video.gops import (
     plan_runs,
     with_packets,
 )
-from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.interface import Closeable, FrameTime
 from spark_keyframes.video.packet_source import PacketSource
 from spark_keyframes.video.replacement import rest_in_sequence
 from spark_keyframes.video.run_pool import RunPool
-from spark_keyframes.video.sequential import MonotonicTimes, candidates_in_sequence, decode_all
+from spark_keyframes.video.sequential import (
+    MonotonicTimes,
+    candidates_in_sequence,
+    decode_all,
+    frames_in_sequence,
+    no_such_frame,
+)
 from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timeline import Timeline, exact_fps
@@ -163,6 +169,15 @@ class AvVideo(Closeable):
         exact_fps(fps)
         return self._exclusive(self._candidates(fps))
 
+    def candidate_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.candidate_times`."""
+        timeline, table = self.timeline, self._table
+        if timeline is None:
+            frames = self.candidates(fps)
+            return (FrameTime(f.frame_id, f.timestamp, f.is_keyframe_packet) for f in frames)
+        ids = timeline.within(timeline.candidate_ids(fps), self._window)
+        return (FrameTime(i, timeline.seconds(i), table.is_keyframe(i)) for i in ids)
+
     def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         """Yield the frames with these ids, sorted, none twice.
 
@@ -174,7 +189,7 @@ class AvVideo(Closeable):
         count = len(self.timeline) if self.timeline is not None else None
         if wanted and (wanted[0] < 0 or (count is not None and wanted[-1] >= count)):
             bad = wanted[0] if wanted[0] < 0 else wanted[-1]
-            raise _no_such_frame(bad, count)
+            raise no_such_frame(bad, count)
         return self._exclusive(self._candidates(ids=wanted))
 
     def close(self) -> None:
@@ -194,6 +209,8 @@ class AvVideo(Closeable):
         for frame in frames:
             if self._view is not None:
                 frame.view = self._view
+            if self.timeline is not None:
+                frame.is_keyframe_packet = self._table.is_keyframe(frame.frame_id)
             yield frame
             if number != self._iterators:
                 raise RuntimeError("the video was closed, or another iterator was begun")
@@ -212,7 +229,7 @@ class AvVideo(Closeable):
             elif ids is None:
                 frames = self._candidates_in_sequence(fps)
             else:
-                frames = self._frames_in_sequence(ids)
+                frames = frames_in_sequence(self._times(), self._decode_all(), ids)
             try:
                 for frame in frames:
                     if frame.frame_id > done:
@@ -309,21 +326,6 @@ class AvVideo(Closeable):
             self._duration = times.duration
             self._window.check_start(times.duration)
 
-    def _frames_in_sequence(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
-        if not frame_ids:
-            return
-        times = self._times()
-        wanted = set(frame_ids)
-        count = 0
-        for frame_id, picture in enumerate(self._decode_all()):
-            time = times.time_of(picture)
-            count = frame_id + 1
-            if frame_id in wanted:
-                yield Frame(frame_id, float(time * times.time_base), picture)
-                if frame_id == frame_ids[-1]:
-                    return
-        raise _no_such_frame(frame_ids[-1], count)
-
     def _nothing_decoded(self) -> NoFramesError | DecodeError:
         count = len(self._table)
         if not self.counters.failed:
@@ -339,10 +341,3 @@ class AvVideo(Closeable):
 
 open_video = AvVideo
 """Opens a video, and reads its timestamps."""
-
-
-def _no_such_frame(frame_id: int, count: int | None) -> ParameterError:
-    return ParameterError(
-        f"the video has no frame {frame_id}; frame ids go from 0"
-        + (f" to {count - 1}" if count is not None else "")
-    )

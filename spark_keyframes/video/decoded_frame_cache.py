@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.interface import Closeable, FrameTime
 from spark_keyframes.video.thread_slots import ThreadSlots
 
 
@@ -21,6 +21,11 @@ class DecodedFrameCache(Closeable):
         self.decoded_again = 0
         self._slots = slots
         self._frames: dict[int, Frame] = {}
+
+    def candidate_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.candidate_times`."""
+        with self._slots.first_thread():
+            yield from self.video.candidate_times(fps)
 
     def candidates(self, fps: float, *, hold: bool, skip: int = 0) -> Iterator[Frame]:
         """Implement `Video.candidates`, without the first `skip`, which are not held either."""

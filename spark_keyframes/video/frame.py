@@ -20,13 +20,16 @@ _UNSPECIFIED, _RESERVED, _LAST_KNOWN = 2, 3, 17  # of AVColorSpace, which is tha
 class Frame:
     """One decoded frame of a video. It stays usable after the video is closed."""
 
-    __slots__ = ("_picture", "frame_id", "timestamp", "view")
+    __slots__ = ("_picture", "frame_id", "is_keyframe_packet", "timestamp", "view")
 
     def __init__(self, frame_id: int, timestamp: float, picture: av.VideoFrame) -> None:
         self.frame_id = frame_id
         """Number of the frame in presentation order, from 0."""
         self.timestamp = timestamp
         """Start of the frame, in seconds from the start of the video."""
+        self.is_keyframe_packet = bool(picture.key_frame)
+        """Whether the codec's packet is flagged as a keyframe; where frames are decoded in
+        sequence, whether the decoder takes the frame for one."""
         self.view = View()
         """How it is shown; that of the video's first frame."""
         self._picture = picture

@@ -133,6 +133,7 @@ def _pictures(
                 is_needed = index in wanted or not table.may_skip(index)
                 codec.skip_frame = "DEFAULT" if is_needed else "NONREF"
             counters.decoded += 1
+            table.mark_keyframe(index, is_keyframe=packet.is_keyframe)
             yield codec.decode(packet)
         yield codec.decode(None)
     except av.error.FFmpegError as error:

@@ -26,6 +26,19 @@ class Closeable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTime:
+    """A frame without its pixels."""
+
+    frame_id: int
+    """Number of the frame in presentation order, from 0."""
+    timestamp: float
+    """Start of the frame, in seconds from the start of the video."""
+    is_keyframe_packet: bool
+    """Whether the codec's packet is flagged as a keyframe; where frames are decoded in sequence,
+    whether the decoder takes the frame for one."""
+
+
+@dataclass(frozen=True, slots=True)
 class RgbFrame:
     """One decoded frame, converted to RGB."""
 
@@ -37,6 +50,8 @@ class RgbFrame:
     """H×W×3, uint8, RGB, upright, full size. Read-only; overwritten by the next frame."""
     nbytes: int
     """Bytes of the decoder's memory that the frame takes while it is held."""
+    is_keyframe_packet: bool
+    """As in `FrameTime`."""
 
 
 class Video(Closeable, Protocol):
@@ -75,6 +90,15 @@ class Video(Closeable, Protocol):
 
     def candidate_count(self, fps: float) -> int | None:
         """Return the number of candidates in the window; None if only decoding can tell."""
+
+    def candidate_times(self, fps: float) -> Iterator[FrameTime]:
+        """Yield the candidates in the window without their pixels.
+
+        Nothing is decoded where packets tell which frames there are: then damaged frames have
+        their times too.
+
+        Raises: as `candidates`.
+        """
 
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.

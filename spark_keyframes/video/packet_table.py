@@ -16,7 +16,7 @@ from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.header_parts import Span
 from spark_keyframes.video.timeline import Timeline
 
-RANDOM_ACCESS, SHOWN, MUST_DECODE = 1, 2, 4
+RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME = 1, 2, 4, 8
 """Bits of `PacketTable.flags`."""
 
 Reach = Literal["all", "window", "times"]
@@ -32,7 +32,8 @@ class PacketTable:
     pts: array[int] = field(default_factory=lambda: array("q"))
     """Presentation timestamps in units of `time_base`; 0 if a packet has none."""
     flags: bytearray = field(default_factory=bytearray)
-    """For each packet: whether decoding may start, whether it is shown, and `may_skip`."""
+    """For each packet: whether decoding may start, whether it is shown, `may_skip`, and whether it
+    is flagged as a keyframe."""
     presented: Sequence[int] = ()
     """Index of the packet of each frame, by frame id."""
     timeline: Timeline | None = None
@@ -76,6 +77,14 @@ class PacketTable:
     def must_decode(self, index: int) -> None:
         """Note that the decoder must not skip this packet."""
         self.flags[index] |= MUST_DECODE
+
+    def is_keyframe(self, frame_id: int) -> bool:
+        """Return whether the packet of a frame is flagged as a keyframe."""
+        return bool(self.flags[self.presented[frame_id]] & KEYFRAME)
+
+    def mark_keyframe(self, index: int, *, is_keyframe: bool) -> None:
+        """Correct the flag of a packet that was read without its data."""
+        self.flags[index] = self.flags[index] & ~KEYFRAME | KEYFRAME * is_keyframe
 
     def find_starts(self) -> None:
         """Set `gop_starts` by the packets' flags."""

@@ -25,6 +25,7 @@ from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
 from spark_keyframes.video.frame_order import FrameOrder
 from spark_keyframes.video.packet_table import (
+    KEYFRAME,
     MUST_DECODE,
     RANDOM_ACCESS,
     SHOWN,
@@ -101,10 +102,12 @@ def read_packets(
             packet, None if len(table.pts) else codec.extradata, is_mp4=opened.is_mp4
         )
         if has_data:
+            is_keyframe = packet.is_keyframe
             facts = _facts(codec.name, packet, length_size)
             kept.add(packet)
         else:
-            facts = PacketFacts(is_random_access=packet.pos in keyframes)
+            is_keyframe = packet.pos in keyframes
+            facts = PacketFacts(is_random_access=is_keyframe)
             table.add_place(packet)
         is_shown = facts.is_shown and not packet.is_discard
         is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)
@@ -116,7 +119,9 @@ def read_packets(
         layers.append(facts.temporal_layer)
         table.pts.append(packet.pts or 0)
         table.flags.append(
-            (RANDOM_ACCESS if facts.is_random_access else 0) | (SHOWN if is_shown else 0)
+            (RANDOM_ACCESS if facts.is_random_access else 0)
+            | (SHOWN if is_shown else 0)
+            | (KEYFRAME if is_keyframe else 0)
         )
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:

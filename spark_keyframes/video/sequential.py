@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain
 
@@ -11,6 +11,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.errors import ParameterError
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.frame_order import DecodingTimes
@@ -124,3 +125,33 @@ def candidates_in_sequence(
     times.duration = times.seconds(end)
     if times.seconds(start) >= window.start and is_candidate(start, end, step):
         yield Frame(last, times.seconds(start), picture)
+
+
+def frames_in_sequence(
+    times: MonotonicTimes, pictures: Iterable[av.VideoFrame], frame_ids: Sequence[int]
+) -> Iterator[Frame]:
+    """Yield the frames with these ids, which increase; decode none behind the last of them.
+
+    Raises:
+        ParameterError: the video has no frame with this id.
+    """
+    if not frame_ids:
+        return
+    wanted = set(frame_ids)
+    count = 0
+    for frame_id, picture in enumerate(pictures):
+        time = times.time_of(picture)
+        count = frame_id + 1
+        if frame_id in wanted:
+            yield Frame(frame_id, times.seconds(time), picture)
+            if frame_id == frame_ids[-1]:
+                return
+    raise no_such_frame(frame_ids[-1], count)
+
+
+def no_such_frame(frame_id: int, count: int | None) -> ParameterError:
+    """Return the error for a frame that the video, of `count` frames, does not have."""
+    return ParameterError(
+        f"the video has no frame {frame_id}; frame ids go from 0"
+        + (f" to {count - 1}" if count is not None else "")
+    )

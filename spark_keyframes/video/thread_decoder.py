@@ -12,7 +12,7 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import open_video
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.interface import Closeable, RgbFrame
+from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timed_file import TimedFile
 from spark_keyframes.video.window import Window
@@ -88,6 +88,10 @@ class ThreadVideo(Closeable):
         """Implement `Video.candidate_count`."""
         return self._frames.video.candidate_count(fps)
 
+    def candidate_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.candidate_times`."""
+        return self._frames.candidate_times(fps)
+
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
         return map(_to_rgb, self._frames.candidates(fps, hold=hold))
@@ -106,4 +110,6 @@ class ThreadVideo(Closeable):
 
 
 def _to_rgb(frame: Frame) -> RgbFrame:
-    return RgbFrame(frame.frame_id, frame.timestamp, frame.to_rgb(), frame.nbytes)
+    return RgbFrame(
+        frame.frame_id, frame.timestamp, frame.to_rgb(), frame.nbytes, frame.is_keyframe_packet
+    )

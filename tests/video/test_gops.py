@@ -109,7 +109,7 @@ def test_a_picture_that_is_not_the_wanted_one_fails_the_run(picture: dict[str, A
         flush_buffers=lambda: None,
         decode=lambda packet: [SimpleNamespace(**picture)] if packet is not None else [],
     )
-    packets: Any = [object(), object()]
+    packets: Any = [SimpleNamespace(is_keyframe=False)] * 2
     run = PacketRun(0, 2, (1,))
     frames = decode_run(codec, packets, run, CLOSED, Counters())
     with pytest.raises(RunFailedError, match="did not return frame 1"):

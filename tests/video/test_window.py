@@ -217,7 +217,7 @@ def test_a_window_is_the_same_in_a_process(decoder: ProcessDecoder) -> None:
 )
 def test_an_end_needs_a_duration_that_can_be(lie: dict[str, object]) -> None:
     expected = ExpectedPictures(Limits(), window=Window(1.0, 3.0))
-    picture = {"frame_id": 50, "height": 2, "width": 2, "nbytes": 9}
+    picture = {"frame_id": 50, "height": 2, "width": 2, "nbytes": 9, "is_keyframe_packet": False}
     for timestamp in (0.5, 3.0):
         with pytest.raises(InvalidAnswerError, match=f"timestamp {timestamp}"):
             expected.parse(Fields({**picture, "timestamp": timestamp}))

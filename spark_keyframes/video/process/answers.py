@@ -7,7 +7,7 @@ asked for, of the right types, within the limits of the video; anything else is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -16,6 +16,7 @@ from spark_keyframes import errors
 from spark_keyframes.errors import STAGES
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.interface import FrameTime
 from spark_keyframes.video.timeline import LONGEST_STAY, exact_fps
 from spark_keyframes.video.window import Window
 
@@ -63,6 +64,13 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Candidates without their pixels; none at the end."""
+
+    frames: list[FrameTime]
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A frame in a buffer; see `RgbFrame`."""
 
@@ -71,6 +79,7 @@ class Picture:
     height: int
     width: int
     nbytes: int
+    is_keyframe_packet: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class Failed:
     must_be_replaced: bool
 
 
-Answer = Done | Opened | Count | Picture | End | Totals | Failed
+Answer = Done | Opened | Count | Times | Picture | End | Totals | Failed
 
 
 class Fields:
@@ -141,6 +150,13 @@ class Fields:
         if not isinstance(value, bool):
             raise InvalidAnswerError(f"{name} {_shown(value)}, which is not true or false")
         return value
+
+    def values(self, name: str, most: int) -> Iterator[Fields]:
+        """Return each value of a list of at most this length, as fields with this name."""
+        value = self.take(name)
+        if not isinstance(value, list) or len(value) > most:
+            raise InvalidAnswerError(f"{name} {_shown(value)}, which is no list of up to {most}")
+        return (Fields({name: each}) for each in value)
 
     def is_null(self, name: str) -> bool:
         """Return whether the field is null; if so, take it out."""
@@ -266,6 +282,7 @@ class ExpectedPictures:
             height=height,
             width=fields.integer("width", 1, most_pixels // height),
             nbytes=fields.integer("nbytes", 0, _LARGEST),
+            is_keyframe_packet=fields.flag("is_keyframe_packet"),
         )
 
     def accept(self, answer: Answer) -> None:

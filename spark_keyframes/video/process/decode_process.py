@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_keyframes.errors import DecoderCrashedError
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.process.answers import (
     Answer,
@@ -68,6 +70,16 @@ class ProcessExitedError(Exception):
         super().__init__(message)
         self.is_from_outside = is_from_outside
         """Whether a signal ended it that a process does not send itself: SIGKILL or SIGTERM."""
+
+
+def crash_error(exits: Sequence[ProcessExitedError]) -> DecoderCrashedError:
+    """Return the error of a video whose processes ended like this; there are at least two."""
+    first, *others = map(str, exits)
+    return DecoderCrashedError(
+        f"the decode process failed: {first}; so did the next one: "
+        f"{'; and the next: '.join(others)}; either the video crashes its codec, then convert it "
+        "with another tool, or the machine is short of memory"
+    )
 
 
 @dataclass(frozen=True)

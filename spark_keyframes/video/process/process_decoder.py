@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from spark_keyframes.errors import DecoderCrashedError, KeyframesError, LimitError
+from spark_keyframes.errors import KeyframesError, LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.interface import Closeable, RgbFrame
+from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
 from spark_keyframes.video.process.answers import (
     Answer,
     End,
@@ -26,7 +26,12 @@ from spark_keyframes.video.process.answers import (
     opened,
     totals_of,
 )
-from spark_keyframes.video.process.decode_process import DecodeProcess, ProcessExitedError
+from spark_keyframes.video.process.decode_process import (
+    DecodeProcess,
+    ProcessExitedError,
+    crash_error,
+)
+from spark_keyframes.video.process.expected_times import ExpectedTimes
 from spark_keyframes.video.process.file_server import (
     FileServer,
     InvalidRequestError,
@@ -104,8 +109,7 @@ class ProcessDecoder(Closeable):
 class ProcessVideo(Closeable):
     """A `Video` of a `ProcessDecoder`.
 
-    If its process ends unexpectedly, or sends an invalid answer, a new process continues with the
-    next frame.
+    If its process ends or sends an invalid answer, a new one continues with the next frame.
     """
 
     def __init__(
@@ -148,6 +152,16 @@ class ProcessVideo(Closeable):
         parse = count_of(self._limits, fps, self._window)
         self._counts[fps] = self._retry(lambda: self._ask("count", parse, fps=fps)).count
         return self._counts[fps]
+
+    def candidate_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.candidate_times`."""
+        self._passes += 1
+        expected = ExpectedTimes(self._limits, self._window)
+        while not expected.complete:
+            answer = self._retry(
+                lambda: self._ask("times", expected.parse, fps=fps, skip=expected.received)
+            )
+            yield from answer.frames
 
     def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
@@ -225,6 +239,7 @@ class ProcessVideo(Closeable):
                     timestamp=answer.timestamp,
                     rgb=self._opened.pixels(buffer, answer.height, answer.width),
                     nbytes=answer.nbytes,
+                    is_keyframe_packet=answer.is_keyframe_packet,
                 )
                 self._send("next", expected, buffer=buffer)
 
@@ -267,12 +282,7 @@ class ProcessVideo(Closeable):
         self._release_process()
         by_itself = [exit for exit in self._exits if not exit.is_from_outside]
         if len(self._exits) == _MAX_ATTEMPTS or len(by_itself) == _MAX_CRASHES:
-            first, *others = map(str, self._exits)
-            raise DecoderCrashedError(
-                f"the decode process failed: {first}; so did the next one: "
-                f"{'; and the next: '.join(others)}; either the video crashes its codec, then "
-                "convert it with another tool, or the machine is short of memory"
-            )
+            raise crash_error(self._exits)
 
     def _release_process(self) -> None:
         process, self._process = self._process, None
@@ -320,19 +330,16 @@ class ProcessVideo(Closeable):
                 if isinstance(answer, Totals | Failed) and answer.must_be_replaced:
                     process.kill()
                 return answer
-            self._check_reads(process)
+            try:
+                self._reads.check()
+            except LimitError:
+                process.kill()
+                raise
         process.kill()
         raise LimitError(
             f"decoding the video took longer than {limit:g} s, which is max_decode_seconds of "
             "limits; raise it, lower fps, or scale the video down"
         )
-
-    def _check_reads(self, process: DecodeProcess) -> None:
-        try:
-            self._reads.check()
-        except LimitError:
-            process.kill()
-            raise
 
     def _file_error(self) -> Exception:
         """Return why a process could not read the file."""

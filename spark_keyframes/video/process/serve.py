@@ -19,6 +19,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -29,11 +30,13 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.interface import FrameTime
 from spark_keyframes.video.memory_limit import (
     limit_memory,
     raise_if_out_of_memory,
     used_over_half_of_memory,
 )
+from spark_keyframes.video.process.expected_times import TIMES_AT_ONCE
 from spark_keyframes.video.process.file_server import FileServerError, ServedFile
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.shared_memory import (
@@ -90,6 +93,8 @@ class Session:
         self._resources = ExitStack()
         self._frames: DecodedFrameCache | None = None
         self._iterator: Iterator[Frame] = iter(())
+        self._times: Iterator[FrameTime] = iter(())
+        self._times_sent = 0
         self._buffers: dict[int, NDArray[np.uint8]] = {}
 
     def answer(self, request: dict[str, Any], descriptor: int | None) -> None:
@@ -156,6 +161,24 @@ class Session:
         """Count the candidates."""
         return {"count": self._opened.video.candidate_count(fps)}, None
 
+    def times(self, *, fps: float, skip: int) -> tuple[dict[str, Any], None]:
+        """Return the next candidates without their pixels, none at the end.
+
+        Args:
+            fps: of the candidates.
+            skip: how many of them the engine has; 0 begins.
+        """
+        if skip == 0 or self._times_sent != skip:
+            self._times = islice(self._opened.candidate_times(fps), skip, None)
+            self._times_sent = skip
+        found = list(islice(self._times, TIMES_AT_ONCE))
+        self._times_sent += len(found)
+        return {
+            "frame_ids": [each.frame_id for each in found],
+            "timestamps": [each.timestamp for each in found],
+            "keyframe_packets": [each.is_keyframe_packet for each in found],
+        }, None
+
     def candidates(self, *, fps: float, hold: bool, skip: int) -> tuple[dict[str, Any], None]:
         """Begin to decode the candidates, without the first `skip`."""
         self._iterator = self._opened.candidates(fps, hold=hold, skip=skip)
@@ -191,11 +214,12 @@ class Session:
             "height": height,
             "width": width,
             "nbytes": frame.nbytes,
+            "is_keyframe_packet": frame.is_keyframe_packet,
         }, memory
 
     def close(self) -> tuple[dict[str, Any], None]:
         """Close the video and return its counts."""
-        self._iterator = iter(())
+        self._iterator, self._times = iter(()), iter(())
         frames, self._frames = self._frames, None
         self._resources.close()
         return {

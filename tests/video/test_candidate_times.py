@@ -1,0 +1,138 @@
+"""The candidates of a video without their pixels: as with them, and nothing is decoded."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import av
+import pytest
+
+from spark_keyframes.limits import Limits
+from spark_keyframes.video import needed_packets
+from spark_keyframes.video.interface import Decoder, FrameTime
+from spark_keyframes.video.process import ProcessDecoder
+from spark_keyframes.video.process.answers import Fields, InvalidAnswerError
+from spark_keyframes.video.process.expected_times import TIMES_AT_ONCE, ExpectedTimes
+from spark_keyframes.video.thread_decoder import ThreadDecoder
+from spark_keyframes.video.window import Window
+
+from .clips import SEQUENTIAL, clip, clip_named
+from .decode_processes import decoder, kill
+
+__all__ = ["decoder"]  # a fixture
+
+NAMES = [
+    *("h264 mp4", "h264 open GOP ts", "h264 variable rate", "hevc mkv", "vp9 webm", "mpeg2 ps"),
+    *("h264 one keyframe", "h264 ts from 10 s", "h264 edit list", "h264 29.97", "h264 fragmented"),
+    *("h264 open GOP mp4", "h264 intra refresh", "h264 every frame a keyframe", "av1 mp4"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _small_files_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needed_packets, "LEAST_BYTES", 0)
+
+
+def times_of(opened: Decoder, data: bytes, fps: float, window: Window) -> list[FrameTime]:
+    with opened.open(io.BytesIO(data), window=window) as video:
+        times = list(video.candidate_times(fps))
+        video.close()
+        assert video.frames_decoded == 0
+        return times
+
+
+def decoded_of(opened: Decoder, data: bytes, fps: float, window: Window) -> list[FrameTime]:
+    with opened.open(io.BytesIO(data), window=window) as video:
+        return [
+            FrameTime(frame.frame_id, frame.timestamp, frame.is_keyframe_packet)
+            for frame in video.candidates(fps, hold=False)
+        ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_times_are_those_of_the_decoded_frames(name: str) -> None:
+    data = clip_named(name)
+    opened = ThreadDecoder(2)
+    whole = times_of(opened, data, 12.5, Window())
+    assert whole == decoded_of(opened, data, 12.5, Window())
+    # The first keyframe of "h264 edit list" is not shown.
+    assert any(each.is_keyframe_packet for each in whole)
+    # Whatever is read of the file, a frame's packet has the same flag.
+    for window in (Window(0.0, 1.1), Window(1.1)):
+        inside = [each for each in whole if window.start <= each.timestamp < window.end]
+        assert decoded_of(opened, data, 12.5, window) == inside
+
+
+@pytest.mark.parametrize("name", ["h264 mp4", "mpeg2 ps"])
+def test_a_process_gives_the_same_times(name: str, decoder: ProcessDecoder) -> None:
+    data = clip_named(name)
+    assert times_of(decoder, data, 12.5, Window()) == times_of(
+        ThreadDecoder(1), data, 12.5, Window()
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SEQUENTIAL))
+def test_where_only_decoding_tells_the_frames_are_decoded(name: str) -> None:
+    data = SEQUENTIAL[name]()
+    with ThreadDecoder(1).open(io.BytesIO(data)) as video:
+        times = list(video.candidate_times(4.0))
+    assert times == decoded_of(ThreadDecoder(1), data, 4.0, Window())
+
+
+def test_keyframe_packets_are_those_of_the_container() -> None:
+    data = clip("libx264", "mp4", frames=60, gop=24)
+    with av.open(io.BytesIO(data)) as container:
+        packets = [p for p in container.demux(video=0) if p.pts is not None]
+    flags = [p.is_keyframe for p in sorted(packets, key=lambda p: p.pts or 0)]
+    times = times_of(ThreadDecoder(1), data, 1000, Window())
+    assert [each.is_keyframe_packet for each in times] == flags
+    assert [each.frame_id for each in times if each.is_keyframe_packet] == [0, 24, 48]
+
+
+def test_the_next_process_goes_on_after_a_crash(
+    decoder: ProcessDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = clip("libx264", "mp4", frames=TIMES_AT_ONCE + 100, size=(32, 32))
+    whole = times_of(decoder, data, 1000, Window())
+    assert len(whole) == TIMES_AT_ONCE + 100
+    with decoder.open(io.BytesIO(data)) as video:
+        times = video.candidate_times(1000)
+        first = next(times)
+        kill(video)  # type: ignore[arg-type]
+        assert [first, *times] == whole
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({}, "no frame_ids"),
+        ({"frame_ids": 5}, "is no list"),
+        ({"frame_ids": [0] * 2001}, "is no list of up to 2000"),
+        ({"frame_ids": [0, 0], "timestamps": [0.0, 0.5]}, "frame_ids 0, which is not 1 to"),
+        ({"frame_ids": [0, 100], "timestamps": [0.0, 0.5]}, "frame_ids 100, which is not 1 to 99"),
+        ({"frame_ids": [0, 1], "timestamps": [0.5, 0.0]}, "timestamps 0.0, which is not 0.5 to"),
+        ({"frame_ids": [0], "timestamps": [9.0]}, "timestamps 9.0"),
+        ({"frame_ids": [True], "timestamps": [0.0]}, "frame_ids True"),
+        ({"frame_ids": [0], "timestamps": [0.0], "keyframe_packets": [1]}, "keyframe_packets 1"),
+        ({"frame_ids": [0, 1], "timestamps": [0.0]}, "different lengths"),
+        ({"frame_ids": [], "timestamps": [], "keyframe_packets": []}, "no candidates"),
+    ],
+)
+def test_a_process_that_lies_is_found_out(answer: dict[str, Any], message: str) -> None:
+    window = Window() if "no c" in message else Window(0.0, 9.0)
+    expected = ExpectedTimes(Limits(max_frames=100), window)
+    filled = {"timestamps": [0.0], "keyframe_packets": [True, False]} | answer
+    if answer.get("keyframe_packets") is None and "lengths" not in message:
+        filled["keyframe_packets"] = [False] * len(filled["timestamps"])
+    if not answer:
+        filled = {}
+    with pytest.raises(InvalidAnswerError, match=message):
+        expected.parse(Fields(filled))
+
+
+def test_an_empty_answer_is_the_end() -> None:
+    expected = ExpectedTimes(Limits(), Window(0.0, 9.0))
+    nothing: dict[str, Any] = {"frame_ids": [], "timestamps": [], "keyframe_packets": []}
+    assert expected.parse(Fields(nothing)).frames == []
+    assert expected.complete
