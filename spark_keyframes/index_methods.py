@@ -199,6 +199,7 @@ class IndexMethods(Runner):
             IndexMismatchError: in the job: the index was made by another model.
         """
         from spark_keyframes.spark.columns import check_dataframe
+        from spark_keyframes.spark.interpreter import is_local
         from spark_keyframes.spark.search import search_index
 
         check_dataframe(index, "index")
@@ -213,7 +214,7 @@ class IndexMethods(Runner):
         question = Question([text] if isinstance(text, str) else text, limit, per_video, min_gap)
         if isinstance(text, str):
             self._warn_of_no_text(text, "set text")
-        self._check_model(index.sparkSession)
+        self._check_model(same_view=is_local(index.sparkSession))
         return search_index(
             index,
             IndexColumns(candidates=candidates_col, info=info_col),

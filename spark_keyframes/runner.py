@@ -166,26 +166,46 @@ class Runner(Parameters):
             warn_of_pipelined_transfer(spark)
             if self.video_src_type != "video_url":
                 warn_of_large_batches(spark)
-        self._check_model(spark)
+        self._check_places(same_view=spark is not None and is_local(spark))
+
+    def _check_places(self, *, same_view: bool) -> None:
+        """Check model and output folder.
+
+        Args:
+            same_view: whether workers run on this machine, and see its files and environment.
+        """
+        self._check_model(same_view=same_view)
         if not self.output_tos_dir:
             return
-        has_same_view = spark is not None and is_local(spark)
         try:
             check_writable(self.output_tos_dir)
-            if has_same_view or not is_local_url(self.output_tos_dir):
+            if same_view or not is_local_url(self.output_tos_dir):
                 check_accepted(self.output_tos_dir)
         except (CredentialsError, StorageWriteError) as error:
-            if has_same_view or isinstance(error, BucketNotFoundError):
+            if same_view or isinstance(error, BucketNotFoundError):
                 raise
             # The workers may have credentials and packages that the driver lacks.
             logger.warning("%s (on the driver; each task will check it again)", error)
 
-    def _check_model(self, spark: "SparkSession | None") -> None:
+    def _check_model(self, *, same_view: bool) -> None:
         """Raise ModelNotFoundError where this machine runs the workers, and lacks the model."""
-        from spark_keyframes.spark.interpreter import is_local
-
-        has_same_view = spark is not None and is_local(spark)
-        if has_same_view and self.module is None and self.model_path:
+        if same_view and self.module is None and self.model_path:
             check_model_folder(self.model_path, self.clip_model_name)
-        if has_same_view and self.rerank and self.model_path:
+        if same_view and self.rerank and self.model_path:
             check_model_folder(self.model_path, self.rerank, parameter="rerank")
+
+
+def pipeline_for_workers(runner: Runner, *, same_view: bool, text_advice: str | None) -> Pipeline:
+    """Return the pipeline for workers of another engine than Spark, with the checks of the driver.
+
+    Args:
+        runner: the parameters, with module and callbacks.
+        same_view: whether the workers run on this machine, and see its files and environment.
+        text_advice: what to do about `text=""`; None: rows have texts of their own.
+
+    Raises: as `VideoAdaptiveKeyframesSampling.transform`.
+    """
+    runner._check_places(same_view=same_view)
+    if text_advice is not None:
+        runner._warn_of_no_text(runner.text, f"{text_advice}, {NO_TEXT}")
+    return runner._pipeline(runner._writer_anywhere())

@@ -80,14 +80,21 @@ SAMPLING = """
     parameters, video = json.loads(sys.argv[1]), sys.argv[2]
     sampler = VideoAdaptiveKeyframesSampling(**parameters)
     found = {"sample": sampler.sample(video).frame_ids}
+
+    import daft
+    from spark_keyframes.daft import las_udf
+
+    keyframes = las_udf(VideoAdaptiveKeyframesSampling, construct_args=parameters)
+    rows = daft.from_pydict({"video": [video]}).select(keyframes(daft.col("video")))
+    found["daft"] = rows.to_pydict()["video"][0]["frame_ids"]
     found["spec"] = importlib.util.find_spec("pyspark")
     print(json.dumps(found))
 """
 
 
 @pytest.mark.slow
-def test_sample_works_without_pyspark(run, plain, clips):
+def test_sample_and_daft_work_without_pyspark(run, plain, clips):
     parameters = {k: v for k, v in asdict(plain).items() if k not in ("limits", "access")}
     found = run(SAMPLING, json.dumps(parameters), str(clips[0]))
     assert found["spec"] is None
-    assert found["sample"] == plain.sample(clips[0]).frame_ids
+    assert found["sample"] == found["daft"] == plain.sample(clips[0]).frame_ids
