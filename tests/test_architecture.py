@@ -133,6 +133,14 @@ def test_only_what_runs_on_spark_knows_spark(path):
     assert not known
 
 
+def test_one_room_each_knows_daft_and_ray():
+    rooms = {name: set() for name in ("daft", "ray")}
+    for found in [found for imports in IMPORTS.values() for found in imports]:
+        if (package := found.imported.split(".")[0]) in rooms:
+            rooms[package].add(room_of(found.importer))
+    assert rooms == {"daft": {"daft"}, "ray": {"actors"}}
+
+
 def test_the_engine_stays_small():
     lines = sum(len(path.read_text().splitlines()) for path in (PACKAGE / "engine").rglob("*.py"))
     assert lines <= 1500
