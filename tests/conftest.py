@@ -20,6 +20,7 @@ SHARED_VIDEOS = REPO.parent / "shared" / "videos"
 # Set before any JVM starts, because its Python workers inherit this environment.
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+os.environ["SPARK_SUBMIT_OPTS"] = QUICK_JVM
 
 # As the engine does, but before a test module imports torch: later it has no effect.
 wait_passively()
@@ -109,7 +110,6 @@ def spark():
         .appName("tests")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.memory", "1g")
-        .config("spark.driver.extraJavaOptions", QUICK_JVM)
         # A worker whose task fails or stops early is replaced: by one with the imports done.
         .config("spark.python.daemon.module", "spark_keyframes.spark.daemon")
         .config("spark.sql.shuffle.partitions", "2")

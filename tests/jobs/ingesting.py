@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from tests.conftest import REPO
-from tests.spark.cluster import QUICK_JVM
 
 SCRIPTS = Path(sys.executable).parent
 
@@ -29,7 +28,7 @@ def arguments(models, folder, *more):
 def start(script, arguments):
     """Start a job by spark-submit, in a group of processes of its own."""
     command = [SCRIPTS / "spark-submit", "--master", "local[2]"]
-    for setting in ("ui.enabled=false", f"driver.extraJavaOptions={QUICK_JVM}", "log.level=ERROR"):
+    for setting in ("ui.enabled=false", "log.level=ERROR"):
         command += ["--conf", f"spark.{setting}"]
     return subprocess.Popen(
         [*map(str, command), str(REPO / "jobs" / script), *arguments],

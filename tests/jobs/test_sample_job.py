@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import REPO
-from tests.spark.cluster import QUICK_JVM
 from tests.storage.tos_server import TosServer
 
 SCRIPTS = Path(sys.executable).parent
@@ -24,8 +23,7 @@ def submit(models, *arguments, conf=(), environment=()):
     spark-submit forwards the job's stderr to stdout; its stderr has only Spark's own lines.
     """
     command = [SCRIPTS / "spark-submit"]
-    quick = f"spark.driver.extraJavaOptions={QUICK_JVM}"
-    for setting in ("spark.ui.enabled=false", quick, *conf):
+    for setting in ("spark.ui.enabled=false", *conf):
         command += ["--conf", setting]
     command += [REPO / "jobs" / "sample.py", "--model-path", models, "--clip-model-name", "small"]
     done = subprocess.run(

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import REPO
-from tests.spark.cluster import QUICK_JVM, wait_for
+from tests.spark.cluster import wait_for
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 LOCAL = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
-    "spark.driver.extraJavaOptions": QUICK_JVM,
 }
 
 

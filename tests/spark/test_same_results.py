@@ -20,7 +20,6 @@ STREAMS = ["stream", "stream_files"]
 SMALL = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
-    "spark.driver.extraJavaOptions": QUICK_JVM,
     "spark.executor.extraJavaOptions": QUICK_JVM,
     "spark.log.level": "ERROR",
     "spark.python.daemon.module": "spark_keyframes.spark.daemon",
