@@ -20,7 +20,8 @@ SHARED_VIDEOS = REPO.parent / "shared" / "videos"
 # Set before any JVM starts, because its Python workers inherit this environment.
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-os.environ["SPARK_SUBMIT_OPTS"] = QUICK_JVM
+# On a busy machine a JVM can be silent for two minutes: Spark would drop the only executor.
+os.environ["SPARK_SUBMIT_OPTS"] = f"{QUICK_JVM} -Dspark.network.timeout=600s"
 
 # As the engine does, but before a test module imports torch: later it has no effect.
 wait_passively()
