@@ -74,10 +74,17 @@ def start_spark() -> "SparkSession":
             "SPARK_CONF_DIR", str(conf)
         )  # Python starts the JVM, not spark-submit
     builder = SparkSession.builder.appName("spark_keyframes")
-    if not is_remote() and SparkSession.getActiveSession() is None:
+    if not is_remote() and not _is_running():
         for name, value in _missing_defaults().items():
             builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _is_running() -> bool:
+    """Return whether this process has a session already, as a notebook has."""
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession() is not None
 
 
 def set_where_unset(spark: "SparkSession", settings: Mapping[str, str]) -> None:
@@ -109,7 +116,10 @@ def _has_log_settings() -> bool:
 
 
 def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", options: _Options) -> int:
-    """Run a job in a session of its own, print what went wrong, and return the exit code.
+    """Run a job, print what went wrong, and return the exit code.
+
+    Its session is stopped at the end, unless the process had it before: one of a notebook, or of
+    Databricks, is for others too.
 
     Args:
         program: name of the program, for messages.
@@ -119,13 +129,15 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
     from pyspark.errors import AnalysisException
 
     try:
+        keep = _is_running()
         spark = start_spark()
         try:
             _check_places(spark, options)
             check_overwriting(spark, options)
             return run(spark, options)
         finally:
-            spark.stop()
+            if not keep:
+                spark.stop()
     except (KeyframesError, AnalysisException) as error:
         message, status = str(error), WRONG_OPTIONS
     except TooManyFailuresError as error:

@@ -3,6 +3,7 @@
 import pytest
 
 from spark_keyframes.jobs import session
+from spark_keyframes.jobs.sample import SampleOptions
 from tests.conftest import REPO
 
 OWN_DEFAULTS_OF_SPARK = {"spark.python.worker.reuse", "spark.speculation"}
@@ -47,3 +48,16 @@ def test_the_log_is_quiet_unless_somebody_has_set_it_up(settings_of, monkeypatch
     assert "spark.log.level" not in settings_of(spark_log_level="INFO")
     (tmp_path / "log4j2.xml").write_text("<Configuration/>")
     assert "spark.log.level" not in settings_of()
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_only_its_own_session_is_stopped(spark, monkeypatch, was_there):
+    """One of a notebook, or of a task of Databricks, is for others too."""
+    from pyspark.sql import SparkSession
+
+    stopped = []
+    monkeypatch.setattr(SparkSession, "stop", lambda session: stopped.append(session))
+    if not was_there:
+        monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
+    assert session.run_job("sample.py", lambda spark, options: 0, SampleOptions(input="x")) == 0
+    assert bool(stopped) is not was_there

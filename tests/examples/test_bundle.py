@@ -1,0 +1,98 @@
+"""The folder that the machines are set up from, made for each tested version of Spark."""
+
+import re
+import shutil
+import sys
+import tomllib
+
+import pytest
+
+from tests.conftest import REPO
+from tests.examples.conftest import EXAMPLES
+
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+
+
+def lines(path):
+    return path.read_text().split()
+
+
+@pytest.fixture
+def source(tmp_path):
+    """The files of the repository that a bundle is made of."""
+    source = tmp_path / "source"
+    for name in ("examples", "jobs", "conf", "tests/matrix"):
+        shutil.copytree(REPO / name, source / name)
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(REPO / name, source)
+    return source
+
+
+def make(cloud, source, *arguments):
+    # Real, but for pip: tests/shipping builds the wheel.
+    wheel = source / "a.whl"
+    wheel.touch()
+    pip = f'[[ $1 == -m ]] && exec cp {wheel} "${{@: -2:1}}"; exec {sys.executable} "$@"'
+    python = cloud.command("python3.11", pip)
+    return cloud.run(source / "examples" / "bundle.sh", *arguments, PYTHON=str(python))
+
+
+@pytest.mark.parametrize(
+    ("spark", "numpy"), [("3.5", "1.26.4"), ("4.0", None), ("4.3", None)]
+)
+def test_pins_are_those_of_the_version_of_spark(cloud, source, tmp_path, spark, numpy):
+    folder = tmp_path / "bundle"
+    done = make(cloud, source, spark, str(folder), "fsspec", "s3fs>=2026.9")
+    assert done.returncode == 0, done.stderr
+    needed = lines(folder / "requirements.txt")
+    assert {*PROJECT["optional-dependencies"]["fsspec"], "s3fs>=2026.9"} <= {*needed}
+    own = [each for each in PROJECT["dependencies"] if not each.startswith("pyspark")]
+    assert {*own} <= {*needed}
+    pins = dict(line.split("==") for line in lines(folder / "constraints.txt"))
+    everywhere = dict(
+        line.split("==") for line in lines(REPO / "constraints.txt") if "==" in line
+    )
+    assert pins["numpy"] == (numpy or everywhere["numpy"])
+    assert pins["torch"] == everywhere["torch"]
+    assert "pyspark" not in pins
+    assert "pyspark" not in {re.split(r"[\[>=<]", each)[0] for each in needed}
+    assert {path.name for path in folder.iterdir()} >= {
+        *("conf", "jobs", "install.sh", "init.sh", "run_job.py", "bootstrap.sh", "initialize.sh"),
+    }
+
+
+def test_another_version_of_spark_is_refused(cloud, source, tmp_path):
+    done = make(cloud, source, "3.4", str(tmp_path / "bundle"))
+    assert done.returncode == 1
+    assert "no pins for Spark '3.4'; tested are 3.5, 4.0, 4.3" in done.stderr
+    assert not (tmp_path / "bundle" / "jobs").exists()
+
+
+def test_models_and_wheels_stay(cloud, source, tmp_path):
+    for name in ("models", "wheels"):
+        (tmp_path / "bundle" / name).mkdir(parents=True)
+        (tmp_path / "bundle" / name / "file").touch()
+    (tmp_path / "bundle" / "old.whl").touch()
+    assert make(cloud, source, "4.3", str(tmp_path / "bundle")).returncode == 0
+    assert (tmp_path / "bundle" / "models" / "file").exists()
+    assert (tmp_path / "bundle" / "wheels" / "file").exists()
+    assert not (tmp_path / "bundle" / "old.whl").exists()
+
+
+def test_extras_of_the_pages_exist():
+    pages = [EXAMPLES / "README.md", *EXAMPLES.glob("*/README.md")]
+    commands = re.findall(r"bundle\.sh ([\d.]+) (\S+) ?(.*)", "\n".join(map(str, map(read, pages))))
+    assert commands
+    for spark, folder, extras in commands:
+        assert (spark in lines_of_versions()) and folder == "build/keyframes", spark
+        for extra in extras.split():
+            assert extra in PROJECT["optional-dependencies"] or extra in ("s3fs", "gcsfs"), extra
+
+
+def read(path):
+    return path.read_text()
+
+
+def lines_of_versions():
+    pyspark = re.search(r"^pyspark==(\d+\.\d+)", read(REPO / "constraints.txt"), re.M)
+    return {pyspark[1], *(path.stem[6:] for path in (REPO / "tests/matrix").glob("spark-*.txt"))}
