@@ -2,11 +2,11 @@
 # Makes the folder that the machines of a cluster are set up from. Run it on your own machine, then
 # upload the folder to the cloud's storage:
 #
-#   examples/bundle.sh 3.5 build/keyframes fsspec s3fs
+#   examples/bundle.sh 3.5 build/keyframes fsspec gcsfs==2026.10.1
 #
 # SPARK     the cluster's version of Spark: 3.5, 4.0 or 4.3, each with the pins that it is tested with
 # FOLDER    where; its subfolders models and wheels stay as they are
-# EXTRA …   extras of this package, or other packages
+# EXTRA …   extras of this package, or other packages with their versions
 set -euo pipefail
 
 usage="usage: bundle.sh SPARK FOLDER [EXTRA …]"

@@ -13,11 +13,13 @@ REPO = Path(__file__).parent.parent
 
 
 def requirements(extras: list[str]) -> list[str]:
-    """Return what the package needs, with its extras, and with other packages among `extras`."""
+    """Return what the package needs, with these extras of it, and other packages (x==1.0)."""
     project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
     known = project["optional-dependencies"]
     needed = [*project["dependencies"]]
     for extra in extras:
+        if extra not in known and "==" not in extra:
+            sys.exit(f"no extra {extra!r} in pyproject.toml; a package needs its version, x==1.0")
         needed += known.get(extra, [extra])
     return sorted(line for line in needed if not line.startswith("pyspark"))
 

@@ -76,5 +76,3 @@ def bundle(tmp_path):
     (folder / "conf" / "discover_gpus.sh").touch(mode=0o644)
     (folder / "install.sh").write_text((EXAMPLES / "install.sh").read_text())
     return folder
-
-

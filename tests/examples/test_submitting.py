@@ -41,9 +41,7 @@ def options_of(words):
 
 
 def properties_of(words):
-    separator, listed = re.fullmatch(
-        r"\^(.)\^(.*)", options_of(words)["--properties"]
-    ).groups()
+    separator, listed = re.fullmatch(r"\^(.)\^(.*)", options_of(words)["--properties"]).groups()
     return dict(each.partition("=")[::2] for each in listed.split(separator))
 
 
