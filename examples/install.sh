@@ -26,5 +26,5 @@ pip=("$python" -m pip install --disable-pip-version-check --no-cache-dir "${offl
 
 # Storage keeps no file modes, and Spark runs this one.
 chmod 755 "$folder/conf/discover_gpus.sh"
-"$python" -c 'import av, torch, transformers; from importlib.metadata import version
-print("spark_keyframes", version("spark_keyframes"), "with torch", torch.__version__)'
+"$python" -c 'import av, torch, transformers, spark_keyframes
+print("spark_keyframes", spark_keyframes.__version__, "with torch", torch.__version__)'

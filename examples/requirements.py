@@ -25,7 +25,7 @@ def requirements(extras: list[str]) -> list[str]:
 
 
 def constraints(spark: str) -> list[str]:
-    """Return the pins of constraints.txt, but for those that this version of Spark has its own of."""
+    """Return the pins of constraints.txt, with those that this version of Spark has of its own."""
     pins = _pins(REPO / "constraints.txt")
     tested: dict[str, dict[str, str]] = {pins["pyspark"].rpartition(".")[0]: {}}
     for path in (REPO / "tests" / "matrix").glob("spark-*.txt"):

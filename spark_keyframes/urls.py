@@ -23,6 +23,7 @@ _OFTEN_WRONG = [
         (r".*[\r\n]", "it contains a line end: give one video per row"),
         (r"([\"'`]).*\1\Z|[<“‘].*[>”’]\Z", "it stands in quotes or brackets: remove them"),
         (r"~[\w.-]*/|~\Z", "~ is not expanded, as each machine has its own: write the whole path"),
+        (r"dbfs:/+Volumes/", "write /Volumes/… for dbfs:/Volumes/…: each machine has it there"),
         (r"dbfs:/", "write /dbfs/… for dbfs:/…: that is where Databricks mounts it"),
         (r"(hdfs|viewfs|webhdfs):/(?!/)", "write hdfs:///path, or hdfs://name-node/path"),
         (

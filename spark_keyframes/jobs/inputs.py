@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("spark_keyframes")
 
 TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": "csv"}
+
+LISTED_AS_URL = r"^(?:file|dbfs(?=:/+Volumes/)):/+"
+"""How a listing of Spark begins local paths: file:/a/b, and in Databricks dbfs:/Volumes/a."""
 
 _FILES = ("binaryFile", "text")  # formats of videos and of lists of videos, and not of tables
 
@@ -197,7 +201,8 @@ def _listed(spark: "SparkSession", location: str, access: Access, limits: Limits
         found = {row["path"]: row["length"] for row in rows}
         if not is_connect(spark):
             found |= hadoop_files_hidden(spark, resolved, len(found))
-        files = dict(sorted((_plain(path), size) for path, size in found.items()))
+        plain = {re.sub(LISTED_AS_URL, "/", path): size for path, size in found.items()}
+        files = dict(sorted(plain.items()))
         name = unquote(PurePosixPath(location).name)
         alone = [unquote(PurePosixPath(each).name) for each in files] == [name]
     if pattern or alone:
@@ -222,11 +227,6 @@ def _lines(spark: "SparkSession", location: str, limits: Limits) -> list[str]:
         return [row[0] for row in _read(spark, "text", resolve(spark, location)[0]).collect()]
     # Spark leaves out a file whose name begins with "_".
     return Path(path).read_text("utf-8-sig", errors="replace").splitlines()
-
-
-def _plain(path: str) -> str:
-    # Hadoop writes file:/a/b, with one slash.
-    return path.removeprefix("file:") if path.startswith("file:/") else path
 
 
 def resolve(spark: "SparkSession", location: str) -> tuple[str, bool]:

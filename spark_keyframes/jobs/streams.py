@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.inputs import (
+    LISTED_AS_URL,
     TABLE_FORMATS,
     partitioned_videos,
     read_table,
@@ -85,8 +86,7 @@ def read_stream(
         files = files.where(sf.col("path").rlike(rf"(?i)\.({suffixes})$"))
     if content:
         return files.select("path", "content"), "content"
-    # Hadoop writes file:/a/b, with one slash.
-    plain = sf.regexp_replace("path", "^file:/+", "/").alias("video")
+    plain = sf.regexp_replace("path", LISTED_AS_URL, "/").alias("video")
     return files.select(plain, "length"), "video"
 
 

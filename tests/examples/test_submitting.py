@@ -1,4 +1,4 @@
-"""What is submitted to each cloud: names that its API has, options of our jobs, settings of conf/."""
+"""What is submitted to each cloud: names of its API, options of our jobs, settings of conf/."""
 
 import importlib
 import json

@@ -6,7 +6,13 @@ import pytest
 from pyspark.sql import functions as sf
 
 from spark_keyframes.errors import ParameterError, SourceNotFoundError
-from spark_keyframes.jobs.inputs import read_table, read_videos, repartition_videos
+from spark_keyframes.jobs import inputs
+from spark_keyframes.jobs.inputs import (
+    LISTED_AS_URL,
+    read_table,
+    read_videos,
+    repartition_videos,
+)
 from spark_keyframes.jobs.listing import local_path
 from spark_keyframes.jobs.partitioning import assign_to_tasks, cpus_for_largest
 
@@ -130,6 +136,23 @@ def test_a_long_list_becomes_many_tasks_in_its_order(spark, tmp_path):
 def test_a_table_is_distributed_over_tasks(spark):
     assert repartition_videos(spark.range(400).limit(6), 6).rdd.getNumPartitions() == 2
     assert repartition_videos(spark.range(400), 400).rdd.getNumPartitions() == 25
+
+
+def test_volumes_of_databricks_are_listed_by_the_path_that_each_machine_has(spark, monkeypatch):
+    """A stand-in for its file system, which lists dbfs:/Volumes/… for the folder /Volumes/…"""
+    listed = spark.createDataFrame(
+        [("dbfs:/Volumes/main/a.mp4", 5), ("dbfs:/mnt/b.mp4", 5), ("file:/c.mp4", 5)],
+        "path string, length long",
+    )
+    for name, result in (("local_path", None), ("has_file_system", True), ("_read", listed)):
+        monkeypatch.setattr(inputs, name, lambda *_, result=result: result)
+    monkeypatch.setattr(inputs, "hadoop_files_hidden", lambda *_: {})
+    videos = {row[0] for row in read_videos(spark, "/Volumes/main").collect()}
+    assert videos == {"/Volumes/main/a.mp4", "dbfs:/mnt/b.mp4", "/c.mp4"}
+    # As a stream has it.
+    assert {
+        row[0] for row in listed.select(sf.regexp_replace("path", LISTED_AS_URL, "/")).collect()
+    } == videos
 
 
 def test_a_path_is_one_video(spark, folder):

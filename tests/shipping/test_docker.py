@@ -1,4 +1,4 @@
-"""A linter accepts the Dockerfiles, and the files of docker/Dockerfile exist. No test builds them."""
+"""A linter accepts the Dockerfiles; the files of docker/Dockerfile exist. No test builds them."""
 
 import re
 import shutil

@@ -121,6 +121,7 @@ def test_importing_loads_no_network_package():
         ("~/a.mp4", "~ is not expanded"),
         ("~me/a.mp4", "~ is not expanded"),
         ("dbfs:/mnt/a.mp4", "write /dbfs/"),
+        ("dbfs:/Volumes/main/a.mp4", "write /Volumes/… for dbfs:/Volumes/"),
         ("hdfs:/a/b.mp4", "write hdfs:///path, or hdfs://name-node/"),
         ("tos:/bucket/a.mp4", "write two slashes after the scheme: tos://"),
         ("s3a:/bucket/a.mp4", "write two slashes after the scheme: tos://bucket/key"),
