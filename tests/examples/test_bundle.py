@@ -54,7 +54,7 @@ def test_pins_are_those_of_the_version_of_spark(cloud, source, tmp_path, spark, 
     assert "pyspark" not in pins
     assert "pyspark" not in {re.split(r"[\[>=<]", each)[0] for each in needed}
     assert {path.name for path in folder.iterdir()} >= {
-        *("conf", "jobs", "install.sh", "init.sh", "run_job.py", "bootstrap.sh", "initialize.sh"),
+        *("conf", "jobs", "install.sh", "init.sh", "bootstrap.sh", "initialize.sh"),
     }
 
 
