@@ -20,6 +20,9 @@ _MODULES = {
     "http": "http.http_storage",
     "https": "http.http_storage",
     "tos": "tos.tos_storage",
+    "s3": "s3.s3_storage",
+    "s3a": "s3.s3_storage",
+    "s3n": "s3.s3_storage",
     "data": "data_url",
 }
 

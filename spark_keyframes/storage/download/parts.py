@@ -274,14 +274,18 @@ class PartFetcher:
             raise disk_error(self._remote.url, error) from error
         first, last = position // BLOCK, len(self._blocks) if end == self.total else end // BLOCK
         with self._changed:
-            if last - first == len(self._blocks) - self._blocks.count(_PRESENT):
-                # Whoever reads the whole file also waits for these blocks, which come last.
-                self._remote.verify(self._content())
+            are_last = last - first == len(self._blocks) - self._blocks.count(_PRESENT)
+        if are_last:
+            # Whoever reads the whole file also waits for these blocks. No other thread stores any.
+            self._remote.verify(self._content())
+        with self._changed:
             self._blocks[first:last] = bytes([_PRESENT]) * (last - first)
             self._changed.notify_all()
 
     def _content(self) -> Iterator[bytes]:
         for start in range(0, self.total, BLOCK):
+            if self._is_closed:
+                raise _ClosedError
             yield os.pread(self._file.fileno(), BLOCK, start)
 
     def _sleep(self, seconds: float) -> None:

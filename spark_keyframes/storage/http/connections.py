@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _SHORT = 5  # digits: a redirect's body below 100 KB is read, so that its connection is kept
 _MOST_COOKIES, _LONGEST_COOKIE = 50, 4096  # as in browsers, per response; characters
-_LONGEST_ERROR = 64 << 10  # bytes of an error's body that the TOS SDK may read
+LONGEST_ERROR = 64 << 10  # bytes of an error's body that an SDK may read
 
 
 redact_logs()
@@ -56,6 +56,14 @@ def mount(session: requests.Session, connections: int, access: Access | None = N
     adapter = _Adapter(connections, access)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
+
+
+def pools(access: Access | None = None) -> dict[str, Any]:
+    """Return the classes of urllib3's pools by scheme, whose connections are of this module."""
+    return {
+        "http": partial(_HttpPool, access=access),
+        "https": partial(_HttpsPool, access=access),
+    }
 
 
 class _Reader(io.RawIOBase):
@@ -183,10 +191,7 @@ class _HttpsPool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     def __init__(self, connections: int, access: Access | None) -> None:
         self._access = access
-        self._pools = {
-            "http": partial(_HttpPool, access=access),
-            "https": partial(_HttpsPool, access=access),
-        }
+        self._pools = pools(access)
         self._proxied: set[str | None] = set()
         """Hosts that were checked before a request through a proxy."""
         super().__init__(pool_connections=connections, pool_maxsize=connections)
@@ -241,7 +246,7 @@ class _Adapter(HTTPAdapter):
 def _cut(response: requests.Response) -> None:
     """Keep only the start of an error's body. The TOS SDK would read it to its end."""
     try:
-        body = response.raw.read(_LONGEST_ERROR, decode_content=True)
+        body = response.raw.read(LONGEST_ERROR, decode_content=True)
     except HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error) from None
     response.raw.close()
