@@ -1,4 +1,4 @@
-"""A server of one file that tells lies about it, over HTTP and as TOS.
+"""A server of one file that tells lies about it, over HTTP, as TOS and as S3.
 
 Each answer follows a `Lie`. Its default is the truth, so that one answer among true ones can lie in
 one point or in several. TOS is reached as an HTTP proxy, as in `tos_server`; signatures are not
@@ -154,7 +154,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, url: str, headers: dict[str, str]) -> None:
         self.rfile.read(int(headers.get("content-length", 0)))
         path = re.sub("^http://[^/]*", "", url).partition("?")[0]
-        self.site = site = self.server.sites[path]
+        self.site = site = self.server.sites[f"/{path.rpartition('/')[2]}"]
         with site.lock:
             lie = site.lies.popleft() if site.lies else TRUTH
         if lie.start:
@@ -164,6 +164,8 @@ class _Handler(socketserver.StreamRequestHandler):
         total = max(0, site.size + lie.total)
         stop = min(int(asked[2]) + 1, total) if asked else total
         data, tag = VERSIONS[lie.version], f'"version-{lie.version}"'
+        if headers.get("authorization", "").startswith("AWS4"):
+            tag = f'"{hashlib.md5(data[: site.size]).hexdigest()}"'
         status = lie.status or (206 if asked else 200)
         if not lie.status and asked and start >= total:
             status = 416

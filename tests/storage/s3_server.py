@@ -1,16 +1,30 @@
-"""A real S3 over HTTP on loopback, moto's, for tests with the real s3fs.
+"""A real S3 over HTTP on loopback, moto's.
 
     with S3Server() as s3:
         s3.put("films", "a.mp4")
         ...  # with s3.environment
         write_url("s3://films/a.jpg", b"...", content_type="image/jpeg")
 
-moto and s3fs are optional: `pytest.importorskip` them before.
+moto is optional: `pytest.importorskip` it before.
 """
 
 import logging
 import os
 from typing import Self
+
+
+def environment_of_s3(url: str) -> dict[str, str]:
+    """Return the environment variables of a client of this endpoint, with valid keys."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test-access-key",
+        "AWS_SECRET_ACCESS_KEY": "test-secret-key",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "no_proxy": "127.0.0.1,localhost",
+    }
 
 
 class S3Server:
@@ -29,15 +43,7 @@ class S3Server:
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         self.url = "http://{}:{}".format(*self._server.get_host_and_port())
-        self.environment = {
-            "AWS_ACCESS_KEY_ID": "test-access-key",
-            "AWS_SECRET_ACCESS_KEY": "test-secret-key",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "no_proxy": "127.0.0.1,localhost",
-        }
+        self.environment = environment_of_s3(self.url)
         self.client = boto3.client(
             "s3",
             endpoint_url=self.url,

@@ -1,4 +1,4 @@
-"""Lies of a server one by one, over HTTP and as TOS."""
+"""Lies of a server one by one, over HTTP, as TOS and as S3."""
 
 import time
 from dataclasses import replace
@@ -84,7 +84,7 @@ def test_a_file_whose_length_is_known_from_its_first_part_is_compared_with_it(si
     assert read(url) == VERSIONS[0][:LARGE]
 
 
-@pytest.mark.parametrize("lying_site", ["tos"], indirect=True)  # HTTP has no checksums
+@pytest.mark.parametrize("lying_site", ["tos", "s3"], indirect=True)  # HTTP has no checksums
 @pytest.mark.parametrize("length", [-SMALL, -1])
 def test_a_whole_object_is_compared_with_its_checksum(site, length):
     url = site(SMALL, *[Lie(status=200, length=length)] * 2)
@@ -124,7 +124,7 @@ def test_headers_without_end_end_at_the_deadline(site, head, status):
     assert time.monotonic() - begin < 10
 
 
-@pytest.mark.parametrize("lying_site", ["tos"], indirect=True)
+@pytest.mark.parametrize("lying_site", ["tos", "s3"], indirect=True)
 @pytest.mark.parametrize("head", ["trickle", "continue for ever"])
 def test_an_upload_whose_answer_does_not_end_is_given_up(site, monkeypatch, head):
     monkeypatch.setattr(retry, "UPLOAD_SECONDS", 0.0)

@@ -1,6 +1,7 @@
 """Sends one request through botocore, and translates its errors."""
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -52,14 +53,20 @@ def call(request: Callable[[], T], url: str, client: Any, *, stage: str) -> T:
         if isinstance(failed, CredentialsError):
             forget_client()
         raise failed from None
-    except (exceptions.HTTPClientError, exceptions.ResponseParserError, OSError) as error:
-        raise _no_answer(error, url, endpoint, stage) from None
-    except exceptions.BotoCoreError as error:  # of the credentials, most of them
-        if "redential" in type(error).__name__ or "Token" in type(error).__name__:
-            raise _no_credentials(error, url, stage) from None
-        raise _no_answer(error, url, endpoint, stage) from None
     except Exception as error:  # noqa: BLE001 - botocore raises any error of parsing an answer
-        raise _no_answer(error, url, endpoint, stage) from None
+        if re.search("Credential|Token|Metadata", type(error).__name__):
+            lacking = _no_credentials(error, url, stage)
+            if "Retrieval" not in type(error).__name__:
+                raise lacking from None
+            # The service that gives them may be busy.
+            raise TransientError(lambda attempts: lacking) from None
+        reason = root_cause(getattr(error, "kwargs", {}).get("error") or error)
+        raise TransientError(
+            lambda attempts: kind(
+                f"could not {action} {redact_url(url)}{in_attempts(attempts)}: {reason}; check "
+                f"that the executors reach {redact_url(endpoint)} (AWS_ENDPOINT_URL, AWS_REGION)"
+            )
+        ) from None
 
 
 def is_transient(error: Any) -> bool:
@@ -71,17 +78,6 @@ def is_transient(error: Any) -> bool:
 def in_attempts(attempts: int) -> str:
     """Return " in 4 attempts", or "" for one."""
     return f" in {attempts} attempts" if attempts > 1 else ""
-
-
-def _no_answer(error: Exception, url: str, endpoint: str, stage: str) -> TransientError:
-    kind, action = _kind_and_action(stage)
-    reason = root_cause(getattr(error, "kwargs", {}).get("error") or error)
-    return TransientError(
-        lambda attempts: kind(
-            f"could not {action} {redact_url(url)}{in_attempts(attempts)}: {reason}; check that "
-            f"the executors reach {redact_url(endpoint)}, and AWS_ENDPOINT_URL and AWS_REGION"
-        )
-    )
 
 
 def _no_credentials(error: Exception, url: str, stage: str) -> CredentialsError:

@@ -63,7 +63,7 @@ def _pages_of(url: str, bucket: str, limits: Limits) -> Callable[..., Any]:
                 with meter.requesting():
                     return call(
                         lambda: client.list_objects_v2(
-                            Bucket=bucket, EncodingType="url", **wanted, **request_payer()
+                            Bucket=bucket, **wanted, **request_payer()
                         ),
                         url,
                         client,

@@ -47,8 +47,11 @@ _accepted: set[tuple[frozenset[tuple[str, str]], str]] = set()
 """The settings, and the URLs that `check_accepted` has stored with them."""
 
 _MD5 = re.compile(r'"([0-9a-f]{32})"')
-_without_md5: set[tuple[str, str]] = set()
-"""Endpoints and buckets whose ETags look like an MD5, and are none."""
+_has_md5: dict[tuple[str, str], bool] = {}
+"""Endpoint and bucket → whether ETags that look like an MD5 are one, where an object has shown it.
+
+Some storages encrypt objects, and say so in no header.
+"""
 
 
 def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
@@ -111,7 +114,7 @@ def _compare(stored: "S3Object", content: bytes, client: Any, bucket: str) -> No
                 "the image; check the storage"
             )
         )
-    _without_md5.add((client.meta.endpoint_url, bucket))
+    _has_md5[client.meta.endpoint_url, bucket] = False
 
 
 def check_writable(output_dir: str) -> None:
@@ -222,8 +225,12 @@ class S3Object:
 
     def _is_right(self, md5: bytes) -> bool:
         """Return whether the object has this MD5, by its ETag or by another look at it."""
+        place = self._client.meta.endpoint_url, self._bucket
         if self._md5 == f'"{md5.hex()}"':
+            _has_md5.setdefault(place, True)
             return True
+        if _has_md5.get(place):
+            return False
         with self._meter.requesting() if self._meter else contextlib.nullcontext():
             found = call(
                 lambda: self._client.get_object(
@@ -236,7 +243,7 @@ class S3Object:
             with contextlib.closing(found["Body"]) as body:
                 again = _md5_of(self._read(body))
         if again == md5:
-            _without_md5.add((self._client.meta.endpoint_url, self._bucket))
+            _has_md5[place] = False
         return again == md5
 
     def _incomplete(self, reason: str) -> TransientError:
@@ -260,8 +267,8 @@ def _is_md5(found: Any, tag: str, client: Any, bucket: str) -> bool:
     is_encrypted = "SSECustomerAlgorithm" in found or "kms" in str(
         found.get("ServerSideEncryption")
     )
-    is_other = (client.meta.endpoint_url, bucket) in _without_md5
-    return bool(_MD5.fullmatch(tag)) and not is_encrypted and not is_other
+    may_be = _has_md5.get((client.meta.endpoint_url, bucket), True)
+    return may_be and bool(_MD5.fullmatch(tag)) and not is_encrypted
 
 
 def _md5_of(blocks: Iterable[bytes]) -> bytes:
