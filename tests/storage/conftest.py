@@ -1,3 +1,4 @@
+import os
 import tempfile
 
 import pytest
@@ -26,6 +27,23 @@ def tos(monkeypatch):
     with TosServer(buckets=["bucket", "other-bucket"]) as server:
         server.apply(monkeypatch)
         yield server
+
+
+@pytest.fixture
+def faulty_s3(s3_server, monkeypatch):
+    """Moto's S3 with one bucket, films, behind a proxy that injects faults."""
+    from tests.storage.faulty_s3 import FaultyS3
+
+    without_proxies(monkeypatch)
+    s3_server.put("films")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, empty in (("_built", None), ("_accepted", set()), ("_has_md5", {})):
+        module = s3_client if name == "_built" else s3_storage
+        monkeypatch.setattr(module, name, empty)
+    with FaultyS3(s3_server) as proxy:
+        proxy.apply(monkeypatch)
+        yield proxy
 
 
 @pytest.fixture

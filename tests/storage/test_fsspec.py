@@ -1,4 +1,4 @@
-"""Schemes of fsspec: memory:// is part of fsspec; S3 is in test_list_url and test_fsspec_check."""
+"""Schemes of fsspec: memory:// is part of fsspec."""
 
 import logging
 import sys
@@ -224,7 +224,7 @@ def test_a_scheme_whose_package_is_missing_names_it(monkeypatch):
 def test_without_fsspec_the_message_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(UnsupportedSchemeError, match=r"pip install 'spark_keyframes\[fsspec\]'"):
-        open_url("s3://bucket/a")
+        open_url("gs://bucket/a")
 
 
 def test_an_output_folder_needs_a_bucket():

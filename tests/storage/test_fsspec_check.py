@@ -85,31 +85,3 @@ def test_hdfs_without_its_library_is_told_at_the_start(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path))
     with pytest.raises(StorageWriteError, match=r"could not store hdfs://none\.invalid/x: \w+:"):
         ImageWriter("hdfs://none.invalid/x", ".jpg").check()
-
-
-# S3 over HTTP
-
-
-def test_s3_gets_one_empty_object_and_no_bucket(s3):
-    s3.put("frames", "out/before.jpg")
-    said = "no bucket or container 'mistyped', got s3://mistyped/out; correct its name"
-    with pytest.raises(BucketNotFoundError, match=said):
-        ImageWriter("s3://mistyped/out", ".jpg").check()
-    with pytest.raises(BucketNotFoundError, match="'mistyped'"):
-        write_url("s3://mistyped/out/a.jpg", b"image", content_type="image/jpeg")
-    assert "mistyped" not in s3.buckets
-    ImageWriter("s3://frames/out", ".jpg").check()
-    write_url("s3://frames/new folder/a.jpg", b"image", content_type="image/jpeg")
-    wanted = ["new folder/a.jpg", "out/.spark_keyframes_check", "out/before.jpg"]
-    assert s3.keys("frames") == wanted
-
-
-def test_s3_without_keys_is_told_at_the_start(s3, monkeypatch):
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(name)
-    with pytest.raises(StorageWriteError, match="could not store s3://frames/x: NoCredentials"):
-        check_accepted("s3://frames/x")
-    s3fs.S3FileSystem.clear_instance_cache()

@@ -96,7 +96,7 @@ def _refusal(
     """Return the error to raise for an error status."""
     # Without the server's message, which may repeat the access key or the signed text.
     status, code = _status(error), _code(error)
-    request_id = error.response.get("ResponseMetadata", {}).get("RequestId")
+    request_id = error.response.get("ResponseMetadata", {}).get("RequestId") or "none"
     details = (
         f"{redact_url(url)}{in_attempts(attempts)}: status {status}, code "
         f"{redact_text(code)[:100] or 'none'}, request id {redact_text(str(request_id))[:100]}"
@@ -112,9 +112,7 @@ def _refusal(
             f"endpoint than {redact_url(endpoint)}: set AWS_REGION or AWS_ENDPOINT_URL"
         )
     if status in (401, 403) or (status == 400 and any(word in code for word in _UNKNOWN)):
-        return CredentialsError(
-            f"S3 refused to {action} {details}; {_advice(code)}", stage=stage
-        )
+        return CredentialsError(f"S3 refused to {action} {details}; {_advice(code)}", stage=stage)
     if status == 404:
         what = "bucket" if code == "NoSuchBucket" else "object"
         missing: type[KeyframesError] = StorageWriteError
@@ -158,7 +156,7 @@ def _advice(code: str) -> str:
     if code == "SignatureDoesNotMatch":
         return f"check AWS_SECRET_ACCESS_KEY and AWS_REGION {_WHERE}"
     if "Token" in code:
-        return f"set new temporary keys with their token: check AWS_SESSION_TOKEN {_WHERE}"
+        return f"set new temporary keys with AWS_SESSION_TOKEN, or permanent ones alone, {_WHERE}"
     if code in ("AccessDenied", ""):
         return "the owner of the credentials has no permission for it, or there is no such object"
     return f"check the credentials and AWS_REGION {_WHERE}"

@@ -62,9 +62,7 @@ def _pages_of(url: str, bucket: str, limits: Limits) -> Callable[..., Any]:
             try:
                 with meter.requesting():
                     return call(
-                        lambda: client.list_objects_v2(
-                            Bucket=bucket, **wanted, **request_payer()
-                        ),
+                        lambda: client.list_objects_v2(Bucket=bucket, **wanted, **request_payer()),
                         url,
                         client,
                         stage="open",

@@ -86,35 +86,31 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
         raise
     finally:
         interrupt.unregister()
-    tag = _tag(stored)
+    tag, reason = _tag(stored), ""
     if not tag:
+        reason = (
+            f"the server at {redact_url(client.meta.endpoint_url)} is not S3; check "
+            "AWS_ENDPOINT_URL, and the proxies on the way there"
+        )
+    elif _is_md5(stored, tag, client, bucket) and tag != f'"{md5.hexdigest()}"':
+        if _compare(S3Object(url, bucket, key), tag, md5.digest()):
+            _has_md5[client.meta.endpoint_url, bucket] = False
+        else:
+            reason = "what was stored differs from the image; check the storage"
+    if reason:
         raise TransientError(
             lambda attempts: StorageWriteError(
-                f"could not store {redact_url(url)}: the server at "
-                f"{redact_url(client.meta.endpoint_url)} is not S3; check AWS_ENDPOINT_URL, and "
-                "the proxies on the way there"
+                f"could not store {redact_url(url)}{in_attempts(attempts)}: {reason}"
             )
         )
-    if _is_md5(stored, tag, client, bucket) and tag != f'"{md5.hexdigest()}"':
-        _compare(S3Object(url, bucket, key), content, client, bucket)
 
 
-def _compare(stored: "S3Object", content: bytes, client: Any, bucket: str) -> None:
-    """Read an object whose ETag is not its MD5; raise TransientError unless it is the content."""
+def _compare(stored: "S3Object", tag: str, md5: bytes) -> bool:
+    """Return whether an object whose ETag is not its MD5 has it all the same."""
     try:
-        answer = stored.get(0, None)
-        with contextlib.closing(answer):
-            found = b"".join(answer.blocks)
+        return stored.md5_of_all(tag) == md5
     except KeyframesError:
-        found = content  # it cannot be read, and S3 has compared the MD5 that it got
-    if found != content:
-        raise TransientError(
-            lambda attempts: StorageWriteError(
-                f"what was stored as {redact_url(stored.url)}{in_attempts(attempts)} differs from "
-                "the image; check the storage"
-            )
-        )
-    _has_md5[client.meta.endpoint_url, bucket] = False
+        return True  # it may not be read, and S3 has compared the MD5 that it got
 
 
 def check_writable(output_dir: str) -> None:
@@ -201,6 +197,19 @@ class S3Object:
     def close(self) -> None:
         """Do nothing: the connections belong to the client, which serves other objects too."""
 
+    def md5_of_all(self, version: str) -> bytes:
+        """Read the whole object, in that version, for its MD5."""
+        found = call(
+            lambda: self._client.get_object(
+                Bucket=self._bucket, Key=self._key, IfMatch=version, **request_payer()
+            ),
+            self.url,
+            self._client,
+            stage="open",
+        )
+        with contextlib.closing(found["Body"]) as body:
+            return _md5_of(self._read(body))
+
     def _blocks(self, body: Any, part: Part | None) -> Iterator[bytes]:
         is_whole = part is None or part.stop - part.start == part.total
         md5 = hashlib.md5(usedforsecurity=False) if is_whole and self._md5 else None
@@ -232,16 +241,7 @@ class S3Object:
         if _has_md5.get(place):
             return False
         with self._meter.requesting() if self._meter else contextlib.nullcontext():
-            found = call(
-                lambda: self._client.get_object(
-                    Bucket=self._bucket, Key=self._key, IfMatch=self._tag, **request_payer()
-                ),
-                self.url,
-                self._client,
-                stage="open",
-            )
-            with contextlib.closing(found["Body"]) as body:
-                again = _md5_of(self._read(body))
+            again = self.md5_of_all(self._tag)
         if again == md5:
             _has_md5[place] = False
         return again == md5
