@@ -23,6 +23,7 @@ from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.index_info import index_info_columns
 from spark_keyframes.made_by import made_by_columns
 from spark_keyframes.schema import KEYFRAMES_DDL
+from spark_keyframes.spark.candidates_options import CandidatesOptions
 from spark_keyframes.spark.transform_options import TRANSFORM_OPTIONS
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +108,14 @@ def tables() -> dict[str, str]:
     return {
         "parameters": defaults_table(VideoAdaptiveKeyframesSampling),
         "limits": defaults_table(Limits),
+        "frame_options": table(
+            ("name", "default", "meaning"),
+            [
+                (field.name, f"`{shown(field.default)}`", doc_of(field))
+                for field in fields(CandidatesOptions)
+                if field.type not in (Limits, Access)
+            ],
+        ),
         "access": defaults_table(Access),
         "transform": table(
             ("name", "default", "meaning"),

@@ -22,6 +22,7 @@ from spark_keyframes.selection import Selector
 from spark_keyframes.storage import Access
 
 if TYPE_CHECKING:
+    from spark_keyframes.spark.candidates_source import KeyframeCandidates
     from spark_keyframes.spark.explode import explode_keyframes
     from spark_keyframes.spark.monitoring.metrics import metrics, report_lines
     from spark_keyframes.spark.monitoring.progress import progress
@@ -37,6 +38,7 @@ __all__ = [
     "ContactSheets",
     "EmbeddingModule",
     "Failure",
+    "KeyframeCandidates",
     "Keyframes",
     "KeyframesError",
     "KeyframesModule",
@@ -55,6 +57,7 @@ __all__ = [
 ]
 
 _OF_SPARK = {
+    "KeyframeCandidates": "spark.candidates_source",
     "explode_keyframes": "spark.explode",
     "metrics": "spark.monitoring.metrics",
     "progress": "spark.monitoring.progress",

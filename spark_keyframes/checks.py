@@ -3,11 +3,27 @@
 import math
 import operator
 import os
+import re
 from collections.abc import Collection
 from numbers import Real
 from typing import Any
 
 from spark_keyframes.errors import ParameterError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
+SIZE_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def size_in_bytes(text: str) -> int:
+    """Return the bytes of "8589934592", "8G" or "512M"; units are powers of 1024.
+
+    Raises:
+        ValueError: the text is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"must be a number of bytes such as 8589934592, 8G or 512M, got {text!r}")
+    return int(float(match[1]) * SIZE_UNITS[match[2].upper()])
 
 
 def check_type(name: str, value: Any, expected: type, what: str) -> None:

@@ -34,6 +34,14 @@ MADE_BY_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in made_by_columns(
 CANDIDATES_DDL = "frame_id bigint, timestamp double, embedding array<float>"
 """A candidate of an index. The embedding has length 1."""
 
+FRAME_COLUMNS = {
+    "path": "string",
+    "frame_id": "bigint",
+    "timestamp": "double",
+    "is_keyframe_packet": "boolean",
+}
+"""The columns of the data source of frames, without `image` and `error`."""
+
 INDEX_INFO_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in index_info_columns().items())
 """How an index was made: the fields of spark_keyframes.index_info.IndexInfo."""
 
@@ -43,6 +51,7 @@ def spark_type(ddl: str) -> "DataType":
     from pyspark.sql.types import (
         ArrayType,
         BinaryType,
+        BooleanType,
         DoubleType,
         FloatType,
         IntegerType,
@@ -59,6 +68,7 @@ def spark_type(ddl: str) -> "DataType":
         "float": FloatType(),
         "double": DoubleType(),
         "binary": BinaryType(),
+        "boolean": BooleanType(),
     }
     if element := _inside("array", ddl):
         return ArrayType(spark_type(element))
@@ -81,6 +91,7 @@ def arrow_type(ddl: str) -> "pa.DataType":
         "float": pa.float32(),
         "double": pa.float64(),
         "binary": pa.binary(),
+        "boolean": pa.bool_(),
     }
     if element := _inside("array", ddl):
         return pa.list_(arrow_type(element))

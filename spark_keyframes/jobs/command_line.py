@@ -3,12 +3,12 @@
 import argparse
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
+from spark_keyframes.checks import SIZE_UNITS, size_in_bytes
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.jobs.failure_limit import MaxFailures
@@ -22,9 +22,6 @@ _TITLES = {
     "access": "which URLs may be read, where strangers can add to the list",
 }
 """Of the group of options for each field that is a dataclass itself."""
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(?:I?B)?", re.IGNORECASE)
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 _SPECIAL: dict[str, dict[str, Any]] = {
     "text": {"metavar": "TEXT", "action": "append"},
@@ -118,12 +115,10 @@ def with_flags(text: str, options: type) -> str:
 
 def size(text: str) -> int:
     """Return the bytes of "8589934592", "8G" or "512M"; units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(
-            f"must be a number of bytes such as 8589934592, 8G or 512M, got {text!r}"
-        )
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    try:
+        return size_in_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
@@ -225,8 +220,8 @@ def _default(field: Field[Any]) -> str:
     if isinstance(default, bool):
         return "on" if default else ""
     if _is_size(field):
-        unit = next(unit for unit in reversed(_UNITS) if default % _UNITS[unit] == 0)
-        return f"{default // _UNITS[unit]}{unit}"
+        unit = next(unit for unit in reversed(SIZE_UNITS) if default % SIZE_UNITS[unit] == 0)
+        return f"{default // SIZE_UNITS[unit]}{unit}"
     if isinstance(default, str | int | float):
         return str(default) or "''"
     return ""

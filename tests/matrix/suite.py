@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from pyspark.errors import PythonException
 from pyspark.sql import Observation
 from pyspark.sql import functions as sf
 
+import spark_keyframes
 from spark_keyframes import ParameterError, explode_keyframes, metrics, report_lines, to_pil
 from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.images import rgb_array
@@ -207,6 +209,18 @@ def test_a_stage_of_a_pipeline(spark, models, videos, expected, connect, tmp_pat
     model.write().overwrite().save(str(tmp_path / "model"))
     rows = PipelineModel.load(str(tmp_path / "model")).transform(videos).orderBy("id").collect()
     check_rows([rows[0], rows[2]], expected)
+
+
+def test_frames_as_a_data_source(spark, clips):
+    if find_spec("pyspark.sql.datasource") is None:
+        with pytest.raises(ImportError, match="needs the Python data sources of Spark 4.0"):
+            spark_keyframes.KeyframeCandidates  # noqa: B018
+        return
+    spark.dataSource.register(spark_keyframes.KeyframeCandidates)
+    reader = spark.read.format("keyframe_candidates").option("fps", 5).option("image", "true")
+    rows = reader.load([str(clips[2]), str(clips[1])]).collect()
+    assert [row["frame_id"] for row in rows] == [*range(0, 30, 5), *range(0, 50, 5)]
+    assert [number_in(rgb_array(row["image"])) for row in rows] == [r["frame_id"] for r in rows]
 
 
 def test_folders_as_an_input(spark, clips, tmp_path):
