@@ -2,7 +2,7 @@
 # Makes the folder that the machines of a cluster are set up from. Run it on your own machine, then
 # upload the folder to the cloud's storage:
 #
-#   examples/bundle.sh 3.5 build/keyframes fsspec gcsfs==2026.10.1
+#   examples/bundle.sh 3.5 build/keyframes s3
 #
 # SPARK     the cluster's version of Spark: 3.5, 4.0 or 4.3, each with the pins that it is tested with
 # FOLDER    where; its subfolders models and wheels stay as they are

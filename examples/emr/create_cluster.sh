@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# --ebs-root-volume-size: torch and its CUDA libraries take some 10 GB, with pip's copies.
+# --ebs-root-volume-size: the environment with torch and CUDA has 5 GB, and pip unpacks it first.
 aws emr create-cluster \
     --name keyframes \
     --release-label emr-7.13.0 \

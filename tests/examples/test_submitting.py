@@ -45,7 +45,7 @@ def properties_of(words):
     return dict(each.partition("=")[::2] for each in listed.split(separator))
 
 
-# The options that gcloud's reference has for these commands, as far as they are used.
+# The options of these commands that are used. Written by hand: gcloud is no package of PyPI.
 GCLOUD = {
     "clusters create": {
         *("--region", "--image-version", "--num-workers", "--master-machine-type"),
