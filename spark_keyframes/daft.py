@@ -3,11 +3,12 @@
 from spark_keyframes.daft import VideoAdaptiveKeyframesSampling, las_udf
 """
 
+import atexit
 import functools
 import logging
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,7 +21,7 @@ from spark_keyframes.actors import ActorResources, log_address, log_level, log_t
 from spark_keyframes.arrow.requests import requests_of
 from spark_keyframes.arrow.result_rows import keyframes_cell
 from spark_keyframes.checks import check_choice, check_integer, check_number, check_type
-from spark_keyframes.engine import Outcome, Pipeline
+from spark_keyframes.engine import Outcome, Pipeline, Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.result import Failure, ImagesAs, Keyframes, OnError
 from spark_keyframes.runner import pipeline_for_workers
@@ -151,7 +152,10 @@ class _Returns:
 
 
 class _Actor:
-    """Runs the pipeline on one batch after another, with one model. Made in the actor's process."""
+    """Runs the pipeline over all batches of an actor, in its own process.
+
+    One run, so that modules and callbacks are set up once, whatever `batch_size` is.
+    """
 
     def __init__(
         self,
@@ -167,6 +171,9 @@ class _Actor:
         self._device = resources.device(pipeline.parameters.rank, log and Path(log[0]).parent / job)
         self._returns = returns
         self._dtype = returns.dtype
+        self._requests: deque[Request] = deque()
+        self._run: Generator[Outcome] | None = None
+        atexit.register(self._close)
 
     def keyframes(self, videos: Series, texts: Series | None = None) -> Series:
         """Return the result of each row."""
@@ -175,10 +182,25 @@ class _Actor:
             of_rows = [self._pipeline.parameters.text] * len(column)
         else:
             of_rows = _column("texts", texts, "a text").to_pylist()
-        run = self._pipeline.run(requests_of(column, of_rows), device=self._device)
-        with closing(run) as outcomes:
-            cells = [self._cell(outcome) for outcome in outcomes]
+        self._requests.extend(requests_of(column, of_rows))
+        if self._run is None:
+            self._run = self._pipeline.run(self._source(), device=self._device)
+        try:
+            cells = [self._cell(next(self._run)) for _ in of_rows]
+        except BaseException:
+            self._close()
+            raise
         return Series.from_pylist(cells, dtype=self._dtype)
+
+    def _source(self) -> Iterator[Request | None]:
+        while True:
+            yield self._requests.popleft() if self._requests else None
+
+    def _close(self) -> None:
+        self._requests.clear()
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.close()
 
     def _cell(self, outcome: Outcome) -> Any:
         if isinstance(outcome, Failure):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Finished videos that wait for a slower one before them: per worker, and in bytes of images.
 _DONE_AHEAD = 8
 _DONE_BYTES = 256 * 2**20
+_END = Request(None, None)  # stands behind the last request
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Pipeline:
 
     def run(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | None],
         *,
         device: "torch.device",
         stop_on_failure: bool = False,
@@ -88,7 +89,8 @@ class Pipeline:
         Closing the iterator ends all work.
 
         Args:
-            requests: read a few ahead, in the calling thread.
+            requests: read a few ahead, in the calling thread. None: there is no request at the
+                moment, and one that was given has no outcome yet.
             device: where the module computes.
             stop_on_failure: raise VideoFailedError as soon as a video fails, even if a slower
                 video before it is not done.
@@ -167,7 +169,7 @@ class Pipeline:
 
 
 def _outcomes(
-    requests: Iterable[Request],
+    requests: Iterable[Request | None],
     context: RunContext,
     tasks: deque[VideoTask],
     *,
@@ -186,9 +188,12 @@ def _outcomes(
         if tasks and tasks[0].done:
             yield _taken_from(tasks.popleft(), log)
         elif not exhausted and _has_room(tasks, workers):
-            request = next(source, None)
-            if request is None:
+            request = next(source, _END)
+            if request is _END:
                 exhausted = True
+                continue
+            if request is None:
+                context.scorer.step()
                 continue
             task = VideoTask(request, context, row=begun)
             tasks.append(task)

@@ -25,6 +25,23 @@ def test_outcomes_come_in_the_order_of_the_requests(pipeline, clips):
     same(outcomes[1], outcomes[3])
 
 
+def test_a_run_goes_on_with_requests_that_come_later(pipeline, clips):
+    waiting = []
+
+    def requests():
+        while True:
+            yield waiting.pop(0) if waiting else None
+
+    counts = dict(zip(clips, (18, 10, 6), strict=True))
+    with closing(pipeline(workers=3).run(requests(), device=CPU)) as outcomes:
+        for batch in ([clips[0], "/none.mp4", None], [clips[2]], clips):
+            waiting.extend(Request(video and str(video), "spoon") for video in batch)
+            got = [next(outcomes) for _ in batch]
+            scored = [len(each.candidates.scores) for each in got if isinstance(each, Keyframes)]
+            assert scored == [counts[video] for video in batch if video in counts]
+            assert not waiting
+
+
 def test_keyframes_are_the_selection_from_their_candidates(pipeline, clips):
     (outcome,) = run(pipeline(), clips[:1])
     ids, curve = outcome.candidates.frame_ids, outcome.candidates.scores
