@@ -1,4 +1,4 @@
-"""The keyframes are the same on every kind of Spark, and for every way to sample."""
+"""The keyframes are the same on every kind of Spark, on Daft, and for every way to sample."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from tests.spark.cluster import CONF, QUICK_JVM, SPARK_HOME, Cluster
 from tests.spark.connect import connect_server
 
 PROGRAM = Path(__file__).parent / "sampling_program.py"
+DAFT_PROGRAM = PROGRAM.with_name("daft_sampling_program.py")
 BATCH = ["transform", "udf", "sql", "map_in_pandas"]
 STREAMS = ["stream", "stream_files"]
 SMALL = {
@@ -46,11 +47,11 @@ def expected(plain, clips):
 
 @pytest.fixture
 def run(videos, parameters, expected, tmp_path):
-    def run(master, ways, conf=SMALL, environment=os.environ):
+    def run(master, ways, conf=SMALL, environment=os.environ, program=PROGRAM):
         options = {"master": master, "ways": ways, "conf": conf, "folder": str(tmp_path)}
         options |= {"videos": videos, "parameters": parameters}
         done = subprocess.run(
-            [sys.executable, str(PROGRAM), json.dumps(options)],
+            [sys.executable, str(program), json.dumps(options)],
             env={**environment, "PYTHONPATH": str(REPO), "SPARK_HOME": str(SPARK_HOME)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -125,3 +126,9 @@ def test_on_a_standalone_cluster(run, tmp_path):
 def test_over_connect_in_every_way(run, tmp_path):
     with connect_server(tmp_path / "server.log") as remote:
         run(remote, [*BATCH, *STREAMS], {"spark.sql.shuffle.partitions": "2"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["native", "ray"])
+def test_on_daft(run, runner):
+    run(None, ["daft"], environment={**os.environ, "DAFT_RUNNER": runner}, program=DAFT_PROGRAM)
