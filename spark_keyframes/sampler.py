@@ -4,26 +4,24 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args, overload
+from typing import Any, TypeVar, cast, overload
 
-from spark_keyframes.arrow.columns import AddedColumns, Wanted
-from spark_keyframes.checks import check_choice, path_text
+from spark_keyframes.checks import path_text
 from spark_keyframes.engine import Request, resolve_device
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.imports import require
-from spark_keyframes.index_methods import IndexMethods
-from spark_keyframes.module import is_cosine
+from spark_keyframes.pandas_methods import PandasMethods, is_pandas
 from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes, OnError
 from spark_keyframes.runner import NO_TEXT
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 logger = logging.getLogger("spark_keyframes")
+
+Frame = TypeVar("Frame")
+"""A DataFrame of Spark or of pandas."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class VideoAdaptiveKeyframesSampling(IndexMethods):
+class VideoAdaptiveKeyframesSampling(PandasMethods):
     """Finds the keyframes of videos that best match a text, spread over each video.
 
     Frames are sampled at `fps`, scored by CLIP against the text, chosen by Adaptive Keyframe
@@ -97,7 +95,7 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
 
     def transform(
         self,
-        videos: "DataFrame",
+        videos: Frame,
         *,
         input_col: str = "video",
         output_col: str = "keyframes",
@@ -115,11 +113,14 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
         keep_video: bool = False,
         cpus: int | None = None,
         gpus: int | None = None,
-    ) -> "DataFrame":
-        """Add the keyframes of each video. Lazy, as all transformations are.
+    ) -> Frame:
+        """Add the keyframes of each video.
+
+        For a DataFrame of Spark it is lazy, as all transformations are. One of pandas is sampled
+        at once, in this process and without Spark.
 
         Args:
-            videos: one video per row.
+            videos: A DataFrame of Spark or pandas, with one video per row.
             input_col: The column of videos: strings, or binary, as `video_src_type` says. A null
                 video gives a null result.
             output_col: The column to add for the result, struct<tos_paths: array<string>,
@@ -160,7 +161,8 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
                 Spark's conf says. A task without one uses GPU number `rank`, or else its CPUs.
 
         Returns:
-            The DataFrame with all other columns unchanged and its rows in their order.
+            The DataFrame with all other columns unchanged and its rows in their order. One of
+            pandas keeps its index; the added columns hold dicts for structs, and lists for arrays.
 
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already; or Spark
@@ -170,52 +172,36 @@ class VideoAdaptiveKeyframesSampling(IndexMethods):
             ModelNotFoundError, CredentialsError, StorageWriteError: in a local session, there is no
                 model, or output_tos_dir cannot be written. On a cluster the tasks say so.
         """
-        from spark_keyframes.spark.columns import check_dataframe
-
-        check_dataframe(videos)
-        check_choice("on_error", on_error, get_args(OnError))
-        check_choice("images", images, get_args(ImagesAs))
-        wanted = Wanted(
-            input=input_col,
-            text=text_col,
-            start=start_col,
-            end=end_col,
-            added=AddedColumns(
-                output=output_col,
-                images=f"{output_col}_images" if self.return_keyframes else None,
-                images_as=images,
-                timestamps=timestamps_col,
-                error=error_col,
-                account=account_col,
-                made_by=made_by_col,
-                candidates=candidates_col,
-                info=info_col if candidates_col else None,
-            ),
-            video_src_type=self.video_src_type,
+        wanted, pipeline = self._plan_transform(
+            input_col=input_col,
+            output_col=output_col,
+            text_col=text_col,
+            start_col=start_col,
+            end_col=end_col,
+            error_col=error_col,
+            account_col=account_col,
+            timestamps_col=timestamps_col,
+            made_by_col=made_by_col,
+            candidates_col=candidates_col,
+            info_col=info_col,
+            images=images,
+            on_error=on_error,
             keep_video=keep_video,
         )
-        if candidates_col is not None:
-            self._check_embeddings("candidates_col")
-            module = self.make_module()
-            if not is_cosine(module) and not self.make_selector().needs_embeddings:
+        if is_pandas(videos):
+            if cpus is not None or gpus is not None:
                 raise ParameterError(
-                    f"candidates_col would make the scores cosines, and {type(module).__name__} "
-                    "overrides predict_step; call transform() without it, and index() beside it"
+                    f"cpus={cpus} and gpus={gpus} are of Spark's tasks; leave them out for a "
+                    "DataFrame of pandas, which is sampled on all CPUs, and on GPU number `rank`"
                 )
-        if text_col is None:
-            self._warn_of_no_text(self.text, f"set text, text_col for a text per row, {NO_TEXT}")
-        return self._stage(
-            videos,
-            wanted,
-            replace(
-                self._pipeline(self._writer_anywhere()),
-                images_as=images,
-                embeddings=candidates_col is not None,
-            ),
-            on_error=on_error,
-            cpus=cpus,
-            gpus=gpus,
-        )
+            found: Any = self._transform_pandas(videos, wanted, pipeline, on_error=on_error)
+            return cast(Frame, found)
+        from spark_keyframes.spark.columns import check_dataframe
+
+        rows: Any = videos
+        check_dataframe(rows, or_pandas=True)
+        added: Any = self._stage(rows, wanted, pipeline, on_error=on_error, cpus=cpus, gpus=gpus)
+        return cast(Frame, added)
 
     @overload
     def sample(

@@ -18,14 +18,15 @@ from spark_keyframes.arrow.requests import RowText, requests_of, texts_of
 from spark_keyframes.arrow.result_rows import ResultRows
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome, Request
+from spark_keyframes.errors import KeyframesError
+from spark_keyframes.result import VideoFailedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 def sample_batches(
-    batches: "Iterable[pa.RecordBatch]",
-    columns: Columns,
+    batches: "Iterable[tuple[pa.RecordBatch, Columns]]",
     pipeline: Pipeline,
     run: Callable[[Iterable[Request]], Generator[Outcome]],
 ) -> "Generator[pa.RecordBatch]":
@@ -34,13 +35,13 @@ def sample_batches(
     An input batch gives one batch, or several where the results are large or slow.
 
     Args:
-        batches: the input, with the columns of `columns.read` in this order, whatever their names.
-        columns: what `plan_columns` returned.
+        batches: the input, each with what `plan_columns` returned. A batch has the columns of
+            `Columns.read` in this order, whatever their names.
         pipeline: what makes the results.
         run: runs the pipeline over requests, as `Pipeline.run` does.
     """
     waiting: deque[ResultRows] = deque()
-    with closing(run(_requests(batches, columns, pipeline, waiting))) as outcomes:
+    with closing(run(_requests(batches, pipeline, waiting))) as outcomes:
         for outcome in outcomes:
             rows = waiting[0]
             rows.add(outcome)
@@ -51,12 +52,11 @@ def sample_batches(
 
 
 def _requests(
-    batches: "Iterable[pa.RecordBatch]",
-    columns: Columns,
+    batches: "Iterable[tuple[pa.RecordBatch, Columns]]",
     pipeline: Pipeline,
     waiting: deque[ResultRows],
 ) -> Iterator[Request]:
-    for nameless in batches:
+    for nameless, columns in batches:
         if nameless.num_rows == 0:
             continue
         batch = nameless.rename_columns(columns.read)
@@ -78,3 +78,18 @@ def _texts(batch: "pa.RecordBatch", columns: Columns, pipeline: Pipeline) -> lis
         return [[] for _ in range(batch.num_rows)]
     column = batch.column(columns.text) if columns.text else None
     return texts_of(column, batch.num_rows, pipeline)
+
+
+def error_of_row(failed: VideoFailedError, place: str = "") -> KeyframesError:
+    """Return a failure as an exception with the row, since videos in a column have no name.
+
+    Args:
+        failed: what a run raised that was asked to end at the first failure.
+        place: where the row is, such as " of partition 3".
+    """
+    row, failure = f"row {failed.number}{place}, counted from 0", failed.failure
+    if isinstance(failure.cause, KeyframesError):
+        failure.cause.args = (f"{row}: {failure.message}",)
+        return failure.cause
+    # The traceback is in the log.
+    return KeyframesError(f"{row}: {failure.error}: {failure.message}", stage=failure.stage)

@@ -23,14 +23,22 @@ def result_schema(schema: "StructType", columns: Columns) -> "StructType":
     return result
 
 
-def check_dataframe(rows: Any, name: str = "videos") -> None:
-    """Raise ParameterError unless `rows`, the argument `name`, is a DataFrame of Spark."""
+def check_dataframe(rows: Any, name: str = "videos", *, or_pandas: bool = False) -> None:
+    """Raise ParameterError unless `rows`, the argument `name`, is a DataFrame of Spark.
+
+    Args:
+        rows: the argument.
+        name: of the argument.
+        or_pandas: whether the message says that one of pandas is taken too.
+    """
     if not hasattr(rows, "mapInArrow"):
         kind = f"{type(rows).__module__.partition('.')[0]}.{type(rows).__name__}"
+        wanted, remedy = "Spark", f"use spark.createDataFrame({name}) for one of pandas"
+        if or_pandas:
+            wanted, remedy = "Spark or pandas", "convert it, as by to_pandas()"
         others = "sample() for single videos" if name == "videos" else "spark.read for a table"
         raise ParameterError(
-            f"{name} must be a DataFrame of Spark, got {kind}; use spark.createDataFrame({name}) "
-            f"for one of pandas, or {others}"
+            f"{name} must be a DataFrame of {wanted}, got {kind}; {remedy}, or use {others}"
         )
 
 

@@ -40,6 +40,20 @@ def sql(spark, sampler, videos, folder):
 
 
 def map_in_pandas(spark, sampler, videos, folder):
+    options = {"schema": videos.schema, **COLUMNS}
+    return videos.mapInPandas(
+        sampler.map_in_pandas(**options), sampler.result_schema(videos.schema, **COLUMNS)
+    )
+
+
+def pandas(spark, sampler, videos, folder):
+    """The rows in pandas, sampled in this process."""
+    result = sampler.transform(videos.toPandas().convert_dtypes(), **COLUMNS)
+    schema = sampler.result_schema(videos.schema, **COLUMNS)
+    return spark.createDataFrame(result.astype(object).where(result.notna(), None), schema)
+
+
+def own_function(spark, sampler, videos, folder):
     """A function of the user that calls `sample` for each row."""
 
     def keyframes_of(frames):
@@ -80,7 +94,7 @@ def stream_files(spark, sampler, videos, folder):
     )
 
 
-WAYS = [transform, udf, sql, map_in_pandas, stream, stream_files]
+WAYS = [transform, udf, sql, map_in_pandas, pandas, own_function, stream, stream_files]
 
 
 def write(result, path):

@@ -186,9 +186,11 @@ def test_columns_are_checked_on_the_driver(plain, videos, options, message):
         plain.transform(videos, **options)
 
 
-def test_a_dataframe_of_pandas_is_refused_with_the_remedy(plain):
+def test_what_is_no_dataframe_is_refused_with_the_remedy(plain):
     with pytest.raises(ParameterError, match=r"got pandas.DataFrame; use spark.createDataFrame"):
-        plain.transform(pd.DataFrame({"video": ["a.mp4"]}))
+        plain.index(pd.DataFrame({"video": ["a.mp4"]}))
+    with pytest.raises(ParameterError, match=r"Spark or pandas, got pyarrow.Table; .* to_pandas"):
+        plain.transform(pa.table({"video": ["a.mp4"]}))
 
 
 def test_an_empty_dataframe_gives_an_empty_one(spark, plain):

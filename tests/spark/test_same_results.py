@@ -16,7 +16,7 @@ from tests.spark.connect import connect_server
 
 PROGRAM = Path(__file__).parent / "sampling_program.py"
 DAFT_PROGRAM = PROGRAM.with_name("daft_sampling_program.py")
-BATCH = ["transform", "udf", "sql", "map_in_pandas"]
+BATCH = ["transform", "udf", "sql", "map_in_pandas", "pandas", "own_function"]
 STREAMS = ["stream", "stream_files"]
 SMALL = {
     "spark.ui.enabled": "false",

@@ -1,0 +1,244 @@
+"""transform() of a DataFrame of pandas: the result of sample(), with the frame's other columns."""
+
+import _thread
+import base64
+import decimal
+import itertools
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from spark_keyframes import Account, Callback, Candidates, Keyframes, ParameterError, to_pil
+from spark_keyframes.account import account_columns
+from spark_keyframes.arrow import result_rows
+from spark_keyframes.arrow.batches import sample_batches
+from spark_keyframes.arrow.columns import AddedColumns, Wanted
+from spark_keyframes.arrow.pandas_frames import sample_frames
+from spark_keyframes.engine import Pipeline
+from spark_keyframes.errors import SourceNotFoundError
+from spark_keyframes.made_by import made_by_columns
+from tests.engine.own_modules import FrameNumber
+from tests.engine.own_modules import sampler as of_module
+
+ALL = {f"{name}_col": name for name in ("error", "account", "timestamps", "made_by", "candidates")}
+
+
+def struct(keyframes):
+    return {
+        "tos_paths": keyframes.tos_paths,
+        "frame_ids": keyframes.frame_ids,
+        "scores": pytest.approx(keyframes.scores, abs=1e-6),
+    }
+
+
+def test_the_result_is_that_of_sample_in_the_rows_of_the_frame(sampler, clips):
+    """With a null, a failure, an index with a label twice, and every column that can be added."""
+    videos = [str(clips[0]), None, "/none.mp4", str(clips[2])]
+    big = 2**60 + 1  # a float would lose the 1
+    frame = pd.DataFrame(
+        {
+            7: pd.array([big, None, 1, 2], dtype="Int64"),
+            "video": videos,
+            "tag": pd.Categorical(["a", "b", None, "a"]),
+            "when": pd.to_datetime(["2026-01-02", None, "1999-01-01", "2026-01-02"]),
+        },
+        index=[3, 3, 0, -1],
+    )
+    before = frame.copy()
+    result = sampler.transform(frame, **ALL)
+    pd.testing.assert_frame_equal(frame, before)
+    pd.testing.assert_frame_equal(result[frame.columns], before)
+    added = ["keyframes", "keyframes_images", "timestamps", "error", "account", "made_by"]
+    assert list(result.columns) == [*frame.columns, *added, "candidates", "index_info"]
+
+    good, null, failed, other = result.to_dict("records")
+    for row, clip in ((good, clips[0]), (other, clips[2])):
+        alone = sampler.sample(clip)
+        assert row["keyframes"] == struct(alone)
+        assert row["timestamps"] == alone.timestamps
+        assert row["error"] is None
+        for image, rgb in zip(row["keyframes_images"], alone.images, strict=True):
+            assert np.array_equal(np.asarray(to_pil(image)), rgb)
+        assert [each["frame_id"] for each in row["candidates"]] == alone.candidates.frame_ids
+        embedding = row["candidates"][0]["embedding"]
+        assert embedding.dtype == np.float32
+        assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
+        assert row["index_info"]["dimensions"] == len(embedding)
+        assert row["account"].keys() == account_columns().keys()
+        assert row["account"]["frames_scored"] == len(alone.candidates.frame_ids)
+    assert [null[name] for name in added[:-1]] == [None] * 5
+    assert failed["keyframes"] is None
+    assert failed["error"]["error"] == "SourceNotFoundError"
+    for row in (good, null, failed, other):
+        assert row["made_by"].keys() == made_by_columns().keys()
+        assert row["made_by"]["text"] == "spoon"
+    json.dumps(result["keyframes"].tolist())  # lists, dicts and numbers of Python
+
+
+def test_texts_and_parts_of_each_row(plain, clips):
+    """Values as pandas has them: floats beside nulls, decimals, arrays of texts, missing ones."""
+    video = str(clips[0])
+    texts = [["spoon", None, "car"], np.array(["car"], dtype=object), [], None]
+    frame = pd.DataFrame(
+        {
+            "video": [video] * 4,
+            "texts": texts,
+            "start": [0.5, np.nan, 0, 0],
+            "end": [decimal.Decimal("1.5"), None, None, None],
+        }
+    )
+    result = plain.transform(frame, text_col="texts", start_col="start", end_col="end")
+    first, second, third, fourth = result["keyframes"]
+    spoon, nothing, car = first
+    assert nothing is None
+    assert spoon == struct(plain.sample(video, text="spoon", start=0.5, end=1.5))
+    assert car == struct(plain.sample(video, text="car", start=0.5, end=1.5))
+    assert second == [struct(plain.sample(video, text="car"))]
+    assert (third, fourth) == ([], None)
+    one = frame.assign(texts=["car", None, pd.NA, np.nan], end=pd.array([1, None, 2, 3], "Int64"))
+    result = plain.transform(one, text_col="texts", end_col="end")
+    assert result["keyframes"][0] == struct(plain.sample(video, text="car", end=1))
+    assert list(result["keyframes"][1:]) == [None] * 3
+
+
+@pytest.mark.parametrize("kind", ["video_base64", "video_binary"])
+def test_videos_in_rows_are_dropped_unless_they_are_kept(plain, clips, kind):
+    data = clips[2].read_bytes()
+    value = data if kind == "video_binary" else base64.b64encode(data).decode()
+    frame = pd.DataFrame({"id": [1, 2], "film": [value, None]})
+    same = replace(plain, video_src_type=kind)
+    result = same.transform(frame, input_col="film")
+    assert list(result.columns) == ["id", "keyframes"]
+    assert result["keyframes"][0] == struct(plain.sample(clips[2]))
+    kept = same.transform(frame, input_col="film", keep_video=True)
+    assert kept["film"].tolist() == [value, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input_col": "film"}, "input_col 'film' is not a column .* it has id, video"),
+        ({"input_col": "id"}, "'id' is of type bigint, but 'video_url' needs string"),
+        ({"input_col": "mixed"}, r"is of type object \(int, str\), but 'video_url' needs string"),
+        ({"text_col": "id"}, "text_col 'id' is of type bigint, but texts are string"),
+        ({"start_col": "video"}, "start_col 'video' is of type string, but seconds are double"),
+        ({"output_col": "id"}, "two columns called 'id'"),
+        ({"error_col": "keyframes"}, "two columns called 'keyframes'"),
+        ({"on_error": "skip"}, "on_error must be one of null, raise, got 'skip'"),
+        ({"cpus": 2}, "cpus=2 and gpus=None are of Spark's tasks; leave them out"),
+    ],
+)
+def test_columns_are_checked_before_a_video_is_read(plain, options, message):
+    frame = pd.DataFrame({"id": [1, 2], "video": ["a", "b"], "mixed": ["a", 1]})
+    with pytest.raises(ParameterError, match=message):
+        plain.transform(frame, **options)
+
+
+def test_a_column_twice_is_refused(plain):
+    frame = pd.DataFrame([["a", "b"]], columns=["video", "video"])
+    with pytest.raises(ParameterError, match="has two columns called 'video'"):
+        plain.transform(frame)
+
+
+def test_no_rows_and_only_nulls_have_the_columns_of_a_result(plain):
+    nothing = plain.transform(pd.DataFrame({"video": []}), error_col="why")
+    assert list(nothing.columns) == ["video", "keyframes", "why"]
+    for null in (None, np.nan, pd.NA):
+        result = plain.transform(pd.DataFrame({"video": [null]}), error_col="why")
+        assert result.iloc[0, 1:].tolist() == [None, None]
+
+
+def test_on_error_raise_names_the_row(plain, clips):
+    frame = pd.DataFrame({"video": [str(clips[2]), "/none.mp4"]}, index=["x", "y"])
+    with pytest.raises(SourceNotFoundError, match=r"^row 1, counted from 0: no file /none\.mp4"):
+        plain.transform(frame, on_error="raise")
+
+
+class Seen(Callback):
+    def __init__(self):
+        self.ended = []
+        self.torn_down = 0
+
+    def on_video_end(self, source, outcome):
+        self.ended.append(source)
+
+    def teardown(self):
+        self.torn_down += 1
+
+
+def test_a_module_of_the_user_s_and_callbacks_are_called(clips):
+    seen = Seen()
+    own = of_module(FrameNumber(), callbacks=[seen])
+    frame = pd.DataFrame({"video": [str(clips[0]), str(clips[2])]})
+    result = own.transform(frame)
+    assert sorted(seen.ended) == sorted(frame["video"])
+    assert seen.torn_down == 1
+    for video, cell in zip(frame["video"], result["keyframes"], strict=True):
+        assert cell == struct(own.sample(video))
+
+
+def parts_of(frames, **added):
+    """The results of frames whose videos' names are frame numbers."""
+    wanted = Wanted(input="video", added=AddedColumns(**{"output": "k"} | added))
+    pipeline = Pipeline(FrameNumber(), of_module(FrameNumber()))
+    opened = []
+
+    def run(requests):
+        for request in requests:
+            opened.append(request.video)
+            yield Keyframes(
+                [], [int(request.video)], [0.5], [0.0], [IMAGE], Candidates([], [], []), Account()
+            )
+
+    def sampled(batches):
+        return sample_batches(batches, pipeline, run)
+
+    return sample_frames(frames, wanted, sampled), opened
+
+
+IMAGE = np.zeros((100, 100, 3), np.uint8)
+
+
+def test_large_results_come_in_parts_that_belong_to_their_rows(monkeypatch):
+    monkeypatch.setattr(result_rows, "_BATCH_BYTES", 65_000)
+    frames = [
+        pd.DataFrame({"n": range(first, last), "video": map(str, range(first, last))})
+        for first, last in ((0, 5), (5, 5), (5, 12))
+    ]
+    results, _ = parts_of(iter(frames), images="i")
+    parts = list(results)
+    assert [len(part) for part in parts] == [3, 2, 3, 3, 1]
+    rows = pd.concat(parts)
+    assert rows["n"].tolist() == list(range(12))
+    assert [cell["frame_ids"] for cell in rows["k"]] == [[n] for n in range(12)]
+
+
+def test_a_consumer_that_stops_early_ends_the_run():
+    endless = (pd.DataFrame({"video": [str(number)]}) for number in itertools.count())
+    results, opened = parts_of(endless)
+    assert next(results)["k"][0]["frame_ids"] == [0]
+    results.close()
+    assert opened == ["0"]
+
+
+class Interrupting(Callback):
+    """Interrupts the main thread, as Ctrl-C does."""
+
+    def on_video_end(self, source, outcome):
+        _thread.interrupt_main()
+
+
+def test_ctrl_c_ends_the_run_and_its_threads(clips):
+    seen = Seen()
+    own = of_module(FrameNumber(), callbacks=[Interrupting(), seen])
+    frame = pd.DataFrame({"video": [str(clips[0])] * 200})
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        own.transform(frame)
+    assert seen.torn_down == 1
+    assert len(seen.ended) < 200
+    assert not [each for each in set(threading.enumerate()) - before if "video" in each.name]
