@@ -61,6 +61,7 @@ def test_every_page_that_should_have_examples_has_some():
         "result.md",
         "extending.md",
         "index.md",
+        "pandas.md",
     }
 
 

@@ -51,7 +51,9 @@ def test_what_needs_pyspark_says_what_to_install(run):
         errors = {name: error_of(lambda: getattr(spark_keyframes, name))
                   for name in spark_keyframes.__all__}
         errors["import"] = error_of(star)
-        errors["udf"] = error_of(VideoAdaptiveKeyframesSampling(return_keyframes=False).udf)
+        sampler = VideoAdaptiveKeyframesSampling(return_keyframes=False)
+        errors["udf"] = error_of(sampler.udf)
+        errors["map_in_pandas"] = error_of(sampler.map_in_pandas)
         print(json.dumps({
             "spec": importlib.util.find_spec("pyspark"),
             "errors": {name: error for name, error in errors.items() if error},
@@ -68,6 +70,7 @@ def test_what_needs_pyspark_says_what_to_install(run):
             **{name: f"spark_keyframes.{name} {needs}" for name in names},
             "import": f"spark_keyframes.metrics {needs}",
             "udf": f"udf() {needs}",
+            "map_in_pandas": f"map_in_pandas() {needs}",
         },
         "hidden": [],
     }
@@ -81,6 +84,11 @@ SAMPLING = """
     sampler = VideoAdaptiveKeyframesSampling(**parameters)
     found = {"sample": sampler.sample(video).frame_ids}
 
+    import pandas
+
+    frame = sampler.transform(pandas.DataFrame({"video": [video, None]}), error_col="error")
+    found["pandas"] = frame.iloc[:, 1:].values.tolist()
+
     import daft
     from spark_keyframes.daft import las_udf
 
@@ -93,8 +101,13 @@ SAMPLING = """
 
 
 @pytest.mark.slow
-def test_sample_and_daft_work_without_pyspark(run, plain, clips):
+def test_sample_pandas_and_daft_work_without_pyspark(run, plain, clips):
     parameters = {k: v for k, v in asdict(plain).items() if k not in ("limits", "access")}
     found = run(SAMPLING, json.dumps(parameters), str(clips[0]))
     assert found["spec"] is None
-    assert found["sample"] == found["daft"] == plain.sample(clips[0]).frame_ids
+    alone = plain.sample(clips[0])
+    assert found["sample"] == found["daft"] == alone.frame_ids
+    (keyframes, error), null = found["pandas"]
+    assert keyframes["frame_ids"] == alone.frame_ids
+    assert error is None
+    assert null == [None, None]

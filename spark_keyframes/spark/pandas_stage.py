@@ -5,6 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spark_keyframes.arrow.columns import Columns, Wanted
 from spark_keyframes.arrow.pandas_frames import sample_frames
 from spark_keyframes.engine.pipeline import Pipeline
@@ -58,23 +60,32 @@ class PandasStage:
         for frame in frames:
             for place, name in enumerate(frame.columns):
                 of_integers = self.whole is None or name in self.whole
-                if of_integers and _is_inexact(frame.iloc[:, place]):
+                if of_integers and _is_changed(frame.iloc[:, place].to_numpy()):
                     raise ParameterError(_refusal(name, known=self.whole is not None))
             yield frame
 
 
 def whole_columns(schema: "StructType") -> frozenset[str]:
-    """Return the columns of 64-bit integers, which floats cannot hold."""
-    return frozenset(each.name for each in schema if each.dataType.simpleString() == "bigint")
+    """Return the columns with 64-bit integers, which floats cannot hold."""
+    return frozenset(each.name for each in schema if "bigint" in each.dataType.simpleString())
 
 
-def _is_inexact(column: "pd.Series[float]") -> bool:
-    """Return whether these may be integers beside nulls, and some too large for a float."""
-    if column.dtype != "float64" or not column.hasnans:
+def _is_changed(values: object) -> bool:
+    """Return whether these may be integers beside nulls, and some too large for a float.
+
+    Before Spark 4.2, arrays in cells may be too.
+    """
+    if isinstance(values, dict):
+        return any(map(_is_changed, values.values()))
+    if not isinstance(values, np.ndarray):
         return False
-    values = column.to_numpy()
-    values = values[values == values]  # noqa: PLR0124 - NaN is the null
-    return bool((abs(values) >= _EXACT).any() and (values == values.round()).all())
+    if values.dtype == object:
+        return any(map(_is_changed, values))
+    if values.dtype != np.float64:
+        return False
+    present = values[~np.isnan(values)]
+    is_whole = (present == np.rint(present)).all()
+    return bool(len(present) < len(values) and (abs(present) >= _EXACT).any() and is_whole)
 
 
 def _refusal(name: str, *, known: bool) -> str:
