@@ -63,7 +63,7 @@ def test_what_needs_pyspark_says_what_to_install(run):
         """
     )
     needs = "needs pyspark, which is not installed; pip install pyspark"
-    names = ("explode_keyframes", "metrics", "progress", "report_lines")
+    names = ("KeyframeCandidates", "explode_keyframes", "metrics", "progress", "report_lines")
     assert found == {
         "spec": None,
         "errors": {

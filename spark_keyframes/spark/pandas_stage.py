@@ -60,7 +60,7 @@ class PandasStage:
         for frame in frames:
             for place, name in enumerate(frame.columns):
                 of_integers = self.whole is None or name in self.whole
-                if of_integers and _is_changed(frame.iloc[:, place].to_numpy()):
+                if of_integers and _is_changed(frame.iloc[:, place].values):
                     raise ParameterError(_refusal(name, known=self.whole is not None))
             yield frame
 

@@ -87,6 +87,7 @@ def test_a_bigint_that_pandas_has_changed_is_refused(spark, binary, known):
         (np.array([2.0**52, np.nan]), False),
         (np.array([2.0**60, 0.5, np.nan]), False),
         (np.array([BIG, None], dtype=object), False),
+        (pd.array([BIG, None], dtype="Int64"), False),
     ],
 )
 def test_integers_in_arrays_are_checked_too(value, refused):
