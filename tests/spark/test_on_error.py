@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from pyspark.errors import PythonException
 
-from spark_keyframes.result import Failure
-from spark_keyframes.spark.arrow_stage import _error_of_row
+from spark_keyframes.arrow.batches import error_of_row
+from spark_keyframes.result import Failure, VideoFailedError
 from tests.storage.range_server import RangeServer
 
 
@@ -53,7 +53,8 @@ def test_bytes_that_are_not_a_video_are_named_by_their_row(spark, plain, clips):
 
 def test_an_error_of_another_package_keeps_its_name_and_loses_its_secrets():
     error = ConnectionError("exceeded with url: /a.mp4?X-Tos-Signature=abc-def")
-    raised = _error_of_row(7, Failure.of(error, "open", "http://host/a.mp4"))
+    failed = VideoFailedError(7, Failure.of(error, "open", "http://host/a.mp4"))
+    raised = error_of_row(failed, " of partition 0")
     assert str(raised) == (
         "row 7 of partition 0, counted from 0: ConnectionError: "
         "http://host/a.mp4: exceeded with url: /a.mp4?***"
