@@ -18,12 +18,13 @@ import daft
 from daft import DataType, Expression, Series
 
 from spark_keyframes.actors import ActorResources, log_address, log_level, log_to
+from spark_keyframes.arrow.batches import error_of_row
 from spark_keyframes.arrow.requests import requests_of
 from spark_keyframes.arrow.result_rows import keyframes_cell
 from spark_keyframes.checks import check_choice, check_integer, check_number, check_type
 from spark_keyframes.engine import Outcome, Pipeline, Request
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.result import Failure, ImagesAs, Keyframes, OnError
+from spark_keyframes.result import Failure, ImagesAs, Keyframes, OnError, VideoFailedError
 from spark_keyframes.runner import pipeline_for_workers
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.schema import ERROR_DDL, KEYFRAMES_DDL, arrow_type
@@ -113,13 +114,17 @@ def las_udf(
         on_ray = daft.get_or_infer_runner_type() == "ray"
         resources = ActorResources(cpus=cpus, gpus=gpus, actors=actors, on_ray=on_ray)
         resources.check()
+        if isinstance(texts, str):
+            texts = daft.lit(texts)
+        elif texts is not None:
+            check_type("texts", texts, Expression, "an expression of Daft, or one text")
         advice = "set text, give a column of texts" if texts is None else None
         pipeline = replace(
             pipeline_for_workers(sampler, same_view=not on_ray, text_advice=advice),
             images_as=images or "arrays",
             row_bytes=_ROW_BYTES if images else None,
         )
-        columns = [videos] if texts is None else [videos, _expression(texts)]
+        columns = [videos] if texts is None else [videos, texts]
         found: Expression = _actors(pipeline, returns, resources)(*columns)
         return found
 
@@ -186,7 +191,7 @@ class _Actor:
         if self._run is None:
             self._run = self._pipeline.run(self._source(), device=self._device)
         try:
-            cells = [self._cell(next(self._run)) for _ in of_rows]
+            cells = [self._cell(next(self._run), number) for number in range(len(of_rows))]
         except BaseException:
             self._close()
             raise
@@ -202,11 +207,11 @@ class _Actor:
             run, self._run = self._run, None
             run.close()
 
-    def _cell(self, outcome: Outcome) -> Any:
+    def _cell(self, outcome: Outcome, number: int) -> Any:
         if isinstance(outcome, Failure):
             if self._returns.on_error == "raise":
                 # From None: the cause may show a URL with its signature.
-                raise outcome.cause from None
+                raise error_of_row(VideoFailedError(number, outcome), " of a batch") from None
             error = {name: getattr(outcome, name) for name in ("stage", "error", "message")}
             return {"error": error} if self._returns.error else None
         cell: Any = keyframes_cell(outcome)
@@ -264,10 +269,6 @@ def _amount(name: str, value: float) -> float:
 
 def _count(name: str, value: int | None, default: int, hint: str) -> int:
     return default if value is None else check_integer(name, value, 1, hint)
-
-
-def _expression(texts: Expression | str) -> Expression:
-    return daft.lit(texts) if isinstance(texts, str) else texts
 
 
 def _column(name: str, series: Series, kind: str) -> "pa.Array":

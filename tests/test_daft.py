@@ -105,6 +105,8 @@ def test_an_output_folder_that_cannot_be_written_is_an_error_before_anything_run
 def test_videos_must_be_an_expression():
     with pytest.raises(ParameterError, match="videos must be an expression of Daft"):
         las_udf(VideoAdaptiveKeyframesSampling, {"text": "spoon"})("a.mp4")
+    with pytest.raises(ParameterError, match="texts must be an expression of Daft, or one text"):
+        las_udf(VideoAdaptiveKeyframesSampling, {"text": "spoon"})(col("video"), ["spoon"])
 
 
 def test_a_gpu_that_is_not_there_is_an_error_before_anything_runs(monkeypatch):

@@ -204,6 +204,6 @@ def test_options_add_images_and_errors(ran, videos):
 def test_errors_of_the_job_say_what_to_do(ran):
     assert re.search(r"ParameterError: num_gpus=1 .* has.* 0; use num_gpus=0", ran["gpu"])
     assert ran["gpu_seconds"] < 30
-    assert "HttpStatusError" in ran["raised"]
+    assert re.search(r"HttpStatusError: row \d+ of a batch", ran["raised"])
     assert "404" in ran["raised"]
     assert "videos are of type Int64, but video_url needs String; cast them" in ran["column"]
