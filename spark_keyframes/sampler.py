@@ -171,6 +171,7 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             BucketNotFoundError: the bucket of output_tos_dir does not exist.
             ModelNotFoundError, CredentialsError, StorageWriteError: in a local session, there is no
                 model, or output_tos_dir cannot be written. On a cluster the tasks say so.
+            KeyframesError: of pandas, with on_error="raise": a video failed. The class says why.
         """
         wanted, pipeline = self._plan_transform(
             input_col=input_col,

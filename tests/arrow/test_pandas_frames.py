@@ -5,12 +5,15 @@ import base64
 import decimal
 import itertools
 import json
+import os
 import threading
 from dataclasses import replace
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 
 from spark_keyframes import Account, Callback, Candidates, Keyframes, ParameterError, to_pil
 from spark_keyframes.account import account_columns
@@ -190,9 +193,7 @@ def parts_of(frames, **added):
     def run(requests):
         for request in requests:
             opened.append(request.video)
-            yield Keyframes(
-                [], [int(request.video)], [0.5], [0.0], [IMAGE], Candidates([], [], []), Account()
-            )
+            yield None if request.is_null else keyframes_of(int(request.video))
 
     def sampled(batches):
         return sample_batches(batches, pipeline, run)
@@ -200,7 +201,9 @@ def parts_of(frames, **added):
     return sample_frames(frames, wanted, sampled), opened
 
 
-IMAGE = np.zeros((100, 100, 3), np.uint8)
+def keyframes_of(number):
+    image = np.zeros((100, 100, 3), np.uint8)
+    return Keyframes([], [number], [0.5], [0.0], [image], Candidates([], [], []), Account())
 
 
 def test_large_results_come_in_parts_that_belong_to_their_rows(monkeypatch):
@@ -215,6 +218,33 @@ def test_large_results_come_in_parts_that_belong_to_their_rows(monkeypatch):
     rows = pd.concat(parts)
     assert rows["n"].tolist() == list(range(12))
     assert [cell["frame_ids"] for cell in rows["k"]] == [[n] for n in range(12)]
+
+
+_VALUES = st.none() | st.integers(-(2**63), 2**63 - 1)
+_FRAMES = st.lists(st.lists(st.tuples(st.booleans(), _VALUES), max_size=6), max_size=6)
+
+
+@hypothesis.given(_FRAMES, st.integers(1, 200_000))
+@hypothesis.settings(max_examples=int(os.environ.get("FRAME_EXAMPLES", "20")))
+def test_any_frames_in_any_parts_keep_their_rows(frames, most_bytes):
+    """Null videos, empty frames, and flushes anywhere; each row keeps its integer, exactly."""
+    rows = [row for frame in frames for row in frame]
+    numbers = itertools.count()
+    made = []
+    for frame in frames:
+        given = [(str(next(numbers)), is_given) for is_given, _ in frame]
+        videos = [number if is_given else None for number, is_given in given]
+        values = pd.array([value for _, value in frame], dtype="Int64")
+        made.append(pd.DataFrame({"n": values, "video": videos}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(result_rows, "_BATCH_BYTES", most_bytes)
+        results, _ = parts_of(iter(made), images="i")
+        found = [row for part in results for row in part.to_dict("records")]
+    assert len(found) == len(rows)
+    for number, ((given, value), row) in enumerate(zip(rows, found, strict=True)):
+        assert (None if row["n"] is pd.NA else row["n"]) == value
+        assert (row["k"] and row["k"]["frame_ids"]) == ([number] if given else None)
+        assert (row["i"] is None) == (not given)
 
 
 def test_a_consumer_that_stops_early_ends_the_run():
