@@ -12,10 +12,15 @@ import numpy.typing as npt
 from spark_keyframes.account import Account
 from spark_keyframes.errors import KeyframesError, WindowError
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.selection import Decision, Part, Trace
 from spark_keyframes.video.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image
+
+    from spark_keyframes.images import Bar
 
 
 ImagesAs = Literal["arrays", "encoded"]
@@ -102,6 +107,8 @@ class Keyframes:
     """the text that the frames were compared with"""
     image_files: list[bytes] = field(default_factory=list, repr=False, compare=False)
     """the images as files of `img_type`, where `transform` was asked for them; otherwise empty"""
+    decision: Decision | None = field(default=None, repr=False, compare=False)
+    """what was chosen, for `explain`"""
 
     @property
     def image_bytes(self) -> int:
@@ -113,17 +120,39 @@ class Keyframes:
         """The memory that the images and the embeddings take."""
         return self.image_bytes + _bytes_of(self.candidates.embeddings)
 
-    def contact_sheet(self, *, spans: "list[tuple[float, float]] | None" = None) -> "Image":
+    def explain(self) -> Trace:
+        """Return why these frames were chosen; `print` it, or look at its fields.
+
+        For AKS it is the tree of segments: how many keyframes each gives, the mean of its scores
+        and of its best, why it was halved or not, and which frames it gave. Other selectors say in
+        a line how they choose. Then there is what `rerank`, `min_score`, `min_gap` and
+        `max_similarity` left out or replaced. No frame is decoded or scored.
+
+        Raises:
+            ValueError: the object was made by hand.
+            SelectorError: `explain` of a selector of your own failed.
+        """
+        if self.decision is None:
+            raise ValueError(
+                "only keyframes that were chosen here, as by sample(), can be explained"
+            )
+        return self.decision.explain(self.candidates.scores, self.candidates.timestamps)
+
+    def contact_sheet(
+        self, *, spans: "list[tuple[float, float]] | None" = None, explain: bool = False
+    ) -> "Image":
         """Draw the keyframes with time and score, over the score curve of the video.
 
         Args:
             spans: (start, end) in seconds to shade, where the text is known to be true.
+            explain: draw under the curve how the selector divided the video; see `explain`.
 
         Raises:
             ValueError: there are no images, as with return_keyframes=False.
         """
         from spark_keyframes.images import SheetFrame, contact_sheet
 
+        root = self.explain().root if explain else None
         if not self.frame_ids:
             raise ValueError("no keyframe was selected, so there is nothing to show")
         if not self.images:
@@ -142,7 +171,18 @@ class Keyframes:
             video=self.source.rsplit("/", 1)[-1],
             subtitle=f"{len(frames)} of {len(self.candidates.scores)} candidates",
             spans=spans or (),
+            bars=list(_bars(root, self.candidates.timestamps)) if root else (),
         )
+
+
+def _bars(part: Part, timestamps: list[float], row: int = 0) -> "Iterator[Bar]":
+    """Yield a part and all parts of it for a contact sheet, each up to where the next begins."""
+    from spark_keyframes.images import Bar
+
+    end = timestamps[min(part.stop, len(timestamps) - 1)]
+    yield Bar(part.times[0], end, row, part.places, divided=bool(part.parts))
+    for each in part.parts:
+        yield from _bars(each, timestamps, row + 1)
 
 
 @dataclass(frozen=True)

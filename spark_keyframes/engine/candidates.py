@@ -11,7 +11,7 @@ import numpy.typing as npt
 from spark_keyframes.account import Account
 from spark_keyframes.errors import RowTooLargeError
 from spark_keyframes.result import Candidates
-from spark_keyframes.selection import Choice, Survivors
+from spark_keyframes.selection import Choice, Decision, Survivors
 from spark_keyframes.video import Window
 from spark_keyframes.video.frame_cache import FrameCache
 
@@ -67,6 +67,8 @@ class CandidateScores:
         """of those that a second model has looked at: their scores by index, for each text"""
         self._cache = cache
         self._choice = choice
+        self.decisions = [Decision(choice) for _ in texts]
+        """for each text, once `choose` has been called"""
         self._survivors: list[Survivors] = []
         """for each text; empty where every candidate may be selected"""
         self._changed = threading.Condition()
@@ -201,7 +203,10 @@ class CandidateScores:
     def choose(self) -> list[list[int]]:
         """Return the indices of the selected candidates for each text, ascending."""
         second = itertools.zip_longest(self.scores, self._second)
-        return [self._choice.indices(of, second=again, **self._of_each) for of, again in second]
+        self.decisions = [
+            self._choice.decide(of, second=again, **self._of_each) for of, again in second
+        ]
+        return [decision.indices for decision in self.decisions]
 
     def final_score(self, number: int, index: int) -> float:
         """Return the score by which a candidate was selected for a text."""

@@ -284,6 +284,7 @@ class VideoTask:
             source=self._source_name,
             identity=source.identity if source else "",
             text=text,
+            decision=of.decisions[number],
             **lists,
         )
 

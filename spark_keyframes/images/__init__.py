@@ -3,6 +3,7 @@
 Pixels are numpy arrays of shape (height, width, 3), uint8, RGB.
 """
 
+from spark_keyframes.images.bars import Bar
 from spark_keyframes.images.encode import (
     ImgType,
     Pixels,
@@ -16,6 +17,7 @@ from spark_keyframes.images.keys import image_url
 from spark_keyframes.images.sheet import SheetFrame, contact_sheet
 
 __all__ = [
+    "Bar",
     "ImgType",
     "Pixels",
     "SheetFrame",

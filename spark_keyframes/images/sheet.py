@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from spark_keyframes.images.bars import Bar, bars_height, draw_bars
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
 from spark_keyframes.images.text import (
     INK,
@@ -56,6 +57,7 @@ def contact_sheet(
     video: str,
     subtitle: str = "",
     spans: Sequence[tuple[float, float]] = (),
+    bars: Sequence[Bar] = (),
 ) -> "Image.Image":
     """Draw keyframes with their time, number and score, above the score curve of the video.
 
@@ -67,6 +69,7 @@ def contact_sheet(
         video: the video's name. The first line, “spoon” in cooking.mp4, is cut in the text.
         subtitle: second line, or empty.
         spans: (start, end) in seconds of known matches of the text, which are shaded.
+        bars: how the video was divided, drawn under the curve.
 
     Returns:
         An RGB image, 1200 pixels wide.
@@ -87,7 +90,9 @@ def contact_sheet(
     grid = _grid(len(keyframes), width / height)
     grid_top = _MARGIN + (76 if subtitle else 48)
     curve_top = grid_top + grid.rows * (grid.height + _CAPTION + _GAP) + 14
-    sheet = Image.new("RGB", (WIDTH, curve_top + _CURVE_HEIGHT + _MARGIN - 10), PAPER)
+    bars_top = curve_top + _CURVE_HEIGHT + 6
+    bottom = bars_top + (bars_height(bars) if bars else 0)
+    sheet = Image.new("RGB", (WIDTH, bottom + _MARGIN - 16), PAPER)
     draw = ImageDraw.Draw(sheet)
 
     inner = WIDTH - 2 * _MARGIN
@@ -111,6 +116,8 @@ def contact_sheet(
     )
     axes = axes_for(curve, inner, _CURVE_HEIGHT)
     sheet.paste(draw_curve(curve, axes), (_MARGIN, curve_top + 6))
+    if bars:
+        sheet.paste(draw_bars(bars, axes), (_MARGIN, bars_top))
     return sheet
 
 

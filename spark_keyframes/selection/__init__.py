@@ -10,13 +10,15 @@ from spark_keyframes.checks import check_choice
 from spark_keyframes.selection.aks import AKS, aks
 from spark_keyframes.selection.base import Bracket, Selector, checked_brackets, choose
 from spark_keyframes.selection.bin import Bin
-from spark_keyframes.selection.choice import Choice
+from spark_keyframes.selection.choice import Choice, Decision
 from spark_keyframes.selection.gift import Gift
 from spark_keyframes.selection.logdet import LogDet
+from spark_keyframes.selection.part import Part
 from spark_keyframes.selection.repeats import Repeats
 from spark_keyframes.selection.summary import Summary
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.top import Top
+from spark_keyframes.selection.trace import Trace
 from spark_keyframes.selection.uniform import Uniform
 
 SelectorName = Literal["aks", "top", "uniform", "bin", "gift", "logdet", "summary"]
@@ -51,14 +53,17 @@ __all__ = [
     "Bin",
     "Bracket",
     "Choice",
+    "Decision",
     "Gift",
     "LogDet",
+    "Part",
     "Repeats",
     "Selector",
     "SelectorName",
     "Summary",
     "Survivors",
     "Top",
+    "Trace",
     "Uniform",
     "aks",
     "checked_brackets",

@@ -5,13 +5,14 @@ arXiv 2502.21271. Written from the description of the method.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.checks import check_integer, check_number
-from spark_keyframes.selection.base import Bracket, Scores, Selector, best, normalised
+from spark_keyframes.selection.base import Bracket, Floats, Scores, Selector, best, normalised
+from spark_keyframes.selection.part import Part
 
 
 def aks(
@@ -51,6 +52,13 @@ def aks(
     """
     check_integer("max_num_frames", max_num_frames, 1, "it is the number of keyframes per video")
     return AKS(t1=t1, t2=t2, all_depth=all_depth).select(scores, max_num_frames)
+
+
+_ALL = "all that may be chosen"
+_NONE = "none may be chosen"
+_ONE = "not halved, as it gives one frame"
+_ODD = "; odd frame to the half with the best score"
+_FEW = "; what one half cannot give, the other does"
 
 
 @dataclass(frozen=True)
@@ -96,43 +104,82 @@ class AKS(Selector):
         first: Scores | None = None,
     ) -> list[Bracket]:
         """See Selector.segments."""
+        leaves = self._tree(scores, k, eligible, first)[0].leaves
+        return [Bracket(each.start, each.stop, each.places) for each in leaves if each.places]
+
+    def explain(
+        self,
+        scores: Scores,
+        k: int,
+        *,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        first: Scores | None = None,
+    ) -> Part:
+        """See Selector.explain. The parts are the segments, and all that they were halves of."""
+        tree, values = self._tree(scores, k, eligible, first)
+
+        def measured(part: Part) -> Part:
+            inside = values[part.start : part.stop]
+            top, mean = _top_and_mean(inside, k)
+            parts = tuple(measured(half) for half in part.parts)
+            return replace(part, top=top, mean=mean, deviation=float(np.std(inside)), parts=parts)
+
+        return measured(tree)
+
+    def _tree(
+        self,
+        scores: Scores,
+        k: int,
+        eligible: npt.NDArray[np.bool_] | None,
+        first: Scores | None,
+    ) -> tuple[Part, Floats]:
+        """Return the video, halved again and again, and the scores that decide on peaks."""
         values = normalised(scores if first is None else first)
         if eligible is None:
             eligible = np.ones(len(values), bool)
+        # These decide which half gets an odd frame.
         ranked = np.where(eligible, values, -1.0) if first is None else values
-        found = self._segments(values, ranked, eligible, k)
-        return [segment for segment in found if segment.places]
-
-    def _segments(
-        self,
-        values: npt.NDArray[np.float64],
-        ranked: npt.NDArray[np.float64],
-        eligible: npt.NDArray[np.bool_],
-        k: int,
-    ) -> Iterator[Bracket]:
-        """Yield the final segments: `values` decide on peaks, and `ranked` on odd frames."""
         before = np.concatenate([[0], np.cumsum(eligible)])  # eligible ones, by index
 
-        def segment(start: int, stop: int, budget: int, depth: int) -> Iterator[Bracket]:
+        def part(start: int, stop: int, budget: int, depth: int) -> Part:
             inside = int(before[stop] - before[start])
             if inside <= budget:
-                yield Bracket(start, stop, inside)
-            elif depth >= self.all_depth or budget == 1 or self._has_peak(values[start:stop], k):
-                yield Bracket(start, stop, budget)
-            else:
-                middle = start + (stop - start) // 2
-                left = self._left_budget(ranked, start, middle, stop, budget)
-                most, others = before[middle] - before[start], before[stop] - before[middle]
-                left = int(min(max(left, budget - others), most))
-                yield from segment(start, middle, left, depth + 1)
-                yield from segment(middle, stop, budget - left, depth + 1)
+                return Part(start, stop, inside, _ALL if inside else _NONE)
+            if depth >= self.all_depth:
+                return Part(start, stop, budget, f"not halved, as all_depth={depth} is reached")
+            if budget == 1:
+                return Part(start, stop, budget, _ONE)
+            has_peak, why = self._peak(values[start:stop], k)
+            if has_peak:
+                return Part(start, stop, budget, f"not halved, as {why}")
+            middle = start + (stop - start) // 2
+            wanted = self._left_budget(ranked, start, middle, stop, budget)
+            most, others = before[middle] - before[start], before[stop] - before[middle]
+            left = int(min(max(wanted, budget - others), most))
+            halves = (
+                part(start, middle, left, depth + 1),
+                part(middle, stop, budget - left, depth + 1),
+            )
+            odd = _ODD if budget % 2 else ""
+            more = odd if left == wanted else _FEW
+            return Part(start, stop, budget, f"halved, as {why}{more}", parts=halves)
 
-        return segment(0, len(values), k, 0)
+        return part(0, len(values), k, 0), values
 
-    def _has_peak(self, segment: npt.NDArray[np.float64], k: int) -> bool:
+    def _peak(self, segment: Floats, k: int) -> tuple[bool, str]:
+        """Return whether a segment has a clear peak, and why."""
         # The original code compares with the top k at every depth, not with the segment's budget.
-        top = np.sort(segment)[::-1][:k]
-        return bool(np.mean(top) - np.mean(segment) > self.t1 and np.std(segment) > self.t2)
+        top, mean = _top_and_mean(segment, k)
+        peak = f"top − mean = {top - mean:.3f}"
+        if not top - mean > self.t1:
+            return False, f"{peak} ≤ t1={self.t1:g}"
+        above = f"{peak} > t1={self.t1:g}"
+        deviation = np.std(segment)
+        if not deviation > self.t2:
+            return False, f"{above}, but deviation = {deviation:.3f} ≤ t2={self.t2:g}"
+        if self.t2 < 0:  # any deviation is above it
+            return True, above
+        return True, f"{above}, and deviation = {deviation:.3f} > t2={self.t2:g}"
 
     @staticmethod
     def _left_budget(
@@ -157,3 +204,8 @@ class AKS(Selector):
                 for middle in [start + (stop - start) // 2]
                 for half in ((start, middle), (middle, stop))
             ]
+
+
+def _top_and_mean(segment: Floats, k: int) -> tuple[float, float]:
+    """Return the mean of the k best, and that of all."""
+    return float(np.mean(np.sort(segment)[::-1][:k])), float(np.mean(segment))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spark_keyframes.errors import SelectionError, SelectorError
 from spark_keyframes.hooks import calling, short_repr
+from spark_keyframes.selection.part import Part
 
 Scores = Sequence[float] | npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
@@ -58,6 +59,8 @@ class Selector(ABC):
     needs_first: bool = False
     """True: with `rerank`, `select` also gets the keyword `first`: the first model's scores of the
     same candidates, float64 of shape (N,)."""
+    rule: str = ""
+    """How it chooses, in a line, for `Keyframes.explain()`, such as "the best scores"."""
 
     @abstractmethod
     def select(self, scores: Any, k: int) -> Iterable[int]:
@@ -106,6 +109,20 @@ class Selector(ABC):
             first: as for `select`; given only with `needs_first`.
         """
         return [Bracket(0, len(scores), k)]
+
+    def explain(
+        self,
+        scores: Any,
+        k: int,
+        *,
+        eligible: npt.NDArray[np.bool_] | None = None,
+        first: Scores | None = None,
+    ) -> Part:
+        """Return how `select` divides the video, and why, for `Keyframes.explain()`. Optional.
+
+        It is called with what `segments` is. By default the video is one part, chosen by `rule`.
+        """
+        return Part(0, len(scores), k, self.rule)
 
 
 def choose(
@@ -215,6 +232,50 @@ def checked_segments(
         SelectionError: `scores` is empty or not finite.
         SelectorError: `segments` failed, or returned something else.
     """
+    values, places, extras = _given(selector, scores, eligible, first)
+    with calling("segments", selector, SelectorError, "select"):
+        segments = _checked(selector.segments(values, k, **extras), len(places))
+        if (total := sum(segment.places for segment in segments)) > k:
+            raise ValueError(f"the segments give {total} frames, but at most {k} were asked for")
+    return [
+        Bracket(int(places[start]), int(places[stop - 1]) + 1, count)
+        for start, stop, count in segments
+    ]
+
+
+def explained(
+    selector: Selector,
+    scores: Scores,
+    k: int,
+    *,
+    eligible: npt.NDArray[np.bool_] | None = None,
+    first: Scores | None = None,
+) -> Part:
+    """Return what `explain` of the selector does, checked; for the arguments see `choose`.
+
+    Raises:
+        SelectorError: `explain` failed, or returned something else.
+    """
+    values, places, extras = _given(selector, scores, eligible, first)
+    with calling("explain", selector, SelectorError, "select"):
+        part = selector.explain(values, k, **extras)
+        if not isinstance(part, Part):
+            raise TypeError(f"it returned {part!r:.80}; return a Part")
+        for each in part.all_parts:
+            if not 0 <= each.start < each.stop <= len(places):
+                raise ValueError(
+                    f"a part from {each.start} to {each.stop} is none of {len(places)} candidates"
+                )
+    return part.of_all(places)
+
+
+def _given(
+    selector: Selector,
+    scores: Scores,
+    eligible: npt.NDArray[np.bool_] | None,
+    first: Scores | None,
+) -> tuple[Floats, Indices, dict[str, Any]]:
+    """Return the scores that a selector gets, whose they are, and the other arguments."""
     values = checked_scores(scores)
     extras: dict[str, Any] = {}
     places = np.arange(len(values))
@@ -225,14 +286,7 @@ def checked_segments(
     elif eligible is not None:
         places = np.flatnonzero(eligible)
         extras = {name: of_all[places] for name, of_all in extras.items()}
-    with calling("segments", selector, SelectorError, "select"):
-        segments = _checked(selector.segments(values[places], k, **extras), len(places))
-        if (total := sum(segment.places for segment in segments)) > k:
-            raise ValueError(f"the segments give {total} frames, but at most {k} were asked for")
-    return [
-        Bracket(int(places[start]), int(places[stop - 1]) + 1, count)
-        for start, stop, count in segments
-    ]
+    return values[places], places, extras
 
 
 def _checked(brackets: Iterable[Bracket], count: int) -> list[Bracket]:

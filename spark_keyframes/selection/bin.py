@@ -22,6 +22,7 @@ class Bin(Selector):
     """The best-scored candidate of each of k equal slices of the video."""
 
     needs_eligible = True
+    rule = "the best score of each of as many equal slices of the video"
 
     def select(
         self, scores: Scores, k: int, *, eligible: npt.NDArray[np.bool_] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spark_keyframes.hooks import short_repr
 from spark_keyframes.selection.base import (
     Scores,
     Selector,
@@ -15,10 +16,12 @@ from spark_keyframes.selection.base import (
     checked_segments,
     choose,
     eligible_ones,
+    explained,
 )
-from spark_keyframes.selection.repeats import Repeats
+from spark_keyframes.selection.repeats import Repeats, Replacement
 from spark_keyframes.selection.second_look import shortlist, widened
 from spark_keyframes.selection.survivors import Survivors, contested
+from spark_keyframes.selection.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,20 @@ class Choice:
         timestamps: Sequence[float] = (),
         second: Mapping[int, float] | None = None,
     ) -> list[int]:
-        """Return the indices of the selected candidates, ascending; see `choose`.
+        """Return the indices of the selected candidates, ascending; for the arguments: `decide`."""
+        return self.decide(
+            scores, embeddings=embeddings, timestamps=timestamps, second=second
+        ).indices
+
+    def decide(
+        self,
+        scores: Scores,
+        *,
+        embeddings: Sequence[npt.NDArray[np.float32] | None] = (),
+        timestamps: Sequence[float] = (),
+        second: Mapping[int, float] | None = None,
+    ) -> "Decision":
+        """Return which candidates are selected, and what gave way to them; see `choose`.
 
         Args:
             scores: of all candidates, in order of presentation.
@@ -57,36 +73,31 @@ class Choice:
             second: the scores of those that a second model has looked at, by index.
         """
         if not len(scores):  # of a window between two candidates
-            return []
+            return Decision(self)
         rows = None
         if self.needs_embeddings:
             rows = np.stack([row for row in embeddings if row is not None])
-        final: dict[str, Any] = {}
-        if second is not None:
-            looked_at = np.zeros(len(scores), bool)
-            looked_at[list(second)] = True
-            final = {"looked_at": looked_at, "first": scores}
-            least = min(second.values())
-            scores = [second.get(index, least) for index in range(len(scores))]
+        final, looked_at = _final(scores, second)
+        first = None if second is None else scores
         chosen = choose(
             self.selector,
-            scores,
+            final,
             self.k,
             embeddings=rows,
             timestamps=timestamps,
             min_score=self.min_score,
-            **final,
+            looked_at=looked_at,
+            first=first,
         )
         if not (self.repeats.possible and chosen):
-            return chosen
-        values = checked_scores(scores)
-        eligible = eligible_ones(values, self.min_score, final.get("looked_at"))
-        segments = checked_segments(
-            self.selector, values, self.k, eligible=eligible, first=final.get("first")
-        )
-        return self.repeats.replaced(
+            return Decision(self, chosen, second=second)
+        values = checked_scores(final)
+        eligible = eligible_ones(values, self.min_score, looked_at)
+        segments = checked_segments(self.selector, values, self.k, eligible=eligible, first=first)
+        replacements = self.repeats.replacements(
             chosen, values, eligible, segments, timestamps=timestamps, embeddings=rows
         )
+        return Decision(self, chosen, replacements, second)
 
     def shortlist(self, scores: Scores) -> list[int]:
         """Return the candidates that a second model looks at, by index, ascending."""
@@ -145,3 +156,78 @@ class Choice:
         if self.second_look is not None:
             brackets = widened(brackets or [], count, self.k, self.second_look)
         return None if brackets is None else Survivors(brackets, count, margin=2 * tolerance)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a `Choice` selected of the candidates of a video, kept for `explain`."""
+
+    choice: Choice
+    chosen: Sequence[int] = ()
+    """indices of what the selector chose, ascending"""
+    replacements: Sequence[Replacement] = ()
+    """which of them gave way to others"""
+    second: Mapping[int, float] | None = None
+    """the second model's scores of those that it looked at, by index"""
+
+    @property
+    def indices(self) -> list[int]:
+        """The selected candidates, ascending."""
+        out = {each.index for each in self.replacements}
+        instead = {each.by for each in self.replacements if each.by is not None}
+        return sorted({*self.chosen} - out | instead)
+
+    def explain(self, scores: Scores, timestamps: Sequence[float]) -> Trace:
+        """Return why these were selected.
+
+        Args:
+            scores: of all candidates, by the first model.
+            timestamps: of each, in seconds from the start of the video.
+
+        Raises:
+            SelectorError: `explain` of the selector failed, or returned something else.
+        """
+        choice, second = self.choice, self.second
+        root, eligible, final = None, np.zeros(0, bool), scores
+        if len(scores):
+            final, looked_at = _final(scores, second)
+            eligible = eligible_ones(checked_scores(final), choice.min_score, looked_at)
+        if eligible.any():
+            part = explained(
+                choice.selector,
+                final,
+                choice.k,
+                eligible=None if eligible.all() else eligible,
+                first=None if second is None else scores,
+            )
+            root = part.filled(self.chosen, timestamps, eligible)
+        return Trace(
+            selector=short_repr(choice.selector),
+            max_num_frames=choice.k,
+            chosen=self.chosen,
+            replacements=self.replacements,
+            keyframes=self.indices,
+            root=root,
+            eligible=int(eligible.sum()),
+            min_score=choice.min_score,
+            looked_at=None if second is None else len(second),
+            repeats=choice.repeats,
+            timestamps=timestamps,
+            scores=final,
+            scale=(min(scores), max(scores)) if len(scores) else (0.0, 0.0),
+        )
+
+
+def _final(
+    scores: Scores, second: Mapping[int, float] | None
+) -> tuple[Scores, npt.NDArray[np.bool_] | None]:
+    """Return the scores that decide, and which candidates a second model has looked at.
+
+    Those that it has not looked at have the least of its scores.
+    """
+    if second is None:
+        return scores, None
+    looked_at = np.zeros(len(scores), bool)
+    looked_at[list(second)] = True
+    least = min(second.values())
+    return [second.get(index, least) for index in range(len(scores))], looked_at

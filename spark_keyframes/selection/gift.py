@@ -31,6 +31,8 @@ class Gift(RelevanceSelector):
     Source: arXiv 2603.25072.
     """
 
+    rule = "nine at a time, by score times difference from frames with a better score"
+
     def _chosen(
         self, relevance: Floats, embeddings: npt.NDArray[np.float32], left: Indices, k: int
     ) -> list[int]:

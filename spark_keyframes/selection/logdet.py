@@ -34,6 +34,7 @@ class LogDet(RelevanceSelector):
     """
 
     diversity: float = 0.05
+    rule = "one at a time, by score plus what the chosen ones do not show"
 
     def __post_init__(self) -> None:
         hint = "use e.g. 0.05, or 0 for the best scores alone"

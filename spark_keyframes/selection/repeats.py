@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,20 @@ from spark_keyframes.selection.products import products
 
 # Times and cosines are rounded numbers: 0.3 - 0.1 is less than 0.2.
 _ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A frame that was chosen, repeats a better one, and gave way."""
+
+    index: int
+    """of the frame, among all candidates"""
+    of: int | None
+    """the keyframe that it repeats; None: it was not eligible itself"""
+    cosine: float | None
+    """of the embeddings of both, where they were compared"""
+    by: int | None
+    """what took its place; None: every other eligible frame repeats a keyframe"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,11 @@ class Repeats:
         """Whether it depends on the embeddings."""
         return self.max_similarity < 1
 
-    def replaced(
+    def is_too_close(self, gap: Any) -> Any:
+        """Return whether frames so many seconds apart repeat each other; of numbers or arrays."""
+        return gap < self.min_gap - _ROUNDING
+
+    def replacements(
         self,
         chosen: Iterable[int],
         scores: Floats,
@@ -55,8 +74,8 @@ class Repeats:
         *,
         timestamps: Sequence[float],
         embeddings: npt.NDArray[np.float32] | None,
-    ) -> list[int]:
-        """Return `chosen` without repeats, ascending.
+    ) -> list[Replacement]:
+        """Return which of `chosen` give way, and to which others; the best first.
 
         Of two that repeat each other, the one with the higher score stays. The other gives way to
         the best eligible candidate of its segment that repeats none, or else of the whole video.
@@ -70,24 +89,29 @@ class Repeats:
             embeddings: of all candidates, where `max_similarity` needs them.
         """
         times = np.asarray(timestamps, np.float64)
+        compared = embeddings if self.compares_embeddings else None
         free = eligible.copy()
-        kept: list[int] = []
+        repeated = np.full(len(scores), -1)  # the keyframe that a candidate repeats
 
         def keep(index: int) -> None:
-            kept.append(index)
-            free[index] = False
+            repeats = np.zeros(len(scores), bool)
+            repeats[index] = True
             if self.min_gap:
-                free[np.abs(times - times[index]) < self.min_gap - _ROUNDING] = False
-            if self.compares_embeddings and embeddings is not None:
-                cosines = products(embeddings, embeddings[index].astype(np.float64))
-                free[cosines > self.max_similarity + _ROUNDING] = False
+                repeats |= self.is_too_close(np.abs(times - times[index]))
+            if compared is not None:
+                cosines = products(compared, compared[index].astype(np.float64))
+                repeats |= cosines > self.max_similarity + _ROUNDING
+            repeated[free & repeats] = index
+            free[repeats] = False
 
-        def keep_best(start: int, stop: int) -> bool:
-            """Keep the best free candidate of a range; return whether there is one."""
+        def keep_best(start: int, stop: int) -> int | None:
+            """Keep the best free candidate of a range; return it, or None if there is none."""
             places = start + np.flatnonzero(free[start:stop])
-            if len(places):
-                keep(int(places[scores[places].argmax()]))
-            return len(places) > 0
+            if not len(places):
+                return None
+            best = int(places[scores[places].argmax()])
+            keep(best)
+            return best
 
         repeats = []
         for index in sorted(chosen, key=lambda index: (-scores[index], index)):
@@ -96,10 +120,23 @@ class Repeats:
             else:
                 repeats.append(index)
         # All look in their own segments first: what one takes from afar may be in another's.
-        left = sum(not keep_best(*_segment_of(index, segments)) for index in repeats)
-        while left and keep_best(0, len(scores)):
-            left -= 1
-        return sorted(kept)
+        by = {index: keep_best(*_segment_of(index, segments)) for index in repeats}
+        for index in repeats:
+            if by[index] is None:
+                by[index] = keep_best(0, len(scores))
+        return [
+            Replacement(index, of, _cosine(compared, index, of), by[index])
+            for index in repeats
+            for of in [int(repeated[index]) if repeated[index] >= 0 else None]
+        ]
+
+
+def _cosine(
+    embeddings: npt.NDArray[np.float32] | None, index: int, other: int | None
+) -> float | None:
+    if embeddings is None or other is None:
+        return None
+    return float(products(embeddings[[index]], embeddings[other].astype(np.float64))[0])
 
 
 def _segment_of(index: int, segments: Sequence[Bracket]) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class Summary(Selector):
 
     reads_scores = False
     needs_embeddings = True
+    rule = "one at a time, those that the others are most like, whatever the scores"
 
     def select(  # type: ignore[override]  # embeddings are required
         self, scores: Scores, k: int, *, embeddings: npt.NDArray[np.float32]

@@ -10,6 +10,8 @@ from spark_keyframes.selection.base import Bracket, Scores, Selector, best, chec
 class Top(Selector):
     """The k best-scored candidates; neighbours of a peak often look the same."""
 
+    rule = "the best scores, wherever they are"
+
     def select(self, scores: Scores, k: int) -> list[int]:
         """See Selector.select."""
         values = checked_scores(scores)

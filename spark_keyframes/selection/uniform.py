@@ -17,6 +17,7 @@ class Uniform(Selector):
     """The middle candidate of each of k equal slices of the video."""
 
     reads_scores = False
+    rule = "the middle of each of as many equal slices of the video, whatever the scores"
 
     def select(self, scores: Scores, k: int) -> list[int]:
         """See Selector.select."""
