@@ -213,8 +213,8 @@ class Decision:
             looked_at=None if second is None else len(second),
             repeats=choice.repeats,
             timestamps=timestamps,
-            scores=final,
-            scale=(min(scores), max(scores)) if len(scores) else (0.0, 0.0),
+            scores=[float(score) for score in final],
+            scale=(float(min(scores)), float(max(scores))) if len(scores) else (0.0, 0.0),
         )
 
 

@@ -66,9 +66,10 @@ class Trace:
         yield from self._eligible()
         if divided and divided.top is not None:
             low, high = map(format_score, self.scale)
-            whose = "the scores" if self.looked_at is None else "the first model's scores"
-            yield f"top is the mean of a part's best {self.max_num_frames} scores, mean that of all;"
-            yield f"{whose} are scaled: {low}, the video's lowest, is 0, and {high}, its highest, 1."
+            best = f"best {self.max_num_frames} scores" if self.max_num_frames > 1 else "best score"
+            by = "" if self.looked_at is None else "The scores are the first model's. "
+            yield f"top is the mean of a part's {best}, and mean that of all its scores. {by}They"
+            yield f"are scaled: the video's lowest ({low}) is 0, and its highest ({high}) is 1."
         if divided:
             yield ""
             yield from self._tree(divided)
@@ -83,11 +84,9 @@ class Trace:
         asked = len(self.scores)
         if self.looked_at is not None:
             asked = self.looked_at
-            yield (
-                f"rerank: the second model looked at {asked}. Only these are eligible, by its scores."
-            )
+            yield f"rerank: only the {asked} that the second model looked at are eligible."
         if self.min_score is not None:
-            yield f"min_score: {self.eligible} of {asked} eligible, with {self.min_score:g} or more."
+            yield f"min_score: {self.eligible} of {asked} are eligible: {self.min_score:g} or more."
 
     def _tree(self, part: Part, indent: str = "") -> Iterator[str]:
         start, end = map(format_time, part.times)
