@@ -27,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m demo.sample")
     parser.add_argument("--text", default="spoon", help="what to look for (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (%(default)s)")
+    parser.add_argument("--explain", action="store_true", help="say why these frames were chosen")
     options = parser.parse_args()
     out, text = options.out, options.text
 
@@ -55,7 +56,9 @@ def main() -> int:
     found = show_beside_scenes(keyframes, scenes, text)
     sheet = out / "keyframes.png"
     spans = [(scene.start, scene.end) for scene in scenes if scene.object == text]
-    keyframes.contact_sheet(spans=spans).save(sheet)
+    keyframes.contact_sheet(spans=spans, explain=options.explain).save(sheet)
+    if options.explain:
+        print(f"\n{keyframes.explain()}")
     print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
     print(
         "\nNext: make sample TEXT=egg. For your own videos, replace the value of --input, and use"

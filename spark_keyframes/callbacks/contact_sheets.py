@@ -25,6 +25,7 @@ class ContactSheets(Callback):
     Args:
         folder: a local folder, `tos://bucket/prefix`, or any URL that `output_tos_dir` may be. A
             relative folder is one of the driver's.
+        explain: draw under the curve how the selector divided the video; see `Keyframes.explain`.
 
     Raises:
         UnsupportedSchemeError, ParameterError, CredentialsError, StorageWriteError: nothing can be
@@ -32,6 +33,7 @@ class ContactSheets(Callback):
     """
 
     folder: str
+    explain: bool = False
     needs_images = True
 
     def __post_init__(self) -> None:
@@ -53,10 +55,10 @@ class ContactSheets(Callback):
         stem = safe_stem(Path(keyframes.source.rsplit("/", 1)[-1]).stem)
         digest = hashlib.sha256(f"{keyframes.identity} {keyframes.text}".encode()).hexdigest()
         buffer = io.BytesIO()
-        keyframes.contact_sheet().save(buffer, format="JPEG", quality=90)
+        keyframes.contact_sheet(explain=self.explain).save(buffer, format="JPEG", quality=90)
         url = f"{self.folder.rstrip('/')}/{stem}-{digest[:16]}.jpg"
         write_url(url, buffer.getvalue(), content_type="image/jpeg")
 
     def params(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return {"folder": self.folder}
+        return {"folder": self.folder, "explain": self.explain}

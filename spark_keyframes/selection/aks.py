@@ -5,7 +5,8 @@ arXiv 2502.21271. Written from the description of the method.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -56,9 +57,34 @@ def aks(
 
 _ALL = "all that may be chosen"
 _NONE = "none may be chosen"
+_DEEP = "not halved, as all_depth is reached"
 _ONE = "not halved, as it gives one frame"
+_PEAK = "not halved"
+_HALVED = "halved"
 _ODD = "; odd frame to the half with the best score"
 _FEW = "; what one half cannot give, the other does"
+
+
+class _Segment(NamedTuple):
+    """Consecutive candidates, and what was done with them."""
+
+    start: int
+    stop: int
+    budget: int
+    """how many keyframes it gives"""
+    end: str
+    """whether it was halved, or why not"""
+    share: str = ""
+    """what decided how its halves share the budget, if they cannot share it equally"""
+    halves: tuple["_Segment", ...] = ()
+
+    @property
+    def leaves(self) -> Iterator["_Segment"]:
+        """Those that were not halved, from left to right."""
+        if not self.halves:
+            yield self
+        for half in self.halves:
+            yield from half.leaves
 
 
 @dataclass(frozen=True)
@@ -105,7 +131,7 @@ class AKS(Selector):
     ) -> list[Bracket]:
         """See Selector.segments."""
         leaves = self._tree(scores, k, eligible, first)[0].leaves
-        return [Bracket(each.start, each.stop, each.places) for each in leaves if each.places]
+        return [Bracket(each.start, each.stop, each.budget) for each in leaves if each.budget]
 
     def explain(
         self,
@@ -118,13 +144,16 @@ class AKS(Selector):
         """See Selector.explain. The parts are the segments, and all that they were halves of."""
         tree, values = self._tree(scores, k, eligible, first)
 
-        def measured(part: Part) -> Part:
-            inside = values[part.start : part.stop]
+        def part(segment: _Segment) -> Part:
+            inside = values[segment.start : segment.stop]
             top, mean = _top_and_mean(inside, k)
-            parts = tuple(measured(half) for half in part.parts)
-            return replace(part, top=top, mean=mean, deviation=float(np.std(inside)), parts=parts)
+            deviation = float(np.std(inside))
+            why = self._why(segment, top - mean, deviation)
+            halves = tuple(map(part, segment.halves))
+            places = segment.budget
+            return Part(segment.start, segment.stop, places, why, top, mean, deviation, halves)
 
-        return measured(tree)
+        return part(tree)
 
     def _tree(
         self,
@@ -132,7 +161,7 @@ class AKS(Selector):
         k: int,
         eligible: npt.NDArray[np.bool_] | None,
         first: Scores | None,
-    ) -> tuple[Part, Floats]:
+    ) -> tuple["_Segment", Floats]:
         """Return the video, halved again and again, and the scores that decide on peaks."""
         values = normalised(scores if first is None else first)
         if eligible is None:
@@ -141,45 +170,49 @@ class AKS(Selector):
         ranked = np.where(eligible, values, -1.0) if first is None else values
         before = np.concatenate([[0], np.cumsum(eligible)])  # eligible ones, by index
 
-        def part(start: int, stop: int, budget: int, depth: int) -> Part:
+        def segment(start: int, stop: int, budget: int, depth: int) -> _Segment:
             inside = int(before[stop] - before[start])
             if inside <= budget:
-                return Part(start, stop, inside, _ALL if inside else _NONE)
+                return _Segment(start, stop, inside, _ALL if inside else _NONE)
             if depth >= self.all_depth:
-                return Part(start, stop, budget, f"not halved, as all_depth={depth} is reached")
+                return _Segment(start, stop, budget, _DEEP)
             if budget == 1:
-                return Part(start, stop, budget, _ONE)
-            has_peak, why = self._peak(values[start:stop], k)
-            if has_peak:
-                return Part(start, stop, budget, f"not halved, as {why}")
+                return _Segment(start, stop, budget, _ONE)
+            if self._has_peak(values[start:stop], k):
+                return _Segment(start, stop, budget, _PEAK)
             middle = start + (stop - start) // 2
             wanted = self._left_budget(ranked, start, middle, stop, budget)
             most, others = before[middle] - before[start], before[stop] - before[middle]
             left = int(min(max(wanted, budget - others), most))
             halves = (
-                part(start, middle, left, depth + 1),
-                part(middle, stop, budget - left, depth + 1),
+                segment(start, middle, left, depth + 1),
+                segment(middle, stop, budget - left, depth + 1),
             )
-            odd = _ODD if budget % 2 else ""
-            more = odd if left == wanted else _FEW
-            return Part(start, stop, budget, f"halved, as {why}{more}", parts=halves)
+            share = "" if left == wanted else _FEW
+            if not share and budget % 2:
+                share = _ODD
+            return _Segment(start, stop, budget, _HALVED, share, halves)
 
-        return part(0, len(values), k, 0), values
+        return segment(0, len(values), k, 0), values
 
-    def _peak(self, segment: Floats, k: int) -> tuple[bool, str]:
-        """Return whether a segment has a clear peak, and why."""
-        # The original code compares with the top k at every depth, not with the segment's budget.
+    def _has_peak(self, segment: Floats, k: int) -> bool:
         top, mean = _top_and_mean(segment, k)
-        peak = f"top − mean = {top - mean:.3f}"
-        if not top - mean > self.t1:
-            return False, f"{peak} ≤ t1={self.t1:g}"
-        above = f"{peak} > t1={self.t1:g}"
-        deviation = np.std(segment)
-        if not deviation > self.t2:
-            return False, f"{above}, but deviation = {deviation:.3f} ≤ t2={self.t2:g}"
-        if self.t2 < 0:  # any deviation is above it
-            return True, above
-        return True, f"{above}, and deviation = {deviation:.3f} > t2={self.t2:g}"
+        return bool(top - mean > self.t1 and np.std(segment) > self.t2)
+
+    def _why(self, segment: "_Segment", peak: float, deviation: float) -> str:
+        """Return what was done with a segment, and why."""
+        if segment.end not in (_PEAK, _HALVED):
+            return segment.end
+        why = f"{segment.end}, as top − mean = {peak:.3f}"
+        if not peak > self.t1:
+            why += f" ≤ t1={self.t1:g}"
+        elif segment.end == _HALVED:
+            why += f" > t1={self.t1:g}, but deviation = {deviation:.3f} ≤ t2={self.t2:g}"
+        elif self.t2 < 0:  # any deviation is above it
+            why += f" > t1={self.t1:g}"
+        else:
+            why += f" > t1={self.t1:g}, and deviation = {deviation:.3f} > t2={self.t2:g}"
+        return why + segment.share
 
     @staticmethod
     def _left_budget(
@@ -208,4 +241,5 @@ class AKS(Selector):
 
 def _top_and_mean(segment: Floats, k: int) -> tuple[float, float]:
     """Return the mean of the k best, and that of all."""
+    # The original code takes the top k at every depth, not as many as the segment's budget.
     return float(np.mean(np.sort(segment)[::-1][:k])), float(np.mean(segment))

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,11 @@ class Replacement:
 
     index: int
     """of the frame, among all candidates"""
-    of: int | None
+    of: int | None = None
     """the keyframe that it repeats; None: it was not eligible itself"""
-    cosine: float | None
-    """of the embeddings of both, where they were compared"""
-    by: int | None
+    cosine: float | None = None
+    """of the embeddings of both, where they are too similar; None: they are too close in time"""
+    by: int | None = None
     """what took its place; None: every other eligible frame repeats a keyframe"""
 
 
@@ -89,20 +89,18 @@ class Repeats:
             embeddings: of all candidates, where `max_similarity` needs them.
         """
         times = np.asarray(timestamps, np.float64)
-        compared = embeddings if self.compares_embeddings else None
+        rows = embeddings if self.compares_embeddings else None
         free = eligible.copy()
-        repeated = np.full(len(scores), -1)  # the keyframe that a candidate repeats
+        kept: list[int] = []
 
         def keep(index: int) -> None:
-            repeats = np.zeros(len(scores), bool)
-            repeats[index] = True
+            kept.append(index)
+            free[index] = False
             if self.min_gap:
-                repeats |= self.is_too_close(np.abs(times - times[index]))
-            if compared is not None:
-                cosines = products(compared, compared[index].astype(np.float64))
-                repeats |= cosines > self.max_similarity + _ROUNDING
-            repeated[free & repeats] = index
-            free[repeats] = False
+                free[self.is_too_close(np.abs(times - times[index]))] = False
+            if rows is not None:
+                cosines = products(rows, rows[index].astype(np.float64))
+                free[cosines > self.max_similarity + _ROUNDING] = False
 
         def keep_best(start: int, stop: int) -> int | None:
             """Keep the best free candidate of a range; return it, or None if there is none."""
@@ -113,30 +111,38 @@ class Repeats:
             keep(best)
             return best
 
-        repeats = []
+        repeats: list[Replacement] = []
         for index in sorted(chosen, key=lambda index: (-scores[index], index)):
             if free[index]:
                 keep(index)
+            elif eligible[index]:
+                repeats.append(Replacement(index, *self._repeated(index, kept, times, rows)))
             else:
-                repeats.append(index)
+                repeats.append(Replacement(index))
         # All look in their own segments first: what one takes from afar may be in another's.
-        by = {index: keep_best(*_segment_of(index, segments)) for index in repeats}
-        for index in repeats:
-            if by[index] is None:
-                by[index] = keep_best(0, len(scores))
+        repeats = [
+            replace(each, by=keep_best(*_segment_of(each.index, segments))) for each in repeats
+        ]
         return [
-            Replacement(index, of, _cosine(compared, index, of), by[index])
-            for index in repeats
-            for of in [int(repeated[index]) if repeated[index] >= 0 else None]
+            replace(each, by=keep_best(0, len(scores))) if each.by is None else each
+            for each in repeats
         ]
 
-
-def _cosine(
-    embeddings: npt.NDArray[np.float32] | None, index: int, other: int | None
-) -> float | None:
-    if embeddings is None or other is None:
-        return None
-    return float(products(embeddings[[index]], embeddings[other].astype(np.float64))[0])
+    def _repeated(
+        self,
+        index: int,
+        kept: list[int],
+        times: Floats,
+        embeddings: npt.NDArray[np.float32] | None,
+    ) -> tuple[int, float | None]:
+        """Return the keyframe that a frame repeats, and their cosine if that is why."""
+        if self.min_gap:
+            close = np.flatnonzero(self.is_too_close(np.abs(times[kept] - times[index])))
+            if len(close):
+                return kept[close[0]], None
+        rows = cast(npt.NDArray[np.float32], embeddings)  # else it would repeat none
+        cosines = products(rows[kept], rows[index].astype(np.float64))
+        return kept[cosines.argmax()], float(cosines.max())
 
 
 def _segment_of(index: int, segments: Sequence[Bracket]) -> tuple[int, int]:

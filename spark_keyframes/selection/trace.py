@@ -67,9 +67,9 @@ class Trace:
         if divided and divided.top is not None:
             low, high = map(format_score, self.scale)
             best = f"best {self.max_num_frames} scores" if self.max_num_frames > 1 else "best score"
-            by = "" if self.looked_at is None else "The scores are the first model's. "
-            yield f"top is the mean of a part's {best}, and mean that of all its scores. {by}They"
-            yield f"are scaled: the video's lowest ({low}) is 0, and its highest ({high}) is 1."
+            by = "" if self.looked_at is None else ", by the first model"
+            yield f"top is the mean of a part's {best}, and mean that of all its scores{by}."
+            yield f"Both are scaled: the video's lowest ({low}) is 0, its highest ({high}) is 1."
         if divided:
             yield ""
             yield from self._tree(divided)
@@ -106,22 +106,22 @@ class Trace:
 
     def _frames(self, indices: Sequence[int], begin: str) -> Iterator[str]:
         shown = [f"{self._time(index)} ({format_score(self.scores[index])})" for index in indices]
-        for number in range(0, len(shown), _PER_LINE):
-            yield (begin if not number else " " * len(begin)) + ", ".join(
-                shown[number : number + _PER_LINE]
-            )
+        lines = [
+            ", ".join(shown[number : number + _PER_LINE])
+            for number in range(0, len(shown), _PER_LINE)
+        ]
+        if lines:
+            yield begin + f",\n{' ' * len(begin)}".join(lines)
 
     def _replaced(self, each: Replacement) -> str:
         why = "it may not be chosen"
         if each.of is not None:
             other = self._time(each.of)
             gap = abs(self.timestamps[each.index] - self.timestamps[each.of])
-            if self.repeats.is_too_close(gap):
-                limit = f"min_gap is {self.repeats.min_gap:g}"
-                why = f"it is {gap:.2f} s from {other}, and {limit}"
-            else:
-                limit = f"max_similarity is {self.repeats.max_similarity:g}"
-                why = f"its cosine with {other} is {format_score(each.cosine or 0.0)}, and {limit}"
+            why = f"it is {gap:.2f} s from {other}, and min_gap is {self.repeats.min_gap:g}"
+            if each.cosine is not None:
+                why = f"its cosine with {other} is {format_score(each.cosine)}, and "
+                why += f"max_similarity is {self.repeats.max_similarity:g}"
         by = "nothing that may be chosen" if each.by is None else self._time(each.by)
         return f"{self._time(each.index)} gave way to {by}: {why}."
 

@@ -19,13 +19,15 @@ def run(command, **options):
 
 @pytest.mark.slow
 def test_the_demo_finds_all_spoons(tmp_path):
-    done = run([sys.executable, "-m", "demo.sample", "--out", str(tmp_path)])
+    done = run([sys.executable, "-m", "demo.sample", "--explain", "--out", str(tmp_path)])
     assert "4 of 4 keyframes show a spoon" in done.stdout
     marked = [line for line in done.stdout.splitlines() if "◀" in line]
     assert len(marked) == 4
     assert all("●" in line and "spoon" in line for line in marked)
     assert (tmp_path / "cooking.scenes.json").is_file()
     assert Image.open(tmp_path / "keyframes.png").width >= 1000
+    assert "chose 4 of 120 candidates" in done.stdout
+    assert done.stdout.count("not halved, as it gives one frame") == 4
     assert len(list((tmp_path / "keyframes").rglob("*.jpg"))) == 4
 
     # What it says next runs as it is: in a shell without the environment.

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from spark_keyframes.images import SheetFrame, contact_sheet
+from spark_keyframes.images import Bar, SheetFrame, contact_sheet
 from spark_keyframes.images import sheet as sheet_module
 from spark_keyframes.images import text as text_module
+from spark_keyframes.images.bars import draw_bars
 from spark_keyframes.images.curve import Curve, axes_for, draw_curve
 from spark_keyframes.images.sheet import WIDTH
 from spark_keyframes.images.text import (
     ACCENT,
     INK,
+    LINE,
     PAPER,
     SHADE,
     draw_text,
@@ -123,6 +125,37 @@ def test_spans_are_shaded_and_clipped_at_the_axes():
 def test_without_spans_nothing_is_shaded():
     _, picture = curve_picture(Curve([0, 100], [0.2, 0.3], [(0, 0.2)], []))
     assert not np.any(np.all(picture == SHADE, axis=2))
+
+
+def test_bars_show_each_part_at_its_time_and_those_of_it_below():
+    axes = axes_for(Curve([0, 100], [0.2, 0.3], [], []), 1100, 300)
+    bars = [
+        Bar(0, 100, 0, 3, divided=True),
+        Bar(0, 50, 1, 3, divided=False),
+        Bar(50, 99.999, 1, 0, divided=False),
+        Bar(99.999, 100, 2, 1, divided=False),  # narrower than its number
+    ]
+    picture = np.asarray(draw_bars(bars, axes))
+    rows = [bounds_of(picture[:, : int(axes.x(40))], colour)[0] for colour in (LINE, ACCENT)]
+    assert rows[0].stop <= rows[1].start
+    for time in (1, 25, 49):
+        assert near(picture, axes.x(time), rows[0].start + 2) == LINE
+        assert near(picture, axes.x(time), rows[1].start + 2) == ACCENT
+    assert near(picture, axes.x(51), rows[1].start + 2) == PAPER, "it gives no keyframe"
+    assert near(picture, axes.x(25), rows[1].stop + 2) == PAPER, "it has no parts"
+    narrow = picture[rows[1].stop + 3 :]
+    assert bounds_of(narrow, ACCENT)[1].stop - bounds_of(narrow, ACCENT)[1].start <= 3
+
+
+def test_bars_make_the_sheet_higher_and_change_nothing_else():
+    given = {"curve_times": [0, 9], "curve_scores": [0.1, 0.2], "text": "", "video": ""}
+    plain = np.asarray(contact_sheet([frame(0)], **given))
+    bars = [Bar(0, 9, row, 2 - row, divided=not row) for row in range(2)]
+    explained = np.asarray(contact_sheet([frame(0)], bars=bars, **given))
+    assert np.array_equal(explained[: len(plain) - 24], plain[:-24])
+    assert len(explained) > len(plain)
+    assert np.all(explained[-8:] == PAPER)
+    bounds_of(explained[len(plain) :], ACCENT)
 
 
 @pytest.mark.parametrize("scores", [[0.25], [0.25] * 50, [0.0] * 50, [-0.3] * 2])
