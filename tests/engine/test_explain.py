@@ -22,7 +22,7 @@ def test_sample_gives_keyframes_that_explain_themselves(plain, clips):
     assert str(trace).startswith(
         f"AKS(t1=0.8, t2=-100.0, all_depth=5) chose 4 of {len(of.scores)} candidates."
     )
-    again = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(found))
     assert str(again.explain()) == str(trace)
 
 
