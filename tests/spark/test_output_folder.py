@@ -25,7 +25,7 @@ def videos(spark, clips):
 @pytest.fixture
 def on_a_cluster(monkeypatch):
     """The workers have an environment of their own."""
-    monkeypatch.setattr("spark_keyframes.runner.is_local", lambda spark: False)
+    monkeypatch.setattr("spark_keyframes.spark.interpreter.is_local", lambda spark: False)
 
 
 def test_a_mistyped_bucket_is_told_at_once(plain, videos, tos):
