@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 _connections: dict[int, Any] = {}
@@ -15,6 +16,8 @@ def interrupt(thread: threading.Thread) -> None:
     A connection that is still being opened is not registered, and ends by its own timeout.
     """
     sock = _connections.get(thread.ident or 0)
+    if isinstance(sock, Future):
+        sock.cancel()
     # TLS to a TLS proxy is an object that is no socket, but has one.
     sock = getattr(sock, "socket", sock)
     if isinstance(sock, socket.socket):

@@ -1,12 +1,14 @@
 """Calls of fsspec's packages: their file systems, their deadlines, their errors."""
 
+import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, TypeVar
 
 from spark_keyframes.errors import UnsupportedSchemeError
 from spark_keyframes.redaction import redact_url
+from spark_keyframes.storage.download.interrupt import register, unregister
 from spark_keyframes.storage.download.meter import Meter
 from spark_keyframes.storage.package_logs import of_this_package, redact_logs
 from spark_keyframes.urls import scheme_of
@@ -37,11 +39,15 @@ def within(meter: Meter, call: Callable[[], T]) -> T:
     its thread, which nothing can end.
     """
     meter.check_time()
+    future = start(call)
+    register(future)  # the end of a download ends this wait too
     try:
-        return start(call).result(min(meter.seconds_left(), threading.TIMEOUT_MAX))
+        return future.result(min(meter.seconds_left(), threading.TIMEOUT_MAX))
     except TimeoutError:
         meter.check_time()
         raise  # the package's own
+    finally:
+        unregister()
 
 
 def start(call: Callable[[], T]) -> Future[T]:
@@ -49,11 +55,14 @@ def start(call: Callable[[], T]) -> Future[T]:
     future: Future[T] = Future()
 
     def run() -> None:
-        try:
-            with of_this_package():
-                future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
-            future.set_exception(error)
+        with contextlib.suppress(InvalidStateError):  # nobody waits any more
+            try:
+                with of_this_package():
+                    result = call()
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+                future.set_exception(error)
+            else:
+                future.set_result(result)
 
     # A daemon thread: a call that hangs must not keep Python from ending.
     threading.Thread(target=run, name="fsspec", daemon=True).start()

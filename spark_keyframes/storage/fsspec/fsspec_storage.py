@@ -1,4 +1,4 @@
-"""Other schemes (s3, gs, hdfs, …) through fsspec and the package of the scheme.
+"""Other schemes (gs, abfs, hdfs, …) through fsspec and the package of the scheme.
 
 The package reads its credentials and addresses from the environment.
 
@@ -6,38 +6,25 @@ A URL must name one file in one file system. Chains of fsspec, such as `zip://a.
 are refused: they would bypass the rules on schemes and folders.
 """
 
-import time
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from spark_keyframes.errors import (
     BucketNotFoundError,
-    KeyframesError,
     ParameterError,
-    SourceNotFoundError,
-    SourceReadError,
     StorageWriteError,
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.access import Access
-from spark_keyframes.storage.download.meter import Meter
-from spark_keyframes.storage.download.remote import complete, retry_download
-from spark_keyframes.storage.download.temporary import save
-from spark_keyframes.storage.fsspec.calls import (
-    check_installed,
-    file_system,
-    message,
-    start,
-    within,
-)
+from spark_keyframes.storage.download.ranged import open_remote
+from spark_keyframes.storage.fsspec.calls import check_installed, file_system, message, start
+from spark_keyframes.storage.fsspec.fsspec_file import FsspecFile
 from spark_keyframes.storage.fsspec.fsspec_listing import list_url
 from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.urls import scheme_of
 
 __all__ = ["check_accepted", "check_writable", "list_url", "open_url", "write_url"]
 
-_BLOCK = 1 << 20
 _UPLOAD_SECONDS = 300.0  # of one attempt; a package that takes longer hangs
 _CHECK_SECONDS = 30.0  # of `check_accepted`; a package may look for credentials on the network
 _accepted: set[str] = set()
@@ -45,10 +32,9 @@ _accepted: set[str] = set()
 
 
 def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) -> BinaryIO:
-    """Download the whole file; incomplete bodies are retried."""
+    """Open for reading, see `open_remote`; in parts where the storage tells versions apart."""
     check_installed(url, stage="open")
-    meter = Meter(url, limits)
-    return retry_download(lambda: save(url, _blocks(url, meter), meter), time.sleep, meter)
+    return open_remote(FsspecFile(url), limits, whole=whole)
 
 
 def write_url(url: str, data: bytes, *, content_type: str) -> None:
@@ -121,34 +107,3 @@ def check_writable(output_dir: str) -> None:
             f"output_tos_dir must name a bucket or folder, got {redact_url(output_dir)!r}; write "
             f"e.g. {scheme_of(output_dir)}://bucket/keyframes"
         )
-
-
-def _blocks(url: str, meter: Meter) -> Iterator[bytes]:
-    try:
-        filesystem, path = file_system(url)
-        size = within(meter, lambda: filesystem.info(path).get("size"))
-        size = size if isinstance(size, int) else None
-        meter.check_size(size)
-        source = within(meter, lambda: filesystem.open(path, "rb"))
-        yield from complete(_read(source, meter), size, url)
-    except (KeyframesError, TransientError):
-        raise
-    except FileNotFoundError:
-        raise SourceNotFoundError(f"no object {redact_url(url)}; check the address") from None
-    except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
-        raise SourceReadError(message(error, url, "read")) from None
-
-
-def _read(source: Any, meter: Meter) -> Iterator[bytes]:
-    try:
-        while True:
-            with meter.waiting():
-                block = within(meter, lambda: source.read(_BLOCK))
-            meter.received(len(block))
-            if not block:
-                break
-            yield block
-    except BaseException:
-        start(source.close)  # not waited for: it may hang too
-        raise
-    within(meter, source.close)
