@@ -1,13 +1,14 @@
 """Measures the time to the candidates of a remote video: downloaded whole, or read in parts.
 
-    python -m benchmarks.remote [--latency 0 20 80] [--bandwidth 0 20 5] [--minutes 2]
-        [--connections 4] [--first] [--fps 1.0] [--rounds 3]
+    python -m benchmarks.remote [--scheme http s3] [--latency 0 20 80] [--bandwidth 0 20 5]
+        [--minutes 2] [--connections 4] [--first] [--fps 1.0] [--rounds 3]
 
 A server on loopback, in its own process, waits `latency` milliseconds before each answer and sends
 at most `bandwidth` MB/s per connection (0: no limit). "whole" downloads the video with one request
 and then opens it. "parts" is what `open_url` does. The sides alternate. Medians are reported of the
 seconds to the first and last candidate, and of the megabytes and requests that the server counted.
-With --first, decoding stops after the first candidate.
+With --first, decoding stops after the first candidate. With --scheme s3, the same server is read
+as S3, through botocore.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import contextlib
 import io
 import multiprocessing
+import os
 import re
 import statistics
 import time
@@ -31,15 +33,24 @@ import av
 import requests
 
 from benchmarks.inputs import CACHE, KINDS, prepare
+from spark_keyframes.errors import SourceReadError
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access, open_url
 from spark_keyframes.storage.download import parts
 from spark_keyframes.storage.download.meter import Meter
+from spark_keyframes.storage.download.remote import RemoteFile
 from spark_keyframes.storage.download.temporary import save
 from spark_keyframes.storage.http import http_storage
+from spark_keyframes.storage.s3 import s3_storage
+from spark_keyframes.storage.s3.address import bucket_and_key
 from spark_keyframes.video import open_video
 
 _PIECE = 64 << 10
+S3_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_REGION": "us-east-1",
+}
 
 
 def serve(folder: Path, latency: float, bandwidth: float, ready: Connection) -> None:
@@ -57,7 +68,7 @@ def serve(folder: Path, latency: float, bandwidth: float, ready: Connection) -> 
                 return
             seen[0] += 1
             time.sleep(latency)
-            path = folder / self.path[1:]
+            path = folder / self.path.rpartition("/")[2]  # in S3, the bucket is before it
             size = path.stat().st_size
             asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
             with path.open("rb") as file:
@@ -107,7 +118,12 @@ def server(folder: Path, latency: float, bandwidth: float) -> Iterator[str]:
 
 
 def open_whole(url: str) -> BinaryIO:
-    with contextlib.closing(http_storage.HttpFile(url, Access())) as source:
+    source: RemoteFile
+    if url.startswith("s3:"):
+        source = s3_storage.S3Object(url, *bucket_and_key(url, SourceReadError))
+    else:
+        source = http_storage.HttpFile(url, Access())
+    with contextlib.closing(source):
         meter = Meter(url, Limits())
         return save(url, source.get(0, None).body(url, meter), meter)
 
@@ -123,7 +139,7 @@ def candidates(
         for _ in () if only_first else frames:
             pass
         last = time.perf_counter() - begin
-    count, size = requests.get(f"{url.rpartition('/')[0]}/.seen", timeout=10).text.split()
+    count, size = requests.get(f"{os.environ['AWS_ENDPOINT_URL']}/.seen", timeout=10).text.split()
     return [first, last, int(size) / 1e6, int(count)]
 
 
@@ -145,6 +161,7 @@ def faststart(path: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--scheme", choices=["http", "s3"], nargs="+", default=["http"])
     parser.add_argument("--latency", type=float, nargs="+", default=[0, 20, 80], help="ms")
     parser.add_argument("--bandwidth", type=float, nargs="+", default=[0, 20, 5], help="MB/s")
     parser.add_argument("--minutes", type=int, default=2)
@@ -158,13 +175,18 @@ def main() -> None:
     path = prepare(KINDS[options.kind], options.minutes, cache=options.cache)
     print(f"{path.name}, {path.stat().st_size / 1e6:.0f} MB; seconds to the first, last candidate")
     print(
-        f"{'ms':>4} {'MB/s':>5} {'index':>6} {'side':24} "
+        f"{'':4} {'ms':>4} {'MB/s':>5} {'index':>6} {'side':24} "
         f"{'first':>7} {'last':>7} {'MB':>7} {'requests':>8}"
     )
     for latency, bandwidth in product(options.latency, options.bandwidth):
         with server(path.parent, latency, bandwidth) as url:
-            for video, where in ((path, "end"), (faststart(path), "start")):
-                compare(f"{latency:4g} {bandwidth:5g} {where:>6}", f"{url}/{video.name}", options)
+            os.environ |= S3_ENVIRONMENT | {"AWS_ENDPOINT_URL": url}
+            for scheme, (video, where) in product(
+                options.scheme, ((path, "end"), (faststart(path), "start"))
+            ):
+                label = f"{scheme:4} {latency:4g} {bandwidth:5g} {where:>6}"
+                root = "s3://videos" if scheme == "s3" else url
+                compare(label, f"{root}/{video.name}", options)
 
 
 def compare(label: str, url: str, options: argparse.Namespace) -> None:
