@@ -127,8 +127,8 @@ class Parameters:
     )
     output_tos_dir: str = documented(
         "",
-        "Where keyframe images are stored: tos://bucket/prefix, a local folder, file://, or a "
-        "scheme of fsspec. Empty: they are not stored.",
+        "Where keyframe images are stored: tos://bucket/prefix, s3://bucket/prefix, a local "
+        "folder, file://, or a scheme of fsspec. Empty: they are not stored.",
     )
     return_keyframes: bool = documented(
         True, "Return the images too, as arrays in a second column."

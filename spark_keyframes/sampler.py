@@ -68,8 +68,8 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             that match the text best, at least 0. 0: the best scores alone. No other selector uses
             it.
         img_type: The format of keyframe images: .jpg (quality 90) or .png.
-        output_tos_dir: Where keyframe images are stored: tos://bucket/prefix, a local folder,
-            file://, or a scheme of fsspec. Empty: they are not stored.
+        output_tos_dir: Where keyframe images are stored: tos://bucket/prefix, s3://bucket/prefix, a
+            local folder, file://, or a scheme of fsspec. Empty: they are not stored.
         return_keyframes: Return the images too, as arrays in a second column.
         batch_size: Frames per forward pass of the model, at least 1; 64 or more for a GPU.
         rank: The GPU's number, where Spark has not assigned one.

@@ -1,4 +1,4 @@
-"""Reads videos and writes images by URL: local files, http(s), tos, and the schemes of fsspec."""
+"""Reads videos and writes images by URL: local, http(s), tos, s3, and the schemes of fsspec."""
 
 import threading
 from importlib import import_module
@@ -63,17 +63,17 @@ def open_url(
     """Open a video for reading.
 
     Args:
-        url: a plain local path, file://, http(s)://, tos://bucket/key, data:, or another scheme if
-            fsspec and the package for the scheme are installed.
+        url: a plain local path, file://, http(s)://, tos://bucket/key, s3://bucket/key, data:, or
+            another scheme if fsspec and the package for the scheme are installed.
         access: the addresses and folders that may be read, after redirects and symbolic links too.
         limits: limits on the bytes, the seconds and the rate of a download.
-        whole: False where only parts of the file may be read: over http(s) and tos, little else is
-            fetched. Other storages may fetch all of it.
+        whole: False where only parts of the file may be read: storages that give parts, such as
+            http(s), tos and s3, fetch little else. Others may fetch all of it.
 
     Returns:
         A seekable, read-only binary file at position 0. A remote file is downloaded to a temporary
-        file, which `close()` removes. Over http(s) and tos, a file of more than 4 MB may still be
-        downloading: reading waits for it, and raises the same errors as opening.
+        file, which `close()` removes. Where a storage gives parts, a file of more than 4 MB may
+        still be downloading: reading waits for it, and raises the same errors as opening.
 
     Raises:
         SourceNotFoundError: the file or object does not exist.
@@ -101,8 +101,9 @@ def list_url(
     Names may have any characters. They stand in the URLs as they are.
 
     Args:
-        url: tos://bucket/folder, or a URL of fsspec. Local folders are not listed here. With "/" at
-            its end, a folder; otherwise it may be a file, which then is all there is.
+        url: tos://bucket/folder, s3://bucket/folder, or a URL of fsspec. Local folders are not
+            listed here. With "/" at its end, a folder; otherwise it may be a file, which then is
+            all there is.
         recursive: also list subfolders, but nothing whose name begins with a dot. Otherwise the
             URLs of subfolders end with "/", and no name is left out.
         access: the addresses that may be read.

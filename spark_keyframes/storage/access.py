@@ -30,7 +30,7 @@ class Access:
             Empty: all.
         private_addresses: Read over HTTP from addresses that are not public: loopback, private and
             reserved ones. Link-local addresses, where clouds keep their metadata service, are never
-            read. Does not apply to tos, whose endpoint you set yourself.
+            read. Does not apply to tos and s3, whose endpoint you set yourself.
 
     Raises:
         ParameterError: a value is invalid. It is a ValueError too.
@@ -52,7 +52,7 @@ class Access:
         True,
         "Read over HTTP from addresses that are not public: loopback, private and reserved ones. "
         "Link-local addresses, where clouds keep their metadata service, are never read. Does not "
-        "apply to tos, whose endpoint you set yourself.",
+        "apply to tos and s3, whose endpoint you set yourself.",
     )
 
     def __post_init__(self) -> None:

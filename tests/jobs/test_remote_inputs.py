@@ -33,13 +33,13 @@ def tos(monkeypatch):
         yield server
 
 
-@pytest.fixture(params=["tos", "s3", "buckets"])
+@pytest.fixture(params=["tos", "s3a", "buckets"])
 def store(request, monkeypatch):
     """A function that stores files in the bucket films, and returns its URL."""
     if request.param == "tos":
         server = request.getfixturevalue("tos")
         add = lambda name, data: server.objects.update({("films", name): data})  # noqa: E731
-    elif request.param == "s3":
+    elif request.param == "s3a":
         s3 = request.getfixturevalue("s3")
         s3.put("films")
         add = lambda name, data: s3.client.put_object(Bucket="films", Key=name, Body=data)  # noqa: E731

@@ -155,8 +155,8 @@ def test_a_folder_and_images_on_s3(models, clips, s3_server):
     for key, data in (("a.mp4", 1), ("_more/b.mp4", 2), ("notes.md", 2), (".c.mp4", 2)):
         body = clips[data].read_bytes()
         s3_server.client.put_object(Bucket="films", Key=f"in/{key}", Body=body)
-    arguments = ("--input", "s3://films/in", "--text", "spoon", "--max-num-frames", "1")
-    to = ("--output-tos-dir", "s3://films/out")
+    arguments = ("--input", "s3a://films/in", "--text", "spoon", "--max-num-frames", "1")
+    to = ("--output-tos-dir", "s3a://films/out")
     check_folder(submit(models, *arguments, *to, environment=s3_server.environment))
     assert len([key for key in s3_server.keys("films") if key.startswith("out/")]) == 2 + 1
     status, printed, _ = submit(
@@ -165,7 +165,7 @@ def test_a_folder_and_images_on_s3(models, clips, s3_server):
     )
     assert status == 2
     (said,) = [line for line in printed.splitlines() if line.startswith("sample.py: ")]
-    assert said.startswith("sample.py: there is no bucket or container 'mistyped', got s3://mis")
+    assert said.startswith("sample.py: S3 has no such bucket, s3://mistyped/out: status 404")
     assert "mistyped" not in s3_server.buckets
 
 
