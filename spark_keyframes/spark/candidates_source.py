@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from spark_keyframes.errors import ParameterError
+from spark_keyframes.errors import MissingPackageError, ParameterError
 from spark_keyframes.listing.videos import find_videos
 from spark_keyframes.schema import ERROR_DDL, FRAME_COLUMNS, IMAGE_DDL, spark_type
 from spark_keyframes.spark.candidates_options import CandidatesOptions, paths_of
@@ -16,7 +16,7 @@ try:
 except ImportError:
     import pyspark
 
-    raise ImportError(
+    raise MissingPackageError(
         f"KeyframeCandidates needs the Python data sources of Spark 4.0, and this is pyspark "
         f"{pyspark.__version__}; use candidate_frames of spark_keyframes.video in a UDF of yours"
     ) from None
