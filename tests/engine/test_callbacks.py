@@ -193,8 +193,10 @@ def test_a_contact_sheet_is_saved_for_each_video_with_keyframes(clips, tmp_path)
             assert picture.format == "JPEG"
             assert picture.width > 300
     before = [path.name for path in saved]
-    run([sheets], [clips[0]])
+    height = Image.open(saved[0]).height
+    run([ContactSheets(str(tmp_path / "sheets"), explain=True)], [clips[0]])
     assert sorted(path.name for path in (tmp_path / "sheets").glob("*.jpg")) == before
+    assert Image.open(saved[0]).height > height, "the bars are below the curve"
 
 
 def test_the_sheets_of_videos_of_bytes_do_not_overwrite_each_other(clips, tmp_path):

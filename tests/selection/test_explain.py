@@ -242,6 +242,14 @@ def test_frames_that_gave_way_are_said_with_the_reason():
     )
 
 
+def test_a_frame_that_is_too_similar_names_the_keyframe_that_it_is_most_like():
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0.1, 0.8, 0.59], [0, 0, 1]], np.float32)
+    trace = traced(choice("top", 3, max_similarity=0.75), [0.9, 0.8, 0.7, 0.1], embeddings=rows)
+    assert str(trace).splitlines()[2] == (
+        "0:01.0 gave way to 0:01.5: its cosine with 0:00.5 is 0.800, and max_similarity is 0.75."
+    )
+
+
 @given(
     scores=st.lists(tied, min_size=1, max_size=60),
     k=st.integers(1, 20),
