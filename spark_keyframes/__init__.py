@@ -4,6 +4,7 @@ Names that need Spark are imported when first used: without pyspark, all others 
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import Account
@@ -63,6 +64,10 @@ _OF_SPARK = {
     "progress": "spark.monitoring.progress",
     "report_lines": "spark.monitoring.metrics",
 }
+
+if find_spec("pyspark") is None:
+    # So that `import *`, help() and inspect work: they get each name of these.
+    __all__ = [name for name in __all__ if name not in _OF_SPARK]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of this package
 
