@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
 from spark_keyframes.arrow.batches import error_of_row, sample_batches
 from spark_keyframes.arrow.columns import AddedColumns, Columns, Wanted, plan_columns
 from spark_keyframes.arrow.pandas_frames import sample_frame
-from spark_keyframes.checks import check_choice
+from spark_keyframes.checks import check_choice, check_type
 from spark_keyframes.engine import Pipeline, resolve_device
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.imports import require
@@ -156,6 +156,20 @@ class PandasMethods(IndexMethods):
         """Return the columns and the pipeline of `transform`; check what needs no row."""
         check_choice("on_error", on_error, get_args(OnError))
         check_choice("images", images, get_args(ImagesAs))
+        needed = {"input_col": input_col, "output_col": output_col, "info_col": info_col}
+        optional = {
+            "text_col": text_col,
+            "start_col": start_col,
+            "end_col": end_col,
+            "error_col": error_col,
+            "account_col": account_col,
+            "timestamps_col": timestamps_col,
+            "made_by_col": made_by_col,
+            "candidates_col": candidates_col,
+        }
+        for name, value in (needed | optional).items():
+            if value is not None or name in needed:
+                check_type(name, value, str, "the name of a column, as a string")
         if candidates_col is not None:
             self._check_embeddings("candidates_col")
             module = self.make_module()

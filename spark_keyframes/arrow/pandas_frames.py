@@ -4,6 +4,7 @@ The columns that are read become Arrow's; those that are added come back as Pyth
 are never converted.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spark_keyframes.arrow.columns import AddedColumns, Columns, Wanted, plan_columns
+from spark_keyframes.checks import lone_surrogate, path_text
+from spark_keyframes.errors import ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,35 +97,68 @@ def _plan(frame: "pd.DataFrame", wanted: Wanted) -> Columns:
     }
     types = []
     for place, name in enumerate(map(str, frame.columns)):
-        kind = _sql_type(frame.iloc[:, place]) if name in roles else ""
-        types.append((name, roles[name] if kind == "void" else kind))
+        kind = ""
+        if name in roles:
+            column = frame.iloc[:, place]
+            cells = _cells(column)
+            _check_characters(name, cells)
+            kind = _sql_type(cells, str(column.dtype)) or roles[name]
+        types.append((name, kind))
     return plan_columns(types, wanted)
 
 
-def _sql_type(column: "pd.Series[Any]") -> str:
-    """Return the type of the values in SQL; "void" where all are null; else as pandas calls it."""
+def _sql_type(cells: list[Any], dtype: str) -> str:
+    """Return the type of the values in SQL, "" where all are null, or else how pandas calls it."""
     from pandas.api.types import infer_dtype
 
-    present = [value for value in _cells(column) if value is not None]
+    present = [value for value in cells if value is not None]
     if not present:
-        return "void"
+        return ""
     kind = infer_dtype(present)
     if kind == "mixed" and all(map(_is_texts, present)):
         return "array<string>"
     kinds = sorted({type(value).__name__ for value in present})
-    return _SQL_TYPES.get(kind) or f"{column.dtype} ({', '.join(kinds[:4])})"
+    return _SQL_TYPES.get(kind) or f"{dtype} ({', '.join(kinds[:4])})"
 
 
 def _cells(column: "pd.Series[Any]") -> list[Any]:
-    """Return the values as Python's objects, and None for whatever pandas takes for a null."""
+    """Return the values as Python's objects, and None for whatever pandas takes for a null.
+
+    Lists of texts are lists, and paths are texts, as for `sample`.
+    """
     cells: list[Any] = column.astype(object).where(column.notna(), None).tolist()
-    return cells
+    return [_texts(cell) if _is_list(cell) else path_text(cell) for cell in cells]
+
+
+def _is_list(cell: Any) -> bool:
+    if isinstance(cell, np.ndarray):
+        return cell.dtype.kind in "OU"
+    return isinstance(cell, list | tuple)
+
+
+def _texts(cell: Iterable[Any]) -> list[Any]:
+    import pandas as pd
+
+    return [None if pd.api.types.is_scalar(text) and pd.isna(text) else text for text in cell]
 
 
 def _is_texts(value: object) -> bool:
-    return isinstance(value, list | tuple | np.ndarray) and all(
-        text is None or isinstance(text, str) for text in value
-    )
+    return isinstance(value, list) and all(text is None or isinstance(text, str) for text in value)
+
+
+def _check_characters(name: str, cells: list[Any]) -> None:
+    """Raise ParameterError for a text that Arrow cannot hold, such as the name of some files."""
+    for number, cell in enumerate(cells):
+        for text in cell if isinstance(cell, list) else [cell]:
+            if isinstance(text, str) and (wrong := lone_surrogate(text)):
+                raise ParameterError(f"column {name!r}, row {number}, counted from 0, {wrong}")
+
+
+def _number(cell: Any) -> float | None:
+    try:
+        return None if cell is None else float(cell)
+    except OverflowError:  # an integer; the error of its row is that of an infinite one
+        return math.inf if cell > 0 else -math.inf
 
 
 def _batch(frame: "pd.DataFrame", columns: Columns) -> "pa.RecordBatch":
@@ -140,8 +176,7 @@ def _batch(frame: "pd.DataFrame", columns: Columns) -> "pa.RecordBatch":
         elif name == columns.text:
             arrays.append(pa.array(_cells(column), text))
         elif name in (columns.start, columns.end):
-            numbers = [None if cell is None else float(cell) for cell in _cells(column)]
-            arrays.append(pa.array(numbers, pa.float64()))
+            arrays.append(pa.array(map(_number, _cells(column)), pa.float64()))
         else:
             arrays.append(pa.nulls(len(frame)))
     return pa.RecordBatch.from_arrays(arrays, columns.read)

@@ -131,14 +131,55 @@ def test_videos_in_rows_are_dropped_unless_they_are_kept(plain, clips, kind):
         ({"start_col": "video"}, "start_col 'video' is of type string, but seconds are double"),
         ({"output_col": "id"}, "two columns called 'id'"),
         ({"error_col": "keyframes"}, "two columns called 'keyframes'"),
+        (
+            {"input_col": "odd"},
+            r"column 'odd', row 1, counted from 0, has half of a surrogate pair",
+        ),
+        ({"text_col": "odds"}, r"column 'odds', row 0, counted from 0, has half of a surrogate"),
+        ({"input_col": 0}, r"input_col must be the name of a column, as a string, got 0 \(int\)"),
+        ({"input_col": None}, "input_col must be the name of a column, as a string, got None"),
+        ({"output_col": 1}, "output_col must be the name of a column, as a string, got 1"),
+        ({"text_col": ["id"]}, "text_col must be the name of a column, as a string, got .'id'."),
+        ({"error_col": True}, "error_col must be the name of a column, as a string, got True"),
         ({"on_error": "skip"}, "on_error must be one of null, raise, got 'skip'"),
         ({"cpus": 2}, "cpus=2 and gpus=None are of Spark's tasks; leave them out"),
     ],
 )
 def test_columns_are_checked_before_a_video_is_read(plain, options, message):
-    frame = pd.DataFrame({"id": [1, 2], "video": ["a", "b"], "mixed": ["a", 1]})
+    frame = pd.DataFrame(
+        {
+            "id": [1, 2],
+            "video": ["a", "b"],
+            "mixed": ["a", 1],
+            "odd": ["a", os.fsdecode(b"\xff.mp4")],
+            "odds": [["a", "\ud800"], []],
+        }
+    )
     with pytest.raises(ParameterError, match=message):
         plain.transform(frame, **options)
+
+
+def test_paths_are_videos_and_a_label_is_named_by_its_text(plain, clips):
+    frame = pd.DataFrame([[clips[0]], [None]])
+    result = plain.transform(frame, input_col="0")
+    assert list(result.columns) == [0, "keyframes"]
+    assert list(result[0]) == [clips[0], None]
+    assert list(result["keyframes"]) == [struct(plain.sample(clips[0])), None]
+
+
+def test_any_null_in_a_list_of_texts_is_one(plain, clips):
+    texts = [np.nan, pd.NA, "spoon", None]
+    frame = pd.DataFrame({"video": [clips[0]], "texts": [texts]})
+    (found,) = plain.transform(frame, text_col="texts")["keyframes"]
+    assert found == [None, None, struct(plain.sample(clips[0], text="spoon")), None]
+
+
+def test_an_integer_that_is_no_float_fails_alone(plain, clips):
+    starts = pd.Series([-(10**400), 10**400, None], dtype=object)
+    frame = pd.DataFrame({"video": [str(clips[0])] * 3, "start": starts})
+    result = plain.transform(frame, start_col="start", error_col="error")
+    assert [cell and cell["error"] for cell in result["error"]] == ["WindowError"] * 2 + [None]
+    assert result["keyframes"][2] == struct(plain.sample(clips[0]))
 
 
 def test_a_column_twice_is_refused(plain):
