@@ -81,12 +81,15 @@ class PandasMethods(IndexMethods):
                 `transform`.
         """
         require("pyspark", "map_in_pandas()")
+        from spark_keyframes.spark.columns import check_schema
         from spark_keyframes.spark.interpreter import shipped
         from spark_keyframes.spark.monitoring.video_counter import video_counter
         from spark_keyframes.spark.pandas_stage import PandasStage, whole_columns
         from spark_keyframes.spark.resources import task_resources
         from spark_keyframes.spark.versions import active_session
 
+        if schema is not None:
+            check_schema(schema)
         wanted, pipeline = self._plan_transform(**options)
         spark = active_session()
         self._check_for_workers(spark)
@@ -110,9 +113,12 @@ class PandasMethods(IndexMethods):
 
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already.
+            MissingPackageError: pyspark is not installed.
         """
-        from spark_keyframes.spark.columns import result_schema
+        require("pyspark", "result_schema()")
+        from spark_keyframes.spark.columns import check_schema, result_schema
 
+        check_schema(schema)
         wanted, _ = self._plan_transform(**options)
         types = [(field.name, field.dataType.simpleString()) for field in schema.fields]
         return result_schema(schema, plan_columns(types, wanted))

@@ -60,6 +60,7 @@ def test_what_needs_pyspark_says_what_to_install(run):
         sampler = VideoAdaptiveKeyframesSampling(return_keyframes=False)
         errors["udf"] = error_of(sampler.udf)
         errors["map_in_pandas"] = error_of(sampler.map_in_pandas)
+        errors["result_schema"] = error_of(lambda: sampler.result_schema(None))
         print(json.dumps({
             "spec": importlib.util.find_spec("pyspark"),
             "errors": errors,
@@ -75,6 +76,7 @@ def test_what_needs_pyspark_says_what_to_install(run):
             "import": f"spark_keyframes.metrics {needs}",
             "udf": f"udf() {needs}",
             "map_in_pandas": f"map_in_pandas() {needs}",
+            "result_schema": f"result_schema() {needs}",
         },
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.arrow.columns import Columns, Wanted, plan_columns
+from spark_keyframes.checks import check_type
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.schema import spark_type
 from spark_keyframes.spark.versions import arrow_refusal
@@ -21,6 +22,13 @@ def result_schema(schema: "StructType", columns: Columns) -> "StructType":
     for name, ddl in columns.added.types.items():
         result = result.add(name, spark_type(ddl))
     return result
+
+
+def check_schema(schema: Any) -> None:
+    """Raise ParameterError unless this is the schema of a DataFrame of Spark."""
+    from pyspark.sql.types import StructType
+
+    check_type("schema", schema, StructType, "a StructType, as df.schema is")
 
 
 def check_dataframe(rows: Any, name: str = "videos", *, or_pandas: bool = False) -> None:

@@ -140,6 +140,13 @@ def test_the_schema_is_checked_on_the_driver(plain, videos, options, message):
         plain.result_schema(videos.schema, **options)
 
 
+@pytest.mark.parametrize("schema", ["video string", [("video", "string")], dict])
+def test_the_schema_must_be_one_of_spark(plain, schema):
+    for function in (plain.result_schema, plain.map_in_pandas):
+        with pytest.raises(ParameterError, match="schema must be a StructType, as df.schema is, g"):
+            function(schema=schema)
+
+
 @pytest.mark.slow
 def test_what_is_wrong_in_the_job_is_said_there(spark, plain, clips):
     frame = spark.createDataFrame([(str(clips[2]),), ("/none.mp4",)], "video string").coalesce(1)
