@@ -21,7 +21,13 @@ from spark_keyframes.actors import ActorResources, log_address, log_level, log_t
 from spark_keyframes.arrow.batches import error_of_row
 from spark_keyframes.arrow.requests import requests_of
 from spark_keyframes.arrow.result_rows import keyframes_cell
-from spark_keyframes.checks import check_choice, check_integer, check_number, check_type
+from spark_keyframes.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_type,
+    lone_surrogate,
+)
 from spark_keyframes.engine import Outcome, Pipeline, Request
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.result import Failure, ImagesAs, Keyframes, OnError, VideoFailedError
@@ -90,6 +96,7 @@ def las_udf(
     """
     sampler = _constructed(cls, {} if construct_args is None else construct_args)
     check_choice("on_error", on_error, get_args(OnError))
+    check_type("error", error, bool, "True or False")
     if images is not None:
         check_choice("images", images, get_args(ImagesAs))
         if not sampler.return_keyframes:
@@ -105,7 +112,7 @@ def las_udf(
     returns = _Returns(
         rows=_count("batch_size", batch_size, _ROWS, "it is the rows that an actor takes"),
         images=images,
-        error=bool(error),
+        error=error,
         on_error=on_error,
     )
 
@@ -115,6 +122,8 @@ def las_udf(
         resources = ActorResources(cpus=cpus, gpus=gpus, actors=actors, on_ray=on_ray)
         resources.check()
         if isinstance(texts, str):
+            if wrong := lone_surrogate(texts):
+                raise ParameterError(f"texts {wrong}")
             texts = daft.lit(texts)
         elif texts is not None:
             check_type("texts", texts, Expression, "an expression of Daft, or one text")

@@ -68,6 +68,7 @@ def test_wrong_construct_args_are_errors_at_once(construct_args, message):
         ({"concurrency": 0}, "concurrency must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"on_error": "ignore"}, "on_error must be one of null, raise, got 'ignore'"),
+        ({"error": "no"}, "error must be True or False, got 'no'"),
         ({"images": "png"}, "images must be one of arrays, encoded, got 'png'"),
     ],
 )
@@ -107,6 +108,8 @@ def test_videos_must_be_an_expression():
         las_udf(VideoAdaptiveKeyframesSampling, {"text": "spoon"})("a.mp4")
     with pytest.raises(ParameterError, match="texts must be an expression of Daft, or one text"):
         las_udf(VideoAdaptiveKeyframesSampling, {"text": "spoon"})(col("video"), ["spoon"])
+    with pytest.raises(ParameterError, match="texts has half of a surrogate pair"):
+        las_udf(VideoAdaptiveKeyframesSampling, {"text": "spoon"})(col("video"), "\ud800")
 
 
 def test_a_gpu_that_is_not_there_is_an_error_before_anything_runs(monkeypatch):

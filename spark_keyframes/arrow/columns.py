@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from spark_keyframes.checks import check_type
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.result import ImagesAs
 from spark_keyframes.schema import (
@@ -120,6 +121,7 @@ def plan_columns(
     Raises:
         ParameterError: a column is missing, has a wrong type, or exists already.
     """
+    check_type("keep_video", wanted.keep_video, bool, "True or False")
     names = [name for name, _ in types]
 
     def named(parameter: str, name: str) -> tuple[str, str]:

@@ -141,6 +141,7 @@ def test_videos_in_rows_are_dropped_unless_they_are_kept(plain, clips, kind):
         ({"output_col": 1}, "output_col must be the name of a column, as a string, got 1"),
         ({"text_col": ["id"]}, "text_col must be the name of a column, as a string, got .'id'."),
         ({"error_col": True}, "error_col must be the name of a column, as a string, got True"),
+        ({"keep_video": "no"}, "keep_video must be True or False, got 'no'"),
         ({"on_error": "skip"}, "on_error must be one of null, raise, got 'skip'"),
         ({"cpus": 2}, "cpus=2 and gpus=None are of Spark's tasks; leave them out"),
     ],
