@@ -39,7 +39,7 @@ def find_videos(location: str, *, access: Access = Access(), limits: Limits = Li
         # Without the rules of `access`, which are for the videos in it.
         with open_url(location, limits=limits) as file:
             lines = file.read().decode("utf-8-sig", errors="replace").splitlines()
-        found = {video: _size_of(video) for video in videos_of(lines)}
+        found = {video: _size_of(video) for video in map(_absolute, videos_of(lines))}
         if not found:
             raise no_videos_in(location)
         return found
@@ -118,6 +118,11 @@ def nothing_at(location: str, *, table: bool = False) -> SourceNotFoundError:
     )
     advice = advice_on_url(location) or f"give {what}"
     return SourceNotFoundError(f"nothing found at {redact_url(location)!r}; {advice}")
+
+
+def _absolute(video: str) -> str:
+    """Return a video of a list as it is read; a wrong one as it stands, for the reader's advice."""
+    return path_of_local(video) if is_local(video) and not advice_on_url(video) else video
 
 
 def _size_of(video: str) -> int | None:

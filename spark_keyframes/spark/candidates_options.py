@@ -90,6 +90,12 @@ class CandidatesOptions:
         for name, text in options.items():
             if _plain(name) in ("path", "paths"):
                 continue
+            if name.lower() == "location":  # only from CREATE TABLE, and never when it is read
+                raise ParameterError(
+                    "keyframe_candidates cannot be a table: Spark gives the options of a table to "
+                    "no Python data source; use CREATE TEMPORARY VIEW name USING "
+                    "keyframe_candidates OPTIONS (path '...')"
+                )
             field = known.get(_plain(name))
             if field is None:
                 names = [each.name for each in known.values()]

@@ -10,6 +10,7 @@ from spark_keyframes.listing.videos import find_videos
 from spark_keyframes.schema import ERROR_DDL, FRAME_COLUMNS, IMAGE_DDL, spark_type
 from spark_keyframes.spark.candidates_options import CandidatesOptions, paths_of
 from spark_keyframes.spark.candidates_rows import Part, can_be_read_in_parts, frame_batches
+from spark_keyframes.spark.interpreter import use_own_python
 
 try:
     from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
@@ -48,7 +49,13 @@ class KeyframeCandidates(DataSource):
 
     @classmethod
     def name(cls) -> str:
-        """Return the name for `format`."""
+        """Return the name for `format`; let the workers of a local session run this Python."""
+        from pyspark.sql import SparkSession
+
+        # `register` asks for the name, and then notes which Python the workers run.
+        spark = SparkSession.getActiveSession()
+        if spark is not None:
+            use_own_python(spark)
         return "keyframe_candidates"
 
     def schema(self) -> "StructType":

@@ -34,6 +34,7 @@ def test_a_second_run_adds_the_rows_of_the_new_video_only(clips, tmp_path):
     landing.mkdir()
     shutil.copy(clips[0], landing / "a.mp4")
     (landing / "bad.mp4").write_bytes(b"no video")
+    (landing / "a.txt").write_text("no video, and left out")
     sampler = VideoAdaptiveKeyframesSampling(
         text="spoon",
         model_path=str(REPO / "demo"),
@@ -74,14 +75,14 @@ def test_a_second_run_adds_the_rows_of_the_new_video_only(clips, tmp_path):
         assert all(Path(row["image"]).is_file() for row in found)
 
         (landing / "later").mkdir()
-        (landing / "later" / "c.mp4").write_bytes(clip("libx264", "mp4", frames=60))
+        (landing / "later" / "c.MP4").write_bytes(clip("libx264", "mp4", frames=60))
         videos_after, images_after = run()
 
     new = {name: each for name, each in videos_after.items() if name not in videos}
     assert [row["video"] for each in new.values() for row in each] == [
-        str(landing / "later" / "c.mp4")
+        str(landing / "later" / "c.MP4")
     ]
-    expected = sampler.sample(str(landing / "later" / "c.mp4"))
+    expected = sampler.sample(str(landing / "later" / "c.MP4"))
     new_images = [row for name in images_after.keys() - images for row in images_after[name]]
     assert [row["frame_id"] for row in new_images] == expected.frame_ids
     # What there was is there unchanged.

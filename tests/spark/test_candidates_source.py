@@ -240,11 +240,14 @@ def test_of_remote_files_those_are_cut_that_need_no_bytes_before_a_part():
 
 def test_several_places_lists_and_urls(tmp_path, clips):
     list_of_videos = tmp_path / "list.txt"
-    list_of_videos.write_text(f"# two\n{clips[0]}\n\nhttps://example.com/v.mp4\n")
+    relative = os.path.relpath(clips[0])
+    list_of_videos.write_text(
+        f"# two\n{relative}\n{clips[0].as_uri()}\n\nhttps://example.com/v.mp4\ntos:/b/v.mp4\n"
+    )
     found = partitions_of(list_of_videos, clips[1].as_uri(), clips[0], "http://host/v?x=1")
     paths = [part.path for (part,) in found]
-    once = [str(clips[0]), "https://example.com/v.mp4", str(clips[1]), "http://host/v?x=1"]
-    assert paths == once
+    listed = [str(clips[0]), "https://example.com/v.mp4", "tos:/b/v.mp4"]
+    assert paths == [*listed, str(clips[1]), "http://host/v?x=1"]
 
 
 @pytest.mark.parametrize(
@@ -297,6 +300,7 @@ def test_options_are_those_of_the_sampler_and_of_limits_and_access():
         ("max_partitions", "0", "max_partitions must be at least 1"),
         ("on_error", "skip", "on_error must be one of null, raise"),
         ("selector", "aks", "no option 'selector'; known are fps, image"),
+        ("location", "file:/a.mp4", "cannot be a table: .*; use CREATE TEMPORARY VIEW name USING"),
     ],
 )
 def test_options_that_are_wrong(name, text, message):

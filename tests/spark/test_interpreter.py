@@ -9,6 +9,7 @@ import py4j
 import pyspark
 import pytest
 from pyspark import cloudpickle
+from pyspark.sql import SparkSession
 
 from spark_keyframes.spark.interpreter import shipped, use_own_python
 from tests.conftest import REPO
@@ -38,6 +39,18 @@ def test_a_local_session_runs_the_driver_s_own_python(
     spark = session(master, **conf)
     use_own_python(spark)
     assert spark.sparkContext.pythonExec == expected
+
+
+def test_so_it_does_for_the_data_source(monkeypatch):
+    """`spark.dataSource.register` asks the class for its name before it notes the Python."""
+    pytest.importorskip("pyspark.sql.datasource")
+    from spark_keyframes import KeyframeCandidates
+
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    spark = session("local[2]")
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: spark)
+    assert KeyframeCandidates.name() == "keyframe_candidates"
+    assert spark.sparkContext.pythonExec == sys.executable
 
 
 def test_a_shipped_function_does_the_same():

@@ -218,6 +218,26 @@ def test_the_variables_of_the_environment_apply_at_once(faulty_s3, monkeypatch):
         faulty_s3.apply(monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "secret\n", "AWS_SECRET_ACCESS_KEY holds a line end"),
+        ("AWS_SESSION_TOKEN", "tok\nen", "AWS_SESSION_TOKEN holds a line end"),
+        ("AWS_DEFAULT_REGION", "us-east-1 ", "AWS_DEFAULT_REGION holds a line end"),
+        ("AWS_PROFILE", "films\n", "AWS_PROFILE holds a line end"),
+        ("AWS_ENDPOINT_URL", "ftp://host", "ftp://host.* was not a valid URI; check AWS_ENDPOINT"),
+    ],
+)
+def test_a_wrong_variable_is_not_tried_again(faulty_s3, monkeypatch, name, wrong, said):
+    monkeypatch.setenv(name, wrong)
+    for act in (read, put, list_url, check_accepted):
+        with pytest.raises(ParameterError, match=said) as caught:
+            act("s3://films/a")
+        assert "secret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert faulty_s3.answers == []
+
+
 def test_the_bucket_is_in_the_host_where_that_is_set(faulty_s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.local")
     monkeypatch.setenv("http_proxy", faulty_s3.url)

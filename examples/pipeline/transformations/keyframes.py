@@ -20,12 +20,13 @@ files = (
     spark.readStream.format("binaryFile")
     .schema("path string, modificationTime timestamp, length bigint, content binary")
     .option("recursiveFileLookup", True)
-    .option("pathGlobFilter", "*.{mp4,mov,mkv,webm}")
     .option("maxFileAge", "36500d")  # else a file a week older than the newest is left out
     .load(spark.conf.get("spark.keyframes.landing"))
 )
 # Spark lists local files as URLs, and reads no column that is not selected.
-videos = files.select(sf.regexp_replace("path", "^file:/+", "/").alias("video"))
+videos = files.where(sf.col("path").rlike(r"(?i)\.(mp4|mov|mkv|webm)$")).select(
+    sf.regexp_replace("path", "^file:/+", "/").alias("video")
+)
 
 # Not in the function below: transform() asks Spark for the schema, which is refused there.
 sampled = sampler.transform(

@@ -9,6 +9,7 @@ from spark_keyframes.errors import (
     BucketNotFoundError,
     CredentialsError,
     KeyframesError,
+    ParameterError,
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
@@ -35,6 +36,7 @@ def call(request: Callable[[], T], url: str, client: Any, *, stage: str) -> T:
     Raises:
         TransientError: status 408, 429 or 5xx, data damaged in transit, or no answer from S3.
         CredentialsError: there are none, or they were refused.
+        ParameterError: the endpoint is invalid.
         KeyframesError: any other error status.
     """
     from botocore import exceptions
@@ -53,6 +55,12 @@ def call(request: Callable[[], T], url: str, client: Any, *, stage: str) -> T:
         if isinstance(failed, CredentialsError):
             forget_client()
         raise failed from None
+    except exceptions.EndpointProviderError as error:
+        raise ParameterError(
+            f"no address in S3 for {redact_url(url)}: {redact_text(str(error))}; check "
+            "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and AWS_REGION",
+            stage=stage,
+        ) from None
     except Exception as error:  # noqa: BLE001 - botocore raises any error of parsing an answer
         if re.search("Credential|Token|Metadata", type(error).__name__):
             lacking = _no_credentials(error, url, stage)

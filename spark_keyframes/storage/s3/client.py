@@ -22,6 +22,11 @@ SOCKET_TIMEOUT = 20.0
 _CONNECTIONS = 32  # kept open, for all objects
 _LONGEST_ANSWER = 16 << 20  # bytes of a listing; 1,000 keys of 1,024 bytes, escaped, take 7 MB
 
+_WITHOUT_SPACES = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+)
+
 _lock = threading.Lock()
 _built: tuple[frozenset[tuple[str, str]], Any] | None = None
 
@@ -84,12 +89,13 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
 
     Raises:
         CredentialsError: the profile does not exist, or names what does not.
-        ParameterError: the endpoint or the region is invalid.
+        ParameterError: a variable is invalid.
     """
     import botocore.config
     import botocore.session
     from botocore import UNSIGNED, exceptions
 
+    _check_spaces(stage)
     style = "virtual" if _is_set("AWS_VIRTUAL_HOSTED_STYLE_REQUEST") else None
     config = botocore.config.Config(
         connect_timeout=timeout or CONNECT_TIMEOUT,
@@ -126,6 +132,22 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
     _use_own_connections(client)
     redact_logs()
     return client
+
+
+def _check_spaces(stage: str) -> None:
+    """Raise ParameterError if a variable was filled with the line end of a file, or with spaces.
+
+    botocore signs with it, and then fails to send the request.
+    """
+    for name in _WITHOUT_SPACES:
+        value = os.environ.get(name, "")
+        if value != value.strip() or not value.isprintable():
+            # Without the value, which may be a key.
+            raise ParameterError(
+                f"no client for S3: {name} holds a line end, or white space around its value; set "
+                "it without, on the driver and the executors",
+                stage=stage,
+            )
 
 
 @functools.cache
