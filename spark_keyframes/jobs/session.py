@@ -83,8 +83,14 @@ def start_spark() -> "SparkSession":
 def _is_running() -> bool:
     """Return whether this process has a session already, as a notebook has."""
     from pyspark.sql import SparkSession
+    from pyspark.sql.utils import is_remote
 
-    return SparkSession.getActiveSession() is not None
+    if is_remote():
+        return SparkSession.getActiveSession() is not None
+    from pyspark import SparkContext
+
+    # The active session is that of a thread, and another thread may have made one.
+    return SparkContext._active_spark_context is not None
 
 
 def set_where_unset(spark: "SparkSession", settings: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import decimal
 import itertools
 import json
 import os
+import signal
 import threading
 from dataclasses import replace
 
@@ -304,6 +305,15 @@ class Interrupting(Callback):
         _thread.interrupt_main()
 
 
+@pytest.fixture
+def ctrl_c():
+    """What Python does by default; it does not in a process that a shell began by `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_the_run_and_its_threads(clips):
     seen = Seen()
     own = of_module(FrameNumber(), callbacks=[Interrupting(), seen])

@@ -1,5 +1,7 @@
 """The settings of Spark that a job brings itself."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from spark_keyframes.jobs import session
@@ -58,6 +60,10 @@ def test_only_its_own_session_is_stopped(spark, monkeypatch, was_there):
     stopped = []
     monkeypatch.setattr(SparkSession, "stop", lambda self: stopped.append(1))
     if not was_there:
-        monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
-    assert session.run_job("sample.py", lambda spark, options: 0, SampleOptions(input="x")) == 0
+        monkeypatch.setattr(session, "_is_running", lambda: False)
+        monkeypatch.setattr(session, "_missing_defaults", dict)  # they would stay in the session
+    options = SampleOptions(input="x")
+    with ThreadPoolExecutor() as pool:  # threads have active sessions of their own
+        ran = pool.submit(session.run_job, "sample.py", lambda spark, options: 0, options)
+        assert ran.result() == 0
     assert bool(stopped) is not was_there
