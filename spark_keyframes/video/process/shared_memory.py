@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -42,6 +43,7 @@ def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
     """Return the memory as an array of `size` bytes; the descriptor may be closed afterwards.
 
     Raises:
+        MemoryError: this process may not have as much more memory.
         ValueError: it cannot be mapped, is smaller, or could be shrunk: then a read would crash the
             reader.
     """
@@ -53,6 +55,8 @@ def map_shared_memory(descriptor: int, size: int) -> NDArray[np.uint8]:
             raise ValueError(f"shared memory of less than {size} bytes")
         return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"no {size} bytes of address space are left") from None
         raise ValueError(f"shared memory that cannot be mapped: {error.strerror}") from None
 
 
