@@ -151,14 +151,14 @@ def test_a_folder_on_tos(models, clips):
 
 @pytest.mark.slow
 def test_a_folder_and_images_on_s3(models, clips, s3_server):
-    s3_server.put("films")
+    s3_server.put("cinema")
     for key, data in (("a.mp4", 1), ("_more/b.mp4", 2), ("notes.md", 2), (".c.mp4", 2)):
         body = clips[data].read_bytes()
-        s3_server.client.put_object(Bucket="films", Key=f"in/{key}", Body=body)
-    arguments = ("--input", "s3a://films/in", "--text", "spoon", "--max-num-frames", "1")
-    to = ("--output-tos-dir", "s3a://films/out")
+        s3_server.client.put_object(Bucket="cinema", Key=f"in/{key}", Body=body)
+    arguments = ("--input", "s3a://cinema/in", "--text", "spoon", "--max-num-frames", "1")
+    to = ("--output-tos-dir", "s3a://cinema/out")
     check_folder(submit(models, *arguments, *to, environment=s3_server.environment))
-    assert len([key for key in s3_server.keys("films") if key.startswith("out/")]) == 2 + 1
+    assert len([key for key in s3_server.keys("cinema") if key.startswith("out/")]) == 2 + 1
     status, printed, _ = submit(
         *(models, *arguments, "--output-tos-dir", "s3://mistyped/out"),
         environment=s3_server.environment,
