@@ -18,13 +18,16 @@ from pathlib import Path
 logger = logging.getLogger("spark_keyframes")
 
 _CHARACTERS = 30_000  # a datagram of a Unix socket may hold about 200 KB
+_LONGEST_FOLDER = 70  # bytes; the address of a Unix socket has at most 107, on macOS 103
 _SECONDS = 5.0
 
 
 @functools.cache
 def log_address() -> str:
     """Return the address that `log_to` takes in child processes: a socket in a private folder."""
-    folder = tempfile.mkdtemp(prefix="keyframes-log-")
+    is_long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST_FOLDER
+    short = "/tmp" if is_long else None  # noqa: S108 - mkdtemp makes a private folder in it
+    folder = tempfile.mkdtemp(prefix="keyframes-log-", dir=short)
     address = str(Path(folder) / "socket")
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.bind(address)

@@ -28,10 +28,10 @@ child.wait()
 """
 
 
-def run(*command):
+def run(*command, **environment):
     done = subprocess.run(
         [sys.executable, "-c", *command],
-        env={"PYTHONPATH": str(REPO)},
+        env={"PYTHONPATH": str(REPO), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -45,6 +45,14 @@ def test_lines_come_with_their_level_and_are_cut():
     assert "ERROR of spark_keyframes: a\nb" in said
     assert "not shown" not in said
     assert "slow" not in said  # below the parent's own level
+
+
+def test_the_folder_of_temporary_files_may_have_a_long_name(tmp_path):
+    """The address of a Unix socket is short."""
+    folder = tmp_path / ("n" * 100)
+    folder.mkdir()
+    assert "ERROR of spark_keyframes: a" in run(PARENT, CHILD, TMPDIR=str(folder))
+    assert list(folder.iterdir()) == []
 
 
 def test_lines_that_nobody_receives_go_to_stderr(tmp_path):
