@@ -169,7 +169,10 @@ def test_a_transient_failure_is_left_to_the_uploads(faulty_s3, monkeypatch, faul
 def test_missing_keys_are_named(faulty_s3, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    said = "no credentials for S3, which s3://films/a needs: .*AWS_SECRET_ACCESS_KEY, or AWS_PROFI"
+    said = (
+        "no credentials for S3, which s3://films/a needs: .*AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, "
+        ".*set AWS_SKIP_SIGNATURE to true"
+    )
     for act in (read, put, list_url, check_accepted):
         with pytest.raises(CredentialsError, match=said):
             act("s3://films/a")
@@ -184,6 +187,9 @@ def test_public_buckets_are_read_without_keys(faulty_s3, monkeypatch):
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     assert read("s3://films/a") == b"data"
     assert "Authorization" not in faulty_s3.headers["GET"]
+    s3.put_object(Bucket="films", Key="b", Body=b"data")
+    with pytest.raises(CredentialsError, match="AWS_SKIP_SIGNATURE is set, .*: unset it"):
+        read("s3://films/b")
 
 
 def test_keys_of_a_profile_are_used_and_a_wrong_profile_is_named(faulty_s3, monkeypatch, tmp_path):

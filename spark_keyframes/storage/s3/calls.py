@@ -18,7 +18,7 @@ from spark_keyframes.errors import (
 from spark_keyframes.redaction import redact_text, redact_url
 from spark_keyframes.storage.package_logs import of_this_package
 from spark_keyframes.storage.retry import TransientError, retry_after
-from spark_keyframes.storage.s3.client import forget_client
+from spark_keyframes.storage.s3.client import forget_client, sends_no_credentials
 
 T = TypeVar("T")
 
@@ -72,7 +72,8 @@ def call(request: Callable[[], T], url: str, client: Any, *, stage: str) -> T:
         raise TransientError(
             lambda attempts: kind(
                 f"could not {action} {redact_url(url)}{in_attempts(attempts)}: {reason}; check "
-                f"that the executors reach {redact_url(endpoint)} (AWS_ENDPOINT_URL, AWS_REGION)"
+                f"that the executors reach {redact_url(endpoint)} (AWS_ENDPOINT_URL_S3, "
+                "AWS_ENDPOINT_URL, AWS_REGION)"
             )
         ) from None
 
@@ -93,7 +94,7 @@ def _no_credentials(error: Exception, url: str, stage: str) -> CredentialsError:
     return CredentialsError(
         f"no credentials for S3, which {redact_url(url)} needs: {redact_text(str(error))}; set "
         f"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, {_WHERE}, or give the "
-        "machines a role; AWS_SKIP_SIGNATURE=true reads public buckets without",
+        "machines a role. For a public bucket, set AWS_SKIP_SIGNATURE to true",
         stage=stage,
     )
 
@@ -166,5 +167,9 @@ def _advice(code: str) -> str:
     if "Token" in code:
         return f"set new temporary keys with AWS_SESSION_TOKEN, or permanent ones alone, {_WHERE}"
     if code in ("AccessDenied", ""):
-        return "the owner of the credentials has no permission for it, or there is no such object"
+        return (
+            f"AWS_SKIP_SIGNATURE is set, so no credentials were sent: unset it {_WHERE}"
+            if sends_no_credentials()
+            else "the owner of the credentials has no permission for it, or there is no such object"
+        )
     return f"check the credentials and AWS_REGION {_WHERE}"

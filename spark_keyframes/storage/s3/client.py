@@ -102,7 +102,7 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
         read_timeout=timeout or SOCKET_TIMEOUT,
         max_pool_connections=_CONNECTIONS,
         retries={"total_max_attempts": 1, "mode": "standard"},
-        signature_version=UNSIGNED if _is_set("AWS_SKIP_SIGNATURE") else None,
+        signature_version=UNSIGNED if sends_no_credentials() else None,
         # An MD5 is sent instead: not every storage that speaks S3 knows the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -119,8 +119,8 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
             )
     except (ValueError, exceptions.InvalidRegionError) as error:
         raise ParameterError(
-            f"no client for S3: {redact_text(str(error))}; check AWS_ENDPOINT_URL_S3, "
-            "AWS_ENDPOINT_URL and AWS_REGION",
+            f"no client for S3: {redact_text(str(error))}; check AWS_ENDPOINT_URL_S3 and "
+            "AWS_ENDPOINT_URL, which begin with https:// or http://, and AWS_REGION",
             stage=stage,
         ) from None
     except exceptions.BotoCoreError as error:  # of the profile and what it names
@@ -156,6 +156,11 @@ def _loader() -> Any:
     from botocore.loaders import create_loader
 
     return create_loader(os.environ.get("AWS_DATA_PATH"))
+
+
+def sends_no_credentials() -> bool:
+    """Return whether requests are sent without credentials, for public buckets."""
+    return _is_set("AWS_SKIP_SIGNATURE")
 
 
 def _is_set(name: str) -> bool:
