@@ -39,8 +39,8 @@ def open_url(url: str, *, access: Access, limits: Limits, whole: bool = True) ->
             return _open(path, url, access)
     except (FileNotFoundError, NotADirectoryError):
         raise SourceNotFoundError(
-            f"no file {redact_url(url)}; the path must exist on every machine that runs tasks, "
-            "so put the file on shared storage or use a URL"
+            f"no file {redact_url(url)}; check the path. On a cluster it must exist on every "
+            "machine that runs tasks: put the file on shared storage, or use a URL"
         ) from None  # the system's error has the path as it was given
     except (OSError, ValueError) as error:
         raise SourceReadError(f"could not read {redact_url(url)}: {_reason(error)}") from None
