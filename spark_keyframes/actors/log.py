@@ -1,4 +1,4 @@
-"""Brings the log of child processes to the log of the process that runs the query.
+"""Sends the log lines of child processes to the process that runs the query.
 
 Daft's native runner shows what its actors print only beside its progress bar, and drops it where
 there is no terminal. So the actors send their log lines over a Unix socket.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 logger = logging.getLogger("spark_keyframes")
 
-_CHARACTERS = 30_000  # a datagram of a Unix socket may hold about 200 KB
+_CHARACTERS = 30_000  # up to 6 bytes each in JSON; a Unix socket takes datagrams of about 200 KB
 _LONGEST_FOLDER = 70  # bytes; the address of a Unix socket has at most 107, on macOS 103
 _SECONDS = 5.0
 
@@ -38,7 +38,7 @@ def log_address() -> str:
 
 
 def log_level() -> int:
-    """Return the least level that the log of this process shows."""
+    """Return the lowest level that the log of this process shows."""
     return logger.getEffectiveLevel()
 
 
@@ -73,7 +73,7 @@ def _receive(receiver: socket.socket) -> None:
 
 
 def _end(receiver: socket.socket, thread: threading.Thread, folder: str, owner: int) -> None:
-    """Log what was sent already, and remove the socket."""
+    """Log the lines that were sent already, and remove the socket."""
     if os.getpid() != owner:  # a fork: the socket is its parent's
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:

@@ -1,4 +1,4 @@
-"""Reads the frames of a partition of the data source, as batches of Arrow."""
+"""Reads the frames of a partition of the data source, as record batches of Arrow."""
 
 import logging
 import math
@@ -24,9 +24,9 @@ logger = logging.getLogger("spark_keyframes")
 
 _BATCH_BYTES = 32 * 2**20
 _BATCH_ROWS = 10_000
-_SECOND_OF_NOTHING = Window(0.0, 1e-9)
+_FIRST_FRAME_ONLY = Window(0.0, 1e-9)
 _ONE_HEADER = frozenset(f".{name}" for name in ("mp4", "m4v", "mov", "qt", "3gp", "3g2", "f4v"))
-"""Of files whose header tells where each frame is, so that any part can be read alone."""
+"""Suffixes of formats whose header tells where each frame is: any part can be read alone."""
 
 Cells = dict[str, Any]
 
@@ -51,8 +51,8 @@ def frame_batches(
     """Yield the frames of the parts, in order.
 
     Args:
-        parts: of videos.
-        options: of the data source.
+        parts: the parts of videos to read.
+        options: the options of the data source.
         schema: the columns to yield, some of those of the data source in any order.
 
     Raises:
@@ -78,7 +78,7 @@ def frame_batches(
 
 
 class _Rows:
-    """Rows that are yielded together."""
+    """Collects the rows of one batch."""
 
     def __init__(self, schema: "pa.Schema") -> None:
         self._schema = schema
@@ -164,18 +164,18 @@ def _cells(
 
 
 def _window_of(part: Part, decoder: Decoder, options: CandidatesOptions) -> Window | None:
-    """Return when a part begins and ends; None: nothing is left for it.
+    """Return when a part begins and ends, or None if it has no frames.
 
     All parts of a video divide the same duration, so no frame is in two of them or in none.
     """
     if part.count == 1:
         return Window()
-    # Of a file with one header, a short window reads little else.
+    # Where a header has all frames, opening a short window reads little more than the header.
     has_header = PurePosixPath(part.path).suffix.lower() in _ONE_HEADER
-    window = _SECOND_OF_NOTHING if has_header else Window()
+    window = _FIRST_FRAME_ONLY if has_header else Window()
     with _opened(part.path, decoder, options, window) as (_, video):
         duration = video.duration
-    if duration is None:  # only decoding tells, from the start
+    if duration is None:  # decoding tells it, from the start on: the first part reads all
         return Window() if part.number == 0 else None
     start, end = (duration * number / part.count for number in (part.number, part.number + 1))
     return Window(start, math.inf if part.number == part.count - 1 else end)

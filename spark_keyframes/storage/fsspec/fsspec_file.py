@@ -14,11 +14,11 @@ from spark_keyframes.urls import scheme_of
 
 _BLOCK = 1 << 20  # bytes of one read, which is a request in many packages
 
-# What changes whenever a file does, under the names of the packages. The time of a change is one
-# for HDFS, whose files are written once.
+# What changes whenever a file does, by the names that the packages use. A modification time is
+# enough for HDFS, whose files are written once.
 _VERSIONS = ("ETag", "etag", "generation", "modificationTime")
 _VERSIONS_BY_SCHEME = {"hdfs": ("mtime",), "viewfs": ("mtime",)}
-# Arrow, which reads HDFS, cannot seek in a file that it opens for its start.
+# For a read from byte 0, Arrow opens HDFS files as streams, in which `cat_file` cannot seek.
 _OPTIONS_BY_SCHEME = {"hdfs": {"seekable": True}, "viewfs": {"seekable": True}}
 
 
@@ -35,8 +35,8 @@ class FsspecFile:
     def get(self, start: int, stop: int | None, version: str = "") -> Answer:
         """Request a range, where the storage tells versions apart, or the whole file."""
         meter = current()
-        assert meter is not None  # noqa: S101 - of the request
-        # The one of this thread: not all packages allow several threads.
+        assert meter is not None  # noqa: S101 - each request has one
+        # This thread's own instance: not all packages allow several threads.
         filesystem, path = self._translated(partial(file_system, self.url))
         size, found = self._look(filesystem, path, meter)
         self._check(version, found)
@@ -55,7 +55,7 @@ class FsspecFile:
         """Return the size and the version; None and "" for what is unknown."""
 
         def look() -> dict[str, Any]:
-            filesystem.invalidate_cache()  # of earlier listings
+            filesystem.invalidate_cache()  # which may hold an earlier listing
             info: dict[str, Any] = filesystem.info(path)
             return info
 
