@@ -31,23 +31,25 @@ def check_schema(schema: Any) -> None:
     check_type("schema", schema, StructType, "a StructType, as df.schema is")
 
 
-def check_dataframe(rows: Any, name: str = "videos", *, or_pandas: bool = False) -> None:
+def check_dataframe(
+    rows: Any, name: str = "videos", *, or_pandas: bool = False, remedy: str = ""
+) -> None:
     """Raise ParameterError unless `rows`, the argument `name`, is a DataFrame of Spark.
 
     Args:
         rows: the argument.
         name: of the argument.
         or_pandas: whether the message says that one of pandas is taken too.
+        remedy: what to do instead; by default, how to make a DataFrame of other data.
     """
     if not hasattr(rows, "mapInArrow"):
         kind = f"{type(rows).__module__.partition('.')[0]}.{type(rows).__name__}"
-        wanted, remedy = "Spark", f"use spark.createDataFrame({name}) for one of pandas"
+        wanted, conversion = "Spark", f"use spark.createDataFrame({name}) for one of pandas"
         if or_pandas:
-            wanted, remedy = "Spark or pandas", "convert it, as by to_pandas()"
+            wanted, conversion = "Spark or pandas", "convert it, as by to_pandas() or to_frame()"
         others = "sample() for single videos" if name == "videos" else "spark.read for a table"
-        raise ParameterError(
-            f"{name} must be a DataFrame of {wanted}, got {kind}; {remedy}, or use {others}"
-        )
+        remedy = remedy or f"{conversion}, or use {others}"
+        raise ParameterError(f"{name} must be a DataFrame of {wanted}, got {kind}; {remedy}")
 
 
 def column(name: str) -> "Column":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.spark.columns import column, name_key, place_in
+from spark_keyframes.spark.columns import check_dataframe, column, name_key, place_in
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -47,8 +47,10 @@ def explode_keyframes(
         columns are null in it, and `error_col`, where there is one, has the reason.
 
     Raises:
-        ParameterError: `output_col` is missing, or a column has one of these names already.
+        ParameterError: `result` is no DataFrame of Spark, `output_col` is missing, or a column has
+            one of these names already.
     """
+    check_dataframe(result, "result", remedy="it is what transform() returns for one of Spark")
     from pyspark.sql import functions as sf
     from pyspark.sql.types import ArrayType
 

@@ -1,5 +1,6 @@
 """explode_keyframes returns one row per keyframe."""
 
+import pandas as pd
 import pytest
 
 from spark_keyframes import ParameterError, rgb_array
@@ -51,6 +52,11 @@ def test_a_stream_is_exploded(spark, tmp_path):
     query = explode_keyframes(stream, output_col="found").writeStream.format("memory")
     query.queryName("exploded").trigger(availableNow=True).start().awaitTermination()
     assert sorted(spark.table("exploded").collect()) == EXPECTED
+
+
+def test_a_result_of_pandas_is_refused():
+    with pytest.raises(ParameterError, match=r"result must be .* of Spark, got pandas.DataFrame"):
+        explode_keyframes(pd.DataFrame({"keyframes": [None]}))
 
 
 def test_missing_and_taken_column_names_are_refused(spark):
