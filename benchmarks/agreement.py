@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.clip import loading, packed_tower
+from spark_keyframes.demo import MODELS
 from spark_keyframes.engine import Pipeline, Request, resolve_device
 from spark_keyframes.result import Answers
 
@@ -28,7 +29,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("videos", nargs="+", type=Path)
-    parser.add_argument("--model-path", default="demo")
+    parser.add_argument("--model-path", default=str(MODELS))
     parser.add_argument("--clip-model-name", default="tiny_clip")
     parser.add_argument("--fps", type=float, default=4.0)
     options = parser.parse_args()

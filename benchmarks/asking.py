@@ -21,6 +21,7 @@ from benchmarks.rows import (
 )
 from benchmarks.scope import HALF, Scope, all_cores, one_core
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODEL, MODELS
 
 _Job = dict[str, Any]
 
@@ -33,7 +34,7 @@ def texts(scope: Scope) -> list[Row]:
     for title, precision, model in (
         ("ViT-B/32, bfloat16", HALF, None),
         ("ViT-B/32, float32", "float32", None),
-        ("tiny CLIP, float32", "float32", inputs.ROOT / "demo" / "tiny_clip"),
+        ("tiny CLIP, float32", "float32", MODELS / MODEL),
     ):
         sides = [
             Side(OURSELVES, "ours", OURS, precision),

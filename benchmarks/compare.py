@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spark_keyframes.demo import MODELS
+
 ROOT = Path(__file__).parent.parent
 SETTINGS: list[dict[str, Any]] = [
     {"fps": 2.0, "max_num_frames": 8, "dtype": dtype, "selector": selector}
@@ -93,7 +95,7 @@ VIDEOS = (".mp4", ".webm", ".mkv", ".mov", ".avi")
 
 def compare_rows(other: Path, videos: list[str]) -> int:
     """Print each row that differs; return 1 if there is one."""
-    arguments = [SETTINGS, TEXTS, str(ROOT / "demo"), videos]
+    arguments = [SETTINGS, TEXTS, str(MODELS), videos]
     theirs, ours = (run(where, ROWS, arguments) for where in (other, ROOT))
     different = [pair for pair in zip(theirs, ours, strict=True) if pair[0] != pair[1]]
     for left, right in different:
@@ -104,7 +106,7 @@ def compare_rows(other: Path, videos: list[str]) -> int:
 
 def compare_cpu(other: Path, videos: list[str], rounds: int) -> int:
     """Print the CPU seconds of both, in turn, and their ratio."""
-    arguments = [str(ROOT / "demo"), videos]
+    arguments = [str(MODELS), videos]
     ratios = []
     for _ in range(rounds):
         theirs, ours = (float(run(where, CPU_SECONDS, arguments)[-1]) for where in (other, ROOT))

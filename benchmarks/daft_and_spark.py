@@ -4,7 +4,7 @@
         [--cache FOLDER] [--videos FOLDER]
 
 The rows are the real clips, again and again, sampled at 1 fps with CLIP ViT-B/32 of random weights,
-or with `--tiny` the small model of demo/, so that decoding is nearly all of the work. The sides:
+or with `--tiny` the small model of the demo, so that decoding is nearly all of the work. The sides:
 
     spark        local[all cores], a task of one core each; the workers have loaded the model before
     daft 1x16    one actor for all cores, 16 rows at a time
@@ -33,6 +33,7 @@ from typing import Any
 
 from benchmarks import inputs
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODEL, MODELS
 
 CORES = len(os.sched_getaffinity(0))
 SIDES: dict[str, dict[str, Any]] = {
@@ -117,9 +118,7 @@ def main() -> None:
         work(*json.loads(options.work))
         return
     options.cache.mkdir(parents=True, exist_ok=True)
-    model = (
-        inputs.ROOT / "demo" / "tiny_clip" if options.tiny else inputs.prepare_clip(options.cache)
-    )
+    model = MODELS / MODEL if options.tiny else inputs.prepare_clip(options.cache)
     parameters = {
         "text": "spoon",
         "model_path": str(model.parent),

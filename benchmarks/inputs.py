@@ -23,8 +23,9 @@ import av
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from demo.cooking import cooking_scenes
-from demo.video import draw_video
+from spark_keyframes.demo import MODEL, MODELS
+from spark_keyframes.demo.cooking import cooking_scenes
+from spark_keyframes.demo.video import draw_video
 
 RATE = 25
 SUFFIXES = {".mp4", ".webm", ".mkv", ".mov", ".avi", ".ts"}
@@ -84,7 +85,7 @@ def prepare_clip(cache: Path = CACHE) -> Path:
     """Return a folder with CLIP ViT-B/32 of random weights: their values do not affect speed."""
     folder = cache / "clip-vit-base-patch32"
     if not (folder / "model.safetensors").exists():
-        tokenizer = CLIPTokenizer.from_pretrained(ROOT / "demo" / "tiny_clip")
+        tokenizer = CLIPTokenizer.from_pretrained(MODELS / MODEL)
         tokenizer.save_pretrained(folder)
         ids = {
             "bos_token_id": tokenizer.bos_token_id,

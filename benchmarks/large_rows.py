@@ -44,6 +44,7 @@ from pyspark.sql import functions as sf
 
 from benchmarks.inputs import CACHE, ROOT, prepare_warm_up
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODELS
 from tests.spark.processes import all_processes
 
 _ROWS_PER_TASK = 16
@@ -58,7 +59,7 @@ _LARGE_ROWS = {
 
 SAMPLER = VideoAdaptiveKeyframesSampling(
     text="spoon",
-    model_path=str(ROOT / "demo"),
+    model_path=str(MODELS),
     clip_model_name="tiny_clip",
     max_num_frames=2,
     video_src_type="video_binary",

@@ -16,7 +16,6 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
@@ -24,10 +23,11 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 from spark_keyframes.clip import Clip, Preprocessor, resolve_precision
 from spark_keyframes.clip.families import family_of
 from spark_keyframes.clip.precision import Precision
+from spark_keyframes.demo import MODEL, MODELS
 
 BATCH = 16
 CPU = torch.device("cpu")
-TOKENIZER = Path(__file__).parents[1] / "demo" / "tiny_clip"
+TOKENIZER = MODELS / MODEL
 
 
 def vit_b_32(precision: Precision) -> tuple[Clip, CLIPModel]:

@@ -64,7 +64,7 @@ def main(result: Path, readme: Path, *pages: Path) -> None:
     ran = {str(readme): run_page(readme, names)}
     for page in pages:
         for made in VIDEO.parent.iterdir():
-            if made.is_dir():
+            if made.is_dir() and made.name != "models":
                 shutil.rmtree(made)
         ran[str(page)] = run_page(page, {**names})
     result.write_text(json.dumps(ran))

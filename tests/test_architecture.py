@@ -15,7 +15,7 @@ import pytest
 
 REPO = Path(__file__).parent.parent
 PACKAGE = REPO / "spark_keyframes"
-OUTSIDE = {"jobs", "demo", "benchmarks", "tests"}
+OUTSIDE = {"jobs", "benchmarks", "tests"}
 KNOWS_SPARK = {"jobs", "spark", "ml", "schema"}
 CONTRACTS = {
     contract["id"]: contract

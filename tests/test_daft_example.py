@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.cooking import draw_cooking_video
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODELS, copy_model
+from spark_keyframes.demo.cooking import draw_cooking_video
 from spark_keyframes.device import task_cpus
 from tests.conftest import REPO
 from tests.own import Brightness
@@ -84,7 +85,7 @@ def tos():
 @pytest.fixture(scope="module", params=["native", "ray"])
 def ran(request, tmp_path_factory, web, tos, videos, plain):
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "demo").symlink_to(REPO / "demo")
+    copy_model(folder / "out")
     (folder / "example.py").write_text(EXAMPLE)
     names = ("text", "model_path", "clip_model_name")
     options = {"videos": videos, "construct_args": {n: getattr(plain, n) for n in names}}
@@ -124,7 +125,7 @@ def same(row, keyframes):
 def test_the_example_gives_what_sample_gives(ran, videos, tos):
     sampler = VideoAdaptiveKeyframesSampling(
         text="spoon",
-        model_path=str(REPO / "demo"),
+        model_path=str(MODELS),
         clip_model_name="tiny_clip",
         max_num_frames=4,
         fps=2.0,

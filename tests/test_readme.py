@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from demo.cooking import draw_cooking_video
+from spark_keyframes.demo import copy_model
+from spark_keyframes.demo.cooking import draw_cooking_video
 from tests.conftest import REPO
 from tests.run_examples import EXAMPLE
 
@@ -23,7 +24,7 @@ PAGES = [
 def examples(tmp_path_factory):
     """What became of the examples of each page: all of them in one process, with one session."""
     folder = tmp_path_factory.mktemp("reader")
-    (folder / "demo").symlink_to(REPO / "demo")
+    copy_model(folder / "out")
     draw_cooking_video(folder / "out")
     environment = {
         **os.environ,

@@ -4,9 +4,9 @@
                                 [--cache FOLDER] [--output FILE] [--picture FILE]
 
 Each selector chooses 1, 4, 8, 16 and 32 frames for questions with one, two and many events, by the
-scores of the tiny CLIP of demo/. The report is benchmarks/CHOICE.md, and the picture
+scores of the tiny CLIP of the demo. The report is benchmarks/CHOICE.md, and the picture
 docs/choosing.svg. Drawing and embedding takes 9 minutes of one core, and choosing 6. The embeddings
-are kept in the cache folder: empty it after a change of demo/ or of the preprocessing.
+are kept in the cache folder: empty it after a change of the demo or of the preprocessing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from benchmarks.choice.videos import Video
-from demo.scene import snapshots
+from spark_keyframes.demo import MODELS
+from spark_keyframes.demo.scene import snapshots
 from spark_keyframes.module import ClipModule
 
 Floats = npt.NDArray[np.float32]
@@ -22,12 +23,11 @@ Floats = npt.NDArray[np.float32]
 HEIGHT = 90
 """Of the drawn frames, in pixels; they are 160 wide."""
 _BATCH = 64
-DEMO = Path(__file__).parents[2] / "demo"
 
 
 def load_model() -> ClipModule:
     """Return the tiny CLIP, ready, in float32 on the CPU."""
-    module = ClipModule(model_path=str(DEMO), clip_model_name="tiny_clip", dtype="float32")
+    module = ClipModule(model_path=str(MODELS), clip_model_name="tiny_clip", dtype="float32")
     module.setup(torch.device("cpu"))
     return module
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.choice.embedding import DEMO, HEIGHT, embed_texts, kept_embeddings, load_model
+from benchmarks.choice.embedding import HEIGHT, embed_texts, kept_embeddings, load_model
 from benchmarks.choice.marks import mark
 from benchmarks.choice.settings import SELECTORS, make_choice
 from benchmarks.choice.videos import KINDS, plan
-from demo.video import draw_video
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODELS
+from spark_keyframes.demo.video import draw_video
 
 KIND = "5 minutes of cuts"
 K = 8
@@ -63,7 +64,7 @@ def compare(draws: Sequence[int], seed: int, cache: Path) -> Agreement:
                     **setting,
                     fps=video.fps,
                     max_num_frames=K,
-                    model_path=str(DEMO),
+                    model_path=str(MODELS),
                     clip_model_name="tiny_clip",
                     dtype="float32",
                 )

@@ -61,7 +61,7 @@ Each question asks for an object of one colour. Of the other shots, {100 * LOOKA
 a look-alike: the same object in another colour, or another object in the same colour.
 The objects fill {spans} of the picture's height, in every second video each.
 Frames are drawn at the candidates' times, and pass the real preprocessing and the tiny CLIP of \
-demo/.
+spark_keyframes/demo/.
 The embeddings of a video serve all questions, selectors and k.
 
 In brackets: Wilson's 95 % interval over the videos. Where it is for a share and not for yes and \

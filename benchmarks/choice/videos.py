@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from demo.drawing.objects import KINDS as OBJECTS
-from demo.scene import Scene, random_scene
+from spark_keyframes.demo.drawing.objects import KINDS as OBJECTS
+from spark_keyframes.demo.scene import Scene, random_scene
 
 SPANS = {"large": (0.4, 0.82), "small": (0.2, 0.5)}
 """Smallest and largest object, as a share of the view's height: large in even draws."""

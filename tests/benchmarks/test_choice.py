@@ -13,7 +13,7 @@ from benchmarks.choice.embedding import draw_candidates
 from benchmarks.choice.marks import difference, interval, mark
 from benchmarks.choice.settings import SELECTORS
 from benchmarks.choice.videos import EVENTS, KINDS, Video, plan
-from demo.scene import random_scene
+from spark_keyframes.demo.scene import random_scene
 from spark_keyframes.selection import SelectorName
 from tests.conftest import REPO
 

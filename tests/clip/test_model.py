@@ -12,12 +12,13 @@ from transformers import CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from spark_keyframes.clip import load_clip, precision, resolve_precision
+from spark_keyframes.demo import MODELS
 from spark_keyframes.errors import InvalidTextError, ModelNotFoundError
 from spark_keyframes.module import ClipModule
 from spark_keyframes.selection import aks, contested
 from spark_keyframes.video import candidate_frames
 from tests.clip.random_clip import save_random_clip
-from tests.conftest import REPO, SHARED_VIDEOS
+from tests.conftest import SHARED_VIDEOS
 from tests.video.clips import picture
 
 CPU = torch.device("cpu")
@@ -161,7 +162,7 @@ def tokenised(clip, monkeypatch):
 )
 def test_only_the_beginning_of_a_long_text_is_tokenised(models, folder, text, monkeypatch):
     parent, name = folder.split("/")
-    parent = models if parent == "models" else REPO / parent
+    parent = models if parent == "models" else MODELS
     clip = load_clip(str(parent), name, device=CPU, dtype="float32")
     whole = clip._tokenizer(text, truncation=True, max_length=77)["input_ids"]
     calls = tokenised(clip, monkeypatch)
@@ -173,7 +174,7 @@ def test_only_the_beginning_of_a_long_text_is_tokenised(models, folder, text, mo
 
 @pytest.fixture(scope="module")
 def tiny_clip():
-    return load_clip(str(REPO / "demo"), "tiny_clip", device=CPU, dtype="float32")
+    return load_clip(str(MODELS), "tiny_clip", device=CPU, dtype="float32")
 
 
 PIECES = ["spoon", "a", " ", "\n", "\xa0", "\x1d", "é", "e\u0301", "가", "😂", "'s", "7"]

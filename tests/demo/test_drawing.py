@@ -7,12 +7,12 @@ import av
 import numpy as np
 import pytest
 
-from demo.captions import describe, describe_absent
-from demo.cooking import STORY, cooking_scenes, draw_cooking_video
-from demo.drawing.backgrounds import PLACES
-from demo.drawing.objects import COLOURS, KINDS, draw_object
-from demo.scene import View, random_scene, scene_at, snapshot
-from demo.video import draw_video
+from spark_keyframes.demo.captions import describe, describe_absent
+from spark_keyframes.demo.cooking import STORY, cooking_scenes, draw_cooking_video
+from spark_keyframes.demo.drawing.backgrounds import PLACES
+from spark_keyframes.demo.drawing.objects import COLOURS, KINDS, draw_object
+from spark_keyframes.demo.scene import View, random_scene, scene_at, snapshot
+from spark_keyframes.demo.video import draw_video
 
 
 def test_the_same_seed_draws_the_same_picture():

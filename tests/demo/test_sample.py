@@ -19,7 +19,9 @@ def run(command, **options):
 
 @pytest.mark.slow
 def test_the_demo_finds_all_spoons(tmp_path):
-    done = run([sys.executable, "-m", "demo.sample", "--explain", "--out", str(tmp_path)])
+    done = run(
+        [sys.executable, "-m", "spark_keyframes.demo.sample", "--explain", "--out", str(tmp_path)]
+    )
     assert "4 of 4 keyframes show a spoon" in done.stdout
     marked = [line for line in done.stdout.splitlines() if "◀" in line]
     assert len(marked) == 4

@@ -1,19 +1,18 @@
 """Tests the committed model on drawings that it was not trained on, with the code of the jobs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from transformers import AutoTokenizer, CLIPModel, CLIPTokenizer
 
-from demo.dataset import TESTS
-from demo.drawing.objects import KINDS
-from demo.evaluate import Scorer, retrieval
-from demo.scene import random_scene, snapshot
 from spark_keyframes.clip import load_clip
+from spark_keyframes.demo import MODEL, MODELS
+from spark_keyframes.demo.dataset import TESTS
+from spark_keyframes.demo.drawing.objects import KINDS
+from spark_keyframes.demo.evaluate import Scorer, retrieval
+from spark_keyframes.demo.scene import random_scene, snapshot
 
-FOLDER = Path(__file__).parents[2] / "demo" / "tiny_clip"
+FOLDER = MODELS / MODEL
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from demo import train_clip
-from demo.captions import vocabulary_texts
-from demo.evaluate import Scorer
-from demo.tokenizer import train_tokenizer
-from demo.train_clip import Recipe, contrastive_loss, save, train
+from spark_keyframes.demo import train_clip
+from spark_keyframes.demo.captions import vocabulary_texts
+from spark_keyframes.demo.evaluate import Scorer
+from spark_keyframes.demo.tokenizer import train_tokenizer
+from spark_keyframes.demo.train_clip import Recipe, contrastive_loss, save, train
 
 
 def test_the_loss_is_low_when_all_fitting_pairs_score_alike():

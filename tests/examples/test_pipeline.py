@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODELS
 from tests.conftest import REPO
 from tests.spark.connect import LOCAL, connect_server, environment_of
 from tests.video.clips import clip
@@ -30,14 +31,14 @@ def test_a_second_run_adds_the_rows_of_the_new_video_only(clips, tmp_path):
     shutil.copytree(PROJECT, project)
     spec = project / "spark-pipeline.yml"
     settings = spec.read_text().replace("/tmp/keyframes", str(tmp_path))
-    spec.write_text(settings.replace(": demo #", f": {REPO / 'demo'} #"))
+    spec.write_text(settings.replace(": out/models #", f": {MODELS} #"))
     landing.mkdir()
     shutil.copy(clips[0], landing / "a.mp4")
     (landing / "bad.mp4").write_bytes(b"no video")
     (landing / "a.txt").write_text("no video, and left out")
     sampler = VideoAdaptiveKeyframesSampling(
         text="spoon",
-        model_path=str(REPO / "demo"),
+        model_path=str(MODELS),
         clip_model_name="tiny_clip",
         max_num_frames=4,
         return_keyframes=False,

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes import ParameterError
+from spark_keyframes.demo import MODELS
 from spark_keyframes.jobs import index, sample
 from spark_keyframes.jobs.index import IndexOptions
-from tests.conftest import REPO
 from tests.jobs.ingesting import PATIENCE, start, until
 from tests.jobs.tables import names, rows
 from tests.spark.processes import all_processes
@@ -210,10 +210,10 @@ def test_five_kills_lose_and_double_no_video(models, spark, tmp_path):
 @pytest.mark.slow
 def test_the_film_of_the_demo_is_indexed_searched_and_opened(tmp_path):
     """As a user runs it, one process after the other."""
-    from demo.cooking import draw_cooking_video
+    from spark_keyframes.demo.cooking import draw_cooking_video
 
     draw_cooking_video(tmp_path)
-    model = ["--model-path", str(REPO / "demo"), "--clip-model-name", "tiny_clip"]
+    model = ["--model-path", str(MODELS), "--clip-model-name", "tiny_clip"]
     index_place, frames = str(tmp_path / "index"), tmp_path / "frames"
     given = ["--input", str(tmp_path / "cooking.mp4"), "--output", index_place, "--fps", "2"]
     job = start("index.py", [*given, *model])
@@ -233,6 +233,6 @@ def test_the_film_of_the_demo_is_indexed_searched_and_opened(tmp_path):
         "002-cooking-00000562.jpg",
         "002-cooking-00000875.jpg",
     ]
-    job = start("search.py", [*given, "--model-path", str(REPO / "demo"), "--clip-model-name", "x"])
+    job = start("search.py", [*given, "--model-path", str(MODELS), "--clip-model-name", "x"])
     printed, _ = job.communicate(timeout=PATIENCE)
     assert job.returncode == 2

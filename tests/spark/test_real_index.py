@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODELS
 from tests.conftest import SHARED_VIDEOS
 
 TEXTS = ["a dog", "a red car seen from above", "a cup of coffee on a table"]
@@ -20,7 +21,7 @@ def test_an_index_of_real_clips_answers_as_the_clips_do(spark, fps):
         fps=fps,
         max_num_frames=6,
         dtype="float32",
-        model_path="demo",
+        model_path=str(MODELS),
         clip_model_name="tiny_clip",
         return_keyframes=False,
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from demo.drawing import food, kitchen, outdoors
-from demo.drawing.pen import Colour, Pen
+from spark_keyframes.demo.drawing import food, kitchen, outdoors
+from spark_keyframes.demo.drawing.pen import Colour, Pen
 
 Artist = Callable[[Pen, Colour, np.random.Generator], None]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from demo.drawing.pen import INK, Colour, Pen, box, darker, lighter, oval, smooth
+from spark_keyframes.demo.drawing.pen import INK, Colour, Pen, box, darker, lighter, oval, smooth
 
 WHITE: Colour = (252, 250, 244)
 LEAF: Colour = (92, 166, 72)

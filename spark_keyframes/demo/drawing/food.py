@@ -6,7 +6,16 @@ import math
 
 import numpy as np
 
-from demo.drawing.pen import Colour, Pen, box, darker, lighter, oval, smooth, symmetric
+from spark_keyframes.demo.drawing.pen import (
+    Colour,
+    Pen,
+    box,
+    darker,
+    lighter,
+    oval,
+    smooth,
+    symmetric,
+)
 
 WHITE: Colour = (252, 250, 244)
 LEAF: Colour = (92, 166, 72)

@@ -6,7 +6,17 @@ import math
 
 import numpy as np
 
-from demo.drawing.pen import INK, Colour, Pen, box, darker, lighter, oval, smooth, symmetric
+from spark_keyframes.demo.drawing.pen import (
+    INK,
+    Colour,
+    Pen,
+    box,
+    darker,
+    lighter,
+    oval,
+    smooth,
+    symmetric,
+)
 
 STEEL: Colour = (203, 210, 220)
 WOOD: Colour = (186, 128, 78)

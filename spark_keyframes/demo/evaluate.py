@@ -1,4 +1,4 @@
-"""Measures how well the tiny CLIP finds an object: `python -m demo.evaluate`."""
+"""Measures how well the tiny CLIP finds an object: `python -m spark_keyframes.demo.evaluate`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo.captions import ABSENT
-from demo.dataset import EVALUATION, draw_trials
-from demo.drawing.objects import KINDS
+from spark_keyframes.demo.captions import ABSENT
+from spark_keyframes.demo.dataset import EVALUATION, draw_trials
+from spark_keyframes.demo.drawing.objects import KINDS
+from spark_keyframes.demo.model import MODEL, MODELS
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ def retrieval(folder: Path, trials: int, purpose: int, *, height: int = 360) -> 
 def main(arguments: list[str] | None = None) -> None:
     """Print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path(__file__).parent / "tiny_clip")
+    parser.add_argument("--folder", type=Path, default=MODELS / MODEL)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument(
-        "--purpose", type=int, default=EVALUATION, help="first part of the seeds; see demo.dataset"
+        "--purpose", type=int, default=EVALUATION, help="first part of the seeds; see dataset.py"
     )
     options = parser.parse_args(arguments)
     for line in retrieval(options.folder, options.trials, options.purpose).lines():

@@ -7,7 +7,7 @@ import math
 import torch
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
-from demo.tokenizer import MAX_TOKENS
+from spark_keyframes.demo.tokenizer import MAX_TOKENS
 
 SIDE = 72
 PATCH = 12

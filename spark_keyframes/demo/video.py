@@ -21,7 +21,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo.scene import Scene, paint, view_box
+from spark_keyframes.demo.scene import Scene, paint, view_box
 
 _Planes = tuple[Image.Image, Image.Image, Image.Image]
 _Frame = NDArray[np.uint8]

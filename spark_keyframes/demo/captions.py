@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.drawing.backgrounds import PLACES
-from demo.drawing.objects import KINDS
-from demo.scene import Scene
+from spark_keyframes.demo.drawing.backgrounds import PLACES
+from spark_keyframes.demo.drawing.objects import KINDS
+from spark_keyframes.demo.scene import Scene
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "cup": ("mug", "cup of coffee"),

@@ -1,7 +1,7 @@
 """Runs `make sample`: draw a cooking video, find the spoon in it on Spark, and show the result.
 
-It needs no network. jobs/sample.py runs under spark-submit with the tiny CLIP of this folder. The
-scenes of the video are known, so that anyone can check the keyframes.
+It needs no network. jobs/sample.py runs under spark-submit with the tiny CLIP, which is copied to
+out/models. The scenes of the video are known, so that anyone can check the keyframes.
 """
 
 import argparse
@@ -15,16 +15,20 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from demo.cooking import draw_cooking_video
-from demo.scene import Scene, scene_at
-from spark_keyframes import Keyframes, VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo.cooking import draw_cooking_video
+from spark_keyframes.demo.model import MODEL, copy_model
+from spark_keyframes.demo.scene import Scene, scene_at
+from spark_keyframes.result import Keyframes
+from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 
-REPO = Path(__file__).parent.parent
+REPO = Path(__file__).parents[2]
 
 
 def main() -> int:
     """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m demo.sample")
+    parser = argparse.ArgumentParser(
+        description=__doc__, prog="python -m spark_keyframes.demo.sample"
+    )
     parser.add_argument("--text", default="spoon", help="what to look for (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (%(default)s)")
     parser.add_argument("--explain", action="store_true", help="say why these frames were chosen")
@@ -33,11 +37,12 @@ def main() -> int:
 
     begin = time.monotonic()
     video, scenes = draw_cooking_video(out)
+    models = copy_model(out)
     print(f"Drew {video}, a minute of cooking, in {time.monotonic() - begin:.0f} s.\n")
 
     command = ["spark-submit", "jobs/sample.py", "--input", str(video), "--text", text]
-    command += ["--max-num-frames", "4", "--fps", "2", "--model-path", "demo"]
-    command += ["--clip-model-name", "tiny_clip", "--output-tos-dir", str(out / "keyframes")]
+    command += ["--max-num-frames", "4", "--fps", "2", "--model-path", str(models)]
+    command += ["--clip-model-name", MODEL, "--output-tos-dir", str(out / "keyframes")]
     command += ["--output", str(out / "table"), "--mode", "overwrite"]
     print("$ " + " ".join(command), flush=True)
     if status := submit(command):
@@ -45,7 +50,7 @@ def main() -> int:
 
     # Sample again in this process, for the score curve: the table does not have it.
     sampler = VideoAdaptiveKeyframesSampling(
-        text=text, fps=2, max_num_frames=4, model_path="demo", clip_model_name="tiny_clip"
+        text=text, fps=2, max_num_frames=4, model_path=str(models), clip_model_name=MODEL
     )
     keyframes = sampler.sample(str(video))
     (row,) = pq.read_table(out / "table", columns=["keyframes"])["keyframes"].to_pylist()
@@ -75,7 +80,7 @@ def next_command(video: Path, out: Path, text: str) -> str:
     python = Path(sys.executable)
     shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
     command = [shown, "jobs/sample.py", "--input", video, "--text", text, "--fps", 2]
-    command += ["--max-num-frames", 4, "--model-path", "demo", "--clip-model-name", "tiny_clip"]
+    command += ["--max-num-frames", 4, "--model-path", out / "models", "--clip-model-name", MODEL]
     return shlex.join(map(str, [*command, "--output-tos-dir", out / "my-keyframes"]))
 
 

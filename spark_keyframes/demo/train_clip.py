@@ -1,6 +1,8 @@
-"""Trains the tiny CLIP on drawings: `python -m demo.train_clip` takes about 15 minutes on 2 cores.
+"""Trains the tiny CLIP on drawings, in about 15 minutes on 2 cores.
 
-It writes demo/tiny_clip: weights, tokenizer, image processor and the training log.
+`python -m spark_keyframes.demo.train_clip`
+
+It writes spark_keyframes/demo/tiny_clip: weights, tokenizer, image processor and the training log.
 """
 
 from __future__ import annotations
@@ -19,15 +21,22 @@ import transformers
 from torch.nn import functional as nnf
 from transformers import CLIPModel, CLIPTokenizer
 
-from demo.captions import Caption, describe, describe_absent, vocabulary_texts
-from demo.dataset import EVALUATION, TRAIN, VALIDATION, Drawings, draw_dataset
-from demo.drawing.objects import KINDS
-from demo.evaluate import retrieval
-from demo.tiny_clip_model import SIDE, WIDTH, build_model, build_processor, initialise_vision
-from demo.tokenizer import train_tokenizer
+from spark_keyframes.demo.captions import Caption, describe, describe_absent, vocabulary_texts
+from spark_keyframes.demo.dataset import EVALUATION, TRAIN, VALIDATION, Drawings, draw_dataset
+from spark_keyframes.demo.drawing.objects import KINDS
+from spark_keyframes.demo.evaluate import retrieval
+from spark_keyframes.demo.model import MODEL, MODELS
+from spark_keyframes.demo.tiny_clip_model import (
+    SIDE,
+    WIDTH,
+    build_model,
+    build_processor,
+    initialise_vision,
+)
+from spark_keyframes.demo.tokenizer import train_tokenizer
 
-FOLDER = Path(__file__).parent / "tiny_clip"
-_log = logging.getLogger("demo.train_clip")
+FOLDER = MODELS / MODEL
+_log = logging.getLogger("spark_keyframes.demo.train_clip")
 
 
 @dataclass(frozen=True)
@@ -237,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
         matrix_rate=options.matrix_rate,
         rate=options.rate,
     )
-    _log.info("python -m demo.train_clip %s", " ".join(sys.argv[1:]))
+    _log.info("python -m spark_keyframes.demo.train_clip %s", " ".join(sys.argv[1:]))
     _log.info("%s", recipe)
     _log.info(
         "python %s, torch %s, transformers %s, numpy %s, %s threads on %s",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from demo.drawing.pen import Colour, darker, lighter, mix
+from spark_keyframes.demo.drawing.pen import Colour, darker, lighter, mix
 
 PASTELS: tuple[Colour, ...] = (
     (250, 226, 196),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo.drawing.objects import KINDS
-from demo.scene import Scene, random_scene, snapshot, snapshots
+from spark_keyframes.demo.drawing.objects import KINDS
+from spark_keyframes.demo.scene import Scene, random_scene, snapshot, snapshots
 
 TRAIN, VALIDATION, EVALUATION, TESTS = range(4)
 """First part of every seed: drawings of different purposes never have the same seed."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from demo.drawing.backgrounds import PLACES, Canvas, soften
-from demo.drawing.objects import COLOURS, KINDS, draw_object
-from demo.drawing.pen import Colour
+from spark_keyframes.demo.drawing.backgrounds import PLACES, Canvas, soften
+from spark_keyframes.demo.drawing.objects import COLOURS, KINDS, draw_object
+from spark_keyframes.demo.drawing.pen import Colour
 
 MARGIN = 1.3
 """The canvas is this many times larger than the view, which leaves room for the camera to move."""
@@ -34,11 +34,11 @@ class Scene:
     """An object in a place, shown for some seconds."""
 
     object: str
-    """A name from demo.drawing.objects.KINDS."""
+    """A name from spark_keyframes.demo.drawing.objects.KINDS."""
     colour: str
-    """A name from demo.drawing.objects.COLOURS."""
+    """A name from spark_keyframes.demo.drawing.objects.COLOURS."""
     place: str
-    """A name from demo.drawing.backgrounds.PLACES."""
+    """A name from spark_keyframes.demo.drawing.backgrounds.PLACES."""
     span: float
     """Size of the object, as a share of the view's height."""
     angle: float

@@ -1,4 +1,7 @@
-"""Draws the demo video, one minute of cooking: `python -m demo.cooking OUT_FOLDER`."""
+"""Draws the demo video, one minute of cooking.
+
+`python -m spark_keyframes.demo.cooking FOLDER` copies the demo's model to FOLDER/models too.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.scene import Scene, random_scene
-from demo.video import draw_video, write_scene_list
+from spark_keyframes.demo.model import copy_model
+from spark_keyframes.demo.scene import Scene, random_scene
+from spark_keyframes.demo.video import draw_video, write_scene_list
 
 # Object, colour, place, seconds. A spoon appears in each quarter of the minute, so that four
 # keyframes spread over the video can all show one.
@@ -67,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args(arguments)
     path, scenes = draw_cooking_video(options.folder, seed=options.seed)
+    copy_model(options.folder)
     print(path)
     for scene in scenes:
         print(f"{scene.start:5.1f} – {scene.end:4.1f} s  {scene.caption}")

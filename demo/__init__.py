@@ -1,1 +1,0 @@
-"""The offline demo: drawn videos, and a tiny CLIP trained on the same drawings."""
