@@ -10,6 +10,7 @@ import pytest
 
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.threads import wait_passively
+from tests.browser import browser, open_page  # noqa: F401 - fixtures
 from tests.spark.cluster import QUICK_JVM
 from tests.storage.s3_server import S3Server
 from tests.video.clips import clip
