@@ -93,7 +93,7 @@ def redact_url(url: str) -> str:
     """
     if data := _DATA.match(url):
         return f"{data[0]}… ({len(url):,} characters)"
-    shown = _escaped(_without_secrets(url)[: _LONGEST_URL + 1])
+    shown = escape_invisible(_without_secrets(url)[: _LONGEST_URL + 1])
     return shown if len(shown) <= _LONGEST_URL else f"{shown[:_LONGEST_URL]}…"
 
 
@@ -110,7 +110,7 @@ def redact_text(text: str, *, lines: bool = False) -> str:
     text = _IN_QUOTES.sub(_without_value, text)
     text = _WORD.sub(_without_value, text)
     text = re.sub(r"\S+", _redacted_word, text)
-    shown = "\n".join(map(_escaped, text.split("\n"))) if lines else _escaped(text)
+    shown = "\n".join(map(escape_invisible, text.split("\n"))) if lines else escape_invisible(text)
     if len(shown) <= _LONGEST_TEXT:
         return shown
     half = _LONGEST_TEXT // 2 - 1
@@ -197,7 +197,7 @@ def _end_of_last(pattern: re.Pattern[str], text: str) -> int:
     return end
 
 
-def _escaped(text: str) -> str:
+def escape_invisible(text: str) -> str:
     """Return a text in which each control or invisible character is escaped, such as `\\x1b`.
 
     They would move the cursor, begin a line that looks like one of the log, or reverse the order of

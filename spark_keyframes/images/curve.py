@@ -109,7 +109,7 @@ def _draw_shapes(picture: "Image.Image", curve: Curve, axes: CurveAxes) -> None:
         if left < right:
             draw.rectangle([at(left, axes.high), at(right, axes.low)], fill=SHADE)
     edges = axes.x(axes.first) * _SCALE, axes.width * _SCALE
-    for score in _score_ticks(axes)[0]:
+    for score in score_ticks(axes.low, axes.high)[0]:
         y = axes.y(score) * _SCALE
         draw.line([edges[0], y, edges[1], y], fill=LINE, width=_SCALE)
     y = axes.y(axes.low) * _SCALE
@@ -138,11 +138,11 @@ def _draw_labels(
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(picture)
-    scores, decimals = _score_ticks(axes)
+    scores, decimals = score_ticks(axes.low, axes.high)
     for score in scores:
         at = (_LEFT - 10.0, axes.y(score))
         draw_text(draw, at, format_score(score, decimals), 14, MUTED, anchor="rm")
-    times, tenths = _time_ticks(axes)
+    times, tenths = time_ticks(axes.first, axes.last)
     for time in times:
         label = format_time(time, tenths=tenths)
         x = min(axes.x(time), axes.width - text_width(label, 14) / 2)
@@ -182,18 +182,21 @@ def _draw_legend_symbols(picture: "Image.Image", legend: Sequence[tuple[float, s
             draw.rectangle([x, y - 7 * _SCALE, end, y + 7 * _SCALE], fill=SHADE)
 
 
-def _score_ticks(axes: CurveAxes) -> tuple[list[float], int]:
-    """Return about seven round scores, and the number of decimals to show."""
-    rough = (axes.high - axes.low) / 7
+def score_ticks(low: float, high: float, *, about: int = 7) -> tuple[list[float], int]:
+    """Return `about` round scores from low to high, and the number of decimals to show."""
+    rough = (high - low) / about
     power = math.floor(math.log10(rough))
     step = next(m for m in (1, 2, 5, 10) if m * 10**power >= rough) * 10.0**power
-    return _multiples(step, axes.low, axes.high), max(0, -math.floor(math.log10(step) + 1e-9))
+    return _multiples(step, low, high), max(0, -math.floor(math.log10(step) + 1e-9))
 
 
-def _time_ticks(axes: CurveAxes) -> tuple[list[float], bool]:
-    """Return up to about ten round times, and whether to show tenths of seconds."""
-    step = next((s for s in _TIME_STEPS if s * 11 >= axes.last - axes.first), _TIME_STEPS[-1])
-    return _multiples(step, axes.first, axes.last), step < 1
+def time_ticks(first: float, last: float, *, most: int = 11) -> tuple[list[float], bool]:
+    """Return at most one more than `most` round times, and whether to show tenths of seconds."""
+    step = next((s for s in _TIME_STEPS if s * most >= last - first), 0.0)
+    if not step:
+        days = math.ceil((last - first) / most / 86400)
+        step = days * 86400.0
+    return _multiples(step, first, last), step < 1
 
 
 def _multiples(step: float, low: float, high: float) -> list[float]:

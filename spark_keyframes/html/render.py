@@ -1,0 +1,87 @@
+"""Writes HTML from the templates of the package. They escape all that they are given."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from spark_keyframes.html.cards import Curve, Picture, VideoCard
+from spark_keyframes.html.chart import chart_of
+from spark_keyframes.html.words import counted, score_words, shown, time_words
+from spark_keyframes.selection import Part
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def video_html(card: VideoCard, *, level: int | None = None) -> str:
+    """Return a video as HTML, for a page that has `css()` and an element of class `kf` around it.
+
+    Args:
+        card: the video.
+        level: of the heading that the title is; None: it is no heading, as in a notebook.
+
+    Raises:
+        ValueError: the times and scores of the curve differ in length.
+    """
+    chart = None if card.curve is None else chart_of(card.curve, card.pictures, card.root)
+    return rendered("video.html", card=card, chart=chart, level=level)
+
+
+def cards_html(cards: Iterable[VideoCard]) -> str:
+    """Return videos as HTML that brings its style, for the output of a notebook's cell."""
+    from markupsafe import Markup
+
+    # Markup: the one is made by a template, and the other is a file of the package.
+    each = [Markup(video_html(card)) for card in cards]  # noqa: S704
+    return rendered("cards.html", cards=each, css=Markup(css()))  # noqa: S704
+
+
+def curve_svg(curve: Curve, pictures: Sequence[Picture], root: Part | None = None) -> str:
+    """Return the score curve as SVG, as wide as its place; "" where no score can be drawn.
+
+    Args:
+        curve: the scores of all candidates. Of very many, only the points are drawn that can be
+            told apart: the first, last, lowest and highest of each two pixels.
+        pictures: the keyframes, which are marked.
+        root: how the selector divided the video: bars under the curve.
+
+    Raises:
+        ValueError: times and scores differ in length.
+    """
+    chart = chart_of(curve, pictures, root)
+    return "" if chart is None else rendered("curve.svg", chart=chart)
+
+
+def css() -> str:
+    """Return the style of `video_html`. All names of classes begin with `kf`.
+
+    Colours are those of the page around it, and one that can be read on light and on dark.
+    """
+    return _file("cards.css")
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a template of the package with these values, escaped."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_file),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": shown, "time": time_words, "score": score_words}
+    environment.globals["counted"] = counted
+    return environment
+
+
+def _file(name: str) -> str:
+    # Read, not opened by its path: the package may be in a zip.
+    return resources.files("spark_keyframes.html").joinpath("templates", name).read_text("utf-8")

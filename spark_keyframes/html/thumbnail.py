@@ -1,0 +1,42 @@
+"""Small images that a page holds itself."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.errors import EncodeError
+from spark_keyframes.images import to_pil
+
+_QUALITY = 80
+
+
+def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> str:
+    """Return a data: URL of a small JPEG, about 10 KB.
+
+    Args:
+        image: a file of an image, an array of shape (height, width, 3), uint8, RGB, or an element
+            of a column of images: see `to_pil`.
+        height: of the small one in pixels. It is at most four times as wide, and never larger than
+            the image.
+
+    Raises:
+        EncodeError: it is no image, or one of more pixels than Pillow takes.
+    """
+    from PIL import Image
+
+    try:
+        if isinstance(image, np.ndarray):
+            picture = Image.fromarray(np.ascontiguousarray(image))
+        else:
+            picture = to_pil(image)
+        picture.thumbnail((4 * height, height), Image.Resampling.LANCZOS)
+        file = io.BytesIO()
+        picture.convert("RGB").save(file, "JPEG", quality=_QUALITY, optimize=True)
+    except (Image.DecompressionBombError, OSError, TypeError, ValueError, KeyError) as error:
+        raise EncodeError(
+            f"no small image can be made of this one: {error}; give an RGB image"
+        ) from error
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
