@@ -78,7 +78,10 @@ bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whol
 texts: .venv/.stamp ## Write the texts of parameters into docstrings and pages
 	$(BIN)/python docs/texts.py
 
+pictures: .venv/.stamp ## Draw the pictures of the pages that explain
+	$(BIN)/python -m docs.pictures
+
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out build dist *.egg-info
 
-.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench texts clean
+.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench texts pictures clean

@@ -1,0 +1,1 @@
+"""Draws the pictures of the pages that explain: `python -m docs.pictures`, or `make pictures`."""
