@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from spark_keyframes.engine import ImageWriter, task_cpus
-from spark_keyframes.errors import KeyframesError, ParameterError, VideoChangedError
-from spark_keyframes.images import content_type, encode_image
+from spark_keyframes.engine import ImageWriter
+from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.images import Pixels, content_type, encode_image
 from spark_keyframes.images.keys import safe_stem
+from spark_keyframes.jobs.frames_of_video import Wanted, frames_of_video
 from spark_keyframes.jobs.moments import Moment
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.storage import write_url
-from spark_keyframes.video import Source, Video, make_decoder, open_source
+from spark_keyframes.video import Source
 
 _CHANGED = "the video has changed since it was indexed: index it again"
 
@@ -49,34 +50,33 @@ class FrameOpener:
     ) -> dict[Moment, str | KeyframesError]:
         if url is None:
             raise ParameterError("the index does not say which video this is")
-        sampler, images = self._sampler, dict[Moment, str | KeyframesError]()
-        with (
-            open_source(url, access=sampler.access, limits=sampler.limits) as source,
-            make_decoder(
-                sampler.decoder, task_cpus(), limits=sampler.limits, video_stream=stream
-            ) as decoder,
-            decoder.open(source.file, format_hint=source.format_hint) as video,
+        images: dict[Moment, str | KeyframesError] = {}
+        of_frame: dict[Wanted, list[Moment]] = defaultdict(list)
+        for moment in moments:
+            of_frame[moment.frame_id, moment.timestamp].append(moment)
+        sampler = self._sampler
+        for source, frame, found in frames_of_video(
+            url,
+            of_frame,
+            changed=_CHANGED,
+            video_stream=stream,
+            decoder=sampler.decoder,
+            access=sampler.access,
+            limits=sampler.limits,
         ):
-            for moment in sorted(moments, key=lambda each: each.frame_id):
+            for moment in of_frame[frame]:
                 try:
-                    images[moment] = self._stored(source, video, moment)
+                    images[moment] = self._stored(source, found, moment)
                 except KeyframesError as error:
                     images[moment] = error
         return images
 
-    def _stored(self, source: Source, video: Video, moment: Moment) -> str:
-        try:
-            (picture,) = video.frames_by_id([moment.frame_id])
-        except ParameterError as error:  # no such frame
-            raise VideoChangedError(f"{error}; {_CHANGED}") from None
-        if picture.timestamp != moment.timestamp:
-            raise VideoChangedError(
-                f"frame {picture.frame_id} is shown at {picture.timestamp} s, and was at "
-                f"{moment.timestamp} s; {_CHANGED}"
-            )
+    def _stored(self, source: Source, found: Pixels | KeyframesError, moment: Moment) -> str:
+        if isinstance(found, KeyframesError):
+            raise found
         kind = self._sampler.img_type
         folder = f"{moment.folder}/" if moment.folder else ""
         name = f"{moment.rank:03}-{safe_stem(source.stem)}-{moment.frame_id:08}{kind}"
         url = f"{self._folder}/{folder}{name}"
-        write_url(url, encode_image(picture.rgb, kind), content_type=content_type(kind))
+        write_url(url, encode_image(found, kind), content_type=content_type(kind))
         return url
