@@ -42,6 +42,8 @@ class VideoCard:
     """that the frames were compared with; None or "": there is none"""
     pictures: Sequence[Picture] = ()
     """the keyframes, in order of time"""
+    more: Sequence[Picture] = ()
+    """other keyframes, in order of time, which are listed without their images"""
     curve: Curve | None = None
     """None: it is not known"""
     failure: str | None = None
@@ -50,3 +52,8 @@ class VideoCard:
     """why there are no keyframes, where the video did not fail"""
     root: Part | None = None
     """how the selector divided the video, drawn under the curve"""
+
+    @property
+    def keyframes(self) -> list[Picture]:
+        """All of them, in order of time."""
+        return sorted([*self.pictures, *self.more], key=lambda each: each.frame_id)

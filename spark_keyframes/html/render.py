@@ -13,6 +13,8 @@ from spark_keyframes.selection import Part
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_OWN = "spark_keyframes.html"
+
 
 def video_html(card: VideoCard, *, level: int | None = None) -> str:
     """Return a video as HTML, for a page that has `css()` and an element of class `kf` around it.
@@ -24,7 +26,7 @@ def video_html(card: VideoCard, *, level: int | None = None) -> str:
     Raises:
         ValueError: the times and scores of the curve differ in length.
     """
-    chart = None if card.curve is None else chart_of(card.curve, card.pictures, card.root)
+    chart = None if card.curve is None else chart_of(card.curve, card.keyframes, card.root)
     return rendered("video.html", card=card, chart=chart, level=level)
 
 
@@ -58,20 +60,26 @@ def css() -> str:
 
     Colours are those of the page around it, and one that can be read on light and on dark.
     """
-    return _file("cards.css")
+    return template_file("cards.css")
 
 
-def rendered(template: str, **values: Any) -> str:
-    """Return a template of the package with these values, escaped."""
-    return _environment().get_template(template).render(values)
+def rendered(template: str, *, package: str = _OWN, **values: Any) -> str:
+    """Return a template of a package, in its folder `templates`, with these values, escaped."""
+    return _environment(package).get_template(template).render(values)
+
+
+def template_file(name: str, package: str = _OWN) -> str:
+    """Return a file of a package's folder `templates` as it is."""
+    # Read, not opened by its path: the package may be in a zip.
+    return resources.files(package).joinpath("templates", name).read_text("utf-8")
 
 
 @cache
-def _environment() -> "Environment":
+def _environment(package: str) -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        loader=FunctionLoader(_file),
+        loader=FunctionLoader(lambda name: template_file(name, package)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -80,8 +88,3 @@ def _environment() -> "Environment":
     environment.filters |= {"shown": shown, "time": time_words, "score": score_words}
     environment.globals["counted"] = counted
     return environment
-
-
-def _file(name: str) -> str:
-    # Read, not opened by its path: the package may be in a zip.
-    return resources.files("spark_keyframes.html").joinpath("templates", name).read_text("utf-8")

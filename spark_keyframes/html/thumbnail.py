@@ -11,6 +11,7 @@ from spark_keyframes.errors import EncodeError
 from spark_keyframes.images import to_pil
 
 _QUALITY = 80
+_FORMATS = ("JPEG", "PNG", "WEBP")  # not all of Pillow's: the file may be of strangers
 
 
 def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> str:
@@ -30,6 +31,9 @@ def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> 
     try:
         if isinstance(image, np.ndarray):
             picture = Image.fromarray(np.ascontiguousarray(image))
+        elif isinstance(image, bytes | bytearray | memoryview):
+            # Not converted yet: of a JPEG, Pillow decodes only as many pixels as it needs.
+            picture = Image.open(io.BytesIO(image), formats=_FORMATS)
         else:
             picture = to_pil(image)
         picture.thumbnail((4 * height, height), Image.Resampling.LANCZOS)

@@ -23,7 +23,7 @@ def frames_of_video(
     access: Access = Access(),
     limits: Limits = Limits(),
 ) -> Iterator[tuple[Source, Wanted, Pixels | KeyframesError]]:
-    """Yield frames of a video in ascending order: its source, what was wanted, the frame or why none.
+    """Yield frames of a video, ascending: its source, what was wanted, the frame or why none.
 
     Args:
         url: path or URL of the video, which is opened once.

@@ -88,6 +88,18 @@ def test_what_is_missing_says_why():
     assert "no candidate has a score that is a number" in video_html(none)
 
 
+def test_keyframes_without_an_image_are_counted_listed_and_marked():
+    extra = Picture(frame_id=50, seconds=2.0, score=0.2)
+    page = Page(video_html(card(more=[extra])))
+    assert "3 keyframes of 6 candidates" in page.text
+    assert "1 keyframe more without an image 0:02.0 0.200 frame 50" in page.text
+    assert len(page.of("img")) == 2
+    assert len(page.of("circle")) == 3
+    alone = Page(video_html(card(pictures=[], more=[extra])))
+    assert "1 keyframe without an image" in " ".join(alone.text.split())
+    assert "No keyframe was selected" not in alone.text
+
+
 def test_a_very_long_name_is_cut():
     assert len(video_html(card(title="x" * 10**6, text="y" * 10**6))) < 20_000
 
