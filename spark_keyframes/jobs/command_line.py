@@ -1,44 +1,47 @@
-"""The command line of a job, made from the dataclass of its options."""
+"""Commands for a terminal, made from the dataclass of their options."""
 
-import argparse
-import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
 
 from spark_keyframes.checks import SIZE_UNITS, size_in_bytes
+from spark_keyframes.command import (
+    Choice,
+    Command,
+    Group,
+    Number,
+    Option,
+    PlaceType,
+    Text,
+    run_command,
+)
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.jobs.failure_limit import MaxFailures
-from spark_keyframes.jobs.options import GROUPS, INPUT, JobOptions
+from spark_keyframes.jobs.option_groups import ACCESS, GROUPS, LIMITS, OF_PARAMETERS
 from spark_keyframes.jobs.user_objects import ARGUMENTS, load_objects
-from spark_keyframes.redaction import redact_text
-
-_TITLES = {
-    "sampler": "the parameters of the operator",
-    "limits": "the most that one video may take before it fails",
-    "access": "which URLs may be read, where strangers can add to the list",
-}
-"""Of the group of options for each field that is a dataclass itself."""
 
 _SPECIAL: dict[str, dict[str, Any]] = {
-    "text": {"metavar": "TEXT", "action": "append"},
+    "text": {"metavar": "TEXT", "multiple": True},
     "module": {"metavar": "PACKAGE:CLASS"},
     "selector": {"metavar": "NAME|PACKAGE:CLASS"},
-    "callbacks": {"metavar": "PACKAGE:CLASS", "nargs": "+"},
+    "callbacks": {"metavar": "PACKAGE:CLASS", "many": True},
 }
-"""For argparse: `text`, which may be repeated, and what may be import paths of objects."""
+"""For click: `text`, which may be repeated, and what may be import paths of objects."""
 _ARGUMENTS_HELP = {
     "module": "Its keyword arguments, such as '{\"size\": 72}'.",
     "selector": "Its keyword arguments, such as '{\"n\": 4}'.",
     "callbacks": 'A list with the keyword arguments of each, such as \'[{}, {"folder": "x"}]\'.',
 }
+_PLACES = {"WHERE": "file", "FILE": "file", "FOLDER": "dir"}
+"""What a shell completes for the value of such a name."""
+_FOLDERS = ("model_path", "output_tos_dir")
 
-_UNKNOWN = "unrecognized arguments: "
-
-_Options = TypeVar("_Options", bound=JobOptions)
+_Options = TypeVar("_Options")
 
 
 def parse(
@@ -47,64 +50,118 @@ def parse(
     *,
     program: str,
     description: str,
-    example: str,
+    examples: Sequence[str],
+    common: Sequence[str] = (),
 ) -> _Options:
     """Return the options given on the command line; exit with 2 and one line where they are wrong.
 
     Args:
-        options: the dataclass to make. Each of its fields is an option, and so is each field of
-            the dataclasses that it holds.
+        options: the dataclass to make, see `command_of`.
         arguments: without the program's name; None: those of this process.
         program: name of the program, for messages.
         description: what it does.
-        example: a command.
+        examples: commands, without the program's name.
+        common: fields whose options are in the short help.
     """
-    parser = _Parser(
-        prog=program,
+    made: list[_Options] = []
+    command = command_of(
+        options,
+        name=program,
+        run=made.append,
         description=description,
-        epilog=f"example: {example}",
-        argument_default=argparse.SUPPRESS,  # what is not given keeps the dataclass's default
+        examples=examples,
+        common=common,
     )
-    groups = {title: parser.add_argument_group(title) for title in GROUPS}
-    for title, field in sorted(_fields(options), key=lambda entry: entry[0] != INPUT):
-        if title not in groups:
-            groups[title] = parser.add_argument_group(title)
-        kind = _SPECIAL.get(field.name) or _argument_type(field)
-        groups[title].add_argument(_flag(field.name), help=_help(field, options), **kind)
+    status = run_command(command, arguments, program)
+    if not made:
+        raise SystemExit(status)
+    return made[0]
+
+
+def command_of(
+    options: type[_Options],
+    *,
+    name: str,
+    run: Callable[[_Options], int | None],
+    common: Sequence[str] = (),
+    arguments: Sequence[click.Argument] = (),
+    more: Sequence[Option] = (),
+    kind: type[Command] = Command,
+    **about: Any,
+) -> Command:
+    """Return a command that makes the options, and calls `run` with them.
+
+    Args:
+        options: a dataclass. Each of its fields is an option, and so is each field of the
+            dataclasses that it holds, but for those of its `not_offered`.
+        name: of the command.
+        run: returns the exit code.
+        common: fields whose options are in the short help.
+        arguments: those of the fields that are no options; they have their names.
+        more: options that belong to no field.
+        kind: of the command.
+        about: of `Command`.
+    """
+
+    def called(given: dict[str, Any]) -> int | None:
+        try:
+            made = options_from(options, given)
+        except ParameterError as error:
+            click.get_current_context().fail(with_flags(str(error), options))
+        return run(made)
+
+    names = {str(each.name) for each in arguments}
+    params = [*arguments, *options_of(options, common, names), *more]
+    return kind(name, params=params, run=called, groups=GROUPS, **about)
+
+
+def options_from(options: type[_Options], given: dict[str, Any]) -> _Options:
+    """Return the dataclass from the values of a command line.
+
+    Raises:
+        ParameterError: a value is wrong, or values exclude each other.
+    """
+    given = dict(given)
+    texts = given.pop("text", ())
+    if texts:
+        given |= {"text": texts[0]} if len(texts) == 1 else {"texts": texts}
+    objects, sources = load_objects(given)
+    values = _values(options, given | objects)
+    if "imports" in {field.name for field in fields(options)}:  # type: ignore[arg-type]
+        values["imports"] = sources
+    return options(**values)
+
+
+def options_of(
+    options: type, common: Sequence[str] = (), arguments: Collection[str] = ()
+) -> Iterator[Option]:
+    """Yield an option for each field of a dataclass, and of those that it holds.
+
+    Args:
+        options: the dataclass.
+        common: fields whose options are in the short help, in this order.
+        arguments: fields that are no options.
+    """
+    found = [each for each in _fields(options) if each[1].name not in arguments]
+    places = {name: place for place, name in enumerate(common)}
+    found.sort(key=lambda each: places.get(each[1].name, len(places)))
+    for group, field in found:
+        kind = _SPECIAL.get(field.name) or _kind_of_option(field)
+        yield Option(
+            [_flags(field)],
+            group=group,
+            common=field.name in common,
+            help=_help(field, options),
+            **{"type": Text(), "default": None, **kind},
+        )
         if field.name in ARGUMENTS:
-            flag = _flag(ARGUMENTS[field.name])
-            groups[title].add_argument(
-                flag, type=_json, metavar="JSON", help=_ARGUMENTS_HELP[field.name]
+            yield Option(
+                [_flag(ARGUMENTS[field.name])],
+                group=group,
+                type=Text(_json),
+                metavar="JSON",
+                help=_ARGUMENTS_HELP[field.name],
             )
-    given = vars(parser.parse_args(arguments))
-    texts = given.get("text", ())
-    given |= {"text": texts[0]} if len(texts) == 1 else {"texts": tuple(texts)}
-    if len(texts) > 1:
-        del given["text"]
-    try:
-        objects, sources = load_objects(given)
-        return options(**_values(options, given | objects), imports=sources)
-    except ParameterError as error:
-        parser.error(with_flags(str(error), options))
-
-
-class _Parser(argparse.ArgumentParser):
-    """Prints one line for a wrong option, without the usage of all."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message and a hint, and exit with 2."""
-        # Redacted, because argparse quotes the arguments that it refuses.
-        text = redact_text(" ".join(message.split()) + self._hint(message))
-        self.exit(2, f"{self.prog}: error: {text}; see --help\n")
-
-    def _hint(self, message: str) -> str:
-        if not message.startswith(_UNKNOWN):
-            return ""
-        unknown = message.removeprefix(_UNKNOWN).split()[0]
-        if not unknown.startswith("-"):
-            return "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'"
-        close = difflib.get_close_matches(unknown.partition("=")[0], self._option_string_actions)
-        return f"; did you mean {close[0]}?" if close else ""
 
 
 def with_flags(text: str, options: type) -> str:
@@ -114,23 +171,29 @@ def with_flags(text: str, options: type) -> str:
 
 
 def size(text: str) -> int:
-    """Return the bytes of "8589934592", "8G" or "512M"; units are powers of 1024."""
-    try:
-        return size_in_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    """Return the bytes of "8589934592", "8G" or "512M"; units are powers of 1024.
+
+    Raises:
+        ValueError: the text is no size.
+    """
+    return size_in_bytes(text)
 
 
-def _fields(owner: type, title: str = "") -> Iterator[tuple[str, Field[Any]]]:
-    """Yield the fields that are options, with the title of their group, nested ones last."""
+def _fields(owner: type, group: Group | None = None) -> Iterator[tuple[Group, Field[Any]]]:
+    """Yield the fields that are options, with their group, nested ones last."""
     nested = _nested(owner)
     own = [field for field in fields(owner) if field.init and field.name not in nested]
     for field in own:
-        if group := field.metadata.get("group", title):
-            yield group, field
+        if found := field.metadata.get("group") or group or _group_of_parameter(field.name):
+            yield found, field
     names = {field.name for field in own} | set(getattr(owner, "not_offered", ()))
     for name, part in nested.items():
-        yield from (each for each in _fields(part, _TITLES[name]) if each[1].name not in names)
+        within = {"limits": LIMITS, "access": ACCESS}.get(name)
+        yield from (each for each in _fields(part, within) if each[1].name not in names)
+
+
+def _group_of_parameter(name: str) -> Group | None:
+    return next((group for group, names in OF_PARAMETERS.items() if name in names), None)
 
 
 def _nested(owner: type) -> dict[str, type]:
@@ -149,13 +212,11 @@ def _values(owner: type, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(field: Field[Any], given: Any) -> Any:
-    """Return the value for a field, from what argparse made of it."""
+    """Return the value for a field, from what click made of it."""
     kind = _kind(field)
     if kind is MaxFailures:
         return MaxFailures.parse(given)
-    if isinstance(given, list):
-        return dict(given) if get_origin(kind) is Mapping else tuple(given)
-    return given
+    return dict(given) if get_origin(kind) is Mapping else given
 
 
 def _kind(field: Field[Any]) -> Any:
@@ -165,27 +226,27 @@ def _kind(field: Field[Any]) -> Any:
     return field.type
 
 
-def _argument_type(field: Field[Any]) -> dict[str, Any]:
-    """Return what argparse must know of a field's type."""
+def _kind_of_option(field: Field[Any]) -> dict[str, Any]:
+    """Return what click must know of a field's type."""
     kind = _kind(field)
     if kind is bool:
-        has_opposite = field.default is not False
-        return {"action": argparse.BooleanOptionalAction if has_opposite else "store_true"}
+        return {"is_flag": True, "type": bool}
     if get_origin(kind) is Literal:
-        return {"choices": get_args(kind)}
+        choices = get_args(kind)
+        return {"type": Choice(choices), "metavar": f"[{'|'.join(choices)}]"}
     if get_origin(kind) is tuple:
-        # Not "*": an empty shell variable would allow everything.
-        return {"nargs": "+", "metavar": "NAME"}
+        # One at least: an empty shell variable would allow everything.
+        return {"many": True, "metavar": "NAME"}
     if get_origin(kind) is Mapping:
-        return {"type": _key_value, "action": "append", "metavar": "KEY=VALUE"}
+        return {"type": Text(_key_value), "multiple": True, "metavar": "KEY=VALUE"}
     if _is_size(field):
-        return {"type": size, "metavar": "SIZE"}
+        return {"type": Text(size), "metavar": "SIZE"}
     metavar = field.metadata.get("metavar") or ("N" if kind is int else "VALUE")
-    required = field.default is MISSING  # as for no field of the kinds above
+    place = "dir" if field.name in _FOLDERS else _PLACES.get(metavar)
     return {
-        "type": str if kind is MaxFailures else kind,
+        "type": Number(kind) if kind in (int, float) else PlaceType(place) if place else Text(),
         "metavar": metavar,
-        "required": required,
+        "required": field.default is MISSING,  # as for no field of the kinds above
     }
 
 
@@ -193,13 +254,13 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be JSON, got {text!r}: {error}") from None
+        raise ValueError(f"must be JSON, got {text!r}: {error}") from None
 
 
 def _key_value(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"must be KEY=VALUE, got {text!r}")
+        raise ValueError(f"must be KEY=VALUE, got {text!r}")
     return key, value
 
 
@@ -211,7 +272,7 @@ def _help(field: Field[Any], options: type) -> str:
     text = doc_of(field)
     default = _default(field)
     text = f"{text} Default: {default}." if default else text
-    return with_flags(text, options).replace("%", "%%")
+    return with_flags(text, options)
 
 
 def _default(field: Field[Any]) -> str:
@@ -225,6 +286,12 @@ def _default(field: Field[Any]) -> str:
     if isinstance(default, str | int | float):
         return str(default) or "''"
     return ""
+
+
+def _flags(field: Field[Any]) -> str:
+    """Return the name of an option, with that of its opposite where it has one."""
+    flag, opposite = _flag(field.name), _flag(f"no_{field.name}")
+    return f"{flag}/{opposite}" if _kind(field) is bool and field.default is not False else flag
 
 
 def _flag(name: str) -> str:

@@ -8,16 +8,15 @@ from pyspark.sql import SparkSession
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.batch import BatchOptions, read_batch, run_batch
-from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.earlier_index import (
     check_index_columns,
     check_no_keyframes,
     check_same_index,
 )
 from spark_keyframes.jobs.earlier_rows import check_window_columns
+from spark_keyframes.jobs.job import Job
 from spark_keyframes.jobs.options import RESULT, about
 from spark_keyframes.jobs.row_maker import RowMaker
-from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.spark.columns import column
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 
-_PROGRAM = "index.py"
 _COUNT = "spark_keyframes_candidates"
 
 
@@ -115,23 +113,6 @@ class IndexRows(RowMaker):
         return indexed, {"output_col": None, "candidates_col": options.candidates_col}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job with the options of the command line, and return its exit code."""
-    return run_job(_PROGRAM, run, parse_options(arguments))
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> IndexOptions:
-    """Return the options given on the command line; exit with 2 where they are wrong."""
-    return parse(
-        IndexOptions,
-        arguments,
-        program=_PROGRAM,
-        description="Decode videos once, and keep the embeddings of their candidate frames, to "
-        "ask for keyframes and moments later: jobs/search.py, sampler.transform_index.",
-        example="spark-submit jobs/index.py --input videos/ --output out/index --resume",
-    )
-
-
 def run(spark: SparkSession, options: IndexOptions) -> int:
     """Index the videos, write and print the result, and return the exit code.
 
@@ -141,3 +122,19 @@ def run(spark: SparkSession, options: IndexOptions) -> int:
     """
     videos, video_col = read_batch(spark, options)
     return run_batch(spark, videos, IndexRows(options, video_col), options)
+
+
+JOB = Job(
+    name="index",
+    script="index.py",
+    options=IndexOptions,
+    run=run,
+    description="Decode videos once, and keep the embeddings of their candidate frames, to ask for "
+    "keyframes and moments later: by the job search, or by sampler.transform_index.",
+    examples=("--input videos/ --output out/index --resume",),
+    common=(
+        *("input", "output", "resume", "mode", "limit", "fps", "model_path", "clip_model_name"),
+        *("max_failures",),
+    ),
+)
+main, parse_options = JOB.main, JOB.parse_options

@@ -1,6 +1,5 @@
 """Samples the videos that are new since the last run, each of them once: jobs/ingest.py."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,20 +9,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.checkpoint import Checkpoint
-from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.earlier_rows import stored_images
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
+from spark_keyframes.jobs.job import Job
 from spark_keyframes.jobs.keyframe_rows import KeyframeRows
 from spark_keyframes.jobs.keyframes_options import KeyframesOptions
 from spark_keyframes.jobs.options import INPUT, about
-from spark_keyframes.jobs.session import run_job
 from spark_keyframes.jobs.streams import partition_batch, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
 from spark_keyframes.jobs.user_objects import ARGUMENTS, object_settings
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.monitoring.progress import progress
-
-_PROGRAM = "ingest.py"
 
 # These must stay equal over all runs of a checkpoint, so that the rows of its table are made alike.
 # The place of the model, speed and limits may change from run to run.
@@ -90,23 +86,6 @@ class IngestOptions(KeyframesOptions):
             if place and not urlsplit(place).scheme:
                 # The checkpoint compares these between runs, which may start in other folders.
                 object.__setattr__(self, name, str(Path(place).absolute()))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job with the options of the command line, and return its exit code."""
-    return run_job(_PROGRAM, run, parse_options(arguments))
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> IngestOptions:
-    """Return the options given on the command line; exit with 2 where they are wrong."""
-    return parse(
-        IngestOptions,
-        arguments,
-        program=_PROGRAM,
-        description="Sample the videos that are new since the last run, each of them once.",
-        example="spark-submit jobs/ingest.py --input landing/ --checkpoint out/checkpoint "
-        "--output out/table --text spoon --output-tos-dir out/keyframes",
-    )
 
 
 def run(spark: SparkSession, options: IngestOptions) -> int:
@@ -191,3 +170,21 @@ def _run_stream(videos: DataFrame, writer: TableWriter, options: IngestOptions) 
         if raised:
             raise raised[0] from None
         raise
+
+
+JOB = Job(
+    name="ingest",
+    script="ingest.py",
+    options=IngestOptions,
+    run=run,
+    description="Sample the videos that are new since the last run, each of them once.",
+    examples=(
+        "--input landing/ --checkpoint out/checkpoint --output out/table --text spoon "
+        "--output-tos-dir out/keyframes",
+    ),
+    common=(
+        *("input", "checkpoint", "text", "output_tos_dir", "output", "fps", "max_num_frames"),
+        *("model_path", "clip_model_name", "max_failures"),
+    ),
+)
+main, parse_options = JOB.main, JOB.parse_options

@@ -67,7 +67,7 @@ class KeyframesOptions(TableOptions):
         default=None,
         metadata=about(
             "With a table: the column for the index of each video, from the same decode; see "
-            "jobs/search.py. Default: none.",
+            "the job search. Default: none.",
             RESULT,
             "NAME",
         ),

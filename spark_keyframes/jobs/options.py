@@ -5,26 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from spark_keyframes.checks import check_integer, path_text
+from spark_keyframes.command import Group
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.failure_limit import MaxFailures
 from spark_keyframes.result import OnError
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 
-INPUT = "videos in"
-RESULT = "the result"
-EACH_ONCE = "each video once"
-RESOURCES = "the resources of each task, on a cluster"
-
-GROUPS = (INPUT, RESULT, EACH_ONCE, RESOURCES)
-"""Titles of the groups in which the command line lists the options, in this order."""
-
+INPUT = Group("input", "videos in")
+RESULT = Group("result", "the table")
+EACH_ONCE = Group("once", "each video once")
+RESOURCES = Group("resources", "the resources of each task, on a cluster")
 
 _NAMES = (
     *("made_by_col", "timestamps_col", "output_col", "error_col", "candidates_col", "info_col"),
 )
 
 
-def about(doc: str, group: str, metavar: str | None = None) -> Mapping[str, str | None]:
+def about(doc: str, group: Group, metavar: str | None = None) -> Mapping[str, Any]:
     """Return the metadata of an option's field; `name` in a doc is another option."""
     return {"doc": doc, "group": group, "metavar": metavar}
 

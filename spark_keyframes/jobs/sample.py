@@ -1,19 +1,15 @@
 """Finds the keyframes that match a text, in many videos: the job of jobs/sample.py."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyspark.sql import SparkSession
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.batch import BatchOptions, read_batch, run_batch
-from spark_keyframes.jobs.command_line import parse
+from spark_keyframes.jobs.job import Job
 from spark_keyframes.jobs.keyframe_rows import KeyframeRows
 from spark_keyframes.jobs.keyframes_options import KeyframesOptions
 from spark_keyframes.jobs.options import INPUT, about
-from spark_keyframes.jobs.session import run_job
-
-_PROGRAM = "sample.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +31,6 @@ class SampleOptions(BatchOptions, KeyframesOptions):
             raise ParameterError("`key_on_text` needs `resume`, and a name in `made_by_col`")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job with the options of the command line, and return its exit code."""
-    return run_job(_PROGRAM, run, parse_options(arguments))
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> SampleOptions:
-    """Return the options given on the command line; exit with 2 where they are wrong."""
-    return parse(
-        SampleOptions,
-        arguments,
-        program=_PROGRAM,
-        description="Find the keyframes of videos that match a text, with CLIP and Adaptive "
-        "Keyframe Sampling on Spark.",
-        example="spark-submit jobs/sample.py --input videos/ --text spoon --max-num-frames 4 "
-        "--output-tos-dir out/keyframes --output out/table",
-    )
-
-
 def run(spark: SparkSession, options: SampleOptions) -> int:
     """Sample the videos, write and print the result, and return the exit code.
 
@@ -68,3 +46,22 @@ def run(spark: SparkSession, options: SampleOptions) -> int:
         )
     maker = KeyframeRows(options, video_col)
     return run_batch(spark, options.with_texts(videos), maker, options)
+
+
+JOB = Job(
+    name="transform",
+    script="sample.py",
+    options=SampleOptions,
+    run=run,
+    description="Find the keyframes of videos that match a text, with CLIP and Adaptive "
+    "Keyframe Sampling on Spark.",
+    examples=(
+        "--input videos/ --text spoon --max-num-frames 4 --output-tos-dir out/keyframes "
+        "--output out/table",
+    ),
+    common=(
+        *("input", "text", "output_tos_dir", "output", "resume", "fps", "max_num_frames"),
+        *("model_path", "clip_model_name", "max_failures"),
+    ),
+)
+main, parse_options = JOB.main, JOB.parse_options

@@ -1,7 +1,6 @@
 """Finds the moments of an index that match a text: the job of jobs/search.py."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -10,19 +9,18 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.images.keys import safe_stem
 from spark_keyframes.index import Question
-from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.inputs import read_table
+from spark_keyframes.jobs.job import Job
 from spark_keyframes.jobs.moments import Moment, moment_lines
 from spark_keyframes.jobs.open_frames import FrameOpener
+from spark_keyframes.jobs.option_groups import QUESTION
 from spark_keyframes.jobs.options import INPUT, RESULT, JobOptions, about
 from spark_keyframes.jobs.row_maker import kept
-from spark_keyframes.jobs.session import run_job, set_where_unset
+from spark_keyframes.jobs.session import set_where_unset
 from spark_keyframes.jobs.table import Table
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.columns import actual_name, column
 
-_PROGRAM = "search.py"
-_QUESTION = "the question"
 _STREAM = "spark_keyframes_video_stream"
 
 # By default Spark's reader of Parquet holds 4096 rows at once, or a row group. With the large row
@@ -43,7 +41,7 @@ class SearchOptions(JobOptions):
 
     input: str = field(
         metadata=about(
-            "The index: a table that jobs/index.py wrote, or another job with `candidates_col`.",
+            "The index: a table that the job index wrote, or another job with `candidates_col`.",
             INPUT,
             "WHERE",
         )
@@ -60,18 +58,18 @@ class SearchOptions(JobOptions):
         metadata=about("The index's column for how it was made.", INPUT, "NAME"),
     )
     limit: int = field(
-        default=20, metadata=about("The number of moments, for each text.", _QUESTION)
+        default=20, metadata=about("The number of moments, for each text.", QUESTION)
     )
     per_video: int | None = field(
         default=None,
-        metadata=about("The most moments of one video. Default: any number.", _QUESTION),
+        metadata=about("The most moments of one video. Default: any number.", QUESTION),
     )
     min_gap: float = field(
         default=2.0,
         metadata=about(
             "Frames of a video that are less than this many seconds from a better one are the same "
             "moment. 0: each frame is one.",
-            _QUESTION,
+            QUESTION,
             "SECONDS",
         ),
     )
@@ -101,24 +99,6 @@ class SearchOptions(JobOptions):
     def asked(self) -> list[str]:
         """The texts to search for, each once."""
         return list(dict.fromkeys(self.texts)) or [self.sampler.text]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the job with the options of the command line, and return its exit code."""
-    return run_job(_PROGRAM, run, parse_options(arguments))
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> SearchOptions:
-    """Return the options given on the command line; exit with 2 where they are wrong."""
-    return parse(
-        SearchOptions,
-        arguments,
-        program=_PROGRAM,
-        description="Find the moments of many videos that match a text, in the index that "
-        "jobs/index.py made. No video is decoded for that.",
-        example='spark-submit jobs/search.py --input out/index --text "a red car" --limit 10 '
-        "--open-frames out/frames",
-    )
 
 
 def run(spark: SparkSession, options: SearchOptions) -> int:
@@ -233,3 +213,19 @@ def _described(index: DataFrame, options: SearchOptions) -> str:
     count, searched = index.agg(sf.count(sf.lit(1)), sf.count(model)).first() or (0, 0)
     without = f", {count - searched} of them without candidates" if count > searched else ""
     return f"{redact_url(options.input)}: {count} videos{without}"
+
+
+JOB = Job(
+    name="search",
+    script="search.py",
+    options=SearchOptions,
+    run=run,
+    description="Find the moments of many videos that match a text, in an index that the job index "
+    "made. No video is decoded for that.",
+    examples=('--input out/index --text "a red car" --limit 10 --open-frames out/frames',),
+    common=(
+        *("input", "text", "limit", "per_video", "min_gap", "open_frames"),
+        *("output", "model_path", "clip_model_name"),
+    ),
+)
+main, parse_options = JOB.main, JOB.parse_options

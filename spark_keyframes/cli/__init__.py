@@ -1,0 +1,1 @@
+"""The command `spark-keyframes`: a file per subcommand, imported when it is called."""
