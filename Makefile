@@ -75,6 +75,15 @@ bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whol
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# Without the variable, the theme advertises its successor on every run.
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+docs: .venv/.stamp ## Make a site of all pages in site/, and of the docstrings
+	$(BIN)/mkdocs build --quiet
+	@echo "open site/index.html"
+
+docs-serve: .venv/.stamp ## Show the site at http://127.0.0.1:8000, and each change of a page
+	$(BIN)/mkdocs serve
+
 texts: .venv/.stamp ## Write the texts of parameters into docstrings and pages
 	$(BIN)/python docs/texts.py
 
@@ -82,6 +91,6 @@ pictures: .venv/.stamp ## Draw the pictures of the pages that explain
 	$(BIN)/python -m docs.pictures
 
 clean: ## Remove the virtual environment and all outputs
-	rm -rf .venv .venv-* out build dist *.egg-info
+	rm -rf .venv .venv-* out site build dist *.egg-info
 
-.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench texts pictures clean
+.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench docs docs-serve texts pictures clean

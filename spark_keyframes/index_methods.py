@@ -106,8 +106,8 @@ class IndexMethods(Runner):
         Raises:
             ParameterError: a column is missing, of the wrong type, or exists already; the module
                 gives no embeddings; or images or `rerank` are wanted without `input_col`.
-            UnsupportedSchemeError, BucketNotFoundError, CredentialsError, StorageWriteError,
-                ModelNotFoundError: as from `transform`.
+            UnsupportedSchemeError, BucketNotFoundError, CredentialsError: as from `transform`.
+            StorageWriteError, ModelNotFoundError: as from `transform`.
             IndexMismatchError: in the job: the index was made by another model, or with another
                 `fps` or `video_stream`.
         """

@@ -86,7 +86,7 @@ def test_every_command_of_make_that_is_named_somewhere_exists():
         for step in steps(parameters.values[0])
         for target in make_targets(step.get("run", ""))
     }
-    assert named >= {"lint", "test", "test-spark-3.5", "test-spark-4.0", "test-matrix"}
+    assert named >= {"docs", "lint", "test", "test-spark-3.5", "test-spark-4.0", "test-matrix"}
     for page in PAGES:
         named.update(make_targets(page.read_text()))
     done = subprocess.run(
@@ -151,8 +151,11 @@ def test_every_python_has_all_tests_at_night():
 @pytest.mark.parametrize(("job", "workflow"), JOBS)
 def test_a_job_may_do_only_what_it_needs(job, workflow):
     assert workflow["permissions"] == {"contents": "read"}
-    publishes = any("pypi-publish" in step.get("uses", "") for step in steps(job))
-    assert job.get("permissions") == ({"id-token": "write"} if publishes else None)
+    used = " ".join(step.get("uses", "") for step in steps(job))
+    needed = {"id-token": "write"} if "publish" in used or "deploy-pages" in used else None
+    if "deploy-pages" in used:
+        needed["pages"] = "write"
+    assert job.get("permissions") == needed
     assert "secrets" not in str(job)
 
 
