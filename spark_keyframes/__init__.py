@@ -11,6 +11,7 @@ from spark_keyframes.account import Account
 from spark_keyframes.callbacks import ContactSheets, RateLimit
 from spark_keyframes.engine import Callback
 from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.html import show_keyframes
 from spark_keyframes.images import rgb_array, to_pil
 from spark_keyframes.imports import require
 from spark_keyframes.limits import Limits
@@ -54,6 +55,7 @@ __all__ = [
     "progress",
     "report_lines",
     "rgb_array",
+    "show_keyframes",
     "to_pil",
 ]
 

@@ -4,7 +4,7 @@ import itertools
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    from spark_keyframes.html import VideoCard
     from spark_keyframes.images import Bar
 
 
@@ -138,6 +139,35 @@ class Keyframes:
             )
         return self.decision.explain(self.candidates.scores, self.candidates.timestamps)
 
+    def _repr_html_(self) -> str:
+        """Show the keyframes over the score curve, in a notebook."""
+        from spark_keyframes.html import cards_html
+
+        return cards_html([self._card()])
+
+    def _card(self) -> "VideoCard":
+        from spark_keyframes.html import Curve, Images, card_of_result
+
+        how: dict[str, Any] = {}
+        try:
+            trace = self.explain() if self.decision else None
+            if trace is not None:
+                how = {"explanation": str(trace), "root": trace.root}
+        except KeyframesError as error:  # of a selector of the user's
+            how = {"note": f"Why these frames were chosen is not known: {error}"}
+        return card_of_result(
+            self.source,
+            self.text,
+            {"frame_ids": self.frame_ids, "scores": self.scores, "tos_paths": self.tos_paths},
+            seconds=self.timestamps,
+            curve=Curve(seconds=self.candidates.timestamps, scores=self.candidates.scores),
+            images=Images(
+                self.images or self.image_files,
+                missing="it was not returned; sample with return_keyframes=True",
+            ),
+            **how,
+        )
+
     def contact_sheet(
         self, *, spans: "list[tuple[float, float]] | None" = None, explain: bool = False
     ) -> "Image":
@@ -183,6 +213,19 @@ def _bars(part: Part, timestamps: list[float], row: int = 0) -> "Iterator[Bar]":
     yield Bar(part.times[0], end, row, part.places, divided=bool(part.parts))
     for each in part.parts:
         yield from _bars(each, timestamps, row + 1)
+
+
+class KeyframesOfTexts(list[Keyframes | None]):
+    """The keyframes of each text, in order, as a list; None for a null text."""
+
+    def _repr_html_(self) -> str:
+        """Show them one below the other, in a notebook."""
+        from spark_keyframes.html import VideoCard, cards_html
+
+        title = next((each.source for each in self if each is not None), "No keyframes")
+        null = VideoCard(title=title, note="There is no result: the text is null.")
+        cards = [null if each is None else each._card() for each in self]
+        return cards_html(cards or [VideoCard(title=title, note="No text was given.")])
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,12 @@ class Runner(Parameters):
                 "overrides predict_step; use min_gap"
             )
 
+    def _repr_html_(self) -> str:
+        """Show what differs from the defaults, in a notebook."""
+        from spark_keyframes.html import settings_html
+
+        return settings_html(self)
+
     def make_module(self) -> KeyframesModule:
         """Return `module`, or else the default one: CLIP from the documented parameters."""
         if self.module is not None:

@@ -11,7 +11,7 @@ from spark_keyframes.engine import Request, resolve_device
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.imports import require
 from spark_keyframes.pandas_methods import PandasMethods, is_pandas
-from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes, OnError
+from spark_keyframes.result import Answers, Failure, ImagesAs, Keyframes, KeyframesOfTexts, OnError
 from spark_keyframes.runner import NO_TEXT
 
 logger = logging.getLogger("spark_keyframes")
@@ -257,7 +257,9 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             raise outcome.cause
         if outcome is None:
             raise ParameterError("video is None; give a path, URL, base64 or bytes")
-        return outcome.keyframes if isinstance(outcome, Answers) else outcome
+        if isinstance(outcome, Answers):
+            return KeyframesOfTexts(outcome.keyframes)
+        return outcome
 
     def udf(self) -> "Callable[..., Any]":
         """Return a Spark UDF from a video column to the documented struct, for SQL and withColumn.

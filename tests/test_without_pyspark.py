@@ -83,7 +83,7 @@ def test_what_needs_pyspark_says_what_to_install(run):
 
 SAMPLING = """
     import importlib.util, json, sys
-    from spark_keyframes import VideoAdaptiveKeyframesSampling
+    from spark_keyframes import VideoAdaptiveKeyframesSampling, show_keyframes
 
     parameters, video = json.loads(sys.argv[1]), sys.argv[2]
     sampler = VideoAdaptiveKeyframesSampling(**parameters)
@@ -92,6 +92,7 @@ SAMPLING = """
     import pandas
 
     frame = sampler.transform(pandas.DataFrame({"video": [video, None]}), error_col="error")
+    found["shown"] = [len(card.pictures) for card in show_keyframes(frame).cards]
     found["pandas"] = frame.iloc[:, 1:].values.tolist()
 
     import daft
@@ -112,6 +113,7 @@ def test_sample_pandas_and_daft_work_without_pyspark(run, plain, clips):
     assert found["spec"] is None
     alone = plain.sample(clips[0])
     assert found["sample"] == found["daft"] == alone.frame_ids
+    assert found["shown"] == [len(alone.frame_ids), 0]
     (keyframes, error), null = found["pandas"]
     assert keyframes["frame_ids"] == alone.frame_ids
     assert error is None

@@ -49,9 +49,11 @@ class VideoCard:
     failure: str | None = None
     """why the video failed, without credentials: see `redact_text`"""
     note: str = ""
-    """why there are no keyframes, where the video did not fail"""
+    """what else there is to know, such as why there are no keyframes"""
     root: Part | None = None
     """how the selector divided the video, drawn under the curve"""
+    explanation: str = ""
+    """why these frames were chosen, in lines: behind a line that opens it"""
 
     @property
     def keyframes(self) -> list[Picture]:

@@ -107,7 +107,7 @@ def chart_of(curve: Curve, pictures: Sequence[Picture], root: Part | None = None
     axes = _Axes.of(seconds[finite], scores[finite], placed)
     keep = np.flatnonzero(finite)[thinned(seconds[finite], scores[finite])]
     lines = _lines(keep, finite)
-    ticks, decimals = score_ticks(axes.low, axes.high, about=4)
+    ticks, decimals = score_ticks(axes.low, axes.high, about=5)
     times, tenths = time_ticks(axes.first, axes.last, most=6)
     low, high = float(scores[finite].min()), float(scores[finite].max())
     return Chart(
@@ -126,7 +126,7 @@ def chart_of(curve: Curve, pictures: Sequence[Picture], root: Part | None = None
         marks=[Mark(axes.x(at), f"{axes.y(y):.1f}", _tip(each)) for each, at, y in placed],
         scores=[Label(f"{axes.y(tick):.1f}", format_score(tick, decimals)) for tick in ticks],
         times=[Label(axes.x(tick), format_time(tick, tenths=tenths)) for tick in times],
-        bars=list(_bars(root, seconds, axes)) if root else [],
+        bars=list(_bars(root, seconds, axes)) if root and root.parts else [],
         left_out=int((~finite).sum()),
         points=len(keep),
     )

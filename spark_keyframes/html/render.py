@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.html.cards import Curve, Picture, VideoCard
 from spark_keyframes.html.chart import chart_of
-from spark_keyframes.html.words import counted, score_words, shown, time_words
+from spark_keyframes.html.words import counted, score_words, shown, shown_line, time_words
 from spark_keyframes.selection import Part
 
 if TYPE_CHECKING:
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 _OWN = "spark_keyframes.html"
 
 
-def video_html(card: VideoCard, *, level: int | None = None) -> str:
+def video_html(card: VideoCard, *, level: int | None = None, lazy: bool = True) -> str:
     """Return a video as HTML, for a page that has `css()` and an element of class `kf` around it.
 
     Args:
         card: the video.
         level: of the heading that the title is; None: it is no heading, as in a notebook.
+        lazy: load images when they come near the screen, as is best for a page of many videos.
 
     Raises:
         ValueError: the times and scores of the curve differ in length.
     """
     chart = None if card.curve is None else chart_of(card.curve, card.keyframes, card.root)
-    return rendered("video.html", card=card, chart=chart, level=level)
+    return rendered("video.html", card=card, chart=chart, level=level, lazy=lazy)
 
 
 def cards_html(cards: Iterable[VideoCard]) -> str:
     """Return videos as HTML that brings its style, for the output of a notebook's cell."""
     from markupsafe import Markup
 
-    # Markup: the one is made by a template, and the other is a file of the package.
-    each = [Markup(video_html(card)) for card in cards]  # noqa: S704
-    return rendered("cards.html", cards=each, css=Markup(css()))  # noqa: S704
+    made = [Markup(video_html(card, lazy=False)) for card in cards]  # noqa: S704 - by a template
+    return rendered("cards.html", cards=made)
 
 
 def curve_svg(curve: Curve, pictures: Sequence[Picture], root: Part | None = None) -> str:
@@ -77,6 +77,7 @@ def template_file(name: str, package: str = _OWN) -> str:
 @cache
 def _environment(package: str) -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=FunctionLoader(lambda name: template_file(name, package)),
@@ -85,6 +86,11 @@ def _environment(package: str) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": shown, "time": time_words, "score": score_words}
-    environment.globals["counted"] = counted
+    environment.filters |= {
+        "line": shown_line,
+        "score": score_words,
+        "shown": shown,
+        "time": time_words,
+    }
+    environment.globals |= {"counted": counted, "css": Markup(css())}  # noqa: S704 - our file
     return environment

@@ -15,7 +15,11 @@ def shown(text: str) -> str:
     A newline would end an attribute's line, and a character that reverses the order of what
     follows would make a name look like another.
     """
-    line = " ".join(text[: 2 * _LONGEST].split())
+    return shown_line(" ".join(text[: 2 * _LONGEST].split()))
+
+
+def shown_line(line: str) -> str:
+    """Return what `shown` does of a line, with its blanks."""
     if len(line) > _LONGEST:
         line = f"{line[:_LONGEST]}…"
     return "".join(each if each in _JOINERS else escape_invisible(each) for each in line)

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -11,36 +10,7 @@ from PIL import Image
 from spark_keyframes.errors import EncodeError
 from spark_keyframes.html import Curve, Picture, cards_html, css, thumbnail, video_html
 from tests.html.own_cards import HOSTILE, card, drawn
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, and its text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.words, self.open = [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag != "img":
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join("".join(self.words).split())
-
-    def of(self, tag):
-        return [attributes for found, attributes in self.elements if found == tag]
+from tests.html.reading import Page
 
 
 def test_a_video_has_name_text_pictures_and_curve():

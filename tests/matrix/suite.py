@@ -223,6 +223,15 @@ def test_frames_as_a_data_source(spark, clips):
     assert [number_in(rgb_array(row["image"])) for row in rows] == [r["frame_id"] for r in rows]
 
 
+def test_rows_are_shown(sampler, videos, expected):
+    shown = spark_keyframes.show_keyframes(sampler.transform(videos, error_col="error"))
+    found = [[each.frame_id for each in card.pictures] for card in shown.cards if card.pictures]
+    assert len(shown.cards) == 3
+    assert len(found) == 2
+    assert all(each.source for card in shown.cards for each in card.pictures)
+    assert any("no file /none.mp4" in (card.failure or "") for card in shown.cards)
+
+
 def test_folders_as_an_input(spark, clips, tmp_path):
     folder = clips[0].parent
     names = [row["video"].rsplit("/", 1)[1] for row in read_videos(spark, str(folder)).collect()]
