@@ -2,13 +2,16 @@
 
 import base64
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.errors import EncodeError
 from spark_keyframes.images import to_pil
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _QUALITY = 80
 _FORMATS = ("JPEG", "PNG", "WEBP")  # not all of Pillow's: the file may be of strangers
@@ -33,7 +36,7 @@ def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> 
             picture = Image.fromarray(np.ascontiguousarray(image))
         elif isinstance(image, bytes | bytearray | memoryview):
             # Not converted yet: of a JPEG, Pillow decodes only as many pixels as it needs.
-            picture = Image.open(io.BytesIO(image), formats=_FORMATS)
+            picture = _opened(image)
         else:
             picture = to_pil(image)
         picture.thumbnail((4 * height, height), Image.Resampling.LANCZOS)
@@ -44,3 +47,13 @@ def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> 
             f"no small image can be made of this one: {error}; give an RGB image"
         ) from error
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _opened(file: bytes | bytearray | memoryview) -> "Image.Image":
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(io.BytesIO(file), formats=_FORMATS)
+    except UnidentifiedImageError:  # its message shows where in the memory the bytes are
+        formats = ", ".join(_FORMATS)
+        raise EncodeError(f"the {len(file)} bytes are no image; give one of {formats}") from None
