@@ -240,7 +240,7 @@ class EncodeError(KeyframesError):
 
 
 class RowTooLargeError(KeyframesError):
-    """The images of one row exceed the size that a row may have in Spark."""
+    """Images, embeddings or score curves exceed the size that a row may have in Spark."""
 
     stage = "encode"
 

@@ -35,6 +35,7 @@ class ColumnOptions(TypedDict, total=False):
     error_col: str | None
     account_col: str | None
     timestamps_col: str | None
+    curve_col: str | None
     made_by_col: str | None
     candidates_col: str | None
     info_col: str
@@ -152,6 +153,7 @@ class PandasMethods(IndexMethods):
         error_col: str | None = None,
         account_col: str | None = None,
         timestamps_col: str | None = None,
+        curve_col: str | None = None,
         made_by_col: str | None = None,
         candidates_col: str | None = None,
         info_col: str = "index_info",
@@ -170,6 +172,7 @@ class PandasMethods(IndexMethods):
             "error_col": error_col,
             "account_col": account_col,
             "timestamps_col": timestamps_col,
+            "curve_col": curve_col,
             "made_by_col": made_by_col,
             "candidates_col": candidates_col,
         }
@@ -196,6 +199,7 @@ class PandasMethods(IndexMethods):
                 images=f"{output_col}_images" if self.return_keyframes else None,
                 images_as=images,
                 timestamps=timestamps_col,
+                curve=curve_col,
                 error=error_col,
                 account=account_col,
                 made_by=made_by_col,

@@ -105,6 +105,7 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
         error_col: str | None = None,
         account_col: str | None = None,
         timestamps_col: str | None = None,
+        curve_col: str | None = None,
         made_by_col: str | None = None,
         candidates_col: str | None = None,
         info_col: str = "index_info",
@@ -144,6 +145,11 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
                 Null for a null video.
             timestamps_col: The column to add for when each keyframe is shown, array<double>:
                 seconds from the start of the video, aligned with the struct.
+            curve_col: The column to add for the scores of all candidates, struct<timestamps:
+                array<double>, scores: array<float>>: two aligned lists in order of presentation, in
+                seconds from the start of the video. With several texts an array of the struct, one
+                for each text. With `rerank` they are scores of the first model. Null where the
+                video failed or has no text.
             made_by_col: The column to add for what made the result, struct<text: string, model:
                 string, revision: string, fps: double, max_num_frames: bigint, selector: string,
                 version: string>; failed rows have it too.
@@ -182,6 +188,7 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             error_col=error_col,
             account_col=account_col,
             timestamps_col=timestamps_col,
+            curve_col=curve_col,
             made_by_col=made_by_col,
             candidates_col=candidates_col,
             info_col=info_col,

@@ -65,6 +65,7 @@ CHANGED = {
     "errorCol": "why",
     "accountCol": "took",
     "timestampsCol": "times",
+    "curveCol": "curve",
     "madeByCol": "how",
     "candidatesCol": "frames",
     "infoCol": "made",

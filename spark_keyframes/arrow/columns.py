@@ -10,6 +10,7 @@ from spark_keyframes.result import ImagesAs
 from spark_keyframes.schema import (
     ACCOUNT_DDL,
     CANDIDATES_DDL,
+    CURVE_DDL,
     ERROR_DDL,
     IMAGE_DDL,
     INDEX_INFO_DDL,
@@ -31,6 +32,7 @@ class AddedColumns:
     output: str | None = None
     images: str | None = None
     timestamps: str | None = None
+    curve: str | None = None
     error: str | None = None
     account: str | None = None
     made_by: str | None = None
@@ -49,6 +51,7 @@ class AddedColumns:
             self.output: f"struct<{KEYFRAMES_DDL}>",
             self.images: images,
             self.timestamps: "array<double>",
+            self.curve: f"struct<{CURVE_DDL}>",
             self.error: f"struct<{ERROR_DDL}>",
             self.account: f"struct<{ACCOUNT_DDL}>",
             self.made_by: f"struct<{MADE_BY_DDL}>",
@@ -56,15 +59,18 @@ class AddedColumns:
             self.info: INDEX_TYPES[1],
         }
         if self.several:
-            for name in (self.output, self.timestamps):
+            for name in (self.output, self.timestamps, self.curve):
                 types[name] = f"array<{types[name]}>"
         return {name: ddl for name, ddl in types.items() if name}
 
     @property
     def names(self) -> list[str]:
         """All names, twice where two of them are equal."""
-        names = (self.output, self.images, self.timestamps, self.error, self.account, self.made_by)
-        return [name for name in (*names, self.candidates, self.info) if name]
+        names = (
+            *(self.output, self.images, self.timestamps, self.curve, self.error, self.account),
+            *(self.made_by, self.candidates, self.info),
+        )
+        return [name for name in names if name]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.account import account_cell
 from spark_keyframes.arrow.columns import AddedColumns, Columns
+from spark_keyframes.arrow.curves import curve_bytes, curve_cell
 from spark_keyframes.arrow.requests import RowText
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome
@@ -57,6 +58,8 @@ class ResultRows:
         done = outcome if isinstance(outcome, Keyframes | Answers) else None
         if done:
             self._bytes += done.nbytes
+            if self._columns.curve:
+                self._bytes += curve_bytes(done)
         if self._columns.candidates:
             self._candidates.append(done.candidates if done else None)
 
@@ -129,6 +132,8 @@ def _result_cells(outcome: Outcome, columns: AddedColumns) -> dict[str, Any]:
     if isinstance(outcome, Keyframes | Answers):
         if columns.timestamps:
             cells[columns.timestamps] = _timestamps(outcome)
+        if columns.curve:
+            cells[columns.curve] = curve_cell(outcome)
         if columns.images:
             cells[columns.images] = _images(outcome, columns.images_as)
     if isinstance(outcome, Failure) and columns.error:

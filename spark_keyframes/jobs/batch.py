@@ -20,6 +20,7 @@ _ROWS_SHOWN = 20
 
 _NEED_TABLE = (
     *("resume", "videos_per_batch", "failed_output", "partition_by", "explode", "candidates_col"),
+    "curve_col",
 )
 
 

@@ -27,7 +27,7 @@ _SAME_OPTIONS = (
     *("input", "input_col", "input_format", "text_col", "start_col"),
     *("end_col", "texts", "id_col", "output", "output_table"),
     *("format", "output_col", "error_col", "explode", "partition_by", "failed_output", "images"),
-    "candidates_col",
+    *("candidates_col", "curve_col"),
 )
 # These do not decide what a row holds, or are among the options and objects that are compared.
 _MAY_CHANGE = (

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.earlier_curve import check_curve_column
 from spark_keyframes.jobs.earlier_index import check_index_columns, check_same_index
 from spark_keyframes.jobs.earlier_rows import check_same_question, fitted
 from spark_keyframes.jobs.keyframes_options import KeyframesOptions
@@ -34,7 +35,10 @@ class KeyframeRows(RowMaker):
     def result_cols(self) -> list[str]:
         """Implement `RowMaker.result_cols`."""
         options = self.options
-        names = [options.output_col, f"{options.output_col}_images", options.timestamps_col]
+        names = [
+            *(options.output_col, f"{options.output_col}_images"),
+            *(options.timestamps_col, options.curve_col),
+        ]
         index = (options.candidates_col, options.info_col) if options.candidates_col else ()
         return [name for name in (*names, *index) if name]
 
@@ -61,6 +65,7 @@ class KeyframeRows(RowMaker):
             candidates_col=self.options.candidates_col,
             info_col=self.options.info_col,
         )
+        check_curve_column(self.options.curve_col, stored, table, videos)
         self.options = fitted(self.options, stored, table, spark, several_texts=several)
 
     def check_earlier(self, tables: "Sequence[DataFrame]") -> None:
@@ -141,6 +146,7 @@ class KeyframeRows(RowMaker):
             error_col=options.error_col,
             account_col=account_col,
             timestamps_col=options.timestamps_col,
+            curve_col=options.curve_col,
             made_by_col=options.made_by_col,
             candidates_col=options.candidates_col,
             info_col=options.info_col,

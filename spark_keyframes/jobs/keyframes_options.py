@@ -63,6 +63,16 @@ class KeyframesOptions(TableOptions):
         default=None,
         metadata=about("The same as `images` arrays, and its opposite as none.", RESULT),
     )
+    curve_col: str | None = field(
+        default=None,
+        metadata=about(
+            "With a table: the column for the times and scores of all candidates of each video. "
+            "Default: none.",
+            RESULT,
+            "NAME",
+        ),
+    )
+    curve: bool = field(default=False, metadata=about("The same as `curve_col` curve.", RESULT))
     candidates_col: str | None = field(
         default=None,
         metadata=about(
@@ -88,17 +98,20 @@ class KeyframesOptions(TableOptions):
             if self.text_col not in (None, _TEXTS):
                 raise ParameterError("several `text` and `text_col` exclude each other")
             object.__setattr__(self, "text_col", _TEXTS)
+        if self.curve and self.curve_col is None:
+            object.__setattr__(self, "curve_col", "curve")
         self._check_images()
         if self.explode and "maxrecordsperfile" in map(str.lower, self.option):
             raise ParameterError(
                 "`option` maxRecordsPerFile would divide the keyframes of a video between files; "
                 "use `max_file_bytes`"
             )
-        if self.explode and self.candidates_col:
-            raise ParameterError(
-                "`candidates_col` is the index of a video, and `explode` would repeat it for each "
-                "keyframe; leave one of them out"
-            )
+        for name, what in (("candidates_col", "index"), ("curve_col", "score curve")):
+            if self.explode and getattr(self, name):
+                raise ParameterError(
+                    f"`{name}` is the {what} of a video, and `explode` would repeat it for each "
+                    "keyframe; leave one of them out"
+                )
 
     def _check_images(self) -> None:
         if self.return_keyframes is not None:

@@ -17,7 +17,8 @@ EACH_ONCE = Group("once", "each video once")
 RESOURCES = Group("resources", "the resources of each task, on a cluster")
 
 _NAMES = (
-    *("made_by_col", "timestamps_col", "output_col", "error_col", "candidates_col", "info_col"),
+    *("made_by_col", "timestamps_col", "curve_col", "output_col", "error_col", "candidates_col"),
+    "info_col",
 )
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.arrow.batches import error_of_row, sample_batches
 from spark_keyframes.arrow.columns import Columns, Wanted
+from spark_keyframes.arrow.curves import with_bounded_curves
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.engine.request import Outcome, Request
-from spark_keyframes.result import OnError, VideoFailedError
+from spark_keyframes.result import Failure, OnError, VideoFailedError
 from spark_keyframes.spark.monitoring.repeats import first_video_key
 from spark_keyframes.spark.monitoring.video_counter import VideoCounter
 from spark_keyframes.spark.spark_task import run_in_task, task_fields
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # A row over 2 GB fails in every version of Spark, and no setting helps.
 _ROW_BYTES = 2**30
+# Of score curves, beside that.
+_CURVE_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,10 @@ def sample_partition(
             bounded, begun(requests), tasks_at_once=tasks_at_once, stop_on_failure=stop
         )
         with closing(found) as outcomes:
-            for outcome in outcomes:
+            for number, made in enumerate(outcomes):
+                outcome = with_bounded_curves(made, _CURVE_BYTES) if columns.added.curve else made
+                if stop and isinstance(outcome, Failure):
+                    raise VideoFailedError(number, outcome)
                 if counter is not None:
                     counter.add(outcome)
                 yield outcome

@@ -23,6 +23,10 @@ TRANSFORM_OPTIONS = {
     "for a null video.",
     "timestamps_col": "The column to add for when each keyframe is shown, array<double>: seconds "
     "from the start of the video, aligned with the struct.",
+    "curve_col": "The column to add for the scores of all candidates, struct<timestamps: "
+    "array<double>, scores: array<float>>: two aligned lists in order of presentation, in seconds "
+    "from the start of the video. With several texts an array of the struct, one for each text. "
+    "With `rerank` they are scores of the first model. Null where the video failed or has no text.",
     "made_by_col": "The column to add for what made the result, struct<text: string, model: "
     "string, revision: string, fps: double, max_num_frames: bigint, selector: string, version: "
     "string>; failed rows have it too.",

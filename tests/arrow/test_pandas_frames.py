@@ -28,7 +28,10 @@ from spark_keyframes.made_by import made_by_columns
 from tests.engine.own_modules import FrameNumber
 from tests.engine.own_modules import sampler as of_module
 
-ALL = {f"{name}_col": name for name in ("error", "account", "timestamps", "made_by", "candidates")}
+ALL = {
+    f"{name}_col": name
+    for name in ("error", "account", "timestamps", "curve", "made_by", "candidates")
+}
 
 
 def struct(keyframes):
@@ -56,7 +59,8 @@ def test_the_result_is_that_of_sample_in_the_rows_of_the_frame(sampler, clips):
     result = sampler.transform(frame, **ALL)
     pd.testing.assert_frame_equal(frame, before)
     pd.testing.assert_frame_equal(result[frame.columns], before)
-    added = ["keyframes", "keyframes_images", "timestamps", "error", "account", "made_by"]
+    added = ["keyframes", "keyframes_images", "timestamps", "curve", "error", "account"]
+    added.append("made_by")
     assert list(result.columns) == [*frame.columns, *added, "candidates", "index_info"]
 
     good, null, failed, other = result.to_dict("records")
@@ -64,6 +68,10 @@ def test_the_result_is_that_of_sample_in_the_rows_of_the_frame(sampler, clips):
         alone = sampler.sample(clip)
         assert row["keyframes"] == struct(alone)
         assert row["timestamps"] == alone.timestamps
+        assert row["curve"] == {
+            "timestamps": alone.candidates.timestamps,
+            "scores": pytest.approx(alone.candidates.scores, abs=1e-6),
+        }
         assert row["error"] is None
         for image, rgb in zip(row["keyframes_images"], alone.images, strict=True):
             assert np.array_equal(np.asarray(to_pil(image)), rgb)
@@ -74,7 +82,7 @@ def test_the_result_is_that_of_sample_in_the_rows_of_the_frame(sampler, clips):
         assert row["index_info"]["dimensions"] == len(embedding)
         assert row["account"].keys() == account_columns().keys()
         assert row["account"]["frames_scored"] == len(alone.candidates.frame_ids)
-    assert [null[name] for name in added[:-1]] == [None] * 5
+    assert [null[name] for name in added[:-1]] == [None] * 6
     assert failed["keyframes"] is None
     assert failed["error"]["error"] == "SourceNotFoundError"
     for row in (good, null, failed, other):

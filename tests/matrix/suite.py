@@ -60,11 +60,16 @@ def test_times_files_and_what_made_them(sampler, videos, expected, clips):
         videos,
         text_col="prompt",
         timestamps_col="timestamps",
+        curve_col="curve",
         made_by_col="made_by",
         images="encoded",
     )
     good, missing, null = result.orderBy("id").collect()
     assert good["timestamps"] == expected[str(clips[2])].timestamps
+    candidates = expected[str(clips[2])].candidates
+    assert good["curve"]["timestamps"] == candidates.timestamps
+    assert good["curve"]["scores"] == pytest.approx(candidates.scores, abs=1e-6)
+    assert missing["curve"] is null["curve"] is None
     assert [to_pil(file).size for file in good["keyframes_images"]] == [(160, 96)] * 4
     assert [row["made_by"]["text"] for row in (good, missing, null)] == ["spoon", "spoon", None]
     assert good["made_by"]["model"] == "small"
@@ -84,7 +89,12 @@ def test_an_index(spark, plain, videos, expected, clips):
     )
     assert [row["error"] is None for row in rows] == [True, False, True]
     assert rows[0]["index_info"]["duration"] == pytest.approx(1.2)
-    answers = plain.transform_index(index, timestamps_col="timestamps").orderBy("id").collect()
+    answers = (
+        plain.transform_index(index, timestamps_col="timestamps", curve_col="curve")
+        .orderBy("id")
+        .collect()
+    )
+    assert answers[0]["curve"]["timestamps"] == expected[path].candidates.timestamps
     assert list(answers[0]["keyframes"]["frame_ids"]) == expected[path].frame_ids
     assert answers[0]["timestamps"] == expected[path].timestamps
     assert answers[1]["keyframes"] is None

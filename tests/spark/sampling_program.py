@@ -3,7 +3,7 @@
     python sampling_program.py '{"master": "local[2]", "ways": ["transform"], "conf": {}, …}'
 
 Each way writes the table `<folder>/<way>` with id, video and keyframes. `transform` and the streams
-add error and account.
+add error, account and curve.
 """
 
 import json
@@ -20,7 +20,8 @@ from spark_keyframes.schema import KEYFRAMES_DDL
 from spark_keyframes.spark.versions import streamed_metrics
 
 SCHEMA = f"id int, video string, keyframes struct<{KEYFRAMES_DDL}>"
-COLUMNS = {"error_col": "error", "account_col": "account"}
+COUNTED = {"error_col": "error", "account_col": "account"}
+COLUMNS = {**COUNTED, "curve_col": "curve"}
 
 
 def transform(spark, sampler, videos, folder):
@@ -103,7 +104,7 @@ def write(result, path):
         result.write.parquet(path)
         return None
     query = (
-        result.observe("seen", *metrics(**COLUMNS))
+        result.observe("seen", *metrics(**COUNTED))
         .writeStream.format("parquet")
         .option("checkpointLocation", f"{path}-checkpoint")
         .trigger(availableNow=True)

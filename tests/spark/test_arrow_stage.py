@@ -248,10 +248,10 @@ def test_a_row_too_large_for_spark_is_a_failure(sampler, videos, monkeypatch):
 def test_types_in_spark_and_in_arrow_are_the_same():
     from pyspark.sql.pandas.types import to_arrow_type
 
-    names = {name: name for name in ("images", "timestamps", "error", "account", "made_by")}
+    names = {each: each for each in ("images", "timestamps", "curve", "error", "account")}
     for images_as in ("arrays", "encoded"):
-        added = AddedColumns(output="k", images_as=images_as, **names)
-        assert len(added.types) == 6
+        added = AddedColumns(output="k", images_as=images_as, made_by="made_by", **names)
+        assert len(added.types) == 7
         for ddl in added.types.values():
             assert to_arrow_type(spark_type(ddl)) == arrow_type(ddl)
 

@@ -17,7 +17,7 @@ from spark_keyframes.spark.pandas_stage import PandasStage
 from tests.engine.own_modules import FrameNumber
 from tests.engine.own_modules import sampler as of_module
 
-ADDED = {f"{name}_col": name for name in ("error", "timestamps", "made_by", "candidates")}
+ADDED = {f"{name}_col": name for name in ("error", "timestamps", "curve", "made_by", "candidates")}
 INTEGERS = "spark.sql.execution.pythonUDF.pandas.preferIntExtensionDtype"
 BIG = 2**60 + 1  # a float loses the 1
 

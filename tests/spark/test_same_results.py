@@ -90,6 +90,7 @@ def check(way, rows, videos, expected):
             failed = row["video"] is not None and wanted is None
             assert (row["error"] is not None) == failed, name
             assert (row["account"] is None) == (row["video"] is None), name
+            check_curve(row["curve"], wanted)
     if way["seen"]:
         done = [row for row in rows if row["keyframes"] is not None]
         assert way["seen"] == {
@@ -98,6 +99,15 @@ def check(way, rows, videos, expected):
             "failed": len([row for row in rows if row["error"] is not None]),
             "frames_scored": sum(row["account"]["frames_scored"] for row in done),
         }
+
+
+def check_curve(curve, keyframes):
+    if keyframes is None:
+        assert curve is None
+        return
+    candidates = keyframes.candidates
+    assert curve["timestamps"] == candidates.timestamps
+    assert curve["scores"] == pytest.approx(candidates.scores, abs=1e-6)
 
 
 @pytest.mark.slow
