@@ -28,7 +28,8 @@ def video_html(card: VideoCard, *, level: int | None = None, lazy: bool = True) 
         ValueError: the times and scores of the curve differ in length.
     """
     chart = None if card.curve is None else chart_of(card.curve, card.keyframes, card.root)
-    return rendered("video.html", card=card, chart=chart, level=level, lazy=lazy)
+    # No attribute is a style: pages that forbid them, as reports do, show all of it.
+    return rendered("video.html", card=card, chart=chart, level=level, lazy=lazy, alone=False)
 
 
 def cards_html(cards: Iterable[VideoCard]) -> str:
@@ -52,7 +53,7 @@ def curve_svg(curve: Curve, pictures: Sequence[Picture], root: Part | None = Non
         ValueError: times and scores differ in length.
     """
     chart = chart_of(curve, pictures, root)
-    return "" if chart is None else rendered("curve.svg", chart=chart)
+    return "" if chart is None else rendered("curve.svg", chart=chart, alone=True)
 
 
 def css() -> str:

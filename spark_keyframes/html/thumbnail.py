@@ -13,11 +13,15 @@ from spark_keyframes.images import to_pil
 if TYPE_CHECKING:
     from PIL import Image
 
-_QUALITY = 80
+_JPEG: dict[str, Any] = {"format": "JPEG", "quality": 80, "optimize": True}
+# Of 120 pixels' height: 3.0 KB in 1.8 ms, of which a JPEG of this quality takes 4.0.
+_WEBP: dict[str, Any] = {"format": "WEBP", "quality": 65, "method": 2}
 _FORMATS = ("JPEG", "PNG", "WEBP")  # not all of Pillow's: the file may be of strangers
 
 
-def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> str:
+def thumbnail(
+    image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180, *, webp: bool = False
+) -> str:
     """Return a data: URL of a small JPEG, about 10 KB.
 
     Args:
@@ -25,6 +29,8 @@ def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> 
             of a column of images: see `to_pil`.
         height: of the small one in pixels. It is at most four times as wide, and never larger than
             the image.
+        webp: make a WebP file of lower quality instead, which is smaller: for pages with thousands
+            of images.
 
     Raises:
         EncodeError: it is no image, or one of more pixels than Pillow takes.
@@ -41,12 +47,13 @@ def thumbnail(image: bytes | npt.NDArray[np.uint8] | Any, height: int = 180) -> 
             picture = to_pil(image)
         picture.thumbnail((4 * height, height), Image.Resampling.LANCZOS)
         file = io.BytesIO()
-        picture.convert("RGB").save(file, "JPEG", quality=_QUALITY, optimize=True)
+        picture.convert("RGB").save(file, **(_WEBP if webp else _JPEG))
     except (Image.DecompressionBombError, OSError, TypeError, ValueError, KeyError) as error:
         raise EncodeError(
             f"no small image can be made of this one: {error}; give an RGB image"
         ) from error
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    kind, data = "webp" if webp else "jpeg", base64.b64encode(file.getvalue()).decode()
+    return f"data:image/{kind};base64,{data}"
 
 
 def _opened(file: bytes | bytearray | memoryview) -> "Image.Image":
