@@ -26,6 +26,16 @@ class Watched:
         assert self.requests == []
         assert self.errors == []
 
+    def image_widths(self):
+        """The width of each image's own pixels, 0 for one that shows nothing; all are loaded."""
+        return self.page.evaluate(
+            """Promise.all([...document.images].map(async (each) => {
+                each.loading = "eager";
+                await each.decode().catch(() => {});
+                return each.naturalWidth;
+            }))"""
+        )
+
     def faults(self):
         """What axe-core finds, as lines: only what is serious or critical."""
         base = pytest.importorskip("axe_playwright_python.base", reason="needs axe-core")

@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "Keyframes of the videos that are new since the last run, on Spark.",
     "index": "Index many videos, to ask again without decoding, on Spark.",
     "search": "The best moments of an index for a text, on Spark.",
+    "report": "One page about a table of keyframes, with a gallery.",
 }
 """Each subcommand, and a line about it. They are listed in this order, without an import."""
 

@@ -87,6 +87,7 @@ def command_of(
     arguments: Sequence[click.Argument] = (),
     more: Sequence[Option] = (),
     kind: type[Command] = Command,
+    groups: Sequence[Group] = GROUPS,
     **about: Any,
 ) -> Command:
     """Return a command that makes the options, and calls `run` with them.
@@ -100,6 +101,7 @@ def command_of(
         arguments: those of the fields that are no options; they have their names.
         more: options that belong to no field.
         kind: of the command.
+        groups: of the options, in the order of the help.
         about: of `Command`.
     """
 
@@ -112,7 +114,7 @@ def command_of(
 
     names = {str(each.name) for each in arguments}
     params = [*arguments, *options_of(options, common, names), *more]
-    return kind(name, params=params, run=called, groups=GROUPS, **about)
+    return kind(name, params=params, run=called, groups=groups, **about)
 
 
 def options_from(options: type[_Options], given: dict[str, Any]) -> _Options:

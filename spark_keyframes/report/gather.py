@@ -132,14 +132,14 @@ def _videos(row: Row, shape: Shape, number: int, key: bytes) -> list[Video]:
     # A stored image is read only where the card shows it: its URL stands for it until then.
     cards = cards_of_row(row, columns, number=number, source_of=lambda url: url)
     url, error = _of(row, columns.video), _of(row, columns.error) or {}
-    stream = (_of(row, shape.info) or {}).get("video_stream")
+    stream = _of(_of(row, shape.info) or {}, "video_stream")
     return [
         Video(
             card=card,
             key=key,
             text_number=text_number,
             url=url if isinstance(url, str) else None,
-            stream=None if null(stream) else int(stream),
+            stream=stream,
             window=_window_words(*_window(row, shape)),
             kind=f"{error['stage']} {error['error']}" if error else "",
         )

@@ -4,10 +4,14 @@ import os
 from dataclasses import dataclass, field
 
 from spark_keyframes.checks import check_integer, path_text
+from spark_keyframes.command import Group
 from spark_keyframes.errors import ParameterError
-from spark_keyframes.fields import documented
+from spark_keyframes.jobs.options import about
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access
+
+TABLE = Group("table", "the table")
+PAGE = Group("page", "what the page shows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,18 +21,19 @@ class ReportOptions:
     Args:
         format: The table's format: parquet, orc, json, delta, iceberg, … or 'table' for a name in
             the catalogue. Default: what the files look like, else parquet.
-        failed: The table of failed videos, where the job had `failed_output`.
-        open_videos: Decode the keyframes that have no image, from the videos, on this machine.
-        thumbnail_height: The height of the small images, in pixels.
-        max_videos: The most videos in the gallery, one for each text. The totals are of all.
-        max_images: The most small images. Each video has an equal part of them: its best
-            keyframes. The times and scores of the others are listed.
+        failed: The table of failed videos, where the job had --failed-output.
         video_col: The column with the videos' names. Default: video, path, url or the like.
         text_col: The column with the texts. Default: text, else the text of made_by.
         keyframes_col: The column of the result. Default: the one that has its type.
-        start_col: The column with where the part of each video begins, in seconds.
-        end_col: The column with where that part ends, in seconds.
+        start_col: The column with where the part of each video begins, in seconds. Default: start,
+            if it has numbers.
+        end_col: The column with where that part ends, in seconds. Default: end, if it has numbers.
+        open_videos: Decode the keyframes that have no image, from the videos, on this machine.
         video_stream: With `open_videos`: the number of the video stream, as the job had it.
+        thumbnail_height: The height of the small images, in pixels.
+        max_videos: The most videos in the gallery, one for each text. The totals are of all.
+        max_images: The most small images. Each video has an equal part of them: its best keyframes.
+            The times and scores of the others are listed.
         access: The addresses that images and videos may be read from.
         limits: Bounds on reading them, as for a job.
 
@@ -36,41 +41,99 @@ class ReportOptions:
         ParameterError: a value is out of range. It is a ValueError too.
     """
 
-    format: str | None = documented(
-        None,
-        "The table's format: parquet, orc, json, delta, iceberg, … or 'table' for a name in the "
-        "catalogue. Default: what the files look like, else parquet.",
+    format: str | None = field(
+        default=None,
+        metadata=about(
+            "The table's format: parquet, orc, json, delta, iceberg, … or 'table' for a name in "
+            "the catalogue. Default: what the files look like, else parquet.",
+            TABLE,
+            "FORMAT",
+        ),
     )
-    failed: str | None = documented(
-        None, "The table of failed videos, where the job had `failed_output`."
+    failed: str | None = field(
+        default=None,
+        metadata=about(
+            "The table of failed videos, where the job had --failed-output.",
+            TABLE,
+            "WHERE",
+        ),
     )
-    open_videos: bool = documented(
-        False, "Decode the keyframes that have no image, from the videos, on this machine."
+    video_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with the videos' names. Default: video, path, url or the like.",
+            TABLE,
+            "NAME",
+        ),
     )
-    thumbnail_height: int = documented(120, "The height of the small images, in pixels.")
-    max_videos: int = documented(
-        1000, "The most videos in the gallery, one for each text. The totals are of all."
+    text_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with the texts. Default: text, else the text of made_by.",
+            TABLE,
+            "NAME",
+        ),
     )
-    max_images: int = documented(
-        8000,
-        "The most small images. Each video has an equal part of them: its best keyframes. The "
-        "times and scores of the others are listed.",
+    keyframes_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column of the result. Default: the one that has its type.",
+            TABLE,
+            "NAME",
+        ),
     )
-    video_col: str | None = documented(
-        None, "The column with the videos' names. Default: video, path, url or the like."
+    start_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where the part of each video begins, in seconds. Default: start, if "
+            "it has numbers.",
+            TABLE,
+            "NAME",
+        ),
     )
-    text_col: str | None = documented(
-        None, "The column with the texts. Default: text, else the text of made_by."
+    end_col: str | None = field(
+        default=None,
+        metadata=about(
+            "The column with where that part ends, in seconds. Default: end, if it has numbers.",
+            TABLE,
+            "NAME",
+        ),
     )
-    keyframes_col: str | None = documented(
-        None, "The column of the result. Default: the one that has its type."
+    open_videos: bool = field(
+        default=False,
+        metadata=about(
+            "Decode the keyframes that have no image, from the videos, on this machine.",
+            PAGE,
+        ),
     )
-    start_col: str | None = documented(
-        None, "The column with where the part of each video begins, in seconds."
+    video_stream: int | None = field(
+        default=None,
+        metadata=about(
+            "With `open_videos`: the number of the video stream, as the job had it.",
+            PAGE,
+        ),
     )
-    end_col: str | None = documented(None, "The column with where that part ends, in seconds.")
-    video_stream: int | None = documented(
-        None, "With `open_videos`: the number of the video stream, as the job had it."
+    thumbnail_height: int = field(
+        default=120,
+        metadata=about(
+            "The height of the small images, in pixels.",
+            PAGE,
+        ),
+    )
+    max_videos: int = field(
+        default=1000,
+        metadata=about(
+            "The most videos in the gallery, one for each text. The totals are of all.",
+            PAGE,
+        ),
+    )
+    max_images: int = field(
+        default=8000,
+        metadata=about(
+            "The most small images. Each video has an equal part of them: its best keyframes. The"
+            " times and scores of the others are listed.",
+            PAGE,
+        ),
     )
     access: Access = field(default_factory=Access)
     """The addresses that images and videos may be read from."""
@@ -93,8 +156,6 @@ class ReportOptions:
         for name in ("video_col", "text_col", "keyframes_col", "start_col", "end_col", "failed"):
             if getattr(self, name) == "":
                 raise ParameterError(f"`{name}` is empty; give a name, or leave it out")
-        if self.end_col and not self.start_col:
-            raise ParameterError("`end_col` needs `start_col`; give both")
 
 
 def table_place(table: "str | os.PathLike[str]") -> str:

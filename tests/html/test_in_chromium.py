@@ -28,8 +28,7 @@ def page(tmp_path):
 @pytest.mark.parametrize("width", [1200, 360])
 def test_it_shows_all_and_is_accessible(open_page, page, scheme, width):
     opened = open_page(page, color_scheme=scheme, viewport={"width": width, "height": 800})
-    shown = opened.page.evaluate("[...document.images].map(each => each.naturalWidth)")
-    assert shown == [160] * 4
+    assert opened.image_widths() == [160] * 4
     sizes = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     assert len(set(opened.page.evaluate(sizes))) == 1  # nothing is beyond the right edge
     assert opened.page.locator("svg.kf-curve").count() == 2
