@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spark_keyframes.html import VideoCard
-from spark_keyframes.html.rows import cards_of_row, null
+from spark_keyframes.html.results import null
+from spark_keyframes.html.rows import cards_of_row
 from spark_keyframes.html.words import time_words
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.report.shape import KEYFRAMES, TIMES, Shape

@@ -21,7 +21,7 @@ class ReportOptions:
     Args:
         format: The table's format: parquet, orc, json, delta, iceberg, … or 'table' for a name in
             the catalogue. Default: what the files look like, else parquet.
-        failed: The table of failed videos, where the job had --failed-output.
+        failed: The table of failed videos, where the job had `failed_output`.
         video_col: The column with the videos' names. Default: video, path, url or the like.
         text_col: The column with the texts. Default: text, else the text of made_by.
         keyframes_col: The column of the result. Default: the one that has its type.
@@ -53,7 +53,7 @@ class ReportOptions:
     failed: str | None = field(
         default=None,
         metadata=about(
-            "The table of failed videos, where the job had --failed-output.",
+            "The table of failed videos, where the job had `failed_output`.",
             TABLE,
             "WHERE",
         ),

@@ -206,19 +206,19 @@ def _notes(contents: Contents) -> Iterator[str]:
     if left := totals.videos - len({each.key for each in contents.videos}):
         yield (
             f"The gallery shows the first {cards:,}; {counted(left, 'video')} more "
-            f"{'is' if left == 1 else 'are'} in the totals only. --max-videos shows more."
+            f"{'is' if left == 1 else 'are'} in the totals only. A larger max_videos shows more."
         )
     if more := sum(len(each.card.more) for each in contents.videos):
         yield (
             f"{counted(more, 'keyframe')} {'is' if more == 1 else 'are'} listed without an image: "
-            "each video shows its best ones. --max-images shows more."
+            "each video shows its best ones. A larger max_images shows more."
         )
     for reason, count in contents.missing.most_common(_LISTED):
         if reason == "not stored":
             yield (
                 f"{counted(count, 'keyframe')} {'has' if count == 1 else 'have'} no image: the "
-                "table has none, and none was stored. Sample with --output-tos-dir or --images "
-                "encoded, or decode them now with --open-videos."
+                "table has none, and none was stored. Sample with output_tos_dir, or with images in "
+                "the table; or decode them now with open_videos."
             )
         else:
             yield f"{counted(count, 'keyframe')} without an image: {reason}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.html import Picture, thumbnail
-from spark_keyframes.html.rows import null
+from spark_keyframes.html.results import null
 from spark_keyframes.report.gather import Video, key_of
 from spark_keyframes.report.options import ReportOptions
 from spark_keyframes.report.shape import Shape

@@ -300,7 +300,7 @@ def test_what_spark_must_read_says_so_without_it(tmp_path, monkeypatch):
     (tmp_path / "_delta_log").mkdir()
     monkeypatch.setattr("spark_keyframes.imports.find_spec", lambda _: None)
     with pytest.raises(
-        KeyframesError, match="is of the format delta: to read it, .* needs pyspark"
+        MissingPackageError, match="is of the format delta: to read it, .* needs pyspark"
     ):
         gathered(tmp_path)
 
