@@ -43,10 +43,11 @@ def resolve_precision(dtype: Dtype, device: "torch.device") -> Precision:
         return "float32"
     if device.type != "cpu":
         return "float16"
-    return "bfloat16" if _cpu_multiplies_bfloat16() else "float32"
+    return "bfloat16" if cpu_multiplies_bfloat16() else "float32"
 
 
-def _cpu_multiplies_bfloat16() -> bool:
+def cpu_multiplies_bfloat16() -> bool:
+    """Return whether this CPU has hardware for bfloat16 (AVX512-BF16, AMX)."""
     import torch
 
     # Private names, absent in some versions of torch; get_capabilities() does not list AMX on all.

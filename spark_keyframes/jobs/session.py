@@ -74,13 +74,13 @@ def start_spark() -> "SparkSession":
             "SPARK_CONF_DIR", str(conf)
         )  # Python starts the JVM, not spark-submit
     builder = SparkSession.builder.appName("spark_keyframes")
-    if not is_remote() and not _is_running():
+    if not is_remote() and not is_running():
         for name, value in _missing_defaults().items():
             builder = builder.config(name, value)
     return builder.getOrCreate()
 
 
-def _is_running() -> bool:
+def is_running() -> bool:
     """Return whether this process has a session already, as a notebook has."""
     from pyspark.sql import SparkSession
     from pyspark.sql.utils import is_remote
@@ -135,7 +135,7 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
     from pyspark.errors import AnalysisException
 
     try:
-        keep = _is_running()
+        keep = is_running()
         spark = start_spark()
         try:
             _check_places(spark, options)
@@ -149,7 +149,7 @@ def run_job(program: str, run: "Callable[[SparkSession, _Options], int]", option
     except TooManyFailuresError as error:
         message, status = f"{error}; the lines above say why", TOO_MANY_FAILED
     except Exception as error:  # noqa: BLE001 - Python's own traceback would show secrets of URLs
-        message, status = f"the job failed: {_readable(error)}", FAILED
+        message, status = f"the job failed: {readable(error)}", FAILED
         if (refused := message.partition(_REFUSAL))[1]:
             message, status = refused[2], WRONG_OPTIONS
     message = redact_text(with_flags(message, type(options)), lines=True)
@@ -178,7 +178,7 @@ def _make_parent(option: str, path: Path) -> None:
         raise ParameterError(f"`{option}` cannot be {str(path)!r}: {reason}; choose another place")
 
 
-def _readable(error: Exception) -> str:
+def readable(error: Exception) -> str:
     """Return a worker's error without Spark's traceback around it; of others, the traceback."""
     from pyspark.errors import PySparkException
 

@@ -11,7 +11,15 @@ from spark_keyframes.storage.access import Access
 from spark_keyframes.storage.retry import retry_upload
 from spark_keyframes.urls import advice_on_url, is_local, scheme_of
 
-__all__ = ["Access", "check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+__all__ = [
+    "Access",
+    "check_accepted",
+    "check_writable",
+    "list_url",
+    "open_url",
+    "remove_url",
+    "write_url",
+]
 
 _CHECK_NAME = ".spark_keyframes_check"
 
@@ -39,6 +47,14 @@ class Storage(Protocol):
 
     def write_url(self, url: str, data: bytes, *, content_type: str) -> None:
         """Store `data`, as `write_url` below, in one attempt.
+
+        Raises:
+            TransientError: another attempt may succeed.
+        """
+        ...
+
+    def remove_url(self, url: str) -> None:
+        """Remove an object, as `remove_url` below, in one attempt.
 
         Raises:
             TransientError: another attempt may succeed.
@@ -154,6 +170,20 @@ def write_url(
         lambda: storage.write_url(url, data, content_type=content_type),
         cancelled or threading.Event(),
     )
+
+
+def remove_url(url: str) -> None:
+    """Remove one object or file; no error where there is none, as far as the storage tells.
+
+    Nothing of a run is ever removed: this is for what the doctor has written.
+
+    Raises:
+        CredentialsError: credentials for the storage are missing, or do not permit it.
+        UnsupportedSchemeError: the scheme is unknown or read-only.
+        StorageWriteError: the object could not be removed, for any other reason.
+    """
+    storage = _storage_of(url)
+    retry_upload(lambda: storage.remove_url(url), threading.Event())
 
 
 def check_writable(output_dir: str) -> None:

@@ -28,6 +28,11 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     _refuse()
 
 
+def remove_url(url: str) -> None:
+    """Raise UnsupportedSchemeError."""
+    _refuse()
+
+
 def check_writable(output_dir: str) -> None:
     """Raise UnsupportedSchemeError."""
     _refuse()

@@ -91,6 +91,14 @@ def _write(url: str, data: bytes, failed: str) -> None:
         raise StorageWriteError(f"{failed}: {error}") from None
 
 
+def remove_url(url: str) -> None:
+    """Remove a file."""
+    try:
+        _path(url, StorageWriteError).unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise StorageWriteError(f"could not remove {redact_url(url)}: {_reason(error)}") from None
+
+
 def check_writable(output_dir: str) -> None:
     """Check that the folder, or its nearest existing parent, is writable."""
     folder = _path(output_dir, ParameterError).absolute()

@@ -44,7 +44,7 @@ from spark_keyframes.video.window import Window
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
 # others are decoded in sequence.
 INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
-_SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | INTRA_ONLY
+SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | INTRA_ONLY
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
 """Codecs whose decoder can skip non-reference frames without changing any other frame.
 
@@ -241,7 +241,7 @@ def _check_length(
 def _problems_of_stream(stream: VideoStream) -> list[str]:
     codec = stream.codec_context
     problems = []
-    if codec.name not in _SEEKABLE:
+    if codec.name not in SEEKABLE:
         problems.append(f"codec {codec.name} is decoded in sequence only")
     if codec.name == "h264" and h264_may_have_fields(codec.extradata):
         problems.append("fields may be coded separately")

@@ -60,7 +60,7 @@ def test_only_its_own_session_is_stopped(spark, monkeypatch, was_there):
     stopped = []
     monkeypatch.setattr(SparkSession, "stop", lambda self: stopped.append(1))
     if not was_there:
-        monkeypatch.setattr(session, "_is_running", lambda: False)
+        monkeypatch.setattr(session, "is_running", lambda: False)
         monkeypatch.setattr(session, "_missing_defaults", dict)  # they would stay in the session
     options = SampleOptions(input="x")
     with ThreadPoolExecutor() as pool:  # threads have active sessions of their own

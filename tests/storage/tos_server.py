@@ -147,6 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._handle()
 
+    def do_DELETE(self) -> None:
+        self._handle()
+
     def _handle(self) -> None:
         tos = self.server.tos
         length = int(self.headers.get("Content-Length", 0))
@@ -192,6 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(400, "BadDigest")
         elif self.command == "PUT":
             self._put(body, fault)
+        elif self.command == "DELETE":
+            tos.objects.pop((self.bucket, self.key), None)
+            self._answer(204)
         elif self.command == "GET" and not self.key:
             self._list(fault)
         else:

@@ -23,7 +23,14 @@ from spark_keyframes.storage.fsspec.fsspec_listing import list_url
 from spark_keyframes.storage.retry import TransientError
 from spark_keyframes.urls import scheme_of
 
-__all__ = ["check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+__all__ = [
+    "check_accepted",
+    "check_writable",
+    "list_url",
+    "open_url",
+    "remove_url",
+    "write_url",
+]
 
 _UPLOAD_SECONDS = 300.0  # of one attempt; a package that takes longer hangs
 _CHECK_SECONDS = 30.0  # of `check_accepted`; a package may look for credentials on the network
@@ -45,6 +52,18 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     """
     check_installed(url, stage="upload")
     _store(url, data, url, _UPLOAD_SECONDS)
+
+
+def remove_url(url: str) -> None:
+    """Remove the object with one call."""
+    check_installed(url, stage="upload")
+    try:
+        filesystem, path = file_system(url)
+        start(lambda: filesystem.rm_file(path)).result(_CHECK_SECONDS)
+    except FileNotFoundError:
+        return
+    except Exception as error:  # noqa: BLE001 - each file system has its own exceptions
+        raise StorageWriteError(message(error, url, "remove")) from None
 
 
 def check_accepted(output_dir: str, check_url: str) -> None:

@@ -43,6 +43,11 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
     _refuse(url)
 
 
+def remove_url(url: str) -> None:
+    """Raise UnsupportedSchemeError: HTTP has no standard way to store files."""
+    _refuse(url)
+
+
 def check_writable(output_dir: str) -> None:
     """Raise UnsupportedSchemeError: HTTP has no standard way to store files."""
     _refuse(output_dir)

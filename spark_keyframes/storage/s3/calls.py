@@ -121,6 +121,7 @@ def _refusal(
             f"endpoint than {redact_url(endpoint)}: set AWS_REGION or AWS_ENDPOINT_URL"
         )
     if status in (401, 403) or (status == 400 and any(word in code for word in _UNKNOWN)):
+        stage = "open" if stage == "open" else "upload"
         return CredentialsError(f"S3 refused to {action} {details}; {_advice(code)}", stage=stage)
     if status == 404:
         what = "bucket" if code == "NoSuchBucket" else "object"
@@ -154,7 +155,9 @@ def _headers(error: Any) -> dict[str, str]:
 
 
 def _kind_and_action(stage: str) -> tuple[type[KeyframesError], str]:
-    return (SourceReadError, "read") if stage == "open" else (StorageWriteError, "store")
+    if stage == "open":
+        return SourceReadError, "read"
+    return StorageWriteError, "remove" if stage == "remove" else "store"
 
 
 def _advice(code: str) -> str:

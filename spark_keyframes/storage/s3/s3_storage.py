@@ -38,7 +38,14 @@ from spark_keyframes.storage.s3.client import (
 )
 from spark_keyframes.storage.s3.s3_listing import list_url
 
-__all__ = ["check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+__all__ = [
+    "check_accepted",
+    "check_writable",
+    "list_url",
+    "open_url",
+    "remove_url",
+    "write_url",
+]
 
 _SHORTEST_NAME = f"x-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
 
@@ -111,6 +118,21 @@ def _compare(stored: "S3Object", tag: str, md5: bytes) -> bool:
         return stored.md5_of_all(tag) == md5
     except KeyframesError:
         return True  # it may not be read, and S3 has compared the MD5 that it got
+
+
+def remove_url(url: str) -> None:
+    """Remove one object."""
+    bucket, key = bucket_and_key(url, StorageWriteError)
+    client = client_for(url, stage="upload")
+    try:
+        call(
+            lambda: client.delete_object(Bucket=bucket, Key=key, **request_payer()),
+            url,
+            client,
+            stage="remove",
+        )
+    finally:
+        interrupt.unregister()
 
 
 def check_writable(output_dir: str) -> None:

@@ -114,6 +114,7 @@ def refusal(
         return kind(f"TOS keeps this object in an archive, {details}; restore it first")
     if error.status_code in (401, 403) or _is_unauthenticated(error):
         advice = _advice(code, settings)
+        stage = "open" if stage == "open" else "upload"
         return CredentialsError(f"TOS refused to {action} {details}; {advice}", stage=stage)
     if error.status_code == 404:
         what = "bucket" if code == "NoSuchBucket" else "object"
@@ -134,7 +135,9 @@ def _code(error: Any) -> str:
 
 
 def _kind_and_action(stage: str) -> tuple[type[KeyframesError], str]:
-    return (SourceReadError, "read") if stage == "open" else (StorageWriteError, "store")
+    if stage == "open":
+        return SourceReadError, "read"
+    return StorageWriteError, "remove" if stage == "remove" else "store"
 
 
 def _is_unauthenticated(error: Any) -> bool:

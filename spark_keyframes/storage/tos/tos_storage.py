@@ -38,7 +38,14 @@ from spark_keyframes.storage.tos.client import (
 from spark_keyframes.storage.tos.environment import TosSettings, read_settings
 from spark_keyframes.storage.tos.tos_listing import list_url
 
-__all__ = ["check_accepted", "check_writable", "list_url", "open_url", "write_url"]
+__all__ = [
+    "check_accepted",
+    "check_writable",
+    "list_url",
+    "open_url",
+    "remove_url",
+    "write_url",
+]
 
 _SHORTEST_NAME = f"x-{'0' * 16}/{'0' * 8}.jpg"  # of an image, see images/keys.py
 
@@ -84,6 +91,16 @@ def write_url(url: str, data: bytes, *, content_type: str) -> None:
                 "TOS; check TOS_ENDPOINT, and the proxies on the way there"
             )
         )
+
+
+def remove_url(url: str) -> None:
+    """Remove one object."""
+    bucket, key = bucket_and_key(url, StorageWriteError)
+    client, settings = client_for("upload")
+    try:
+        call(lambda: client.delete_object(bucket, key), url, settings, stage="remove")
+    finally:
+        interrupt.unregister()
 
 
 def check_writable(output_dir: str) -> None:

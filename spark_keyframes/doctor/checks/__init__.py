@@ -1,0 +1,1 @@
+"""The doctor's checks, one per file; `registry.py` has their order."""

@@ -1,0 +1,50 @@
+"""What `spark-keyframes doctor` does: prints the report line by line, and returns an exit code."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from spark_keyframes.doctor.examine import Line, collected, of_machine, of_new_session
+from spark_keyframes.doctor.options import Options
+from spark_keyframes.doctor.text import can_write, writer_for
+
+
+def run(
+    options: Options,
+    *,
+    spark: bool = False,
+    master: str = "",
+    remote: str = "",
+    conf: Mapping[str, str] | None = None,
+    as_json: bool = False,
+) -> int:
+    """Look at this machine and, if asked, at Spark; return the exit code.
+
+    Args:
+        options: what to look at, beside this machine.
+        spark: whether to start a session, and run the checks in its executors.
+        master: of that session; empty: as Spark's files say.
+        remote: URL of a Connect server for that session.
+        conf: more settings of that session.
+        as_json: print JSON at the end, instead of lines as they come.
+    """
+    lines: Iterable[Line] = of_machine(options)
+    if spark or master or remote:
+        started = of_new_session(options, master=master, remote=remote, conf=conf or {})
+        lines = chain(lines, started)
+    diagnosis = collected(lines if as_json else _printed(lines))
+    if as_json:
+        print(diagnosis.to_json())
+    else:
+        print(writer_for(sys.stdout).summary(diagnosis))
+    return diagnosis.exit_code
+
+
+def _printed(lines: Iterable[Line]) -> Iterator[Line]:
+    writer, place = writer_for(sys.stdout), ""
+    for line in lines:
+        if line.place != place:
+            place = line.place
+            print(can_write(writer.heading(place)))
+        print(can_write(writer.lines(line.finding)), flush=True)
+        yield line
