@@ -18,7 +18,7 @@ PACKAGE = REPO / "spark_keyframes"
 OUTSIDE = {"jobs", "benchmarks", "tests"}
 KNOWS_SPARK = {"jobs", "spark", "ml", "schema"}
 TALKS_TO_SPARK = {"spark_keyframes.doctor.session"}
-"""Files of other rooms that import pyspark; those of the contract's other exceptions do for types."""
+"""Files of other rooms that import pyspark; the contract's other exceptions do for types only."""
 CONTRACTS = {
     contract["id"]: contract
     for contract in tomllib.loads((REPO / "pyproject.toml").read_text())["tool"]["importlinter"][

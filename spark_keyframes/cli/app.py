@@ -21,6 +21,7 @@ COMMANDS = {
     "index": "Index many videos, to ask again without decoding, on Spark.",
     "search": "The best moments of an index for a text, on Spark.",
     "report": "One page about a table of keyframes, with a gallery.",
+    "doctor": "What is missing here, or on a cluster, and what to do.",
 }
 """Each subcommand, and a line about it. They are listed in this order, without an import."""
 

@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from spark_keyframes.doctor.finding import Finding, bad, good, note
+from spark_keyframes.jobs.session import DEFAULTS, LOCAL_DEFAULTS
 
 Get = Callable[[str], str | None]
 """Returns the value of a setting of the session; None where it is not set."""
 
 REDACTION = "spark.redaction.regex"
-PATTERN = (
-    r"(?i)secret|password|passwd|token|access[._-]?key|credential|signature=|[?&]sig=|"
-    r"/[^/@ ]+:[^/@ ]*@"
-)
 _SPARKS_OWN = r"(?i)secret|password|token|access[.]?key"
 # What a job's settings and its command line may hold.
 _SECRETS = {
@@ -29,41 +26,40 @@ class Setting:
     """A setting that a session of the user's should have."""
 
     name: str
-    value: str
     why: str
     """What happens without it."""
     on_cluster_only: bool = False
     where: str = ""
     """On what condition to set it."""
 
+    @property
+    def value(self) -> str:
+        """As in conf/spark-defaults.conf, and as jobs set it."""
+        return (DEFAULTS | LOCAL_DEFAULTS)[self.name]
+
 
 SETTINGS = (
     Setting(
         "spark.python.daemon.module",
-        "spark_keyframes.spark.daemon",
         "each Python worker imports torch and transformers by itself, which takes seconds and "
         "memory",
         where=", if the executors' Python has this package",
     ),
     Setting(
         "spark.sql.execution.arrow.maxRecordsPerBatch",
-        "64",
         "up to 10,000 rows go to a Python worker at once, and a row may hold a video",
     ),
     Setting(
         "spark.locality.wait",
-        "0s",
         "a task waits 3 s for the machine that has its input, while others idle",
         on_cluster_only=True,
     ),
     Setting(
         "spark.sql.files.maxPartitionBytes",
-        "16m",
         "a task reads up to 128 MB of a table of videos, and a failure repeats it all",
     ),
     Setting(
         "spark.sql.inMemoryColumnarStorage.hugeVectorThreshold",
-        "16m",
         "an index of long videos takes up to twice as much heap",
     ),
 )

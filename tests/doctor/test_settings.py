@@ -26,7 +26,7 @@ def test_the_settings_of_the_file_are_good():
 def test_every_setting_of_the_file_is_known_with_its_value():
     known = {each.name: each.value for each in settings.SETTINGS}
     known |= {name: {"true": "false", "false": "true"}[value] for name, value in settings._WRONG}
-    known[settings.REDACTION] = settings.PATTERN
+    known[settings.REDACTION] = DEFAULTS[settings.REDACTION]
     file = conf_file()
     assert {name: file[name] for name in file if name not in settings.UNIMPORTANT} == known
     assert (
