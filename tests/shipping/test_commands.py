@@ -1,4 +1,4 @@
-"""The job accepts the options in the commands of docs/shipping.md."""
+"""The job accepts the options in the commands of the pages about clusters and storages."""
 
 import re
 import shlex
@@ -9,11 +9,12 @@ from spark_keyframes.jobs.sample import parse_options
 from tests.conftest import REPO
 
 JOB = "jobs/sample.py"
-DOC = (REPO / "docs" / "shipping.md").read_text()
+PAGES = ("shipping", "gpu-cluster", "kubernetes", "tos", "s3")
+TEXT = "".join((REPO / "docs" / f"{page}.md").read_text() for page in PAGES)
 
 
 def commands():
-    for block in re.findall(r"```sh\n(.*?)```", DOC, re.DOTALL):
+    for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             if JOB in line:
                 yield shlex.split(line)
@@ -28,5 +29,9 @@ def test_the_job_takes_the_options(words):
 
 
 def test_there_is_one_for_each_kind_of_cluster():
-    masters = {words[words.index("--master") + 1].partition(":")[0] for words in commands()}
+    masters = {
+        words[words.index("--master") + 1].partition(":")[0]
+        for words in commands()
+        if "--master" in words
+    }
     assert masters == {"spark", "yarn", "k8s"}
