@@ -16,12 +16,14 @@ from spark_keyframes.made_by import __version__
 PROGRAM = "spark-keyframes"
 
 COMMANDS = {
+    "sample": "Keyframes of one video, without Spark.",
     "transform": "Keyframes of many videos, as a table, on Spark.",
     "ingest": "Keyframes of the videos that are new since the last run, on Spark.",
     "index": "Index many videos, to ask again without decoding, on Spark.",
     "search": "The best moments of an index for a text, on Spark.",
     "report": "One page about a table of keyframes, with a gallery.",
     "doctor": "What is missing here, or on a cluster, and what to do.",
+    "completion": "Let bash, zsh or fish complete commands, options and choices.",
 }
 """Each subcommand, and a line about it. They are listed in this order, without an import."""
 

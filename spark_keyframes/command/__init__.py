@@ -1,7 +1,7 @@
 """Commands for a terminal, by click: options in groups, and one line where something is wrong."""
 
 from spark_keyframes.command.ending import EXIT_CODES, FAILED, WRONG_OPTIONS, exit_code, run_command
-from spark_keyframes.command.grouped import Command, Group, Option, write_exit_codes
+from spark_keyframes.command.grouped import Argument, Command, Group, Option, write_exit_codes
 from spark_keyframes.command.hints import close_to
 from spark_keyframes.command.types import Choice, Number, PlaceType, Text
 
@@ -9,6 +9,7 @@ __all__ = [
     "EXIT_CODES",
     "FAILED",
     "WRONG_OPTIONS",
+    "Argument",
     "Choice",
     "Command",
     "Group",

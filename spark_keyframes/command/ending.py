@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from spark_keyframes.errors import KeyframesError, ParameterError
+from spark_keyframes.errors import KeyframesError, ModelNotFoundError, ParameterError
 from spark_keyframes.redaction import redact_text
 
 DONE = 0
@@ -36,22 +36,28 @@ def run_command(command: click.Command, arguments: Sequence[str] | None, program
         program: its name, for messages.
     """
 
+    given = sys.argv[1:] if arguments is None else arguments
+    called = program
+
     def run() -> int | None:
+        nonlocal called
         # Not command.main, which ends the process where a pipe is closed.
-        given = sys.argv[1:] if arguments is None else arguments
         with command.make_context(program, list(given)) as context:
-            status: int | None = command.invoke(context)
+            try:
+                status: int | None = command.invoke(context)
+            finally:
+                called = " ".join(filter(None, (program, context.invoked_subcommand)))
             return status
 
-    return exit_code(run, program)
+    return exit_code(run, lambda: called)
 
 
-def exit_code(run: Callable[[], int | None], program: str) -> int:
+def exit_code(run: Callable[[], int | None], program: Callable[[], str]) -> int:
     """Call `run`, print in one line what goes wrong, and return the exit code.
 
     Args:
         run: the command; returns its exit code, or None for 0.
-        program: its name, for messages. An error of click knows the name of the subcommand.
+        program: returns its name, for messages.
     """
     try:
         status = run() or DONE
@@ -64,7 +70,7 @@ def exit_code(run: Callable[[], int | None], program: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = CLOSED_PIPE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - see `_described`
-        line, status = _described(error, program)
+        line, status = _described(error, program())
         print(line, file=sys.stderr)
     return status
 
@@ -79,7 +85,7 @@ def _described(error: BaseException, program: str) -> tuple[str, int]:
         message = redact_text(" ".join(_message_of(error).split()))
         name = context.command_path if context else program
         return f"{name}: error: {message}; see --help", error.exit_code
-    if isinstance(error, ParameterError):
+    if isinstance(error, ParameterError | ModelNotFoundError):
         return f"{program}: error: {error}; see --help", WRONG_OPTIONS
     if isinstance(error, KeyframesError):
         return f"{program}: {type(error).__name__}: {error}", FAILED

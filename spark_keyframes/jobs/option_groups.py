@@ -9,6 +9,7 @@ IMAGES = Group("images", "the images of the frames")
 VIDEO = Group("video", "how videos are read")
 LIMITS = Group("limits", "the most that one video may take before it fails")
 ACCESS = Group("access", "which URLs may be read, where strangers can add to the list")
+OUTPUT = Group("output", "what is printed and drawn")
 QUESTION = Group("question", "the question")
 SPARK = Group("spark", "Spark itself, as of spark-submit")
 
@@ -16,6 +17,7 @@ GROUPS = (
     INPUT,
     QUESTION,
     CHOICE,
+    OUTPUT,
     RESULT,
     IMAGES,
     MODEL,

@@ -81,12 +81,12 @@ def fails_with(error):
     ],
 )
 def test_an_error_is_a_line_and_an_exit_code(error, status, line, capsys):
-    assert exit_code(fails_with(error), "x") == status
+    assert exit_code(fails_with(error), lambda: "x") == status
     assert capsys.readouterr() == ("", f"{line}\n")
 
 
 def test_other_errors_have_a_traceback_without_secrets(capsys):
-    assert exit_code(fails_with(OSError("https://h/v.mp4?X-Tos-Signature=abc")), "x") == 1
+    assert exit_code(fails_with(OSError("https://h/v.mp4?X-Tos-Signature=abc")), lambda: "x") == 1
     err = capsys.readouterr().err
     assert "Traceback" in err
     assert "abc" not in err
