@@ -16,7 +16,7 @@ help: ## Show this help
 	@touch $@
 
 sample: .venv/.stamp ## Draw a cooking video, find the spoon in it on Spark, show the result
-	$(BIN)/python -m spark_keyframes.demo.sample --text "$(TEXT)"
+	$(BIN)/python -m spark_keyframes demo --text "$(TEXT)"
 
 # Two processes, of which one has Spark's JVM: most tests wait, and two sessions would fill the memory.
 # 1: tests of the first process, with its output at the end; 2: of the second.

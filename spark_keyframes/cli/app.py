@@ -16,6 +16,7 @@ from spark_keyframes.made_by import __version__
 PROGRAM = "spark-keyframes"
 
 COMMANDS = {
+    "demo": "Draw a video, find the spoon in it on Spark, and show the result.",
     "sample": "Keyframes of one video, without Spark.",
     "transform": "Keyframes of many videos, as a table, on Spark.",
     "ingest": "Keyframes of the videos that are new since the last run, on Spark.",

@@ -1,13 +1,12 @@
 """The subcommands that run a job on Spark: those of jobs/, from anywhere."""
 
-import os
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
-from spark_keyframes.cli.submitting import check_java, has_pyspark, submit
+from spark_keyframes.cli.submitting import check_spark, has_pyspark, submit
 from spark_keyframes.command import Command, Option, PlaceType, Text
 from spark_keyframes.jobs.command_line import command_of
 from spark_keyframes.jobs.option_groups import SPARK
@@ -61,8 +60,7 @@ def job_command(module: str, name: str) -> click.Command:
     job = import_module(module).JOB
 
     def run(options: Any) -> int:
-        if not os.environ.get("SPARK_REMOTE"):
-            check_java(name)
+        check_spark(name)
         status: int = job.run_as(click.get_current_context().command_path, options)
         return status
 

@@ -1,6 +1,7 @@
 """`spark-keyframes sample`: the keyframes of one video, in this process and without Spark."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -125,11 +126,21 @@ def _draw(keyframes: Keyframes, sheet: Path, options: VideoOptions) -> None:
     print(f"sheet: {redact_url(str(sheet))}", file=notes)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Return whether a log line says more than the error that ends the command."""
+    return "error" not in getattr(record, "context", {})
+
+
 def _run(options: VideoOptions) -> int:
+    handler = logging.StreamHandler()
+    handler.addFilter(_is_news)
+    logging.getLogger("spark_keyframes").addHandler(handler)
     try:
         return run(options)
     except ParameterError as error:
         raise ParameterError(with_flags(str(error), VideoOptions)) from error
+    finally:
+        logging.getLogger("spark_keyframes").removeHandler(handler)
 
 
 command = command_of(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from spark_keyframes.errors import MissingPackageError
+from spark_keyframes.jobs.conf_folder import use_own_folder
 
 SCRIPT = Path(__file__).parent / "script" / "job.py"
 
@@ -24,19 +25,26 @@ def submit(options: Sequence[str], command: str, arguments: Sequence[str]) -> No
     Raises:
         MissingPackageError: there is no spark-submit, or no Java.
     """
-    program = find_spark_submit()
-    if program is None:
-        raise MissingPackageError(
-            f"{command} needs pyspark, which is not installed; pip install pyspark, or set "
-            "SPARK_HOME"
-        )
-    check_java(command)
+    check_spark(command)
+    program = str(find_spark_submit())
+    use_own_folder()
     # Otherwise Spark runs the first python3 in PATH.
     for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
         os.environ.setdefault(name, sys.executable)
     words = [program, *options, str(SCRIPT), command, *arguments]
     sys.stdout.flush()
     os.execv(program, words)  # noqa: S606 - the user's own options, without a shell
+
+
+def check_spark(command: str) -> None:
+    """Raise MissingPackageError where Spark cannot start on this machine."""
+    if find_spark_submit() is None:
+        raise MissingPackageError(
+            f"{command} needs pyspark, which is not installed; pip install pyspark, or set "
+            "SPARK_HOME to the folder of your Spark"
+        )
+    if not os.environ.get("SPARK_REMOTE"):
+        _check_java(command)
 
 
 def has_pyspark() -> bool:
@@ -53,8 +61,7 @@ def find_spark_submit() -> str | None:
     return next(filter(os.path.exists, found), None) or shutil.which("spark-submit")
 
 
-def check_java(command: str) -> None:
-    """Raise MissingPackageError where Spark would not find Java."""
+def _check_java(command: str) -> None:
     home = os.environ.get("JAVA_HOME")
     if home and not Path(home, "bin", "java").exists():
         raise MissingPackageError(

@@ -1,10 +1,9 @@
-"""Runs `make sample`: draw a cooking video, find the spoon in it on Spark, and show the result.
+"""Runs the demo: draw a cooking video, find the spoon in it on Spark, and show the result.
 
-It needs no network. jobs/sample.py runs under spark-submit with the tiny CLIP, which is copied to
+It needs no network. `spark-keyframes transform` runs with the tiny CLIP, which is copied to
 out/models. The scenes of the video are known, so that anyone can check the keyframes.
 """
 
-import argparse
 import os
 import shlex
 import subprocess
@@ -21,31 +20,29 @@ from spark_keyframes.demo.scene import Scene, scene_at
 from spark_keyframes.result import Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 
-REPO = Path(__file__).parents[2]
+_PROGRAM = "spark-keyframes"
 
 
-def main() -> int:
-    """Run the demo; return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, prog="python -m spark_keyframes.demo.sample"
-    )
-    parser.add_argument("--text", default="spoon", help="what to look for (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder (%(default)s)")
-    parser.add_argument("--explain", action="store_true", help="say why these frames were chosen")
-    options = parser.parse_args()
-    out, text = options.out, options.text
+def run_demo(text: str, out: Path, *, explain: bool = False) -> int:
+    """Run the demo; return the exit code.
 
+    Args:
+        text: what to look for.
+        out: the folder for the video, the model and the results.
+        explain: say why these frames were chosen.
+    """
     begin = time.monotonic()
     video, scenes = draw_cooking_video(out)
     models = copy_model(out)
     print(f"Drew {video}, a minute of cooking, in {time.monotonic() - begin:.0f} s.\n")
 
-    command = ["spark-submit", "jobs/sample.py", "--input", str(video), "--text", text]
-    command += ["--max-num-frames", "4", "--fps", "2", "--model-path", str(models)]
-    command += ["--clip-model-name", MODEL, "--output-tos-dir", str(out / "keyframes")]
-    command += ["--output", str(out / "table"), "--mode", "overwrite"]
-    print("$ " + " ".join(command), flush=True)
-    if status := submit(command):
+    question = ["--text", text, "--fps", "2", "--max-num-frames", "4"]
+    model = ["--model-path", str(models), "--clip-model-name", MODEL]
+    command = ["transform", "--input", str(video), *question, *model]
+    command += ["--output-tos-dir", str(out / "keyframes"), "--output", str(out / "table")]
+    command += ["--mode", "overwrite"]
+    print(f"$ {shlex.join([_PROGRAM, *command])}", flush=True)
+    if status := _run(command):
         return status
 
     # Sample again in this process, for the score curve: the table does not have it.
@@ -61,41 +58,42 @@ def main() -> int:
     found = show_beside_scenes(keyframes, scenes, text)
     sheet = out / "keyframes.png"
     spans = [(scene.start, scene.end) for scene in scenes if scene.object == text]
-    keyframes.contact_sheet(spans=spans, explain=options.explain).save(sheet)
-    if options.explain:
+    keyframes.contact_sheet(spans=spans, explain=explain).save(sheet)
+    if explain:
         print(f"\n{keyframes.explain()}")
     print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
-    print(
-        "\nNext: make sample TEXT=egg. For your own videos, replace the value of --input, and use"
-    )
-    print(
-        '--model-path "" without --clip-model-name: the demo\'s model knows its 20 objects only.\n'
-    )
-    print(f"$ {next_command(video, out, text)}")
+    if report := write_report(out):
+        print(f"All of it on a page: {report}")
+    print("\nNext, another text, without Spark:\n")
+    other = "egg" if text != "egg" else "cup"
+    print(f"$ {_shown(['sample', str(video), '--text', other, *question[2:], *model])}")
+    print("\nAnd your own video, with CLIP from the Hugging Face Hub:\n")
+    print(f"$ {_shown(['sample', 'VIDEO', '--text', 'a red car', '--sheet', 'sheet.png'])}")
     return 0
 
 
-def next_command(video: Path, out: Path, text: str) -> str:
-    """Return a command that works as it is, without an active environment."""
-    python = Path(sys.executable)
-    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
-    command = [shown, "jobs/sample.py", "--input", video, "--text", text, "--fps", 2]
-    command += ["--max-num-frames", 4, "--model-path", out / "models", "--clip-model-name", MODEL]
-    return shlex.join(map(str, [*command, "--output-tos-dir", out / "my-keyframes"]))
+def write_report(out: Path) -> Path | None:
+    """Write the report of the demo's table; return its path, or None where there is none."""
+    del out
+    return None
 
 
-def submit(command: Sequence[str]) -> int:
-    """Run a command with the settings of conf/; return its exit code."""
-    scripts = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(REPO / "conf"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    program = [str(scripts / command[0]), *command[1:]]
-    return subprocess.run(program, env=environment, check=False).returncode  # noqa: S603
+def _shown(arguments: Sequence[str]) -> str:
+    """Return a command that works as it is, without an active environment too."""
+    script = Path(sys.executable).with_name(_PROGRAM)
+    if not script.exists():
+        return shlex.join([sys.executable, "-m", "spark_keyframes", *arguments])
+    on_path = any(Path(each) == script.parent for each in os.get_exec_path())
+    near = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    return shlex.join([_PROGRAM if on_path else str(near), *arguments])
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run a subcommand in a process of its own; return its exit code."""
+    # Spark would warn about the name of a machine without a network.
+    environment = {"SPARK_LOCAL_IP": "127.0.0.1", **os.environ}
+    command = [sys.executable, "-m", "spark_keyframes", *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603
 
 
 def show_beside_scenes(keyframes: Keyframes, scenes: Sequence[Scene], text: str) -> int:
@@ -113,7 +111,3 @@ def show_beside_scenes(keyframes: Keyframes, scenes: Sequence[Scene], text: str)
                 fitting += scene.object == text
         print(line.rstrip())
     return fitting
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spark_keyframes.errors import IndexMismatchError, KeyframesError, ParameterError
 from spark_keyframes.jobs.command_line import with_flags
+from spark_keyframes.jobs.conf_folder import use_own_folder
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.listing import local_path
@@ -68,11 +69,7 @@ def start_spark() -> "SparkSession":
 
     # Without this, the workers of a local job run the first python3 in PATH.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    conf = Path(sys.argv[0]).resolve().parent.parent / "conf"
-    if not {"PYSPARK_GATEWAY_PORT", "SPARK_HOME"} & set(os.environ) and conf.is_dir():
-        os.environ.setdefault(
-            "SPARK_CONF_DIR", str(conf)
-        )  # Python starts the JVM, not spark-submit
+    use_own_folder()
     builder = SparkSession.builder.appName("spark_keyframes")
     if not is_remote() and not is_running():
         for name, value in _missing_defaults().items():

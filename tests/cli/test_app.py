@@ -46,7 +46,7 @@ def test_a_mistyped_command_has_a_hint(capsys):
         2,
         "spark-keyframes: error: no command 'transfrom'; did you mean transform?; see --help\n",
     )
-    assert "there are transform, " in main("xyz", capsys=capsys)[2]
+    assert "there are demo, sample, transform, " in main("xyz", capsys=capsys)[2]
 
 
 def test_the_module_is_the_command_and_its_help_imports_nothing_heavy():

@@ -18,6 +18,13 @@ def test_the_defaults_are_those_of_conf():
     assert given == defaults | {name: given[name] for name in OWN_DEFAULTS_OF_SPARK}
 
 
+def test_the_package_has_the_log_settings_of_conf():
+    """The wheel has no conf/."""
+    name = "log4j2.properties"
+    ours = REPO / "spark_keyframes" / "jobs" / "conf" / name
+    assert ours.read_text() == (REPO / "conf" / name).read_text()
+
+
 @pytest.fixture
 def settings_of(monkeypatch, spark):
     """What the job sets where these settings are given; with the Spark of the tests."""
