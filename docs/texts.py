@@ -183,7 +183,7 @@ def shown(default: Any) -> str:
 
 def escaped(text: str) -> str:
     """A text for Markdown, which would take <…> for HTML."""
-    return text.replace("<", "\\<")
+    return text.replace("<", "&lt;")
 
 
 def table(heads: tuple[str, ...], rows: Any) -> str:

@@ -51,6 +51,18 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def cooking(tmp_path_factory):
+    """The folder out/ of a reader after `make sample`: a video and a model. Copy it, to write."""
+    from spark_keyframes.demo import copy_model
+    from spark_keyframes.demo.cooking import draw_cooking_video
+
+    folder = tmp_path_factory.mktemp("cooking") / "out"
+    copy_model(folder)
+    draw_cooking_video(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A folder with a small CLIP, called "small"."""
     from tests.clip.random_clip import save_random_clip

@@ -3,13 +3,12 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from spark_keyframes.demo import copy_model
-from spark_keyframes.demo.cooking import draw_cooking_video
 from tests.conftest import REPO
 from tests.run_examples import EXAMPLE
 
@@ -21,11 +20,10 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory):
+def examples(cooking, tmp_path_factory):
     """What became of the examples of each page: all of them in one process, with one session."""
     folder = tmp_path_factory.mktemp("reader")
-    copy_model(folder / "out")
-    draw_cooking_video(folder / "out")
+    shutil.copytree(cooking, folder / "out")
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPO),

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 LOADED = {("img", "src"), ("script", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
 """What a browser asks for when it shows a page."""
+CODE = {"code", "pre", "script", "style", "svg"}
 UNUSED = {"canonical", "next", "prev"}
 """Values of `rel` that a browser does not load; next and prev are links."""
 
@@ -18,12 +19,17 @@ class Document(HTMLParser):
     links: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
     anchors: set[str] = field(default_factory=set)
+    text: str = ""
+    """without code"""
+    _code: int = 0
+    """elements of code that are open"""
 
     def __post_init__(self):
         super().__init__()
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
+        self._code += tag in CODE
         self.anchors.update(values[name] for name in ("id", "name") if values.get(name))
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
@@ -32,6 +38,13 @@ class Document(HTMLParser):
                 self.loaded.append(value)
             elif name == "srcset":
                 self.loaded += [part.split()[0] for part in value.split(",")]
+
+    def handle_endtag(self, tag):
+        self._code -= tag in CODE
+
+    def handle_data(self, data):
+        if not self._code:
+            self.text += data
 
 
 def read(path):

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.conftest import REPO
-from tests.site.crawler import crawl
+from tests.site.crawler import crawl, read
 from tests.test_links import anchors
 
 pytestmark = pytest.mark.slow
@@ -91,3 +91,13 @@ def test_a_phone_shows_no_page_wider_than_itself(site, open_page):
     page.locator("label.md-header__button[for=__drawer]").click()
     assert page.locator(".md-nav--primary").is_visible()
     watched.check()
+
+
+def test_no_markdown_is_left_in_the_text(site):
+    """GitHub takes some Markdown that mkdocs does not, such as lists that are indented less."""
+    left = re.compile(r"```|\*\*|\]\(|\|-+\||`|^ *\| |~~|<!--|-->|^ *[-*] \S|^#+ |\\[<|*_]", re.M)
+    for path in sorted(site.rglob("*.html")):
+        if "source" not in path.relative_to(site).parts:
+            text = read(path).text
+            found = left.search(text)
+            assert not found, f"{path.name}: {text[found.start() - 60 : found.end() + 60]!r}"

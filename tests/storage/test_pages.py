@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from spark_keyframes.demo import copy_model
-from spark_keyframes.demo.cooking import draw_cooking_video
 from tests.conftest import REPO
 from tests.storage.s3_server import S3Server
 from tests.storage.tos_server import TosServer
@@ -19,11 +17,10 @@ BLOCK = re.compile(r"^```(sh)?\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory):
+def reader(cooking, tmp_path_factory):
     """A folder as `make sample` leaves it, in which the jobs are where the clone has them."""
     folder = tmp_path_factory.mktemp("reader")
-    draw_cooking_video(folder / "out")
-    copy_model(folder / "out")
+    shutil.copytree(cooking, folder / "out")
     for name in ("jobs", "conf"):
         (folder / name).symlink_to(REPO / name)
     return folder
