@@ -118,7 +118,9 @@ def name_of(word, command):
 
 
 def check_pytest(words, command):
-    markers = {line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]}
+    markers = {
+        line.partition(":")[0] for line in PROJECT["tool"]["pytest"]["ini_options"]["markers"]
+    }
     for at, word in enumerate(words[:-1]):
         if word == "-m":
             named = set(re.findall(r"\w+", words[at + 1])) - {"and", "or", "not"}
