@@ -7,7 +7,12 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from spark_keyframes.errors import KeyframesError, ModelNotFoundError, ParameterError
+from spark_keyframes.errors import (
+    KeyframesError,
+    MissingPackageError,
+    ModelNotFoundError,
+    ParameterError,
+)
 from spark_keyframes.redaction import redact_text
 
 DONE = 0
@@ -87,6 +92,8 @@ def _described(error: BaseException, program: str) -> tuple[str, int]:
         return f"{name}: error: {message}; see --help", error.exit_code
     if isinstance(error, ParameterError | ModelNotFoundError):
         return f"{program}: error: {error}; see --help", WRONG_OPTIONS
+    if isinstance(error, MissingPackageError):
+        return f"{program}: error: {error}", FAILED
     if isinstance(error, KeyframesError):
         return f"{program}: {type(error).__name__}: {error}", FAILED
     # Python's own traceback would show the secrets of URLs.

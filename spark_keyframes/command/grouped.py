@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +124,7 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         known = self._known(ctx)
         try:
-            words = sort_words(_with_help_group(args, self.groups), known)
+            words = sort_words(_with_help_group(args, [group.key for group in self.groups]), known)
         except WordsError as error:
             ctx.fail(str(error))
         given = [name if value is None else f"{name}={value}" for name, value in words.options]
@@ -140,18 +140,17 @@ class Command(click.Command):
 
     def _check(self, ctx: click.Context, words: Words, known: dict[str, Any]) -> None:
         """End with one line where words are not understood, or are missing."""
-        arguments = [each for each in self.params if isinstance(each, click.Argument)]
-        extra = words.arguments[len(arguments) :]
-        if wrong := words.unknown or extra:
-            hint = hint_for(wrong, known) if words.unknown or not self.too_many else self.too_many
-            ctx.fail(f"unrecognized arguments: {' '.join([*words.unknown, *extra])}{hint}")
+        arguments = self._arguments()
         names = {name for name, _ in words.options}
         missing = [each.metavar or each.name or "" for each in arguments[len(words.arguments) :]]
-        missing += [
-            each.opts[0]
-            for each in self.params
-            if isinstance(each, Option) and each.required and not names & {*each.opts}
-        ]
+        options = [each for each in self.params if isinstance(each, Option) and each.required]
+        missing += [each.opts[0] for each in options if not names & {*each.opts}]
+        extra = words.arguments[len(arguments) :]
+        if wrong := [*words.unknown, *extra]:
+            hint = self.too_many
+            if words.unknown or not hint:
+                hint = hint_for(wrong, known, missing)
+            ctx.fail(f"unrecognized arguments: {' '.join(wrong)}{hint}")
         if missing:
             ctx.fail(f"the following arguments are required: {', '.join(missing)}")
 
@@ -204,7 +203,7 @@ class Command(click.Command):
         if group == self.groups[0]:
             rows = [(each.metavar or "", _help_of(each)) for each in self._arguments()] + rows
         if rows:
-            with formatter.section(f"{group.key}: {group.title}"):
+            with formatter.section(f"{group.title[:1].upper()}{group.title[1:]} ({group.key})"):
                 formatter.write_dl(rows, col_max=_FIRST_COLUMN)
 
     def _listed(self) -> list[Option]:
@@ -242,9 +241,8 @@ def _given(ctx: click.Context) -> dict[str, Any]:
     }
 
 
-def _with_help_group(words: Sequence[str], groups: Sequence[Group]) -> list[str]:
+def _with_help_group(words: Sequence[str], keys: Collection[str]) -> list[str]:
     """Return the words with `--help KEY` as one option."""
-    keys = {group.key for group in groups}
     result: list[str] = []
     for word in words:
         if result and result[-1] in ("-h", "--help") and word in keys:

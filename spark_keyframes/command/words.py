@@ -102,10 +102,18 @@ def _is_option(word: str, known: Mapping[str, Taking]) -> bool:
     return not (_NEGATIVE.fullmatch(word) or " " in word)
 
 
-def hint_for(unknown: Sequence[str], known: Mapping[str, Taking]) -> str:
-    """Return what may have been meant by words that were not understood, or ""."""
+def hint_for(unknown: Sequence[str], known: Mapping[str, Taking], missing: Sequence[str]) -> str:
+    """Return what may have been meant by words that were not understood, or "".
+
+    Args:
+        unknown: the words.
+        known: the options by name.
+        missing: options that are required, and not given.
+    """
     first = unknown[0]
     if not first.startswith("-"):
+        if missing:
+            return f"; did you mean {missing[0]} {first}?"
         return "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'"
     name = first.partition("=")[0]
     begins = [each for each in known if each.startswith(name)]

@@ -1,9 +1,11 @@
 """A job: its options, its run, and its command line."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from spark_keyframes.command import exit_code
 from spark_keyframes.jobs.command_line import parse
 from spark_keyframes.jobs.options import JobOptions
 from spark_keyframes.jobs.session import run_job
@@ -33,11 +35,17 @@ class Job(Generic[_Options]):
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the job with the options of the command line, and return its exit code."""
-        return self.run_as(self.script, self.parse_options(arguments))
+        options = self.parse_options(arguments)
+        return exit_code(lambda: self.run_as(self.script, options), lambda: self.script)
 
     def run_as(self, program: str, options: _Options) -> int:
         """Run the job, and return its exit code; messages begin with the program's name."""
-        return run_job(program, self.run, options)
+        root = logging.getLogger()
+        root.addFilter(_is_not_of_py4j)
+        try:
+            return run_job(program, self.run, options)
+        finally:
+            root.removeFilter(_is_not_of_py4j)
 
     def parse_options(self, arguments: Sequence[str] | None = None) -> _Options:
         """Return the options given on the command line; exit with 2 where they are wrong."""
@@ -49,3 +57,8 @@ class Job(Generic[_Options]):
             examples=self.examples,
             common=self.common,
         )
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Return False for the pages that py4j logs where Ctrl-C interrupts it; it raises them too."""
+    return "py4j" not in record.pathname
