@@ -90,7 +90,10 @@ texts: .venv/.stamp ## Write the texts of parameters into docstrings and pages
 pictures: .venv/.stamp ## Draw the pictures of the pages that explain
 	$(BIN)/python -m docs.pictures
 
+notebook: .venv/.stamp ## Execute the notebook, and write its output
+	$(BIN)/python -m notebooks.execute
+
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out site build dist *.egg-info
 
-.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench docs docs-serve texts pictures clean
+.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench docs docs-serve texts pictures notebook clean
