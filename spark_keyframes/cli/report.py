@@ -6,7 +6,8 @@ from typing import ClassVar
 import click
 
 from spark_keyframes.command import PlaceType
-from spark_keyframes.jobs.command_line import command_of
+from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.command_line import command_of, with_flags
 from spark_keyframes.jobs.option_groups import ACCESS, LIMITS
 from spark_keyframes.jobs.options import about
 from spark_keyframes.report import ReportOptions, Written, write_report
@@ -26,7 +27,11 @@ class _Options(ReportOptions):
 
 def _run(options: _Options) -> int:
     values = {each.name: getattr(options, each.name) for each in fields(ReportOptions)}
-    click.echo("\n".join(lines_of(write_report(options.table, options.output, **values))))
+    try:
+        written = write_report(options.table, options.output, **values)
+    except ParameterError as error:
+        raise ParameterError(with_flags(str(error), _Options)) from error
+    click.echo("\n".join(lines_of(written)))
     return 0
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from spark_keyframes.account import frame_words
 from spark_keyframes.errors import STAGES
 from spark_keyframes.html import css, rendered, video_html
 from spark_keyframes.html.render import template_file
@@ -101,8 +100,7 @@ def page_html(contents: Contents) -> str:
         script=Markup(script),  # noqa: S704
         style_hash=_hash(style),
         script_hash=_hash(script),
-        frames=frame_words(contents.totals.account) if contents.totals.accounts else "",
-        speed=_speed(contents.totals),
+        rates=list(_rates(contents.totals)),
     )
 
 
@@ -192,12 +190,26 @@ def _stages(totals: Totals) -> list[Stage]:
     ]
 
 
-def _speed(totals: Totals) -> str:
-    """Say how much faster than the videos play the stages are, where both are known of all."""
-    work = sum(totals.account[f"{stage}_seconds"] for stage in STAGES)
-    if not work or totals.accounts != totals.with_seconds:
-        return ""
-    return f"{totals.seconds / work:,.1f} s of video for a second of work"
+def _rates(totals: Totals) -> Iterator[str]:
+    """Say how much was done in a second of a stage."""
+    account = totals.account
+    work = sum(account[f"{stage}_seconds"] for stage in STAGES)
+    decoded = _rate(account["frames_decoded"], account["decode_seconds"])
+    yield f"decode: {account['frames_decoded']:,} frames{decoded}"
+    if account["frames_skipped"]:
+        yield f"{account['frames_skipped']:,} more that no candidate needs were skipped"
+    scored = _rate(account["frames_scored"], account["clip_seconds"])
+    yield f"clip: {account['frames_scored']:,} frames{scored}"
+    if account["images_uploaded"]:
+        megabytes = account["bytes_uploaded"] / 1e6
+        yield f"upload: {account['images_uploaded']:,} images of {megabytes:,.1f} MB"
+    # Of failed videos the length is not known.
+    if work and totals.with_seconds >= totals.done > 0:
+        yield f"{totals.seconds / work:,.1f} s of video in a second of work"
+
+
+def _rate(count: float, seconds: float) -> str:
+    return f", {count / seconds:,.0f} a second" if count and seconds else ""
 
 
 def _notes(contents: Contents) -> Iterator[str]:

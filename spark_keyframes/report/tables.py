@@ -65,7 +65,7 @@ def open_table(table: Any, format: str | None) -> TableRows:
     path = _local_path(place)
     if path is not None and not path.exists() and format != "table":
         raise SourceNotFoundError(
-            f"no table {redact_url(place)}; check the path: it is the `output` of the job"
+            f"no table {redact_url(place)}; check the path: it is what a job wrote as its output"
         )
     found = format or (_format_of(path) if path is not None else None)
     if path is not None and (found or "parquet") == "parquet" and not _is_of_a_stream(path):

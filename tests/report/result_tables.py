@@ -115,3 +115,53 @@ def size_of(data_url):
     import base64
 
     return Image.open(io.BytesIO(base64.b64decode(data_url.partition(",")[2]))).size
+
+
+def several_texts(*, images=False):
+    """A row with two texts and a third that is null, and its schema."""
+    lists = [SCHEMA.field(name) for name in ("keyframes", "timestamps")]
+    lists = [each.with_type(pa.list_(each.type)) for each in lists]
+    others = [SCHEMA.field(name) for name in ("video", "error", "made_by")]
+    schema = pa.schema([*others, *lists, pa.field("text", pa.list_(pa.string())), ENCODED])
+    row = video("a.mp4", text=None)
+    second = {"tos_paths": [], "frame_ids": [40, 70, 90], "scores": [0.4, 0.9, 0.1]}
+    row |= {
+        "keyframes": [row["keyframes"], second, None],
+        "timestamps": [row["timestamps"], [4.0, 7.0, 9.0], None],
+        "text": ["spoon", "egg", None],
+        "keyframes_images": [jpeg(each) for each in (10, 40, 70, 90)] if images else None,
+    }
+    return row, schema
+
+
+EXPLODED = pa.schema(
+    [
+        *(each for each in SCHEMA if each.name not in ("keyframes", "timestamps")),
+        ACCOUNT,
+        ("text_index", pa.int32()),
+        ("text", pa.string()),
+        ("frame_index", pa.int32()),
+        ("frame_id", pa.int64()),
+        ("score", pa.float32()),
+        ("tos_path", pa.string()),
+        ("timestamp", pa.float64()),
+    ]
+)
+
+
+def exploded(row, **more):
+    """The rows of `explode_keyframes` for a row per video."""
+    same = {name: row[name] for name in ("video", "error", "made_by")} | more
+    cell = row["keyframes"]
+    if cell is None:
+        return [same]
+    return [
+        same
+        | {
+            "frame_index": at,
+            "frame_id": frame,
+            "score": cell["scores"][at],
+            "timestamp": frame / 10,
+        }
+        for at, frame in enumerate(cell["frame_ids"])
+    ]

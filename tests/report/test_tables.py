@@ -17,11 +17,14 @@ from spark_keyframes.schema import CANDIDATES_DDL, INDEX_INFO_DDL, arrow_type
 from tests.report.result_tables import (
     ACCOUNT,
     CURVE,
+    EXPLODED,
     KEYFRAMES,
     SCHEMA,
     account,
     curve,
+    exploded,
     failed,
+    several_texts,
     video,
     write,
 )
@@ -94,25 +97,9 @@ def test_accounts_are_summed(tmp_path):
     assert totals.account["decode_seconds"] == 3.0
 
 
-def several(tmp_path):
-    """A row with two texts and a third that is null."""
-    lists = {"keyframes", "timestamps"}
-    fields = [
-        each.with_type(pa.list_(each.type)) if each.name in lists else each for each in SCHEMA
-    ]
-    schema = pa.schema([*fields, pa.field("text", pa.list_(pa.string()))])
-    row = video("a.mp4", text=None)
-    second = {"tos_paths": [], "frame_ids": [40, 70, 90], "scores": [0.4, 0.9, 0.1]}
-    row |= {
-        "keyframes": [row["keyframes"], second, None],
-        "timestamps": [row["timestamps"], [4.0, 7.0, 9.0], None],
-        "text": ["spoon", "egg", None],
-    }
-    return write(tmp_path, [row], schema=schema)
-
-
 def test_each_text_of_a_video_has_a_card(tmp_path):
-    totals, videos = gathered(several(tmp_path))
+    row, schema = several_texts()
+    totals, videos = gathered(write(tmp_path, [row], schema=schema))
     assert (totals.videos, totals.done, totals.keyframes) == (1, 1, 5)
     assert [(each.card.text, len(each.card.pictures)) for each in videos] == [
         ("spoon", 2),
@@ -120,39 +107,6 @@ def test_each_text_of_a_video_has_a_card(tmp_path):
         (None, 0),
     ]
     assert videos[2].card.note == "There is no result: the text is null."
-
-
-EXPLODED = pa.schema(
-    [
-        *(each for each in SCHEMA if each.name not in ("keyframes", "timestamps")),
-        ACCOUNT,
-        ("text_index", pa.int32()),
-        ("text", pa.string()),
-        ("frame_index", pa.int32()),
-        ("frame_id", pa.int64()),
-        ("score", pa.float32()),
-        ("tos_path", pa.string()),
-        ("timestamp", pa.float64()),
-    ]
-)
-
-
-def exploded(row, **more):
-    """The rows of `explode_keyframes` for a row per video."""
-    same = {name: row[name] for name in ("video", "error", "made_by")} | more
-    cell = row["keyframes"]
-    if cell is None:
-        return [same]
-    return [
-        same
-        | {
-            "frame_index": at,
-            "frame_id": frame,
-            "score": cell["scores"][at],
-            "timestamp": frame / 10,
-        }
-        for at, frame in enumerate(cell["frame_ids"])
-    ]
 
 
 def test_rows_per_keyframe_are_joined_to_videos(tmp_path):
