@@ -7,6 +7,7 @@ import click
 
 from spark_keyframes.command import PlaceType
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.html.words import counted
 from spark_keyframes.jobs.command_line import command_of, with_flags
 from spark_keyframes.jobs.option_groups import ACCESS, LIMITS
 from spark_keyframes.jobs.options import about
@@ -39,10 +40,11 @@ def lines_of(written: Written) -> list[str]:
     """Say what a report has."""
     failed = f", {written.failed:,} failed" if written.failed else ""
     without = f", {written.without_image:,} without an image" if written.without_image else ""
+    images = counted(written.images, "image")
     return [
         f"videos     {written.videos:,}{failed}",
-        f"gallery    {written.cards:,} videos, {written.images:,} images{without}",
-        f"report     {written.output} ({written.size / 1e6:.1f} MB)",
+        f"gallery    {counted(written.cards, 'video')}, {images}{without}",
+        f"report     {written.output} ({written.size / 1e6:.2g} MB)",
     ]
 
 

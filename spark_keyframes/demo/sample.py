@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from spark_keyframes.demo.cooking import draw_cooking_video
 from spark_keyframes.demo.model import MODEL, copy_model
 from spark_keyframes.demo.scene import Scene, scene_at
+from spark_keyframes.report import write_report
 from spark_keyframes.result import Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 
@@ -40,12 +41,12 @@ def run_demo(text: str, out: Path, *, explain: bool = False) -> int:
     model = ["--model-path", str(models), "--clip-model-name", MODEL]
     command = ["transform", "--input", str(video), *question, *model]
     command += ["--output-tos-dir", str(out / "keyframes"), "--output", str(out / "table")]
-    command += ["--mode", "overwrite"]
+    command += ["--curve", "--account-col", "account", "--mode", "overwrite"]
     print(f"$ {shlex.join([_PROGRAM, *command])}", flush=True)
     if status := _run(command):
         return status
 
-    # Sample again in this process, for the score curve: the table does not have it.
+    # Sample again in this process, for the contact sheet.
     sampler = VideoAdaptiveKeyframesSampling(
         text=text, fps=2, max_num_frames=4, model_path=str(models), clip_model_name=MODEL
     )
@@ -62,20 +63,15 @@ def run_demo(text: str, out: Path, *, explain: bool = False) -> int:
     if explain:
         print(f"\n{keyframes.explain()}")
     print(f"\n{found} of {len(keyframes.frame_ids)} keyframes show a {text}. See: {sheet}")
-    if report := write_report(out):
-        print(f"All of it on a page: {report}")
+    page = out / "report.html"
+    write_report(out / "table", page)
+    print(f"The same as a page, for a browser: {page}")
     print("\nNext, another text, without Spark:\n")
     other = "egg" if text != "egg" else "cup"
     print(f"$ {_shown(['sample', str(video), '--text', other, *question[2:], *model])}")
     print("\nAnd your own video, with CLIP from the Hugging Face Hub:\n")
     print(f"$ {_shown(['sample', 'VIDEO', '--text', 'a red car', '--sheet', 'sheet.png'])}")
     return 0
-
-
-def write_report(out: Path) -> Path | None:
-    """Write the report of the demo's table; return its path, or None where there is none."""
-    del out
-    return None
 
 
 def _shown(arguments: Sequence[str]) -> str:

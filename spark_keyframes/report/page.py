@@ -57,6 +57,8 @@ class Stage:
     name: str
     seconds: str
     share: str
+    done: str
+    """what it did"""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def page_html(contents: Contents) -> str:
         script=Markup(script),  # noqa: S704
         style_hash=_hash(style),
         script_hash=_hash(script),
-        rates=list(_rates(contents.totals)),
+        speed=_speed(contents.totals),
     )
 
 
@@ -127,7 +129,7 @@ def _entry(video: Video, markup: Any) -> Entry:
 
 def _tiles(totals: Totals) -> Iterator[Tile]:
     without = f"{totals.empty:,} without a video or text" if totals.empty else ""
-    yield Tile("videos", f"{totals.videos:,}", without)
+    yield Tile(_named(totals.videos, "video"), f"{totals.videos:,}", without)
     yield Tile("with keyframes", f"{totals.done:,}", _share(totals.done, totals.videos))
     yield Tile(
         "failed",
@@ -136,13 +138,17 @@ def _tiles(totals: Totals) -> Iterator[Tile]:
         "bad" * bool(totals.failed),
     )
     each = f"{totals.keyframes / totals.done:.1f} per video" if totals.done else ""
-    yield Tile("keyframes", f"{totals.keyframes:,}", each)
+    yield Tile(_named(totals.keyframes, "keyframe"), f"{totals.keyframes:,}", each)
     stored = "" if totals.stored else "none was stored"
-    yield Tile("images stored", f"{totals.stored:,}", stored)
+    yield Tile(f"{_named(totals.stored, 'image')} stored", f"{totals.stored:,}", stored)
     if totals.with_seconds:
         of = "" if totals.with_seconds == totals.videos else f"of {totals.with_seconds:,} videos"
         value, unit = duration(totals.seconds)
         yield Tile(f"{unit} of video", value, of)
+
+
+def _named(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 def duration(seconds: float) -> tuple[str, str]:
@@ -180,36 +186,41 @@ def _question(question: Any, totals: Totals) -> str:
 
 
 def _stages(totals: Totals) -> list[Stage]:
+    """Return the stages that took a hundredth of the time or more, in their order."""
     seconds = {stage: totals.account[f"{stage}_seconds"] for stage in STAGES}
-    seconds["waiting for the model"] = totals.account["waited_seconds"]
+    seconds["wait for the model"] = totals.account["waited_seconds"]
     total = sum(seconds.values())
+    done = _done(totals)
     return [
-        Stage(name, f"{spent:,.1f} s", f"{spent / total:.1%}")
+        Stage(name, f"{spent:,.1f} s", f"{spent / total:.1%}", done.get(name, ""))
         for name, spent in seconds.items()
-        if totals.accounts and total
+        if spent >= total / 100 > 0
     ]
 
 
-def _rates(totals: Totals) -> Iterator[str]:
-    """Say how much was done in a second of a stage."""
+def _done(totals: Totals) -> dict[str, str]:
+    """Say what some of the stages did, and how much in a second."""
     account = totals.account
-    work = sum(account[f"{stage}_seconds"] for stage in STAGES)
+    skipped, images = account["frames_skipped"], account["images_uploaded"]
     decoded = _rate(account["frames_decoded"], account["decode_seconds"])
-    yield f"decode: {account['frames_decoded']:,} frames{decoded}"
-    if account["frames_skipped"]:
-        yield f"{account['frames_skipped']:,} more that no candidate needs were skipped"
-    scored = _rate(account["frames_scored"], account["clip_seconds"])
-    yield f"clip: {account['frames_scored']:,} frames{scored}"
-    if account["images_uploaded"]:
-        megabytes = account["bytes_uploaded"] / 1e6
-        yield f"upload: {account['images_uploaded']:,} images of {megabytes:,.1f} MB"
+    return {
+        "decode": f"{decoded}; {skipped:,} skipped" if skipped else decoded,
+        "clip": _rate(account["frames_scored"], account["clip_seconds"]),
+        "upload": f"{images:,} images, {account['bytes_uploaded'] / 1e6:,.1f} MB",
+    }
+
+
+def _speed(totals: Totals) -> str:
+    """Say how long the videos are beside the work; "" where that is not known."""
+    work = sum(totals.account[f"{stage}_seconds"] for stage in STAGES)
     # Of failed videos the length is not known.
-    if work and totals.with_seconds >= totals.done > 0:
-        yield f"{totals.seconds / work:,.1f} s of video in a second of work"
+    if not work or not totals.with_seconds >= totals.done > 0:
+        return ""
+    return f"{totals.seconds / work:,.1f} s of video in a second of work. "
 
 
-def _rate(count: float, seconds: float) -> str:
-    return f", {count / seconds:,.0f} a second" if count and seconds else ""
+def _rate(frames: float, seconds: float) -> str:
+    return f"{frames:,} frames, {frames / seconds:,.0f} a second" if frames and seconds else ""
 
 
 def _notes(contents: Contents) -> Iterator[str]:
@@ -229,8 +240,8 @@ def _notes(contents: Contents) -> Iterator[str]:
         if reason == "not stored":
             yield (
                 f"{counted(count, 'keyframe')} {'has' if count == 1 else 'have'} no image: the "
-                "table has none, and none was stored. Sample with output_tos_dir, or with images in "
-                "the table; or decode them now with open_videos."
+                "table has none, and none was stored. Sample with output_tos_dir, or with images "
+                "in the table; or decode them now with open_videos."
             )
         else:
             yield f"{counted(count, 'keyframe')} without an image: {reason}"

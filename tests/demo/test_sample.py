@@ -29,6 +29,11 @@ def test_the_demo_finds_all_spoons(tmp_path):
     assert all("●" in line and "spoon" in line for line in marked)
     assert (tmp_path / "cooking.scenes.json").is_file()
     assert Image.open(tmp_path / "keyframes.png").width >= 1000
+    assert f"The same as a page, for a browser: {tmp_path}/report.html" in done.stdout
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<img class="kf-image"') == 4
+    assert "4 keyframes of 120 candidates" in page  # the curve has them
+    assert "1,428 frames, " in page
     assert "chose 4 of 120 candidates" in done.stdout
     assert done.stdout.count("not halved, as it gives one frame") == 4
     assert len(list((tmp_path / "keyframes").rglob("*.jpg"))) == 4
