@@ -30,7 +30,7 @@ def check(command):
     """Raise AssertionError where a command has a mistake."""
     program = command.words[0].removeprefix("./")
     words = command.words[1:]
-    name = Path(program).name
+    name = Path(program).name or program  # of "." it is empty
     assert name in CHECKS or name in ELSEWHERE or (REPO / program).is_file(), (
         f"{command.place}: what is {program}? Correct it, or add it to ELSEWHERE"
     )
