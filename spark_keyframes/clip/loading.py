@@ -17,6 +17,7 @@ from spark_keyframes.clip.model import Clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.errors import KeyframesError, ModelError, ModelNotFoundError
+from spark_keyframes.redaction import redact_url
 
 if TYPE_CHECKING:
     import torch
@@ -76,9 +77,9 @@ def check_model_folder(
     folder = Path(model_path, model_name)
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
-            f"no model in {str(Path(folder).absolute())!r} on {platform.node()} "
-            f"(model_path {model_path!r}, "
-            f"{parameter} {model_name!r}): there is no config.json; set model_path to a "
+            f"no model in {redact_url(str(folder.absolute()))!r} on {platform.node()} "
+            f"(model_path {redact_url(model_path)!r}, {parameter} {redact_url(model_name)!r}): there "
+            "is no config.json; set model_path to a "
             'folder that holds the model, or to "" to load it from the Hugging Face Hub'
         )
 

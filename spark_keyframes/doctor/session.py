@@ -14,6 +14,7 @@ from spark_keyframes.doctor.options import Options
 from spark_keyframes.doctor.settings import judge
 from spark_keyframes.doctor.worker import DoctorTask, versions
 from spark_keyframes.jobs.session import readable
+from spark_keyframes.redaction import redact_url
 from spark_keyframes.spark.interpreter import shipped, use_own_python
 from spark_keyframes.spark.versions import default_parallelism, is_connect
 
@@ -65,7 +66,7 @@ def of_session(spark: "SparkSession") -> Iterator[Finding]:
     server = spark.version
     connect, master = is_connect(spark), spark.conf.get("spark.master", None) or "unknown"
     kind = "Connect to a server" if connect else "a classic session"
-    found = f"Spark {server}, {kind}, master {master}"
+    found = f"Spark {server}, {kind}, master {redact_url(str(master))}"
     if server != client and not connect:
         yield bad(
             "session",

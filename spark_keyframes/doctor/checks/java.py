@@ -10,6 +10,7 @@ from pathlib import Path
 from spark_keyframes.doctor.finding import Finding, bad, good, note
 from spark_keyframes.doctor.installed import major_minor, pyspark_version
 from spark_keyframes.doctor.options import Options
+from spark_keyframes.redaction import redact_url
 
 _SECONDS = 20.0
 # By Spark's own pages: the versions of Java that a Spark runs on, and is tested with.
@@ -29,7 +30,7 @@ def check(_: Options) -> Iterator[Finding]:
     if not java:
         yield complain("Java", "there is none: JAVA_HOME is not set, and PATH has no java", install)
         return
-    place = f"JAVA_HOME is {home}" if home else f"{java} in PATH"
+    place = f"JAVA_HOME is {redact_url(home)}" if home else f"{java} in PATH"
     remedy = install
     if home and in_path and not Path(in_path).resolve().is_relative_to(Path(home).resolve()):
         remedy = f"unset JAVA_HOME, then {in_path} is used; or set it to the folder of a Java"
@@ -37,10 +38,10 @@ def check(_: Options) -> Iterator[Finding]:
         version, text = _version(java)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = getattr(error, "strerror", None) or f"no answer in {_SECONDS:g} s"
-        yield complain("Java", f"{java} does not run ({place}): {reason}", remedy)
+        yield complain("Java", f"{redact_url(java)} does not run ({place}): {reason}", remedy)
         return
     if not version:
-        yield complain("Java", f"{java} -version says {text!r} ({place})", remedy)
+        yield complain("Java", f"{redact_url(java)} -version says {text!r} ({place})", remedy)
     elif version < wanted[0]:
         yield complain(
             "Java",

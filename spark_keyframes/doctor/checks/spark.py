@@ -62,7 +62,7 @@ def _spark_home(version: str) -> Iterator[Finding]:
     if not Path(home, "bin", "spark-submit").is_file():
         yield bad(
             "Spark",
-            f"SPARK_HOME is {home}, where there is no bin/spark-submit",
+            f"SPARK_HOME is {redact_url(home)}, where there is no bin/spark-submit",
             "unset SPARK_HOME to use pip's Spark, or set it to the folder of a Spark",
         )
         return
@@ -70,7 +70,8 @@ def _spark_home(version: str) -> Iterator[Finding]:
     if other and other != version:
         yield bad(
             "Spark",
-            f"two: Python imports pyspark {version}, and SPARK_HOME is Spark {other} in {home}",
+            f"two: Python imports pyspark {version}, and SPARK_HOME is Spark {other} in "
+            f"{redact_url(home)}",
             f"unset SPARK_HOME, or run pip install pyspark=={other}",
         )
 
@@ -87,7 +88,7 @@ def _worker_python() -> Iterator[Finding]:
     chosen = os.environ.get("PYSPARK_PYTHON", "")
     if not chosen:
         return
-    path = shutil.which(chosen)
+    path, chosen = shutil.which(chosen), redact_url(chosen)
     name, remedy = "Spark", "unset PYSPARK_PYTHON, or set it to a Python with the same packages"
     if path is None:
         yield bad(name, f"PYSPARK_PYTHON is {chosen}, which is no program here", remedy)
@@ -116,7 +117,7 @@ def _master() -> str:
         return f"SPARK_REMOTE is {redact_url(remote)}"
     submitted = re.search(r"--master[= ]+(\S+)", os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
     if submitted:
-        return f"master {submitted[1]} (PYSPARK_SUBMIT_ARGS)"
+        return f"master {redact_url(submitted[1])} (PYSPARK_SUBMIT_ARGS)"
     home = os.environ.get("SPARK_HOME") or str(pyspark_folder())
     defaults = Path(os.environ.get("SPARK_CONF_DIR") or Path(home, "conf"), "spark-defaults.conf")
     try:
@@ -124,7 +125,7 @@ def _master() -> str:
     except (OSError, UnicodeDecodeError):
         found = None
     if found:
-        return f"master {found[1]} ({defaults})"
+        return f"master {redact_url(found[1])} ({redact_url(str(defaults))})"
     return "master local[*], if none is given"
 
 

@@ -7,6 +7,7 @@ from spark_keyframes.device import task_cpus
 from spark_keyframes.doctor.finding import Finding, bad, good, note
 from spark_keyframes.doctor.options import Options
 from spark_keyframes.doctor.system import usable_cpus
+from spark_keyframes.redaction import redact_url
 
 
 def check(options: Options) -> Iterator[Finding]:
@@ -25,7 +26,7 @@ def check(options: Options) -> Iterator[Finding]:
     if given and not is_number:
         yield note(
             "threads",
-            f"OMP_NUM_THREADS is {given!r}, no number: all {cpus} CPUs are used",
+            f"OMP_NUM_THREADS is {redact_url(given)!r}, no number: all {cpus} CPUs are used",
             "unset it, or set it to a whole number",
         )
     elif options.in_task:

@@ -85,7 +85,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, stage: str) ->
         )
     if region and not _REGION.fullmatch(region):
         raise ParameterError(
-            f"TOS_REGION must be the name of a region, such as cn-beijing, got {region!r}",
+            f"TOS_REGION must be the name of a region, such as cn-beijing, got "
+            f"{redact_url(region)!r}",
             stage=stage,
         )
     endpoint = _endpoint(endpoint or f"tos-{region}.volces.com", stage)
