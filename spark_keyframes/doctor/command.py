@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, groupby
 
 from spark_keyframes.doctor.examine import Line, collected, of_machine, of_new_session
+from spark_keyframes.doctor.finding import Finding
 from spark_keyframes.doctor.options import Options
-from spark_keyframes.doctor.text import can_write, writer_for
+from spark_keyframes.doctor.text import can_write, condensed, writer_for
 
 
 def run(
@@ -41,10 +42,17 @@ def run(
 
 
 def _printed(lines: Iterable[Line]) -> Iterator[Line]:
-    writer, place = writer_for(sys.stdout), ""
-    for line in lines:
-        if line.place != place:
-            place = line.place
-            print(can_write(writer.heading(place)))
-        print(can_write(writer.lines(line.finding)), flush=True)
-        yield line
+    """Print lines as they come; those of executors, where they differ from this machine's."""
+    writer, known = writer_for(sys.stdout), set[Finding]()
+    for place, group in groupby(lines, key=lambda line: line.place):
+        print(can_write(writer.heading(place)))
+        if known:
+            section = list(group)
+            for finding in condensed((each.finding for each in section), known):
+                print(can_write(writer.lines(finding)), flush=True)
+            yield from section
+            continue
+        for line in group:
+            print(can_write(writer.lines(line.finding)), flush=True)
+            yield line
+            known.add(line.finding)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 from spark_keyframes.doctor.finding import Finding
+from spark_keyframes.doctor.text import Writer, condensed
 
 GOOD, SOMETHING_IS_BAD = 0, 1
 
@@ -46,16 +47,11 @@ class Diagnosis:
         return json.dumps({"good": self.is_good, "places": places}, ensure_ascii=False, indent=2)
 
     def __str__(self) -> str:
-        from spark_keyframes.doctor.text import Writer
-
         writer = Writer(width=100)
-        return (
-            "\n".join(
-                line
-                for section in self.sections
-                for line in (writer.heading(section.place), *map(writer.lines, section.findings))
-            )
-            + f"\n{writer.summary(self)}"
-        )
+        text, known = [], set(self.sections[0].findings if self.sections else ())
+        for number, section in enumerate(self.sections):
+            shown = condensed(section.findings, known) if number else section.findings
+            text += [writer.heading(section.place), *map(writer.lines, shown)]
+        return "\n".join([*text, writer.summary(self)])
 
     __repr__ = __str__

@@ -1,5 +1,7 @@
 """What a check found: a line of the doctor's report."""
 
+import os
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,7 +15,10 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the report. Texts are redacted: they may quote variables and other packages."""
+    """A line of the report. Texts are redacted: they may quote variables and other packages.
+
+    ~ stands for the home folder.
+    """
 
     name: str
     """What was looked at."""
@@ -27,7 +32,14 @@ class Finding:
         if self.level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {self.level!r}")
         for each in ("name", "found", "advice"):
-            object.__setattr__(self, each, redact_text(str(getattr(self, each))))
+            text = redact_text(str(getattr(self, each)))
+            object.__setattr__(self, each, _without_home(text))
+
+
+def _without_home(text: str) -> str:
+    """Return a text with ~ for the home folder, whose name is often that of a person."""
+    home = os.path.expanduser("~").rstrip("/")  # noqa: PTH111 - Path.home() raises without one
+    return re.sub(rf"{re.escape(home)}(?=/)", "~", text) if home.count("/") > 1 else text
 
 
 def good(name: str, found: str) -> Finding:

@@ -1,9 +1,11 @@
-"""The default model in the cache of the Hugging Face Hub, without downloading it."""
+"""The default model: in its folder, or in the cache of the Hugging Face Hub, not downloaded."""
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from spark_keyframes.doctor.finding import Finding, good, note
+from spark_keyframes.parameters import Parameters
 from spark_keyframes.redaction import redact_url
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -13,6 +15,9 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 def default_model(name: str) -> Finding:
     """Say whether a model would be found, downloaded, or neither."""
+    folder = Path(Parameters.model_path, name)
+    if Path(folder, "config.json").is_file():
+        return good("model", f"{folder} is there, where model_path looks by default; not loaded")
     if all(_is_cached(name, files) for files in (("config.json",), _WEIGHTS)):
         return good("model", f'{name} is in the cache of the Hugging Face Hub, for model_path=""')
     advice = (

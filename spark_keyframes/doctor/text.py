@@ -4,10 +4,10 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TextIO
 
-from spark_keyframes.doctor.finding import LEVELS, Finding
+from spark_keyframes.doctor.finding import LEVELS, Finding, good
 
 _NARROWEST, _WIDEST = 60, 100
 _NAME = 15  # characters; longer names push their line to the right
@@ -61,6 +61,17 @@ class Writer:
 
     def _in(self, text: str, colour: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colour else text
+
+
+def condensed(findings: Iterable[Finding], known: Container[Finding]) -> list[Finding]:
+    """Return lines with those that are good, and known already, as one."""
+    found = list(findings)
+    same = [each for each in found if each.level == "good" and each in known]
+    shown = [each for each in found if each not in same]
+    if same:
+        names = ", ".join(dict.fromkeys(each.name for each in same))
+        shown.append(good("as above", names))
+    return shown
 
 
 def writer_for(stream: TextIO) -> Writer:

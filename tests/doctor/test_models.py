@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from spark_keyframes.demo import MODEL, MODELS
+from spark_keyframes.doctor import hub
 from spark_keyframes.doctor.checks import demo_model
 from tests.storage.web_server import without_proxies
 
@@ -105,3 +106,12 @@ def test_one_that_cannot_be_downloaded_is_a_note_that_says_why(line, cache, monk
     assert "HF_ENDPOINT" in advice
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "HF_HUB_OFFLINE forbids its download" in line("model")[2]
+
+
+def test_the_default_model_in_its_default_folder_is_good(line, monkeypatch, tmp_path):
+    monkeypatch.setattr(hub.Parameters, "model_path", str(tmp_path))
+    (tmp_path / HUB).mkdir(parents=True)
+    (tmp_path / HUB / "config.json").touch()
+    _, level, found, _ = line("model")
+    assert level == "good"
+    assert found.startswith(f"{tmp_path}/{HUB} is there")

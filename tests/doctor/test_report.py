@@ -114,3 +114,25 @@ def test_the_whole_machine_in_a_program(models):
     names = [each.name for each in diagnosis]
     assert names[0] == "Python"
     assert {"Java", "Spark", "memory", "codecs", "demo's model", "model", "TOS", "S3"} <= {*names}
+
+
+def test_what_executors_have_in_common_with_the_driver_is_one_line():
+    here = [good("CPU", "8"), good("Java", "17"), note("TOS", "none")]
+    there = [good("CPU", "8"), good("Java", "21"), note("TOS", "none"), bad("GPU", "no", "x")]
+    text = str(Diagnosis([Section("this machine", here), Section("executors on b", there)]))
+    assert text.partition("Executors on b\n")[2].splitlines() == [
+        "good  Java             21",
+        "note  TOS              none",
+        "bad   GPU              no",
+        "                       → x",
+        "good  as above         CPU",
+        "",
+        "4 good, 2 notes, 1 bad",
+    ]
+
+
+def test_the_name_of_the_home_folder_is_not_shown(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/alice")
+    assert good("a", "3 in /home/alice/env, /home/alicebob").found == "3 in ~/env, /home/alicebob"
+    monkeypatch.setenv("HOME", "/")
+    assert good("a", "/home").found == "/home"

@@ -38,9 +38,8 @@ def check(_: Options) -> Iterator[Finding]:
     need = _LIBRARIES + _MODEL + (task_cpus() + 1) * _PROCESS + _FRAMES
     text = (
         f"{gigabytes(free)} of {gigabytes(total)} free; a task or sample() takes up to "
-        f"{gigabytes(need)} with ViT-B/32; frames are shared in memory without a file"
+        f"{gigabytes(need)} with ViT-B/32; decode processes share frames in memory{_of_dev_shm()}"
     )
-    text += _of_dev_shm()
     if free < need:
         yield note(
             "memory",

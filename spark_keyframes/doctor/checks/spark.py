@@ -143,7 +143,7 @@ def _connect() -> str:
         lacking = _lacking()
     except ImportError:  # of packaging, which another check names
         return "Connect was not looked at"
-    return f"Connect lacks {', '.join(lacking)}" if lacking else "Connect is ready"
+    return f"Connect lacks {', '.join(lacking)}" if lacking else "the packages of Connect are there"
 
 
 def _connect_problems() -> Iterator[Finding]:
