@@ -1,15 +1,17 @@
 """The files of an open project: forms for issues, changelog, citation, version, map."""
 
-import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from spark_keyframes import __version__
+from spark_keyframes.doctor.options import Options
+from spark_keyframes.doctor.registry import BY_MODULE
+from spark_keyframes.doctor.supervisor import supervised
 from tests.conftest import REPO
 from tests.project_files import GITHUB, PROJECT, check_schema, read_yaml
 from tests.test_architecture import ROOMS
@@ -49,25 +51,24 @@ def test_the_changelog_has_the_form_of_keep_a_changelog():
     assert set(re.findall(r"^### (.*)$", text, flags=re.MULTILINE)) <= kinds
 
 
-def test_a_bug_s_form_asks_for_the_version_of_every_dependency():
-    """The command is run here as a user would run it."""
+def test_a_bug_s_form_asks_for_what_the_doctor_says():
+    """It says the version of every dependency."""
     body = read_yaml(GITHUB / "ISSUE_TEMPLATE" / "bug.yml")["body"]
-    (versions,) = [field for field in body if field.get("id") == "versions"]
-    assert versions["validations"]["required"]
-    (command,) = re.findall(r"`(.*)`", versions["attributes"]["description"])
-    here = Path(sys.executable).parent
-    done = subprocess.run(
-        ["bash", "-c", command],
-        env={**os.environ, "PATH": f"{here}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    names = {line.partition("==")[0].lower().replace("-", "_") for line in done.stdout.splitlines()}
-    needed = {re.match(r"[\w.]+", each)[0] for each in PROJECT["dependencies"]}
-    assert names >= {*needed, "spark_keyframes"}
-    assert "Python 3." in done.stdout
-    assert f"spark_keyframes=={__version__}" in done.stdout.replace("spark-", "spark_")
+    (doctor,) = [field for field in body if field.get("id") == "doctor"]
+    assert doctor["validations"]["required"]
+    asked = doctor["attributes"]["description"]
+    command = re.findall(r"`(.*?)`", asked)[0].split()
+    assert command[:2] == ["python", "-m"]
+    help_ = subprocess.run(
+        [sys.executable, *command[1:], "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(option in help_ for option in re.findall(r"--[a-z]+", asked))
+
+    checks = [BY_MODULE[name] for name in ("python", "packages", "spark", "arrow", "codecs")]
+    said = " ".join(each.found for each in supervised(checks, Options()))
+    names = {re.match(r"[\w.]+", each)[0] for each in PROJECT["dependencies"]}
+    assert {name for name in names if metadata.version(name) not in said} == set()
+    assert f"spark_keyframes {__version__}" in said
 
 
 def test_the_map_of_the_house_is_in_the_order_of_imports():

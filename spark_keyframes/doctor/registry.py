@@ -35,7 +35,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("packages", "packages"),
     Entry("java", "Java", on_driver_only=True),
     Entry("spark", "Spark", on_driver_only=True),
-    Entry("arrow", "Arrow, pandas"),
+    Entry("arrow", "Arrow/pandas"),
     Entry("cpu", "CPU"),
     Entry("threads", "threads"),
     Entry("memory", "memory"),

@@ -99,7 +99,7 @@ def judge(get: Get, *, is_cluster: bool) -> Iterator[Finding]:
         yield note(
             "settings",
             f"{each.name} is not set: {each.why}",
-            f"set it to {each.value}{each.where}; jobs do so themselves",
+            f"set it to {each.value}{each.where}; jobs do so",
         )
     overhead = "spark.executor.memoryOverhead"
     if re.match("yarn|k8s:", get("spark.master") or "") and get(overhead) is None:
@@ -120,7 +120,9 @@ def _redaction(get: Get) -> Finding:
     shown = [what for what, text in _SECRETS.items() if not pattern.search(text)]
     if not shown:
         return good("redaction", "the event log, the UI and plans hide keys and signed URLs")
-    remedy = f"set {REDACTION} as in conf/spark-defaults.conf, before Spark starts"
+    remedy = f"set {REDACTION} as in conf/spark-defaults.conf, before Spark starts; jobs do so"
     if (get("spark.eventLog.enabled") or "").lower() == "true":
-        return bad("redaction", f"the event log, the UI and plans show {', '.join(shown)}", remedy)
-    return note("redaction", f"the UI and plans show {', '.join(shown)}", remedy)
+        return bad(
+            "redaction", f"the event log, the UI and plans would show {', '.join(shown)}", remedy
+        )
+    return note("redaction", f"the UI and plans would show {', '.join(shown)}", remedy)

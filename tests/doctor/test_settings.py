@@ -58,12 +58,13 @@ def test_keys_in_the_event_log_are_bad_and_in_the_ui_a_note():
     assert judged(conf)[0] == (
         "redaction",
         "note",
-        "the UI and plans show ACCESS_KEY in spark.executorEnv, signed URLs, passwords in URLs",
+        "the UI and plans would show ACCESS_KEY in spark.executorEnv, signed URLs, passwords in "
+        "URLs",
     )
     conf["spark.eventLog.enabled"] = "true"
     name, level, found = judged(conf)[0]
     assert (name, level) == ("redaction", "bad")
-    assert found.startswith("the event log, the UI and plans show ACCESS_KEY")
+    assert found.startswith("the event log, the UI and plans would show ACCESS_KEY")
     conf[settings.REDACTION] = "(?i)(*unknown"
     assert judged(conf)[0][1] == "note"
 

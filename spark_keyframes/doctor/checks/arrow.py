@@ -6,7 +6,7 @@ from spark_keyframes.doctor.finding import Finding, bad, good
 from spark_keyframes.doctor.installed import fits, needs_of, pyspark_version, version_of
 from spark_keyframes.doctor.options import Options
 
-_NAME = "Arrow, pandas"
+_NAME = "Arrow/pandas"
 _PACKAGES = ("pyarrow", "pandas", "numpy")
 
 

@@ -12,6 +12,8 @@ _SPARED = {
     "pyspark": "",  # the check of Spark says it
     "tos": "tos:// cannot be read or written",
 }
+# Other checks show their versions.
+_ELSEWHERE = ("pyspark", "pyarrow", "pandas", "numpy", "av")
 _EXTRAS = ("s3", "fsspec", "connect", "daft", "sentencepiece")
 
 
@@ -44,12 +46,17 @@ def check(_: Options) -> Iterator[Finding]:
             need.advice(),
         )
     if not wrong and not old:
-        also = [name for name in there if name != "pyspark"]
+        own = [_named(need.package) for need in always if need.package not in _ELSEWHERE]
+        also = [_named(name) for name in there if name != "pyspark"]
         yield good(
             "packages",
-            f"all {len(always)} have the versions that {PACKAGE} needs"
+            f"as {PACKAGE} needs them: {', '.join(own)}"
             + (f"; optional ones: {', '.join(also)}" if also else ""),
         )
+
+
+def _named(package: str) -> str:
+    return f"{package} {version_of(package)}"
 
 
 def _is_there(need: Need) -> bool:
