@@ -78,8 +78,8 @@ def check_model_folder(
     if not Path(folder, "config.json").is_file():
         raise ModelNotFoundError(
             f"no model in {redact_url(str(folder.absolute()))!r} on {platform.node()} "
-            f"(model_path {redact_url(model_path)!r}, {parameter} {redact_url(model_name)!r}): there "
-            "is no config.json; set model_path to a "
+            f"(model_path {redact_url(model_path)!r}, {parameter} {redact_url(model_name)!r}): "
+            "there is no config.json; set model_path to a "
             'folder that holds the model, or to "" to load it from the Hugging Face Hub'
         )
 
