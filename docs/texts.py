@@ -147,8 +147,11 @@ def tables() -> dict[str, str]:
             ],
         ),
         "errors": table(
-            ("error", "stage", "meaning"),
-            [(kind.__name__, kind.stage, meaning_of(kind)) for kind in error_classes()],
+            ("error", "stage", "meaning", "what to do"),
+            [
+                (kind.__name__, kind.stage, meaning_of(kind), remedy_of(kind))
+                for kind in error_classes()
+            ],
         ),
     }
 
@@ -162,6 +165,14 @@ def error_classes() -> list[type[errors.KeyframesError]]:
 def meaning_of(kind: type) -> str:
     """The first paragraph of a docstring, as one line."""
     return escaped(" ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()))
+
+
+def remedy_of(kind: type[errors.KeyframesError]) -> str:
+    """What to do, with links to pages."""
+    text = escaped(spelled(kind.remedy, lambda name: f"`{name}`")).replace(
+        "to '' for", 'to `""` for'
+    )
+    return re.sub(r"docs/(\w[\w-]*\.md)", r"[\1](\1)", text)
 
 
 def defaults_table(kind: Any) -> str:

@@ -4,9 +4,6 @@ In Spark the error of a row is a value, `struct<stage, error, message>`, where `
 of the class. So these names and stages are part of the public interface.
 """
 
-import traceback
-from collections.abc import Iterator
-
 from spark_keyframes.redaction import redact_text
 
 STAGES = ("open", "demux", "decode", "preprocess", "clip", "select", "encode", "upload")
@@ -22,6 +19,8 @@ class KeyframesError(Exception):
 
     stage: str = "unknown"
     """One of STAGES, or "parameters" for an error that belongs to no video."""
+    remedy: str = ""
+    """What to do, in general; the message says more."""
 
     def __init__(self, message: str, *, stage: str | None = None) -> None:
         super().__init__(redact_text(str(message)))
@@ -33,12 +32,14 @@ class ParameterError(KeyframesError, ValueError):
     """A parameter has an invalid value. Raised on the driver, before any task runs."""
 
     stage = "parameters"
+    remedy = "Change the parameter as the message says."
 
 
 class MissingPackageError(KeyframesError, ImportError):
     """What was asked for needs a package that is not installed."""
 
     stage = "parameters"
+    remedy = "Install the package with the command in the message."
 
 
 # open: read the bytes of a video
@@ -48,18 +49,29 @@ class SourceNotFoundError(KeyframesError):
     """The file or object does not exist."""
 
     stage = "open"
+    remedy = (
+        "Check the path or the URL. On a cluster, workers must reach it too: a local "
+        "path must be shared."
+    )
 
 
 class SourceReadError(KeyframesError):
     """The source could not be read: no permission, a lost connection, or too few bytes."""
 
     stage = "open"
+    remedy = (
+        "Check permissions, quota and network. A connection that was lost was tried again already."
+    )
 
 
 class HttpStatusError(KeyframesError):
     """An HTTP server answered with a status that is not success."""
 
     stage = "open"
+    remedy = (
+        "401, 403: give a URL with access. 404, 410: correct it. 429, 5xx: run these "
+        "rows again later."
+    )
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
@@ -70,36 +82,42 @@ class UnsupportedSchemeError(KeyframesError):
     """The URL's scheme is unknown, or the package for it is not installed."""
 
     stage = "open"
+    remedy = "Install the extra that the message names, or use a scheme of docs/storage.md."
 
 
 class InvalidBase64Error(KeyframesError):
     """The value is not valid base64."""
 
     stage = "open"
+    remedy = "Give the whole text of base64. For paths and URLs, set `video_src_type` to video_url."
 
 
 class SourceTypeError(KeyframesError):
     """The row's value is empty, or not of the type that `video_src_type` says."""
 
     stage = "open"
+    remedy = "Leave out empty rows, or set `video_src_type` to what the column holds."
 
 
 class CredentialsError(KeyframesError):
     """Credentials for the object storage are missing or were refused."""
 
     stage = "open"
+    remedy = "Set the variables that the message names, on the driver and on the executors."
 
 
 class AccessError(KeyframesError):
     """The URL has a scheme, host, address or folder that `access` does not allow."""
 
     stage = "open"
+    remedy = "Widen `access` if the URL is one that may be read; otherwise leave the row as it is."
 
 
 class LimitError(KeyframesError):
     """The video exceeds one of `limits`. The message names the limit."""
 
     stage = "decode"
+    remedy = "Raise the limit that the message names, if the video is not an attack."
 
 
 # demux and decode: read the container and decode the frames
@@ -109,18 +127,24 @@ class NotAVideoError(KeyframesError):
     """The bytes are not in an allowed container format."""
 
     stage = "demux"
+    remedy = (
+        "Play the file: it is often an error page, a playlist or a part of a download. "
+        "Else convert it."
+    )
 
 
 class NoVideoStreamError(KeyframesError):
     """The container holds no video stream, for example only sound."""
 
     stage = "demux"
+    remedy = "Leave the row out. If `video_stream` is set, choose a number that the message lists."
 
 
 class NoFramesError(KeyframesError):
     """The video stream holds no frame that can be presented."""
 
     stage = "demux"
+    remedy = "Record or export the video again: its stream is empty."
 
 
 class WindowError(KeyframesError, ValueError):
@@ -130,24 +154,34 @@ class WindowError(KeyframesError, ValueError):
     """
 
     stage = "demux"
+    remedy = "Give a `start` within the video, and an `end` behind it, in seconds."
 
 
 class DecodeError(KeyframesError):
     """The codec is not supported, or the video is too large or too damaged to decode."""
 
     stage = "decode"
+    remedy = (
+        "Play the file. If a player cannot, get it again; else convert it to H.264, or "
+        "raise `limits`."
+    )
 
 
 class EncryptedVideoError(DecodeError):
     """The video is encrypted (DRM): without its key, no frame can be decoded."""
 
     stage = "demux"
+    remedy = (
+        "Use a copy without DRM. A decrypted MP4 that kept its boxes must be remuxed: "
+        "docs/decoding.md."
+    )
 
 
 class VideoChangedError(DecodeError):
     """The video is no longer the one that was indexed: its frames have other times."""
 
     stage = "decode"
+    remedy = "Index the video again."
 
 
 class DecoderCrashedError(KeyframesError):
@@ -158,6 +192,10 @@ class DecoderCrashedError(KeyframesError):
     """
 
     stage = "decode"
+    remedy = (
+        "Convert the video. If several fail, give the executor more memory: it may have "
+        "been killed."
+    )
 
 
 # clip and select: score the frames and select keyframes
@@ -167,42 +205,60 @@ class IndexMismatchError(KeyframesError):
     """The index was made by another model, or with other settings. It ends the job."""
 
     stage = "clip"
+    remedy = "Ask with the model and the settings of the message, or index the videos again."
 
 
 class ModelNotFoundError(KeyframesError):
     """There is no model at `model_path` and `clip_model_name`."""
 
     stage = "clip"
+    remedy = (
+        "Put the model into that folder on all machines, or set `model_path` to '' for the Hub."
+    )
 
 
 class ModelError(KeyframesError):
     """The model that was found is of no supported family, or its files cannot be used."""
 
     stage = "clip"
+    remedy = (
+        "Use a model of docs/models.md, with all of its files. The message names what is wrong."
+    )
 
 
 class InvalidTextError(KeyframesError):
     """The text that frames are compared with is not valid Unicode."""
 
     stage = "clip"
+    remedy = "Decode the text as UTF-8 before it comes here."
 
 
 class AcceleratorError(KeyframesError):
     """The requested GPU does not exist."""
 
     stage = "clip"
+    remedy = (
+        "Lower `rank`, or give the task a GPU: docs/gpu-cluster.md. Without a GPU, leave "
+        "`rank` at 0."
+    )
 
 
 class ForkError(KeyframesError):
     """This process was forked from one that had sampled, and could not compute."""
 
     stage = "clip"
+    remedy = (
+        "Start the process by spawn instead of fork, or fork before the first video is sampled."
+    )
 
 
 class SelectionError(KeyframesError, ValueError):
     """No keyframes can be selected: there are no scores, or some are NaN."""
 
     stage = "select"
+    remedy = (
+        "If a module of yours scores the frames, let it return finite numbers. Else report a bug."
+    )
 
 
 class HookError(KeyframesError):
@@ -211,23 +267,28 @@ class HookError(KeyframesError):
     The message names the hook and the class; `__cause__` is what was raised.
     """
 
+    remedy = "Mend the code that the message names; the worker's log has its traceback."
+
 
 class ModuleError(HookError):
     """A hook of the module failed, or returned something else than it must."""
 
     stage = "clip"
+    remedy = "Mend the hook that the message names. docs/extending.md says what each must return."
 
 
 class SelectorError(HookError, ValueError):
     """The selector failed, or returned indices that cannot be."""
 
     stage = "select"
+    remedy = "Return distinct indices of candidates, at most `max_num_frames`: docs/extending.md."
 
 
 class CallbackError(HookError):
     """A hook of a callback failed."""
 
     stage = "open"
+    remedy = "Mend the callback's hook that the message names."
 
 
 # encode and upload: make the images and store them
@@ -237,60 +298,27 @@ class EncodeError(KeyframesError):
     """A frame could not be encoded in the image format."""
 
     stage = "encode"
+    remedy = "Use another `img_type`. A JPEG has at most 65,535 pixels a side."
 
 
 class RowTooLargeError(KeyframesError):
     """Images, embeddings or score curves exceed the size that a row may have in Spark."""
 
     stage = "encode"
+    remedy = (
+        "Use fewer keyframes or `images` encoded; of indexes and curves, a lower `fps` "
+        "or parts of videos."
+    )
 
 
 class StorageWriteError(KeyframesError):
     """An image could not be stored."""
 
     stage = "upload"
+    remedy = "Check rights, quota and network of `output_tos_dir`. Then run these rows again."
 
 
 class BucketNotFoundError(StorageWriteError):
     """The bucket or container that images go to does not exist. None is ever created."""
 
-
-# Errors of other packages
-
-
-def error_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and all errors that led to it, nearest first, each once.
-
-    Packages record the cause as `__cause__` or `__context__`, as an attribute (urllib3 as `reason`,
-    TOS as `cause`), or as an argument of the error (requests).
-    """
-    found = [error]
-    for current in found:  # the list grows during the loop
-        yield current
-        # vars(), not getattr(): a property of an unknown class could raise.
-        behind = [vars(current).get("reason"), vars(current).get("cause")]
-        behind += [current.__cause__, current.__context__, *current.args]
-        for each in behind:
-            if isinstance(each, BaseException) and not any(each is known for known in found):
-                found.append(each)
-
-
-def free_stack_frames(error: BaseException) -> None:
-    """Free what the stack frames of a kept error refer to, such as a video in memory."""
-    for current in error_chain(error):
-        traceback.clear_frames(current.__traceback__)
-
-
-def root_cause(error: BaseException) -> str:
-    """Return a short reason for an error of requests or of the TOS SDK.
-
-    The text of such an error holds the URL with its query, so it is never returned. The operating
-    system's message, such as "Connection refused", is safe. Without one, the reason is the name of
-    the last class in the chain.
-    """
-    name = ""
-    for current in error_chain(error):
-        if isinstance(current, OSError) and current.strerror:
-            return current.strerror
-        name = type(current).__name__
-    return name
+    remedy = "Correct the bucket's name or region, or create it."

@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from spark_keyframes.errors import error_chain, root_cause
+from spark_keyframes.error_chain import error_chain, root_cause
 
 
 def caught(function, *arguments):

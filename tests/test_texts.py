@@ -1,11 +1,13 @@
 """Texts of parameters, results and accounts are the same wherever they are shown."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
 
 import pytest
 
+from docs.texts import error_classes, meaning_of
 from spark_keyframes import Access, Account, Limits, VideoAdaptiveKeyframesSampling
 from spark_keyframes.fields import camel_case, doc_of, spelled
 from tests.conftest import REPO
@@ -32,3 +34,11 @@ def test_a_text_names_parameters_in_the_reader_s_spelling():
         spelled(text, lambda name: f"--{name.replace('_', '-')}")
         == "Below --model-path, e.g. --fps."
     )
+
+
+@pytest.mark.parametrize("kind", error_classes(), ids=lambda kind: kind.__name__)
+def test_every_error_says_what_it_means_and_what_to_do(kind):
+    assert meaning_of(kind).endswith(".")
+    assert "remedy" in vars(kind)
+    assert kind.remedy.endswith(".")
+    assert all((REPO / page).is_file() for page in re.findall(r"docs/\w[\w-]*\.md", kind.remedy))

@@ -57,7 +57,7 @@ def _refusal(endpoint: str) -> str:
     """Return why the server does not answer; "" where it does, whatever the answer."""
     import requests
 
-    from spark_keyframes.errors import root_cause
+    from spark_keyframes.error_chain import root_cause
 
     try:
         requests.head(endpoint, timeout=_SECONDS, allow_redirects=False)

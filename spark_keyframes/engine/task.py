@@ -11,7 +11,8 @@ from spark_keyframes.engine.candidates import CancelledError, CandidateScores
 from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.second_look import look_again
-from spark_keyframes.errors import VideoChangedError, WindowError, free_stack_frames
+from spark_keyframes.error_chain import free_stack_frames
+from spark_keyframes.errors import VideoChangedError, WindowError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.video import Source, Video, Window, open_source

@@ -20,7 +20,8 @@ from unittest.mock import patch
 
 from hypothesis import strategies as st
 
-from spark_keyframes.errors import KeyframesError, free_stack_frames
+from spark_keyframes.error_chain import free_stack_frames
+from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.interface import Decoder, Video
 from spark_keyframes.video.process import ProcessDecoder, decode_process, process_pool, serve

@@ -11,12 +11,12 @@ import requests
 import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from spark_keyframes.error_chain import root_cause
 from spark_keyframes.errors import (
     AccessError,
     HttpStatusError,
     SourceReadError,
     UnsupportedSchemeError,
-    root_cause,
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from spark_keyframes.error_chain import root_cause
 from spark_keyframes.errors import (
     BucketNotFoundError,
     CredentialsError,
@@ -13,7 +14,6 @@ from spark_keyframes.errors import (
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
-    root_cause,
 )
 from spark_keyframes.redaction import redact_text, redact_url
 from spark_keyframes.storage.package_logs import of_this_package

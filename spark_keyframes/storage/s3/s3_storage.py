@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 import urllib3
 
+from spark_keyframes.error_chain import root_cause
 from spark_keyframes.errors import (
     CredentialsError,
     KeyframesError,
     ParameterError,
     SourceReadError,
     StorageWriteError,
-    root_cause,
 )
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_url

@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from spark_keyframes.error_chain import error_chain, root_cause
 from spark_keyframes.errors import (
     BucketNotFoundError,
     CredentialsError,
@@ -29,8 +30,6 @@ from spark_keyframes.errors import (
     SourceNotFoundError,
     SourceReadError,
     StorageWriteError,
-    error_chain,
-    root_cause,
 )
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.storage.download.meter import seconds_left
