@@ -2,6 +2,7 @@
 
 import pytest
 
+from spark_keyframes import Limits, VideoAdaptiveKeyframesSampling
 from spark_keyframes.html import Picture, cards_html
 from tests.html.own_cards import HOSTILE, card
 
@@ -18,8 +19,11 @@ def page(tmp_path):
         pictures=[*card().pictures, Picture(frame_id=9, seconds=5.0, missing=HOSTILE)],
     )
     failed = card(failure=HOSTILE, pictures=(), curve=None)
+    explained = card(explanation="AKS chose 2 of 6 candidates.\n  " + 20 * "a long line ")
+    sampler = VideoAdaptiveKeyframesSampling(text=HOSTILE, fps=2, limits=Limits(max_frames=5))
     path = tmp_path / "page.html"
-    path.write_text(PAGE.format(cards_html([card(), hostile, failed])))
+    html = cards_html([explained, hostile, failed]) + sampler._repr_html_()
+    path.write_text(PAGE.format(html))
     return path
 
 
