@@ -75,10 +75,11 @@ bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whol
 	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# Without the variable, the theme advertises its successor on every run.
+# Without the variable, the theme advertises its successor on every run. With --quiet, mkdocs would
+# not notice warnings either, and they are errors here.
 docs docs-serve: export NO_MKDOCS_2_WARNING = 1
 docs: .venv/.stamp ## Make a site of all pages in site/, and of the docstrings
-	$(BIN)/mkdocs build --quiet
+	$(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
 
 docs-serve: .venv/.stamp ## Show the site at http://127.0.0.1:8000, and each change of a page

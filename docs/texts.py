@@ -200,7 +200,8 @@ def escaped(text: str) -> str:
 def table(heads: tuple[str, ...], rows: Any) -> str:
     """A table in Markdown; the first column holds names."""
     lines = [heads, ("---",) * len(heads), *((f"`{name}`", *rest) for name, *rest in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    text = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return re.sub(r"\bdocs/([\w-]+\.md)\b", r"[\1](\1)", text)
 
 
 if __name__ == "__main__":

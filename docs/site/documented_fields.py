@@ -1,4 +1,4 @@
-"""Prepares docstrings for the reference: texts of fields, and types such as `array<string>`.
+"""Prepares docstrings for the reference: texts of fields, types such as `array<string>`, links.
 
 griffe reads source code without running it: to it, `documented(4, "…")` of the package's fields.py
 is a default like any.
@@ -11,7 +11,8 @@ from typing import Any
 import griffe
 
 # The sampler's docstring has the texts of the parameters, in a table.
-_TEXTS_ELSEWHERE = {"Parameters"}
+_TEXTS_ELSEWHERE = {"Parameters", "Runner"}
+_PAGE = re.compile(r"\bdocs/([\w-]+\.md)\b")  # docstrings are shown by pages of docs/reference
 _TAG = re.compile(r"(`[^`]*`)|<(?=[A-Za-z_])")
 
 
@@ -46,8 +47,8 @@ class DocumentedFields(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called by griffe for each object at the end. Markdown would take <string> for HTML."""
         if obj.docstring:
-            text = obj.docstring.value
-            obj.docstring.value = _TAG.sub(lambda found: found[1] or "&lt;", text)
+            text = _TAG.sub(lambda found: found[1] or "&lt;", obj.docstring.value)
+            obj.docstring.value = _PAGE.sub(r"[\1](../\1)", text)
 
 
 def _keywords(call: griffe.ExprCall) -> dict[str, Any]:

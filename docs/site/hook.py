@@ -40,6 +40,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, **_: An
     if isinstance(page.file, SourcePage):
         page.meta["search"] = {"exclude": True}  # it would hide the pages
         return markdown
+    if page.file.src_uri.startswith("benchmarks/"):
+        page.meta["search"] = {"boost": 0.2}  # tables that have many words
     folder = _root(config) / posixpath.dirname(page.file.src_uri)
     lines = markdown.splitlines(keepends=True)
     return "".join(with_titles(line, folder) if line.startswith("|") else line for line in lines)

@@ -20,6 +20,7 @@ _HIDDEN = {"__pycache__", ".DS_Store"}
 _PICTURES = {".png", ".svg", ".jpg", ".gif", ".webp", ".html", ".ipynb"}
 _LANGUAGES = {".py": "python", ".sh": "bash", ".json": "json", ".toml": "toml", ".sql": "sql"}
 _LANGUAGES |= {".yml": "yaml", ".yaml": "yaml", ".conf": "properties", ".cff": "yaml"}
+_LANGUAGES |= {".css": "css", ".js": "javascript"}
 _LANGUAGES |= {".txt": "text", "": "text"}
 _LARGEST = 100_000  # bytes of a file that is shown
 
@@ -52,6 +53,7 @@ def dest_of(path: str) -> str:
     """Where a page of Markdown lies in the site."""
     # docs/index.md is about an index, and README.md is the first page.
     special = {"README.md": "index", "docs/README.md": "pages", "docs/index.md": "asking-again"}
+    special["docs/site/README.md"] = "site"
     name = special.get(path) or path.removeprefix("docs/").removesuffix(".md")
     return f"{name}.html"
 

@@ -3,11 +3,13 @@
 import functools
 import http.server
 import re
+import shutil
 import threading
 
 import pytest
 
 from tests.conftest import REPO
+from tests.site.conftest import build
 from tests.site.crawler import crawl, read
 from tests.test_links import anchors
 
@@ -44,6 +46,28 @@ def test_pages_have_no_errors_and_no_serious_faults(site, open_page, scheme):
         watched = open_page(site / f"{name}.html", color_scheme=scheme)
         watched.check()
         assert watched.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ("[a](docs/nothing.md)", "'docs/nothing.md'"),
+        ("[a](#nothing)", "no such anchor"),
+        ("![a](nothing.png)", "'nothing.png'"),
+        ("[a](nothing)", "'nothing'"),
+    ],
+)
+def test_a_mistake_in_a_page_is_an_error(tmp_path, mistake, message):
+    settings = (REPO / "mkdocs.yml").read_text()
+    without_docstrings = re.sub(r"  - mkdocstrings:.*?(?=^\w)", "", settings, flags=re.M | re.S)
+    (tmp_path / "mkdocs.yml").write_text(without_docstrings.partition("watch:")[0])
+    shutil.copytree(REPO / "docs" / "site", tmp_path / "docs" / "site")
+    (tmp_path / "README.md").write_text(f"# Page\n\n{mistake}\n")
+    (tmp_path / "docs" / "README.md").write_text("# All pages\n")
+    (tmp_path / "docs" / "site" / "README.md").unlink()
+    done = build(tmp_path / "mkdocs.yml", tmp_path / "built")
+    assert done.returncode != 0
+    assert message in done.stderr
 
 
 @pytest.fixture(scope="module")
