@@ -84,7 +84,8 @@ def test_a_mistake_is_found(code):
 
 
 OF_OTHERS = {
-    *("--archives", "--remote", "--full-refresh-all"),  # Spark
+    *("--archives", "--executor-cores", "--executor-memory", "--num-executors"),  # Spark
+    *("--remote", "--full-refresh-all"),
     *("--build-arg", "--auto-terminate", "--worker-accelerator"),  # docker, aws, gcloud
 }
 
