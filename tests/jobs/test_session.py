@@ -11,18 +11,26 @@ from tests.conftest import REPO
 OWN_DEFAULTS_OF_SPARK = {"spark.python.worker.reuse", "spark.speculation"}
 
 
+def settings(path):
+    lines = path.read_text().splitlines()
+    return dict(line.split(None, 1) for line in lines if line.startswith("spark."))
+
+
 def test_the_defaults_are_those_of_conf():
-    lines = (REPO / "conf" / "spark-defaults.conf").read_text().splitlines()
-    given = dict(line.split(None, 1) for line in lines if line.startswith("spark."))
+    given = settings(REPO / "conf" / "spark-defaults.conf")
     defaults = session.DEFAULTS | session.LOCAL_DEFAULTS
     assert given == defaults | {name: given[name] for name in OWN_DEFAULTS_OF_SPARK}
 
 
-def test_the_package_has_the_log_settings_of_conf():
+def test_the_package_has_settings_of_conf():
     """The wheel has no conf/."""
-    name = "log4j2.properties"
-    ours = REPO / "spark_keyframes" / "jobs" / "conf" / name
-    assert ours.read_text() == (REPO / "conf" / name).read_text()
+    ours, conf = REPO / "spark_keyframes" / "jobs" / "conf", REPO / "conf"
+    names = {"log4j2.properties", "spark-defaults.conf"}
+    assert {path.name for path in ours.iterdir()} == names
+    log = "log4j2.properties"
+    assert (ours / log).read_text() == (conf / log).read_text()
+    name = "spark-defaults.conf"
+    assert settings(ours / name).items() <= settings(conf / name).items()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The wheel holds the package and nothing else, and works when installed."""
 
 import subprocess
+import tomllib
 from zipfile import ZipFile
 
 import pytest
@@ -11,14 +12,17 @@ from tests.conftest import REPO
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     source = REPO / "spark_keyframes"
     modules = {str(path.relative_to(REPO)) for path in source.rglob("*.py")}
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())
+    patterns = project["tool"]["setuptools"]["package-data"]["spark_keyframes"]
+    data = {str(path.relative_to(REPO)) for each in patterns for path in source.glob(each)}
     names = set(ZipFile(wheel).namelist())
-    assert {name for name in names if ".dist-info/" not in name} == {
-        *modules,
-        "spark_keyframes/py.typed",
-        *(str(path.relative_to(REPO)) for path in (source / "images" / "fonts").iterdir()),
+    assert {name for name in names if ".dist-info/" not in name} == modules | data
+    assert {name.rpartition("/")[2] for name in data} >= {
+        *("py.typed", "model.safetensors", "log4j2.properties"),
+        *(path.name for path in (source / "images" / "fonts").iterdir()),
     }
     about = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
-    assert {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE"} <= about
+    assert {"METADATA", "WHEEL", "RECORD", "licenses/LICENSE", "entry_points.txt"} <= about
 
 
 @pytest.mark.slow
