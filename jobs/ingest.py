@@ -4,7 +4,7 @@
         --text "a red car"
 
 Run it as often as you like. It samples the videos that are new, and ends. After a kill, the next
-run continues. `--help` explains every option. Exits with 1 when no video succeeded or the job
+run continues. `--help-all` explains every option. Exits with 1 when no video succeeded or the job
 broke, with 2 for wrong options, with 3 when more videos failed than --max-failures allows.
 """
 
