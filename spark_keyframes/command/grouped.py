@@ -152,7 +152,7 @@ class Command(click.Command):
                 hint = hint_for(wrong, known, missing)
             ctx.fail(f"unrecognized arguments: {' '.join(wrong)}{hint}")
         if missing:
-            ctx.fail(f"the following arguments are required: {', '.join(missing)}")
+            raise MissingArgumentsError(missing, ctx)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line: what is required, and that there are options."""
@@ -211,6 +211,17 @@ class Command(click.Command):
 
     def _arguments(self) -> list[click.Argument]:
         return [each for each in self.params if isinstance(each, click.Argument)]
+
+
+class MissingArgumentsError(click.MissingParameter):
+    """Arguments or options that are required are not there; names all of them."""
+
+    def __init__(self, names: Sequence[str], ctx: click.Context) -> None:
+        super().__init__(f"the following arguments are required: {', '.join(names)}", ctx)
+
+    def format_message(self) -> str:
+        """Return the message as it is."""
+        return self.message
 
 
 class Argument(click.Argument):

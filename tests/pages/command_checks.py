@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())
 ELSEWHERE = {
     *("aws", "cd", "cp", "databricks", "docker", "gcloud", "hf", "kubectl", "mkdir", "tar"),
     *("curl", "git", "java", "ls", "make", "mutmut", "import-linter", "spark-pipelines", "tail"),
-    *("venv-pack", "ffmpeg", "apt-get", "open", "source", ".", "deactivate"),
+    *("venv-pack", "ffmpeg", "apt-get", "jq", "open", "source", ".", "deactivate"),
 }
 """Programs of other projects: only the files of this repository that they get are checked."""
 FOLDERS = ("benchmarks", "conf", "docker", "docs", "examples", "jobs", "notebooks", "tests")

@@ -79,7 +79,7 @@ def commands_of(page):
 def split(code, place):
     """The commands of a piece of shell."""
     for line in code.replace("\\\n", " ").splitlines():
-        words = words_of(re.sub(r"(^|\s)#.*", "", line))
+        words = words_of(re.sub(r"(^|\s)#.*|\s>\s*\S+", "", line))
         for ends, group in groupby(words, key=lambda word: word in ENDS):
             if not ends:
                 yield from command_from(list(group), place)
