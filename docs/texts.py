@@ -4,7 +4,7 @@
     python docs/texts.py --check    # exit with 1 where a text differs
 
 The texts live in the fields of dataclasses, see spark_keyframes/fields.py. The command line and the
-ML Params read them from there when they run.
+ML Params read them from there when they run. docs/zh/texts.toml has them in Chinese.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import inspect
 import re
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from spark_keyframes.spark.candidates_options import CandidatesOptions
 from spark_keyframes.spark.transform_options import TRANSFORM_OPTIONS
 
 ROOT = Path(__file__).parent.parent
+CHINESE = ROOT / "docs" / "zh"
+IN_WORDS = ("meaning", "what to do")
+"""Heads of the columns that are translated."""
 
 
 def main() -> int:
@@ -58,19 +62,45 @@ def written() -> Iterator[tuple[Path, str]]:
         4,
     )
     yield path, with_args(source, "    def transform(", TRANSFORM_OPTIONS, 8)
+    english = tables()
     for path in sorted((ROOT / "docs").glob("*.md")):
-        yield path, with_tables(path.read_text())
+        yield path, with_tables(path.read_text(), english)
+    for path in sorted(CHINESE.glob("*.md")):
+        page = path.read_text()
+        yield path, with_tables(
+            page,
+            {name: in_chinese(rows) for name, rows in english.items() if f"<!-- {name} -->" in page},
+        )
 
 
-def with_tables(page: str) -> str:
+def with_tables(page: str, tables: dict[str, str]) -> str:
     """Replace each table between two comments, such as <!-- limits --> and <!-- /limits -->."""
-    for name, rows in tables().items():
+    for name, rows in tables.items():
         parts = re.split(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", page, flags=re.DOTALL)
         page = parts[0] + "".join(
             f"{start}{rows}{end}{rest}"
             for start, end, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
         )
     return page
+
+
+def chinese_texts() -> dict[str, str]:
+    """The texts of tables in Chinese, by the English text."""
+    return tomllib.loads((CHINESE / "texts.toml").read_text())
+
+
+def in_chinese(rows: str) -> str:
+    """A table with its heads and texts in Chinese; names, types and defaults stay."""
+    chinese = chinese_texts()
+    heads, *others = [line.strip("| ").split(" | ") for line in rows.splitlines()]
+    spoken = [number for number, head in enumerate(heads) if head in IN_WORDS]
+    for cells in others[1:]:
+        for number in spoken:
+            if cells[number] not in chinese:
+                sys.exit(f"docs/zh/texts.toml lacks the Chinese for: {cells[number]}")
+            cells[number] = chinese[cells[number]]
+    lines = [[chinese[head] for head in heads], *others]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def texts_of(kind: Any) -> dict[str, str]:
