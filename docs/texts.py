@@ -67,10 +67,8 @@ def written() -> Iterator[tuple[Path, str]]:
         yield path, with_tables(path.read_text(), english)
     for path in sorted(CHINESE.glob("*.md")):
         page = path.read_text()
-        yield path, with_tables(
-            page,
-            {name: in_chinese(rows) for name, rows in english.items() if f"<!-- {name} -->" in page},
-        )
+        names = re.findall(r"<!-- /(\w+) -->", page)
+        yield path, with_tables(page, {name: in_chinese(english[name]) for name in names})
 
 
 def with_tables(page: str, tables: dict[str, str]) -> str:

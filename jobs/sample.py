@@ -2,8 +2,8 @@
 
     spark-submit jobs/sample.py --input videos/ --text "a red car" --output-tos-dir out/keyframes
 
-`--help-all` explains every option. Exits with 1 when no video succeeded or the job broke, with 2 for
-wrong options, with 3 when more videos failed than --max-failures allows.
+`--help-all` explains every option. Exits with 1 when no video succeeded or the job broke, with 2
+for wrong options, with 3 when more videos failed than --max-failures allows.
 """
 
 import sys

@@ -36,7 +36,7 @@ def test_a_heading_without_its_parent_is_refused():
 
 
 def test_the_sections_are_in_their_order():
-    order = ["Tutorial", "How-to", "Explanation", "Reference", "Project"]
+    order = ["Tutorial", "How-to", "Explanation", "Reference", "中文", "Project"]
     sections = [next(iter(section)) for section in NAV]
     assert sections == [name for name in order if name in sections]
     assert {"How-to", "Explanation", "Reference", "Project"} <= set(sections)
