@@ -5,6 +5,7 @@ from typing import Any
 
 from spark_keyframes.cli.submitting import find_spark_submit, has_pyspark, submit
 from spark_keyframes.command import Command, Option, PlaceType, Text
+from spark_keyframes.doctor.command import end_if_spark_hangs
 from spark_keyframes.doctor.command import run as run_doctor
 from spark_keyframes.doctor.options import Options
 
@@ -43,7 +44,7 @@ def run(values: dict[str, Any]) -> int:
     spark = bool(values.get("spark") or master or remote or conf)
     if spark and not has_pyspark() and find_spark_submit():
         _submit(values, master, conf)
-    return run_doctor(
+    status = run_doctor(
         options,
         spark=spark,
         master=master,
@@ -51,6 +52,8 @@ def run(values: dict[str, Any]) -> int:
         conf=conf,
         as_json=bool(values.get("json")),
     )
+    end_if_spark_hangs(status)
+    return status
 
 
 def _submit(values: dict[str, Any], master: str, conf: dict[str, str]) -> None:

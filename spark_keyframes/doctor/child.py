@@ -33,6 +33,9 @@ def run(entry: Entry, options: Options) -> Iterable[Finding]:
     try:
         # One by one: those before the error are kept.
         found.extend(entry.load()(options))
+    except MemoryError:
+        advice = "raise the limit of memory (ulimit -v, spark.executor.pyspark.memory)"
+        found.append(bad(entry.title, "could not be checked: no memory is left for it", advice))
     except Exception as error:  # noqa: BLE001 - whatever breaks a check, the others go on
         text = " ".join(str(error).split()) or "no message"
         found.append(

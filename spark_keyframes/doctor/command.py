@@ -1,5 +1,6 @@
 """What `spark-keyframes doctor` does: prints the report line by line, and returns an exit code."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
@@ -39,6 +40,14 @@ def run(
     else:
         print(writer_for(sys.stdout).summary(diagnosis))
     return diagnosis.exit_code
+
+
+def end_if_spark_hangs(status: int) -> None:
+    """End the process, where Spark still does not answer: at exit, pyspark would wait for it."""
+    session = sys.modules.get("spark_keyframes.doctor.session")
+    if session is not None and session.is_waiting():
+        sys.stdout.flush()
+        os._exit(status)
 
 
 def _printed(lines: Iterable[Line]) -> Iterator[Line]:

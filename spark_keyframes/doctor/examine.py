@@ -1,5 +1,6 @@
 """Runs all checks, and yields their lines as they come, each with its place."""
 
+import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from spark_keyframes.doctor.diagnosis import Diagnosis, Section
 from spark_keyframes.doctor.finding import Finding, bad
 from spark_keyframes.doctor.options import Options
 from spark_keyframes.doctor.registry import entries
+from spark_keyframes.doctor.server import refusal_of
 from spark_keyframes.doctor.supervisor import supervised
 
 if TYPE_CHECKING:
@@ -62,6 +64,10 @@ def of_new_session(
     from spark_keyframes.jobs.session import is_running
 
     kept = is_running()
+    if not kept and (refusal := refusal_of(remote or os.environ.get("SPARK_REMOTE") or master)):
+        advice = "start it, or correct the URL; a firewall may be between"
+        yield Line("session", bad("session", refusal, advice))
+        return
     try:
         spark = within(START_SECONDS, lambda: start(master=master, remote=remote, conf=conf))
     except Exception as error:  # noqa: BLE001 - whatever Spark raises becomes a line

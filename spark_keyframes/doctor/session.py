@@ -28,6 +28,7 @@ START_SECONDS = 180.0
 STAGE_SECONDS = 600.0
 """For the tasks, which wait for executors where the cluster is busy."""
 _MOST_TASKS = 1000
+_THREAD = "spark_keyframes doctor"
 
 
 class TooLateError(Exception):
@@ -126,6 +127,11 @@ def _cancel(spark: "SparkSession", tag: str) -> None:
         spark.sparkContext.cancelJobsWithTag(tag)
 
 
+def is_waiting() -> bool:
+    """Return whether a thread still waits for Spark, after its time."""
+    return any(thread.name == _THREAD for thread in threading.enumerate())
+
+
 def within(
     seconds: float, action: Callable[[], T], cancel: Callable[[], object] | None = None
 ) -> T:
@@ -143,12 +149,12 @@ def within(
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             results.put((False, error))
 
-    threading.Thread(target=run, name="doctor", daemon=True).start()
+    threading.Thread(target=run, name=_THREAD, daemon=True).start()
     try:
         done, value = results.get(timeout=seconds)
     except queue.Empty:
         if cancel:
-            threading.Thread(target=cancel, name="doctor", daemon=True).start()
+            threading.Thread(target=cancel, name=_THREAD, daemon=True).start()
         raise TooLateError(f"Spark did not answer in {seconds:g} s") from None
     if not done:
         raise value

@@ -87,5 +87,7 @@ def can_write(text: str, stream: TextIO | None = None) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        return text.replace("→", "->").encode(encoding, "replace").decode(encoding)
+        for sign, plain in (("→", "->"), ("“", '"'), ("”", '"'), ("×", "x")):
+            text = text.replace(sign, plain)
+        return text.encode(encoding, "replace").decode(encoding)
     return text

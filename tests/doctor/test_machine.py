@@ -150,6 +150,12 @@ def test_a_folder_that_takes_no_4_mb_is_bad(tmp_path, monkeypatch):
     assert "set TMPDIR to a folder on a larger disk" in found
 
 
+def test_a_tmpdir_that_is_not_there_is_a_note(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nonexistent")
+    found = alone("temporary")
+    assert "temporary files note TMPDIR is /nonexistent, which cannot be used; /" in found
+
+
 def test_a_full_tmpfs_is_bad(line, tmp_path, monkeypatch):
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "doctor", str(tmp_path)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:

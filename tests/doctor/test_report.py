@@ -63,7 +63,7 @@ def test_a_narrow_terminal_has_short_lines():
 
 def test_a_terminal_without_arrows_gets_others():
     ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    assert can_write("→ “x”", ascii_only) == "-> ?x?"
+    assert can_write("→ “x” 勺", ascii_only) == '-> "x" ?'
     assert can_write("→", io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) == "→"
 
 

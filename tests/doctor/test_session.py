@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,12 @@ import pytest
 from spark_keyframes.doctor import executors, session
 from spark_keyframes.doctor.examine import collected, of_new_session
 from spark_keyframes.doctor.options import Options
+from spark_keyframes.doctor.server import refusal_of
 from spark_keyframes.doctor.worker import versions
 from tests.environments import environment_without
 from tests.spark.cluster import Cluster
 from tests.spark.connect import connect_server
+from tests.storage.web_server import without_proxies
 
 QUICK = Options(only=("python", "threads", "tos"))
 
@@ -108,6 +111,60 @@ def test_what_takes_too_long_is_left_alone():
     assert session.within(5, lambda: 3) == 3
     with pytest.raises(ZeroDivisionError):
         session.within(5, lambda: 1 / 0)
+
+
+def test_a_server_that_does_not_listen_is_bad_at_once(monkeypatch):
+    without_proxies(monkeypatch)
+    monkeypatch.delenv("SPARK_REMOTE", raising=False)
+    monkeypatch.setattr("spark_keyframes.jobs.session.is_running", lambda: False)
+    for settings in (
+        {"remote": "sc://me@127.0.0.1:1/;token=QZXJKVWQ"},
+        {"master": "spark://127.0.0.1:1"},
+    ):
+        (line,) = of_new_session(QUICK, conf={}, **settings)
+        assert line.finding.level == "bad"
+        assert line.finding.found == "127.0.0.1:1 does not answer: Connection refused"
+
+
+def test_servers_are_tried_where_their_address_is_known(monkeypatch):
+    without_proxies(monkeypatch)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        assert refusal_of(f"sc://127.0.0.1:{port}/;user_id=a") == ""
+        assert refusal_of(f"spark://127.0.0.1:1,127.0.0.1:{port}") == ""
+    assert refusal_of("spark://127.0.0.1:1,127.0.0.1:2").count("Connection refused") == 2
+    assert "127.0.0.1:15002" in refusal_of("sc://127.0.0.1")
+    for url in ("local[2]", "yarn", "k8s://https://127.0.0.1:1", "spark://host", "sc://", ""):
+        assert refusal_of(url) == ""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    assert refusal_of("sc://127.0.0.1:1") == ""
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers_does_not_keep_the_command(tmp_path):
+    """At exit, pyspark would ask such a server once more, for minutes."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        program = (
+            "from spark_keyframes.doctor import session\n"
+            "session.START_SECONDS = 5.0\n"
+            "from spark_keyframes.cli.app import main\n"
+            f"raise SystemExit(main(['doctor', '--remote=sc://127.0.0.1:{server.getsockname()[1]}']))"
+        )
+        begin = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    assert done.returncode == 1, done.stderr
+    assert "Spark did not answer in 5 s" in done.stdout
+    assert time.monotonic() - begin < 150
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 from spark_keyframes.doctor.finding import Finding, bad, good, note
 from spark_keyframes.doctor.options import Options
 from spark_keyframes.doctor.system import gigabytes
+from spark_keyframes.redaction import redact_url
 
 _NAME = "temporary files"
 _WRITTEN = 4 << 20  # bytes
@@ -27,6 +28,13 @@ def check(options: Options) -> Iterator[Finding]:
     except FileNotFoundError:
         yield bad(_NAME, "none of the usual folders can be written", f"set {where}TMPDIR to one")
         return
+    given = os.environ.get("TMPDIR", "")
+    if given and os.path.realpath(given) != os.path.realpath(folder):
+        yield note(
+            _NAME,
+            f"TMPDIR is {redact_url(given)}, which cannot be used; {folder} is",
+            "create it, or give the right to write there",
+        )
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_WRITTEN))

@@ -66,4 +66,8 @@ def _failed(error: KeyframesError, shown: str) -> Finding:
     text, _, advice = str(error).partition("; ")
     if isinstance(error, UnsupportedSchemeError):
         advice = advice or "give tos://bucket/folder, s3://bucket/folder or a local folder"
-    return bad("writing", text if shown in text else f"{shown}: {text}", advice or "see storage.md")
+    return bad(
+        "writing",
+        text if shown in text else f"{shown}: {text}",
+        advice or "check the place, see docs/storage.md",
+    )
