@@ -6,8 +6,15 @@ from typing import Literal
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_keyframes.errors import ParameterError
+from spark_keyframes.jobs.dry_run import dry_run
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
-from spark_keyframes.jobs.inputs import read_table, read_videos, repartition_videos
+from spark_keyframes.jobs.inputs import (
+    SIZE_COL,
+    read_table,
+    read_videos,
+    repartition_videos,
+    sized_videos,
+)
 from spark_keyframes.jobs.options import INPUT, TableOptions, about
 from spark_keyframes.jobs.report import Report, show_rows
 from spark_keyframes.jobs.row_maker import RowMaker
@@ -81,6 +88,8 @@ def run_batch(
 ) -> int:
     """Make the rows of the videos, write and print them, and return the exit code.
 
+    With `dry_run`, only say what that would take.
+
     Args:
         spark: the session.
         videos: as from `read_batch`.
@@ -91,6 +100,8 @@ def run_batch(
         ParameterError: an option that cannot work with this input, table or Spark.
         TooManyFailuresError: more videos failed than `max_failures` allows.
     """
+    if options.dry_run:
+        return dry_run(videos, maker, lambda writer: _left(spark, writer, videos, options))
     writer = TableWriter(maker) if options.has_table else None
     report = writer.report if writer else Report(options.max_failures, maker.images_place)
     # With `resume`, the number of videos that are left is not known.
@@ -120,6 +131,9 @@ def read_batch(spark: SparkSession, options: BatchOptions) -> tuple[DataFrame, s
 
 def _read(spark: SparkSession, options: BatchOptions) -> DataFrame:
     """Return a row per video."""
+    if not options.input_col and options.dry_run:
+        access, limits = options.sampler.access, options.sampler.limits
+        return sized_videos(spark, options.input, limit=options.limit, access=access, limits=limits)
     if not options.input_col:
         return read_videos(
             spark,
@@ -140,12 +154,31 @@ def _write(
     spark: SparkSession, writer: TableWriter, videos: DataFrame, options: BatchOptions
 ) -> None:
     """Write the table, in one part or several, with all videos or those that it lacks."""
+    _check_mode(spark, writer, options)
+    if options.resume or options.videos_per_batch:
+        writer.write_new(videos, _first_mode(options))
+    else:
+        writer.write(videos, options.mode)
+
+
+def _left(
+    spark: SparkSession, writer: TableWriter, videos: DataFrame, options: BatchOptions
+) -> DataFrame:
+    """Return the videos that `_write` would sample."""
+    _check_mode(spark, writer, options)
+    if options.resume or options.videos_per_batch:
+        return writer.new_videos(videos, _first_mode(options))
+    writer.check(videos.drop(SIZE_COL), options.mode)
+    return videos
+
+
+def _first_mode(options: BatchOptions) -> str:
+    return "overwrite" if options.mode == "overwrite" else "append"
+
+
+def _check_mode(spark: SparkSession, writer: TableWriter, options: BatchOptions) -> None:
     if options.mode == "error" and not options.resume and writer.table.exists(spark):
         raise ParameterError(
             f"{writer.table} already exists; choose another place, `resume` to add the videos "
             "that it lacks, or `mode` overwrite or append"
         )
-    if options.resume or options.videos_per_batch:
-        writer.write_new(videos, "overwrite" if options.mode == "overwrite" else "append")
-    else:
-        writer.write(videos, options.mode)

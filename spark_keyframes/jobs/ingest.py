@@ -9,13 +9,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_keyframes.errors import ParameterError
 from spark_keyframes.jobs.checkpoint import Checkpoint
+from spark_keyframes.jobs.dry_run import dry_run
 from spark_keyframes.jobs.earlier_rows import stored_images
 from spark_keyframes.jobs.failure_limit import TooManyFailuresError
 from spark_keyframes.jobs.job import Job
 from spark_keyframes.jobs.keyframe_rows import KeyframeRows
 from spark_keyframes.jobs.keyframes_options import KeyframesOptions
 from spark_keyframes.jobs.options import INPUT, about
-from spark_keyframes.jobs.streams import partition_batch, read_stream
+from spark_keyframes.jobs.streams import partition_batch, read_now, read_stream
 from spark_keyframes.jobs.table_writer import TableWriter
 from spark_keyframes.jobs.user_objects import ARGUMENTS, object_settings
 from spark_keyframes.redaction import redact_url
@@ -95,6 +96,8 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         ParameterError: an option that cannot work with this input, table, checkpoint or Spark.
         TooManyFailuresError: more videos failed than `max_failures` allows.
     """
+    if options.dry_run:
+        return _dry_run(spark, options)
     videos, video_col = read_stream(
         spark,
         options.input,
@@ -104,17 +107,8 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
         files_per_batch=options.files_per_batch,
     )
     checkpoint = Checkpoint(spark, options.checkpoint)
+    options = _checked(spark, options, checkpoint)
     writer = TableWriter(KeyframeRows(options, video_col))
-    if options.images is None:
-        images = checkpoint.recorded.get("images") or stored_images(options, writer.table, spark)
-        options = replace(options, images=images)
-        writer = TableWriter(KeyframeRows(options, video_col))
-    if checkpoint.is_new and options.mode == "error" and writer.table.exists(spark):
-        place = redact_url(options.checkpoint)
-        raise ParameterError(
-            f"{writer.table} already exists, and the checkpoint {place} is new; give the table's "
-            "own checkpoint, or `mode` append to add the videos that the table lacks"
-        )
     if checkpoint.is_new:
         # Before it is claimed: it could not be used for other settings.
         writer.fit(options.with_texts(videos))
@@ -127,6 +121,47 @@ def run(spark: SparkSession, options: IngestOptions) -> int:
             writer.report.print("the last batch is not written: too many videos failed")
             raise
     return writer.report.print(str(writer.table))
+
+
+def _dry_run(spark: SparkSession, options: IngestOptions) -> int:
+    """Say what `run` would do with the videos that the table lacks; write nothing."""
+    has_files = options.input_col is None and options.holds_video_bytes
+    videos, video_col = read_now(
+        spark,
+        options.input,
+        column=options.input_col,
+        table_format=options.input_format,
+        content=has_files,
+    )
+    checkpoint = Checkpoint(spark, options.checkpoint)
+    options = _checked(spark, options, checkpoint)
+    if not checkpoint.is_new:
+        checkpoint.claim(run_settings(options))  # which only compares them
+    return dry_run(
+        options.with_texts(videos),
+        KeyframeRows(options, video_col),
+        lambda writer: writer.new_videos(options.with_texts(videos)),
+        url_col="path" if has_files else None,
+    )
+
+
+def _checked(spark: SparkSession, options: IngestOptions, checkpoint: Checkpoint) -> IngestOptions:
+    """Return the options with the images that earlier runs had.
+
+    Raises:
+        ParameterError: there is a table, and the checkpoint is not its own.
+    """
+    table = TableWriter(KeyframeRows(options, "video")).table
+    if options.images is None:
+        images = checkpoint.recorded.get("images") or stored_images(options, table, spark)
+        options = replace(options, images=images)
+    if checkpoint.is_new and options.mode == "error" and table.exists(spark):
+        place = redact_url(options.checkpoint)
+        raise ParameterError(
+            f"{table} already exists, and the checkpoint {place} is new; give the table's own "
+            "checkpoint, or `mode` append to add the videos that the table lacks"
+        )
+    return options
 
 
 def run_settings(options: IngestOptions) -> dict[str, Any]:

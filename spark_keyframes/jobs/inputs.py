@@ -38,6 +38,9 @@ TABLE_FORMATS = {".parquet": "parquet", ".orc": "orc", ".json": "json", ".csv": 
 LISTED_AS_URL = r"^(?:file|dbfs(?=:/+Volumes/)):/+"
 """How a listing of Spark begins local paths: file:/a/b, and in Databricks dbfs:/Volumes/a."""
 
+SIZE_COL = "spark_keyframes_bytes"
+"""The column of `sized_videos` with the size of each video."""
+
 _FILES = ("binaryFile", "text")  # formats of videos and of lists of videos, and not of tables
 
 
@@ -71,7 +74,33 @@ def read_videos(
         ParameterError: there is something, but no video.
         KeyframesError: a storage that Spark does not read could not be listed; see `list_url`.
     """
-    location = os.fspath(location)
+    paths, sizes = _found(spark, os.fspath(location), limit, access, limits)
+    return partitioned_videos(spark, paths, sizes, cpus=cpus)
+
+
+def sized_videos(
+    spark: "SparkSession",
+    location: str | os.PathLike[str],
+    *,
+    limit: int | None = None,
+    access: Access = Access(),
+    limits: Limits = Limits(),
+) -> "DataFrame":
+    """Return what `read_videos` does, with the size of each video in bytes, in any partitions.
+
+    The sizes are in the column `SIZE_COL`, null where only opening the videos would tell.
+    """
+    import pyarrow as pa
+
+    paths, sizes = _found(spark, os.fspath(location), limit, access, limits)
+    known = pa.array(sizes, pa.int64()) if sizes else pa.nulls(len(paths), pa.int64())
+    return frame_of(spark, pa.table({"video": pa.array(paths, pa.string()), SIZE_COL: known}))
+
+
+def _found(
+    spark: "SparkSession", location: str, limit: int | None, access: Access, limits: Limits
+) -> tuple[list[str], list[int] | None]:
+    """Return the videos, and their sizes where these are known."""
     sizes: list[int] | None = None
     if is_single_object(location):
         paths = [location]
@@ -86,7 +115,7 @@ def read_videos(
         sizes = known if len(known) == len(paths) else None
     if not paths:
         raise no_videos_in(location)
-    return partitioned_videos(spark, paths[:limit], sizes and sizes[:limit], cpus=cpus)
+    return paths[:limit], sizes and sizes[:limit]
 
 
 def partitioned_videos(

@@ -150,6 +150,14 @@ class TableOptions(JobOptions):
     )
     on_error: OnError = field(default="null", init=False)
     """Fixed for a stream: an exception would end it, and end the next run at the same video."""
+    dry_run: bool = field(
+        default=False,
+        metadata=about(
+            "Write nothing: say how many videos and hours there are, what they will take, and "
+            "where the results would go.",
+            INPUT,
+        ),
+    )
     partition_by: tuple[str, ...] = field(
         default=(), metadata=about("The columns to partition the table by.", RESULT)
     )

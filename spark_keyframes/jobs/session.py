@@ -1,5 +1,6 @@
 """Starts Spark for a job, and turns what goes wrong into one line and an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -160,14 +161,21 @@ def _check_places(spark: "SparkSession", options: JobOptions) -> None:
         if place := getattr(options, name, None):
             check_file_system(spark, name, place)
             if is_local(spark) and (path := local_path(spark, place)):
-                _make_parent(name, Path(path))
+                _make_parent(name, Path(path), make=not getattr(options, "dry_run", False))
 
 
-def _make_parent(option: str, path: Path) -> None:
-    """Make the folder above a local table, as Spark would do when all videos are sampled."""
+def _make_parent(option: str, path: Path, *, make: bool) -> None:
+    """Make the folder above a local table, as Spark would do when all videos are sampled.
+
+    Without `make`, only check that it can be made.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path if path.is_dir() else path.parent, os.W_OK)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        there = next(each for each in (path, *path.parents) if each.is_dir() or each.exists())
+        if there != path and not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        writable = os.access(there if there.is_dir() else there.parent, os.W_OK)
         reason = "" if writable else "you may not write there"
     except OSError as error:
         reason = error.strerror or str(error)

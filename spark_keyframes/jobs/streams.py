@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from spark_keyframes.jobs.file_systems import check_file_system
 from spark_keyframes.jobs.inputs import (
     LISTED_AS_URL,
+    SIZE_COL,
     TABLE_FORMATS,
     partitioned_videos,
     read_table,
@@ -17,7 +18,7 @@ from spark_keyframes.listing.suffixes import VIDEO_SUFFIXES, is_video
 from spark_keyframes.spark.columns import actual_name
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 _BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
 
@@ -56,8 +57,6 @@ def read_stream(
         SourceNotFoundError: there is nothing at `location`.
         ParameterError: Spark has no file system for its scheme, such as tos.
     """
-    from pyspark.sql import functions as sf
-
     if column is not None:
         # A stream needs the schema: take it from a batch read.
         schema = read_table(spark, location, table_format).schema
@@ -81,13 +80,57 @@ def read_stream(
     if column is not None:
         return files, actual_name(files, column)
     _warn_of_left_out(spark, location, pattern=pattern)
-    if not pattern:
-        suffixes = "|".join(suffix.removeprefix(".") for suffix in sorted(VIDEO_SUFFIXES))
-        files = files.where(sf.col("path").rlike(rf"(?i)\.({suffixes})$"))
+    files = _videos_in(files, pattern=pattern)
     if content:
         return files.select("path", "content"), "content"
-    plain = sf.regexp_replace("path", LISTED_AS_URL, "/").alias("video")
-    return files.select(plain, "length"), "video"
+    return files.select(_plain_path(), "length"), "video"
+
+
+def read_now(
+    spark: "SparkSession",
+    location: str,
+    *,
+    column: str | None,
+    table_format: str | None,
+    content: bool,
+) -> "tuple[DataFrame, str]":
+    """Return what `read_stream` would give from its first batch on, as a DataFrame that is none.
+
+    Of files that are videos, it has the sizes in the column `SIZE_COL`. No video is opened, so that
+    `content` is null.
+
+    Raises: as `read_stream`.
+    """
+    from pyspark.sql import functions as sf
+
+    if column is not None:
+        table = read_table(spark, location, table_format)
+        return table, actual_name(table, column)
+    if local_path(spark, location) is None:
+        check_file_system(spark, "input", location, instead=_INSTEAD)
+    _, pattern = resolve(spark, location)
+    files = _videos_in(read_table(spark, location, "binaryFile"), pattern=pattern)
+    size = sf.col("length").alias(SIZE_COL)
+    if content:
+        nothing = sf.lit(None).cast("binary").alias("content")
+        return files.select("path", nothing, size), "content"
+    return files.select(_plain_path(), size), "video"
+
+
+def _videos_in(files: "DataFrame", *, pattern: bool) -> "DataFrame":
+    """Return the files whose names end as those of videos do; all that a glob matches."""
+    from pyspark.sql import functions as sf
+
+    if pattern:
+        return files
+    suffixes = "|".join(suffix.removeprefix(".") for suffix in sorted(VIDEO_SUFFIXES))
+    return files.where(sf.col("path").rlike(rf"(?i)\.({suffixes})$"))
+
+
+def _plain_path() -> "Column":
+    from pyspark.sql import functions as sf
+
+    return sf.regexp_replace("path", LISTED_AS_URL, "/").alias("video")
 
 
 def _warn_of_left_out(spark: "SparkSession", location: str, *, pattern: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.errors import KeyframesError, ParameterError
 from spark_keyframes.jobs.incremental import duplicate_keys, hash_parts, new_rows
-from spark_keyframes.jobs.inputs import repartition_videos
+from spark_keyframes.jobs.inputs import SIZE_COL, repartition_videos
 from spark_keyframes.jobs.options import TableOptions
 from spark_keyframes.jobs.report import Report
 from spark_keyframes.jobs.row_maker import RowMaker, kept
@@ -81,6 +81,42 @@ class TableWriter:
             ParameterError: the input holds video bytes, and two videos have the same keys; or the
                 rows of the table were made by other settings.
         """
+        once, count = self._each_once(videos, mode)
+        repartition = repartition or once is not videos
+        keys = self._maker.keys()
+        schema = self._plan(self._maker.make(once)[0])
+        if mode != "overwrite":
+            self._maker.check_earlier(self._tables(videos.sparkSession, schema))
+        done, parts = 0, math.ceil(count / (self._options.videos_per_batch or count or 1))
+        for part in hash_parts(once, keys, parts):
+            new = self._lacking(part, mode, schema)
+            if left := new.count():
+                self.write(repartition_videos(new, left) if repartition else new, mode)
+                mode = "append"
+            done += left
+        self.report.known += count - done
+
+    def check(self, videos: "DataFrame", mode: str) -> "StructType":
+        """Return the table's schema; raise as `write` does before it samples anything."""
+        if mode != "overwrite":
+            self.fit(videos)
+        return self._plan(self._maker.make(videos)[0], show=False)
+
+    def new_videos(self, videos: "DataFrame", mode: str = "append") -> "DataFrame":
+        """Return the videos that `write_new` would sample, and count the others; write nothing.
+
+        Raises: as `write_new` does before it samples anything.
+        """
+        once, count = self._each_once(videos, mode)
+        schema = self.check(once.drop(SIZE_COL), mode)
+        if mode != "overwrite":
+            self._maker.check_earlier(self._tables(videos.sparkSession, schema))
+        new = self._lacking(once, mode, schema)
+        self.report.known += count - new.count()
+        return new
+
+    def _each_once(self, videos: "DataFrame", mode: str) -> "tuple[DataFrame, int]":
+        """Return the videos without those that are given twice, and how many were given."""
         from pyspark.sql import functions as sf
 
         self._maker.check_new(videos)
@@ -96,20 +132,14 @@ class TableWriter:
                     f"several rows have {duplicates}, so that it cannot be told which of them is "
                     "in the table; give `id_col`, columns whose values differ for each video"
                 )
-            videos, repartition = videos.dropDuplicates(keys), True
-        spark = videos.sparkSession
-        schema = self._plan(self._maker.make(videos)[0])
-        if mode != "overwrite":
-            self._maker.check_earlier(self._tables(spark, schema))
-        done, parts = 0, math.ceil(count / (self._options.videos_per_batch or count or 1))
-        for part in hash_parts(videos, keys, parts):
-            known = [] if mode == "overwrite" else self._maker.known(self._tables(spark, schema))
-            new = new_rows(part, keys, known)
-            if left := new.count():
-                self.write(repartition_videos(new, left) if repartition else new, mode)
-                mode = "append"
-            done += left
-        self.report.known += count - done
+            return videos.dropDuplicates(keys), count
+        return videos, count
+
+    def _lacking(self, videos: "DataFrame", mode: str, schema: "StructType") -> "DataFrame":
+        """Return the videos that the table lacks."""
+        overwrites = mode == "overwrite"
+        known = [] if overwrites else self._maker.known(self._tables(videos.sparkSession, schema))
+        return new_rows(videos, self._maker.keys(), known)
 
     def first_rows(self, spark: "SparkSession", count: int) -> list[Any]:
         """Return some rows of the table, without images; none where nothing was written."""
@@ -138,12 +168,13 @@ class TableWriter:
         found = [table.read(spark, schema) for table in tables]
         return [rows for rows in found if rows is not None]
 
-    def _plan(self, result: "DataFrame") -> "StructType":
+    def _plan(self, result: "DataFrame", *, show: bool = True) -> "StructType":
         """Return the table's schema; the first time, check and print it before anything runs."""
         layout = self._maker.layout(result)
         if self._schema is None:
             self.table.check_partition_columns(result)
-            layout.printSchema()
+            if show:
+                layout.printSchema()
             self._schema = layout.schema
         return self._schema
 
