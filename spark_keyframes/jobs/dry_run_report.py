@@ -59,8 +59,8 @@ def print_work(
             print(f"GPU        {amount(work.gpu, _TIMES)}")
         cores = default_parallelism(spark)
         print(
-            f"time       {amount(Estimate(work.cpu.value / cores), _TIMES)} or more on the {cores} "
-            "CPUs of this Spark, without downloads and uploads"
+            f"time       {amount(Estimate(work.cpu.value / cores), _TIMES)} or more on {cores} "
+            f"CPU{'s' * (cores > 1)} of this Spark, without downloads and uploads"
         )
         print(
             f"measured   on {amount(Estimate(work.probed_seconds), _TIMES)} of {work.probes} "

@@ -133,8 +133,8 @@ JOB = Job(
     "keyframes and moments later: by the job search, or by sampler.transform_index.",
     examples=("--input videos/ --output out/index --resume",),
     common=(
-        *("input", "output", "resume", "mode", "limit", "fps", "model_path", "clip_model_name"),
-        *("max_failures",),
+        *("input", "output", "resume", "mode", "limit", "dry_run", "fps", "model_path"),
+        *("clip_model_name", "max_failures"),
     ),
 )
 main, parse_options = JOB.main, JOB.parse_options

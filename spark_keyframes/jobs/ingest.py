@@ -219,7 +219,7 @@ JOB = Job(
     ),
     common=(
         *("input", "checkpoint", "text", "output_tos_dir", "output", "fps", "max_num_frames"),
-        *("model_path", "clip_model_name", "max_failures"),
+        *("model_path", "clip_model_name", "max_failures", "dry_run"),
     ),
 )
 main, parse_options = JOB.main, JOB.parse_options

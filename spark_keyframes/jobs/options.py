@@ -153,8 +153,7 @@ class TableOptions(JobOptions):
     dry_run: bool = field(
         default=False,
         metadata=about(
-            "Write nothing: say how many videos and hours there are, what they will take, and "
-            "where the results would go.",
+            "Write nothing: say what the job would take.",
             INPUT,
         ),
     )

@@ -28,6 +28,7 @@ PROBE_DDL = (
 those of a GPU; what `rerank` took for how many frames; and of the images the CPU seconds, the
 number and the bytes. Of a video that fails, only `place` and the error are not null."""
 
+_PROC = Path("/proc")
 _FIRST = 3.0  # seconds of video that tell how much of it there is time for
 
 
@@ -102,9 +103,9 @@ class ProbeStage:
     def _measured_outcome(
         self, row: dict[str, Any], seconds: float
     ) -> tuple[Keyframes | Answers | Failure, dict[str, float]]:
-        own, others = _cpu_seconds()
+        own, others = cpu_seconds()
         outcome = self._outcome(row, seconds)
-        own, others = (now - then for now, then in zip(_cpu_seconds(), (own, others), strict=True))
+        own, others = (now - then for now, then in zip(cpu_seconds(), (own, others), strict=True))
         return outcome, _shared_out(outcome.account, own, others)
 
     def _outcome(self, row: dict[str, Any], seconds: float) -> Keyframes | Answers | Failure:
@@ -127,11 +128,11 @@ def _files(outcome: Keyframes | Answers) -> list[int]:
     return [len(file) for _, file in outcome.frames.values() if file is not None]
 
 
-def _cpu_seconds() -> tuple[float, float]:
+def cpu_seconds() -> tuple[float, float]:
     """Return the CPU seconds of this process, and of its children: those that decode."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     total, tick = children.ru_utime + children.ru_stime, os.sysconf("SC_CLK_TCK")
-    for stat in Path("/proc").glob("[0-9]*/stat"):  # on Linux; those that are still at work
+    for stat in _PROC.glob("[0-9]*/stat"):  # on Linux; those that are still at work
         with suppress(OSError):
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
             if int(fields[1]) == os.getpid():
@@ -144,6 +145,8 @@ def _shared_out(account: Account, own: float, others: float) -> dict[str, float]
     import torch
 
     spent = account.seconds
+    if not _PROC.is_dir():  # not Linux: what a decoding process takes is only known once it ends
+        others = spent["decode"]
     parts = {
         "decode": spent["open"] + spent["demux"] + (0.0 if others else spent["decode"]),
         "score": spent["preprocess"] + spent["clip"] + spent["select"],
