@@ -128,7 +128,8 @@ def _probed(
         return []
     keeps_images = isinstance(options, KeyframesOptions)
     pipeline = pipeline_for_workers(
-        replace(sampler, return_keyframes=keeps_images),
+        # Without min_score: a part that shows nothing of the text would give no image to measure.
+        replace(sampler, return_keyframes=keeps_images, min_score=None),
         same_view=is_local(spark),
         text_advice=None,
     )

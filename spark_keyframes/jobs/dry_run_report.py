@@ -5,10 +5,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from spark_keyframes.jobs.estimates import Estimate
+from spark_keyframes.jobs.keyframes_options import KeyframesOptions
 from spark_keyframes.jobs.options import TableOptions
 from spark_keyframes.jobs.sampled_videos import SampledVideos
 from spark_keyframes.jobs.table_writer import TableWriter
-from spark_keyframes.jobs.work import Work, is_exact, makes_index
+from spark_keyframes.jobs.work import Work, is_exact
 from spark_keyframes.redaction import redact_text, redact_url
 from spark_keyframes.spark.versions import default_parallelism
 
@@ -69,10 +70,8 @@ def print_work(
     for failure in work.failures:
         print(f"failed     while measuring: {redact_text(failure)}")
     at_most = "" if is_exact(options) else "at most "
-    if not makes_index(options) or work.images.value:
-        place = redact_url(options.sampler.output_tos_dir) or "not stored, without output_tos_dir"
-        count = f"{at_most}{number(work.images)}, {amount(work.stored, _SIZES)}, in "
-        print(f"images     {count if work.stored.value else ''}{place}")
+    if isinstance(options, KeyframesOptions):
+        print(f"images     {_images(work, options, at_most)}")
     table = str(writer.table) if writer else "not written, without output"
     size = f", images, candidates and curves in it {at_most}{amount(work.table, _SIZES)}"
     print(f"table      {table}{size if work.table.value else ''}")
@@ -83,6 +82,15 @@ def print_work(
         print("ranges     none for CPU and sizes, which were measured on one video")
     elif any(spreads):
         print("ranges     in brackets; the truth is in 95 of 100 such ranges")
+
+
+def _images(work: Work, options: KeyframesOptions, at_most: str) -> str:
+    if not work.images.value:
+        return "not stored, without output_tos_dir"
+    count, place = f"{at_most}{number(work.images)}", redact_url(options.sampler.output_tos_dir)
+    return (
+        f"{count}, {amount(work.stored, _SIZES)}, in {place}" if place else f"{count}, in the table"
+    )
 
 
 def amount(estimate: Estimate, units: tuple[tuple[float, str], ...]) -> str:

@@ -132,6 +132,17 @@ def test_an_index_has_the_size_of_its_embeddings(dry, folder, tmp_path):
     assert "images" not in found
 
 
+@pytest.mark.slow
+def test_pixels_and_curves_in_the_table_have_a_size(dry, folder, tmp_path):
+    given = ["--input", folder, "--text", "a", "--text", "b", "--output", tmp_path / "table"]
+    more = ["--max-num-frames", 4, "--images", "arrays", "--curve", "--min-score", 2, "--dry-run"]
+    found = dry(sample, *given, *more)
+    # Of both videos at most 8 and 6 frames of 160×96 pixels, and 16 candidates for each text.
+    assert found["images"] == "at most 14, in the table"
+    (size,) = re.findall(r"in it at most ([\d.]+) KB", found["table"])
+    assert float(size) * 1e3 == pytest.approx(14 * 160 * 96 * 3 + 16 * 2 * 12, rel=0.01)
+
+
 def test_some_of_many_videos_stand_for_all(dry, tmp_path):
     """Of 150 videos about 50 are opened; the truth is in the ranges, or close to them."""
     folder = tmp_path / "many"

@@ -1,6 +1,5 @@
 """What the header of a video says, of each container, and how little is read for it."""
 
-import io
 import struct
 
 import pytest
