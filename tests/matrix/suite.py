@@ -16,6 +16,8 @@ from pyspark.sql import functions as sf
 
 import spark_keyframes
 from spark_keyframes import ParameterError, explode_keyframes, metrics, report_lines, to_pil
+from spark_keyframes.doctor.options import Options
+from spark_keyframes.doctor.session import of_executors, of_session
 from spark_keyframes.errors import SourceNotFoundError
 from spark_keyframes.images import rgb_array
 from spark_keyframes.jobs.inputs import read_videos, repartition_videos
@@ -317,6 +319,19 @@ def run_job(connect, *arguments):
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def test_the_doctor(spark, connect):
+    first, *settings = of_session(spark)
+    assert first.level == "good", first
+    assert spark.version in first.found
+    assert ("Connect" in first.found) == connect
+    assert "redaction" in {each.name for each in settings}
+    (section,) = of_executors(spark, Options(only=("python", "arrow", "packages")))
+    found = {each.name: each for each in section.findings}
+    assert found["versions"].level != "bad", "an older client may have another pyspark"
+    assert found["Python"].level == "good", section
+    assert found["Arrow/pandas"].level == "good", found["Arrow/pandas"]
 
 
 def test_over_connect_no_jvm_is_started(connect, spark):
