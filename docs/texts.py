@@ -23,6 +23,7 @@ from spark_keyframes.account import account_columns
 from spark_keyframes.fields import doc_of, spelled
 from spark_keyframes.index_info import index_info_columns
 from spark_keyframes.made_by import made_by_columns
+from spark_keyframes.report import ReportOptions
 from spark_keyframes.schema import KEYFRAMES_DDL
 from spark_keyframes.spark.candidates_options import CandidatesOptions
 from spark_keyframes.spark.transform_options import TRANSFORM_OPTIONS
@@ -51,7 +52,7 @@ def main() -> int:
 
 def written() -> Iterator[tuple[Path, str]]:
     """Each file with generated texts, and its content as it must be."""
-    for kind in (Limits, Access):
+    for kind in (Limits, Access, ReportOptions):
         path = Path(inspect.getfile(kind))
         yield path, with_args(path.read_text(), f"class {kind.__name__}", texts_of(kind), 4)
     path = Path(inspect.getfile(VideoAdaptiveKeyframesSampling))
@@ -136,14 +137,8 @@ def tables() -> dict[str, str]:
     return {
         "parameters": defaults_table(VideoAdaptiveKeyframesSampling),
         "limits": defaults_table(Limits),
-        "frame_options": table(
-            ("name", "default", "meaning"),
-            [
-                (field.name, f"`{shown(field.default)}`", doc_of(field))
-                for field in fields(CandidatesOptions)
-                if field.type not in (Limits, Access)
-            ],
-        ),
+        "frame_options": options_table(CandidatesOptions),
+        "report": options_table(ReportOptions),
         "access": defaults_table(Access),
         "transform": table(
             ("name", "default", "meaning"),
@@ -201,6 +196,16 @@ def remedy_of(kind: type[errors.KeyframesError]) -> str:
         "to '' for", 'to `""` for'
     )
     return re.sub(r"docs/(\w[\w-]*\.md)", r"[\1](\1)", text)
+
+
+def options_table(kind: Any) -> str:
+    """The fields of a dataclass but for limits and access, which have tables of their own."""
+    rows = [
+        (field.name, f"`{shown(field.default)}`", doc_of(field))
+        for field in fields(kind)
+        if field.type not in (Limits, Access)
+    ]
+    return table(("name", "default", "meaning"), rows)
 
 
 def defaults_table(kind: Any) -> str:

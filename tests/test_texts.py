@@ -10,6 +10,7 @@ import pytest
 from docs.texts import error_classes, meaning_of
 from spark_keyframes import Access, Account, Limits, VideoAdaptiveKeyframesSampling
 from spark_keyframes.fields import camel_case, doc_of, spelled
+from spark_keyframes.report import ReportOptions
 from tests.conftest import REPO
 
 
@@ -19,7 +20,9 @@ def test_docstrings_and_pages_have_the_texts_of_the_fields():
     assert result.returncode == 0, f"{result.stdout}{result.stderr}: run make texts"
 
 
-@pytest.mark.parametrize("kind", [VideoAdaptiveKeyframesSampling, Limits, Access, Account])
+@pytest.mark.parametrize(
+    "kind", [VideoAdaptiveKeyframesSampling, Limits, Access, Account, ReportOptions]
+)
 def test_every_field_has_a_text_of_whole_sentences(kind):
     for field in fields(kind):
         text = doc_of(field)

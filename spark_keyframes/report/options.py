@@ -135,10 +135,13 @@ class ReportOptions:
             PAGE,
         ),
     )
-    access: Access = field(default_factory=Access)
-    """The addresses that images and videos may be read from."""
-    limits: Limits = field(default_factory=Limits)
-    """Bounds on reading them, as for a job."""
+    access: Access = field(
+        default_factory=Access,
+        metadata={"doc": "The addresses that images and videos may be read from."},
+    )
+    limits: Limits = field(
+        default_factory=Limits, metadata={"doc": "Bounds on reading them, as for a job."}
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "failed", path_text(self.failed))
