@@ -5,6 +5,7 @@ import re
 import pytest
 
 import spark_keyframes
+from spark_keyframes import report
 from tests.conftest import REPO
 
 REFERENCE = REPO / "docs" / "reference"
@@ -24,6 +25,7 @@ def test_every_public_name_has_one_place():
         "spark_keyframes.daft.las_udf",
         "spark_keyframes.errors",
         "spark_keyframes.ml.KeyframeSampler",
+        *(f"spark_keyframes.report.{name}" for name in report.__all__),
     }
 
 
