@@ -98,6 +98,16 @@ def test_the_search_finds_a_page_and_opens_it(site, served, open_page, how):
     watched.check()
 
 
+def test_the_search_finds_words_of_chinese(site, open_page):
+    watched = open_page(site / "index.html")
+    page = watched.page
+    page.get_by_role("textbox", name="Search").click()
+    page.keyboard.type("时间戳的跳变")
+    page.locator(".md-search-result__link", has_text="结果").first.click()
+    page.wait_for_url("**/zh/result.html*")
+    watched.check()
+
+
 def test_code_has_a_button_that_copies_it(site, open_page):
     watched = open_page(site / "jobs.html", permissions=["clipboard-read", "clipboard-write"])
     page = watched.page
