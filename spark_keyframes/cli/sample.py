@@ -102,18 +102,28 @@ def _sheets(options: VideoOptions) -> list[Path]:
     if options.sheet is None:
         return []
     sheet, texts = Path(options.sheet), options.asked
+    sheets = [sheet]
+    if len(texts) > 1:
+        names = (f"{sheet.stem}-{number}-{safe_stem(text)}" for number, text in enumerate(texts, 1))
+        sheets = [sheet.with_name(f"{name}{sheet.suffix}") for name in names]
     try:
         sheet.parent.mkdir(parents=True, exist_ok=True)
-        sheet.touch()
+        for each in sheets:
+            _check_writable(each)
     except OSError as error:
         raise ParameterError(
             f"`sheet` {options.sheet} cannot be written: {error.strerror}; choose another place"
         ) from error
-    if len(texts) == 1:
-        return [sheet]
-    sheet.unlink()
-    names = (f"{sheet.stem}-{number}-{safe_stem(text)}" for number, text in enumerate(texts, 1))
-    return [sheet.with_name(f"{name}{sheet.suffix}") for name in names]
+    return sheets
+
+
+def _check_writable(file: Path) -> None:
+    """Raise OSError where a file cannot be written; leave what there is as it is."""
+    was_there = file.exists()
+    with file.open("ab"):
+        pass
+    if not was_there:  # an empty picture would be left where the video fails
+        file.unlink()
 
 
 def _draw(keyframes: Keyframes, sheet: Path, options: VideoOptions) -> None:

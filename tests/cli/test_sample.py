@@ -76,6 +76,22 @@ def test_no_keyframe_is_no_failure(sample, clips, tmp_path):
     assert not sheet.exists()
 
 
+def test_files_that_are_no_sheet_of_this_run_stay_as_they_are(sample, clips, tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"important")
+    several = ["--text", "spoon", "--text", "egg", "--sheet", photo]
+    assert sample(clips[0], *several)[0] == 0
+    # It was to be drawn, and the video failed.
+    assert sample(__file__, "--text", "spoon", "--sheet", photo)[0] == 1
+    assert photo.read_bytes() == b"important"
+
+
+def test_a_video_that_fails_leaves_no_empty_sheet(sample, tmp_path):
+    for texts in (["--text", "spoon"], ["--text", "spoon", "--text", "egg"]):
+        assert sample(__file__, *texts, "--sheet", tmp_path / "sheets" / "sheet.png")[0] == 1
+        assert list((tmp_path / "sheets").iterdir()) == []
+
+
 def test_a_selector_that_reads_no_scores_needs_no_text(sample, clips):
     status, out, err = sample(clips[0], "--selector", "uniform")
     assert (status, err) == (0, "")
