@@ -1,6 +1,5 @@
 """A result as a card: times, scores, and images from wherever they are."""
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -59,8 +58,7 @@ class Images:
 
     def by_frame(self, results: Sequence[Any]) -> "Images":
         """Return them for several texts, of which they are the union by frame id, ascending."""
-        chosen = (one["frame_ids"] for one in results if not null(one))
-        frames = sorted({int(each) for each in itertools.chain.from_iterable(chosen)})
+        frames = sorted({frame for one in results for _, frame in frames_of(one)})
         if self._images is not None and len(frames) == len(self._images):
             self._frames = dict(zip(frames, self._images, strict=True))
         return self
@@ -105,14 +103,17 @@ def card_of_result(
     """
     if null(result):
         return VideoCard(title=title, text=text, note="There is no result: the text is null.")
-    frames, scores = list(result["frame_ids"]), list(result["scores"])
-    paths, times = (padded(each, len(frames)) for each in (result.get("tos_paths"), seconds))
+    count = 0 if null(result["frame_ids"]) else len(result["frame_ids"])
+    scores, paths, times = (
+        padded(each, count) for each in (result.get("scores"), result.get("tos_paths"), seconds)
+    )
     pictures = []
-    for index, (frame, score, at) in enumerate(zip(frames, scores, times, strict=True)):
-        source, missing = images.picture(index, int(frame), paths[index])
+    for index, frame in frames_of(result):
+        source, missing = images.picture(index, frame, paths[index])
+        score, at = scores[index], times[index]
         pictures.append(
             Picture(
-                frame_id=int(frame),
+                frame_id=frame,
                 seconds=None if null(at) else float(at),
                 score=None if score is None else float(score),
                 source=source,
@@ -120,6 +121,18 @@ def card_of_result(
             )
         )
     return VideoCard(title=title, text=text, pictures=pictures, curve=curve, **more)
+
+
+def frames_of(result: Any) -> list[tuple[int, int]]:
+    """Return the place and the number of each frame of a result.
+
+    A table that is not ours may have null for the result, for its list, or in the list: these are
+    no frames.
+    """
+    frames: Any = None if null(result) else result["frame_ids"]
+    if null(frames):
+        return []
+    return [(place, int(each)) for place, each in enumerate(frames) if not null(each)]
 
 
 def padded(values: Any, count: int) -> list[Any]:

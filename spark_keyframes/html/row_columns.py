@@ -79,7 +79,7 @@ def find_columns(kinds: Mapping[str, Kind], **given: str | None) -> RowColumns:
     for role, name in given.items():
         if name is not None and name not in kinds:
             raise ParameterError(
-                f"{role}_col={name!r} is no column of the table; it has {_listed(kinds)}"
+                f"`{role}_col` {name!r} is no column of the table; it has {_listed(kinds)}"
             )
 
     def of(names: set[str]) -> list[str]:
@@ -167,7 +167,7 @@ def _keyframes(kinds: Mapping[str, Kind], found: list[str]) -> str:
     what = f"several of keyframes, {_listed(found)}" if found else "no column of keyframes"
     raise ParameterError(
         f"the table has {what}: its columns are {_listed(kinds)}; name the one that transform() "
-        "added, such as keyframes_col='keyframes'"
+        f"added with `keyframes_col`, such as {found[0] if found else 'keyframes'}"
     )
 
 

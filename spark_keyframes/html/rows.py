@@ -8,6 +8,7 @@ import numpy as np
 from spark_keyframes.html.cards import Curve, VideoCard
 from spark_keyframes.html.results import Images, SourceOf, card_of_result, null, padded
 from spark_keyframes.html.row_columns import RowColumns
+from spark_keyframes.html.words import counted
 from spark_keyframes.redaction import redact_text, redact_url
 
 
@@ -50,7 +51,12 @@ def cards_of_row(
     count = len(result)
     return [
         card_of_result(
-            title, None if null(text) else text, one, seconds=at, curve=_curve(curve), images=images
+            title,
+            None if null(text) else text,
+            one,
+            seconds=at,
+            images=images,
+            **_curve(curve),
         )
         for one, text, at, curve in zip(
             result,
@@ -62,12 +68,16 @@ def cards_of_row(
     ]
 
 
-def _curve(cell: Any) -> Curve | None:
-    if null(cell):
-        return None
-    numbers = (np.asarray(cell[name], np.float64).tolist() for name in ("timestamps", "scores"))
-    seconds, scores = numbers
-    return Curve(seconds=seconds, scores=scores)
+def _curve(cell: Any) -> dict[str, Any]:
+    """Return the field of a card that has the curve, or a note that says what is wrong with it."""
+    lists = [] if null(cell) else [cell[name] for name in ("timestamps", "scores")]
+    if not lists or any(map(null, lists)):
+        return {}
+    seconds, scores = (np.asarray(each, np.float64).tolist() for each in lists)
+    if len(seconds) != len(scores):
+        counts = f"{counted(len(seconds), 'time')} and {counted(len(scores), 'score')}"
+        return {"note": f"There is no curve: it has {counts}, and needs one for each."}
+    return {"curve": Curve(seconds=seconds, scores=scores)}
 
 
 def _of(row: Mapping[str, Any], name: str | None) -> Any:

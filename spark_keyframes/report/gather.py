@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spark_keyframes.html import VideoCard
-from spark_keyframes.html.results import null
+from spark_keyframes.html.results import frames_of, null
 from spark_keyframes.html.rows import cards_of_row
 from spark_keyframes.html.words import time_words
 from spark_keyframes.redaction import redact_url
@@ -60,7 +60,7 @@ def gather(rows: TableRows, shape: Shape, totals: Totals, most: int) -> list[Vid
         totals.done += not null(_of(row, shape.columns.keyframes)) and not _failed(row, shape)
         for each in results:
             if each is not None:
-                totals.keyframes += len(each["frame_ids"])
+                totals.keyframes += len(frames_of(each))
                 totals.stored += len(each["tos_paths"] or ())
         if len(videos) < most:
             videos += _videos(row, shape, number, key_of(row, shape))[: most - len(videos)]

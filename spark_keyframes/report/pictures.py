@@ -8,7 +8,7 @@ from typing import Any
 
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.html import Picture, thumbnail
-from spark_keyframes.html.results import null
+from spark_keyframes.html.results import frames_of, null
 from spark_keyframes.report.gather import Video, key_of
 from spark_keyframes.report.options import ReportOptions
 from spark_keyframes.report.shape import Shape
@@ -171,7 +171,7 @@ def _images_of(row: Row, shape: Shape) -> dict[int, Any]:
     results = row.get(shape.columns.keyframes)
     results = [results] if isinstance(results, Mapping) else results or []
     # For several texts the images are those of the union of their frames.
-    frames = sorted({int(each) for one in results if one for each in one["frame_ids"]})
+    frames = sorted({frame for one in results for _, frame in frames_of(one)})
     return dict(zip(frames, cell, strict=True)) if len(frames) == len(cell) else {}
 
 

@@ -31,7 +31,7 @@ class Question:
     model: str
     selector: str
     fps: float | None
-    max_num_frames: int | None
+    max_num_frames: float | None
     version: str
 
 
@@ -77,7 +77,7 @@ class Totals:
         if account is not None:
             self.accounts += 1
             for name in account_columns():
-                self.account[name] += account.get(name) or 0
+                self.account[name] += number(account.get(name)) or 0
 
     def add_texts(self, texts: Sequence[str]) -> None:
         """Count the texts of a video. Only so many are told apart."""
@@ -92,8 +92,8 @@ class Totals:
         question = Question(
             model=str(made_by.get("model")),
             selector=str(made_by.get("selector")),
-            fps=made_by.get("fps"),
-            max_num_frames=made_by.get("max_num_frames"),
+            fps=number(made_by.get("fps")),
+            max_num_frames=number(made_by.get("max_num_frames")),
             version=str(made_by.get("version")),
         )
         if question in self.questions or len(self.questions) < _QUESTIONS:
@@ -124,15 +124,24 @@ def seconds_of(
         window: the part that was sampled, in seconds.
     """
     start, end = window
-    fps = (made_by or info or {}).get("fps")
-    length: float | None = (info or {}).get("duration")
+    fps = number((made_by or info or {}).get("fps"))
+    length: float | None = number((info or {}).get("duration"))
     if length is not None:
         return max(0.0, min(length, math.inf if end is None else end) - (start or 0.0))
-    times = next((each for each in _curves(curve) if len(each)), None)
+    known = ([at for at in each if number(at) is not None] for each in _curves(curve))
+    times = next(filter(None, known), None)
     if times is not None:
         return float(times[-1]) - float(times[0]) + (1 / fps if fps else 0.0)
-    scored: int | None = (account or {}).get("frames_scored")
+    scored = number((account or {}).get("frames_scored"))
     return float(scored / fps) if scored and fps else None
+
+
+def number(value: Any) -> Any:
+    """Return an int or a finite float as it is, and None for all else.
+
+    A table that is not ours may hold anything under the names of our fields.
+    """
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _curves(curve: Any) -> list[Any]:

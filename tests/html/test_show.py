@@ -126,7 +126,7 @@ def test_columns_are_found_by_type_and_may_be_named(sampler, clips):
     (card,) = show_keyframes(table, video_col="clip", timestamps_col="when").cards
     assert card.title == str(clips[2])
     assert card.pictures[1].seconds == table["when"][0][1]
-    with pytest.raises(ParameterError, match="video_col='other' is no column of the table"):
+    with pytest.raises(ParameterError, match="`video_col` 'other' is no column of the table"):
         show_keyframes(table, video_col="other")
 
 

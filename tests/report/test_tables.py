@@ -1,6 +1,7 @@
 """Reports of all kinds of tables: what they count, and the cards that they have."""
 
 import json
+import math
 import os
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark_keyframes.errors import MissingPackageError, ParameterError, SourceNotFoundError
-from spark_keyframes.report import ReportOptions, tables
+from spark_keyframes.report import ReportOptions, tables, write_report
 from spark_keyframes.report.gather import gather
 from spark_keyframes.report.shape import shape_of
 from spark_keyframes.report.tables import open_table
@@ -166,8 +167,8 @@ def test_an_index_is_no_result(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"video_col": "none"}, "video_col='none' is no column"),
-        ({"keyframes_col": "none"}, "keyframes_col='none' is no column"),
+        ({"video_col": "none"}, "`video_col` 'none' is no column"),
+        ({"keyframes_col": "none"}, "`keyframes_col` 'none' is no column"),
         ({"start_col": "none"}, "`start_col` 'none' is no column"),
     ],
 )
@@ -282,3 +283,44 @@ def test_a_relative_place_is_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert gathered("t")[0].videos == gathered(f"file://{os.fspath(tmp_path)}/t")[0].videos == 1
     assert KEYFRAMES in (pq.read_schema(tmp_path / "t" / "part-00000.parquet").types)
+
+
+ODD = [
+    {"frame_ids": None, "scores": [0.5]},
+    {"frame_ids": [None, 3], "scores": [0.5, 0.6]},
+    {"frame_ids": [1], "scores": None},
+    {"frame_ids": [1], "scores": [0.1, 0.2]},
+    {"frame_ids": [1], "scores": []},
+    {"curve": {"timestamps": None, "scores": None}},
+    {"curve": {"timestamps": [1.0, None], "scores": [0.1, None]}},
+    {"curve": {"timestamps": [1.0, 2.0], "scores": [0.1]}},
+]
+"""Changes of a row that only tables have that others wrote or changed."""
+
+
+@pytest.mark.parametrize("change", ODD, ids=str)
+def test_rows_that_others_wrote_do_not_end_the_report(change, tmp_path):
+    row = video("a.mp4", curve=curve(5))
+    for name, value in change.items():
+        (row if name in row else row["keyframes"])[name] = value
+    table = write(tmp_path / "table", [row, video("b.mp4")], pa.field("curve", CURVE))
+    written = write_report(table, tmp_path / "report.html")
+    assert (written.videos, written.cards) == (2, 2)
+    page = (tmp_path / "report.html").read_text()
+    assert "a.mp4" in page
+    assert ("it has 2 times and 1 score, and needs one for each" in page) == (change == ODD[-1])
+
+
+def test_fields_of_ours_that_hold_something_else_are_not_counted(tmp_path):
+    kind = pa.struct([("decode_seconds", pa.float64()), ("frames_scored", pa.string())])
+    made_by = pa.struct([(name, pa.string()) for name in ("text", "model", "revision", "fps")])
+    schema = pa.schema([("keyframes", KEYFRAMES), ("account", kind), ("made_by", made_by)])
+    row = {
+        "keyframes": video("a.mp4")["keyframes"],
+        "account": {"decode_seconds": math.nan, "frames_scored": "x"},
+        "made_by": dict.fromkeys(made_by.names, "x"),
+    }
+    table = write(tmp_path / "table", [row], schema=schema)
+    assert write_report(table, tmp_path / "report.html").videos == 1
+    totals, _ = gathered(table)
+    assert not any(totals.account.values())
