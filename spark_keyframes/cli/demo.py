@@ -1,5 +1,6 @@
 """`spark-keyframes demo`: all of it with a drawn video and a tiny model, without a network."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ def run(given: dict[str, Any]) -> int:
         raise ParameterError(f"--text is empty; the demo's model knows {', '.join(KINDS)}")
     try:
         out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK) else "you may not write there"
     except OSError as error:
-        raise ParameterError(f"--out {out} cannot be made: {error.strerror}") from error
+        reason = str(error.strerror)
+    if reason:
+        raise ParameterError(f"--out cannot be {str(out)!r}: {reason}; choose another folder")
     return run_demo(text, out, explain=given.get("explain", False))
 
 
@@ -47,4 +51,5 @@ command = Command(
     description="Draw a minute of cooking, find the spoon in it on Spark, and show the result. "
     "It needs no network: the drawings and a tiny model are in the package.",
     examples=("--text egg",),
+    too_many="; what to look for goes behind --text",
 )

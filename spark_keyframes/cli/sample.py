@@ -171,5 +171,6 @@ command = command_of(
         'my.mp4 --text "a red car"',
         'my.mp4 --text "a red car" --text "a dog" --max-num-frames 8 --sheet sheet.png',
     ),
-    too_many="; sample takes one video: for more, use transform --input FOLDER",
+    too_many="; sample takes one video, and --text TEXT: for more videos, use transform --input "
+    "FOLDER",
 )

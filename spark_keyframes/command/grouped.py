@@ -85,6 +85,7 @@ class Command(click.Command):
         run: called with the values that were given, by name.
         description: what it does.
         examples: commands, without the program's name.
+        called_as: what precedes each example; by default the program's name.
         groups: in the order of the help.
         exit_codes: list them in the help.
         too_many: what to do where an argument is one too many.
@@ -98,6 +99,7 @@ class Command(click.Command):
         run: Callable[[dict[str, Any]], int | None],
         description: str,
         examples: Sequence[str] = (),
+        called_as: str = "",
         groups: Sequence[Group] = (OWN,),
         exit_codes: bool = True,
         too_many: str = "",
@@ -114,6 +116,7 @@ class Command(click.Command):
             context_settings={"max_content_width": 100},
         )
         self.examples = examples
+        self.called_as = called_as
         self.groups = groups
         self.exit_codes = exit_codes
         self.too_many = too_many
@@ -177,7 +180,7 @@ class Command(click.Command):
         if self.examples:
             with formatter.section("Examples"):
                 for example in self.examples:
-                    formatter.write_text(f"{ctx.command_path} {example}")
+                    formatter.write_text(f"{self.called_as or ctx.command_path} {example}")
         if self.exit_codes:
             write_exit_codes(formatter)
 

@@ -114,7 +114,8 @@ def hint_for(unknown: Sequence[str], known: Mapping[str, Taking], missing: Seque
     if not first.startswith("-"):
         if missing:
             return f"; did you mean {missing[0]} {first}?"
-        return "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'"
+        is_path = "." in first or "/" in first
+        return "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'" * is_path
     name = first.partition("=")[0]
     begins = [each for each in known if each.startswith(name)]
     return f"; did you mean {begins[0]}?" if len(begins) == 1 else close_to(name, known)

@@ -49,9 +49,7 @@ def parse(
     arguments: Sequence[str] | None = None,
     *,
     program: str,
-    description: str,
-    examples: Sequence[str],
-    common: Sequence[str] = (),
+    **about: Any,
 ) -> _Options:
     """Return the options given on the command line; exit with 2 and one line where they are wrong.
 
@@ -59,19 +57,10 @@ def parse(
         options: the dataclass to make, see `command_of`.
         arguments: without the program's name; None: those of this process.
         program: name of the program, for messages.
-        description: what it does.
-        examples: commands, without the program's name.
-        common: fields whose options are in the short help.
+        about: of `command_of`.
     """
     made: list[_Options] = []
-    command = command_of(
-        options,
-        name=program,
-        run=made.append,
-        description=description,
-        examples=examples,
-        common=common,
-    )
+    command = command_of(options, name=program, run=made.append, **about)
     status = run_command(command, arguments, program)
     if not made:
         raise SystemExit(status)

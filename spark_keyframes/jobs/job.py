@@ -55,6 +55,7 @@ class Job(Generic[_Options]):
             program=self.script,
             description=self.description,
             examples=self.examples,
+            called_as=f"spark-submit jobs/{self.script}",
             common=self.common,
         )
 

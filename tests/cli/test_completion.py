@@ -27,6 +27,13 @@ def test_each_shell_has_a_script(shell):
     assert f"{shell}_complete" in script
 
 
+def test_bash_takes_its_script():
+    script = run("completion", "bash")
+    command = ["bash", "-c", f"{script}\ncomplete -p spark-keyframes"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "-F _spark_keyframes_completion spark-keyframes" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [

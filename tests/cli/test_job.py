@@ -113,6 +113,29 @@ def test_the_options_of_spark_have_a_group_and_the_scripts_have_none(name, capsy
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "--deploy-mode" not in done.stdout
     assert f"Usage: {script}.py --input WHERE" in done.stdout
+    assert f"\n  spark-submit jobs/{script}.py --input" in done.stdout
+
+
+@pytest.mark.parametrize("out", ["/proc/out", "/dev/null"])
+def test_the_demo_needs_a_folder_that_it_can_write(out, capsys):
+    assert app.main(["demo", "--out", out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"spark-keyframes demo: error: --out cannot be '{out}': ")
+
+
+@pytest.mark.slow
+def test_the_exit_code_comes_through_a_real_spark_submit(tmp_path):
+    words = ["--master", "local[1]", "--input", "nothing/", "--text", "x", "--model-path", "models"]
+    done = subprocess.run(
+        [sys.executable, "-m", "spark_keyframes", "transform", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    # Spark-submit writes what a script says on standard error to standard output.
+    assert "spark-keyframes transform: nothing found at 'nothing/'" in done.stdout
 
 
 @pytest.mark.slow

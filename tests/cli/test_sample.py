@@ -111,7 +111,7 @@ def test_a_selector_that_reads_no_scores_needs_no_text(sample, clips):
         (["CLIP", "--sheet", "/proc/a/b.png"], 2, "--sheet /proc/a/b.png cannot be written"),
         (["CLIP", "--output-tos-dir", "/proc/a"], 1, "could not store images in /proc/a"),
         (["CLIP", "--model-path", "/nowhere"], 2, "no model in '/nowhere/small'"),
-        (["CLIP", "other.mp4"], 2, "sample takes one video: for more, use transform"),
+        (["CLIP", "other.mp4"], 2, "sample takes one video, and --text TEXT: for more"),
         (["CLIP", "--txt", "x"], 2, "did you mean --text?"),
     ],
 )

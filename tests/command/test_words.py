@@ -60,6 +60,7 @@ def test_a_value_that_is_missing_or_too_many(words, message):
         (["--txet", "x"], [], "; did you mean --text?"),
         (["--fl"], [], "; did you mean --flag?"),
         (["--nothing-like-it"], [], ""),
+        (["spoon"], [], ""),
         (["a.mp4"], ["--input"], "; did you mean --input a.mp4?"),
         (["a.mp4"], [], "; quote a pattern, so that the shell does not expand it: 'videos/*.mp4'"),
     ],
