@@ -59,7 +59,7 @@ def test_bfloat16_on_a_cpu_scores_within_its_tolerance_and_again_exactly(
     exact = our_scores(set_up(families, family), frames, TEXTS[1])
     if OWN[family][0] != "Siglip" and not packs_bfloat16():
         pytest.skip("needs a CPU with AVX512, for packed weights in bfloat16")
-    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: True)
     module = set_up(families, family, dtype="float16")
     inputs = [module.preprocess(frame) for frame in frames]
     quick = module.predict_step(inputs, [TEXTS[1]] * len(inputs))

@@ -215,7 +215,7 @@ def test_a_text_that_is_not_unicode_says_where(models):
 
 @pytest.mark.parametrize(("hardware", "expected"), [(True, "bfloat16"), (False, "float32")])
 def test_precision_on_a_cpu_is_what_its_hardware_multiplies(monkeypatch, hardware, expected):
-    monkeypatch.setattr(precision, "_cpu_multiplies_bfloat16", lambda: hardware)
+    monkeypatch.setattr(precision, "cpu_multiplies_bfloat16", lambda: hardware)
     assert resolve_precision("float16", CPU) == expected
     assert resolve_precision("float32", CPU) == "float32"
     assert resolve_precision("float16", torch.device("cuda", 1)) == "float16"

@@ -28,5 +28,5 @@ def pipeline(models):
 @pytest.fixture
 def bfloat16(monkeypatch):
     """Lets float16 compute in bfloat16 on any CPU, by transformers: packed weights need AVX512."""
-    monkeypatch.setattr("spark_keyframes.clip.precision._cpu_multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr("spark_keyframes.clip.precision.cpu_multiplies_bfloat16", lambda: True)
     monkeypatch.setattr("spark_keyframes.clip.packed_tower.can_pack", lambda model: False)
