@@ -27,14 +27,10 @@ class Video:
     card: VideoCard
     key: bytes
     """of its row in the table"""
-    text_number: int
-    """of its text, where the row has several"""
     url: str | None
     """where the video is, as the table says"""
     stream: int | None
     """of the video, as an index says"""
-    window: str = ""
-    """the part of the video, in seconds, where the table has parts"""
     kind: str = ""
     """of its failure: stage and error"""
 
@@ -43,6 +39,8 @@ class Video:
 class _Group:
     """The rows per keyframe of a video and a text."""
 
+    video: bytes
+    """the same for all texts of a video"""
     row: dict[str, Any]
     frames: list[Row] = field(default_factory=list)
 
@@ -63,6 +61,7 @@ def gather(rows: TableRows, shape: Shape, totals: Totals, most: int) -> list[Vid
                 totals.keyframes += len(frames_of(each))
                 totals.stored += len(each["tos_paths"] or ())
         if len(videos) < most:
+            totals.shown += 1
             videos += _videos(row, shape, number, key_of(row, shape))[: most - len(videos)]
     return videos
 
@@ -96,7 +95,7 @@ def _per_frame(rows: TableRows, shape: Shape, totals: Totals, most: int) -> list
             totals.add_texts(_texts(row, shape))
             if len(groups) < most:
                 names = [*shape.named, shape.info]
-                groups[key] = _Group({name: row.get(name) for name in names if name})
+                groups[key] = _Group(video, {name: row.get(name) for name in names if name})
         if not null(row.get("frame_id")):
             done[video] = True
             totals.keyframes += 1
@@ -104,6 +103,7 @@ def _per_frame(rows: TableRows, shape: Shape, totals: Totals, most: int) -> list
             if key in groups:
                 groups[key].frames.append(row)
     totals.done += sum(done.values())
+    totals.shown += len({group.video for group in groups.values()})
     return [
         video
         for number, (key, group) in enumerate(groups.items())
@@ -132,19 +132,19 @@ def _videos(row: Row, shape: Shape, number: int, key: bytes) -> list[Video]:
     columns = replace(shape.columns, images=None)
     # A stored image is read only where the card shows it: its URL stands for it until then.
     cards = cards_of_row(row, columns, number=number, source_of=lambda url: url)
+    if window := _window_words(*_window(row, shape)):
+        cards = [replace(card, title=f"{card.title}, {window}") for card in cards]
     url, error = _of(row, columns.video), _of(row, columns.error) or {}
     stream = _of(_of(row, shape.info) or {}, "video_stream")
     return [
         Video(
             card=card,
             key=key,
-            text_number=text_number,
             url=url if isinstance(url, str) else None,
             stream=stream,
-            window=_window_words(*_window(row, shape)),
             kind=f"{error['stage']} {error['error']}" if error else "",
         )
-        for text_number, card in enumerate(cards)
+        for card in cards
     ]
 
 

@@ -3,12 +3,11 @@
 import base64
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from spark_keyframes.errors import STAGES
+from spark_keyframes.errors import STAGES, KeyframesError
 from spark_keyframes.html import css, rendered, video_html
 from spark_keyframes.html.render import template_file
 from spark_keyframes.html.words import counted
@@ -18,7 +17,7 @@ from spark_keyframes.report.gather import Video
 from spark_keyframes.report.totals import Totals
 
 _PACKAGE = "spark_keyframes.report"
-_LISTED = 8  # texts, and reasons for missing images
+_LISTED = 8  # texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +33,10 @@ class Contents:
     totals: Totals
     videos: Sequence[Video]
     """the cards of the gallery, with their images"""
-    missing: Counter[str] = field(default_factory=Counter)
-    """how many pictures have no image for each reason"""
-    with_index: bool = False
-    """whether the table has an index beside the keyframes"""
+    not_stored: int = 0
+    """how many pictures have no image because nobody stored one"""
+    missing: Sequence[tuple[int, KeyframesError]] = ()
+    """how many others have none for each kind of error, with an example"""
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _entry(video: Video, markup: Any) -> Entry:
     card = video.card
     scores = [each.score for each in card.keyframes if each.score is not None]
     best = max((each for each in scores if math.isfinite(each)), default=None)
-    said = (card.title, card.text or "", video.kind, card.failure or "", video.window)
+    said = (card.title, card.text or "", video.kind, card.failure or "")
     state = "failed" if card.failure else counted(len(card.keyframes), "keyframe")
     return Entry(
         html=markup(video_html(card, level=3)),
@@ -226,7 +225,7 @@ def _rate(frames: float, seconds: float) -> str:
 def _notes(contents: Contents) -> Iterator[str]:
     """Say what the page leaves out, and why."""
     cards, totals = len(contents.videos), contents.totals
-    if left := totals.videos - len({each.key for each in contents.videos}):
+    if left := totals.videos - totals.shown:
         yield (
             f"The gallery shows the first {cards:,}; {counted(left, 'video')} more "
             f"{'is' if left == 1 else 'are'} in the totals only. A larger max_videos shows more."
@@ -236,14 +235,12 @@ def _notes(contents: Contents) -> Iterator[str]:
             f"{counted(more, 'keyframe')} {'is' if more == 1 else 'are'} listed without an image: "
             "each video shows its best ones. A larger max_images shows more."
         )
-    for reason, count in contents.missing.most_common(_LISTED):
-        if reason == "not stored":
-            yield (
-                f"{counted(count, 'keyframe')} {'has' if count == 1 else 'have'} no image: the "
-                "table has none, and none was stored. Sample with output_tos_dir, or with images "
-                "in the table; or decode them now with open_videos."
-            )
-        else:
-            yield f"{counted(count, 'keyframe')} without an image: {reason}"
-    if (rest := len(contents.missing) - _LISTED) > 0:
-        yield f"{counted(rest, 'other reason')} for images that are missing, in the gallery."
+    if count := contents.not_stored:
+        yield (
+            f"{counted(count, 'keyframe')} {'has' if count == 1 else 'have'} no image: the table "
+            "has none, and none was stored. Sample with output_tos_dir, or with images in the "
+            "table; or decode them now with open_videos."
+        )
+    for count, error in contents.missing:
+        eg = "" if count == 1 else "e.g. "
+        yield f"{counted(count, 'keyframe')} without an image: {type(error).__name__}: {eg}{error}"

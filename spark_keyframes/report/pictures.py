@@ -1,7 +1,7 @@
 """Chooses which keyframes have a small image, and finds the images: in the table, in storage, in
 the videos."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,8 +44,8 @@ class Pictures:
     chosen: list[Place]
     found: dict[Place, str] = field(default_factory=dict)
     """data: URLs"""
-    missing: dict[Place, str] = field(default_factory=dict)
-    """why there is none"""
+    missing: dict[Place, KeyframesError] = field(default_factory=dict)
+    """why there is none; the others were not stored"""
 
     @property
     def open(self) -> list[Place]:
@@ -58,12 +58,21 @@ class Pictures:
             self.found[place] = source
             self.missing.pop(place, None)
         else:
-            self.missing[place] = str(source)
+            self.missing[place] = source
 
     @property
-    def reasons(self) -> Counter[str]:
-        """How many pictures have no image for each reason."""
-        return Counter(self.missing.get(place, _NOT_STORED) for place in self.open)
+    def not_stored(self) -> int:
+        """How many pictures have no image because nobody stored one."""
+        return sum(place not in self.missing for place in self.open)
+
+    @property
+    def reasons(self) -> list[tuple[int, KeyframesError]]:
+        """How many of the others have none for each kind of error, with the first, most first."""
+        kinds: dict[str, list[KeyframesError]] = defaultdict(list)
+        for place in self.open:
+            if (error := self.missing.get(place)) is not None:
+                kinds[type(error).__name__].append(error)
+        return sorted(((len(each), each[0]) for each in kinds.values()), key=lambda each: -each[0])
 
     def cards(self, videos: Sequence[Video]) -> list[Video]:
         """Return the cards with these images; pictures that were not chosen are listed."""
@@ -77,7 +86,7 @@ class Pictures:
                 if place not in chosen:
                     more.append(replace(picture, source=None))
                     continue
-                reason = _short(self.missing.get(place, _NOT_STORED))
+                reason = _short(str(self.missing.get(place, _NOT_STORED)))
                 source = self.found.get(place)
                 shown.append(replace(picture, source=source, missing="" if source else reason))
             made.append(replace(video, card=replace(video.card, pictures=shown, more=more)))

@@ -41,6 +41,8 @@ class Totals:
 
     videos: int = 0
     """rows per video, or part of a video"""
+    shown: int = 0
+    """of these, in the gallery"""
     done: int = 0
     failed: int = 0
     keyframes: int = 0

@@ -69,10 +69,10 @@ def write_report(
         MissingPackageError: only Spark can read the table, and it is not installed.
         KeyframesError: the table cannot be read, or the page cannot be written.
     """
-    return write_report_of(table, table_place(output), ReportOptions(**options))
+    return _write(table, table_place(output), ReportOptions(**options))
 
 
-def write_report_of(table: Any, output: str, options: ReportOptions) -> Written:
+def _write(table: Any, output: str, options: ReportOptions) -> Written:
     """Write a report, as `write_report`."""
     if is_local(output) and Path(path_of_local(output)).is_dir():
         raise ParameterError(f"`output` {output!r} is a folder; give a file, e.g. report.html")
@@ -99,6 +99,7 @@ def write_report_of(table: Any, output: str, options: ReportOptions) -> Written:
             made_at=time.strftime("%Y-%m-%d %H:%M"),
             totals=totals,
             videos=pictures.cards(videos),
+            not_stored=pictures.not_stored,
             missing=pictures.reasons,
         )
     )

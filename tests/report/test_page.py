@@ -280,6 +280,16 @@ def test_what_is_left_out_is_said(open_page, tmp_path):
     ]
 
 
+def test_reasons_for_missing_images_are_listed_by_kind(open_page, tmp_path):
+    gone = [str(tmp_path / f"{n}.jpg") for n in range(2)]
+    write_report(write(tmp_path / "t", [video("a.mp4", paths=gone)]), tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html").page
+    (note,) = page.locator(".notes li").all_inner_texts()
+    begin = "2 keyframes without an image: SourceNotFoundError: e.g. no file "
+    assert note.startswith(f"{begin}{gone[0]}; check the path")
+    assert page.locator(".kf-missing").all_inner_texts()[0].startswith("No image: no file ")
+
+
 def test_failed_videos_of_another_table_are_in_the_page(open_page, tmp_path):
     table = write(tmp_path / "t", [video("a.mp4")])
     others = write(tmp_path / "failed", [failed("x.mp4"), failed("y.mp4")])

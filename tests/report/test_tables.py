@@ -46,6 +46,7 @@ def test_totals_are_of_all_videos_and_cards_of_the_first(tmp_path):
     rows = [video(f"{n}.mp4", paths=["a.jpg", "b.jpg"]) for n in range(5)]
     table = write(tmp_path, [*rows, failed("x.mp4"), EMPTY])
     totals, videos = gathered(table, 3)
+    assert totals.shown == 3
     assert (totals.videos, totals.done, totals.failed, totals.empty) == (7, 5, 1, 1)
     assert (totals.keyframes, totals.stored) == (10, 10)
     assert [each.card.title for each in videos] == ["0.mp4", "1.mp4", "2.mp4"]
@@ -88,7 +89,18 @@ def test_hours_of_video_come_from_the_index_the_curve_or_the_account(tmp_path):
     totals, videos = gathered(write(tmp_path, rows, *fields))
     assert totals.seconds == 60 + 30 + 100 + 30
     assert totals.with_seconds == 4
-    assert [each.window for each in videos] == ["", "", "", "0:20.0 – 0:50.0", ""]
+    assert [each.card.title for each in videos] == ["a", "b", "c", "d, 0:20.0 – 0:50.0", "e"]
+
+
+def test_a_video_that_is_there_twice_has_two_cards(tmp_path):
+    totals, videos = gathered(write(tmp_path, [video("a.mp4"), video("a.mp4")]))
+    assert (totals.videos, totals.shown, len(videos)) == (2, 2, 2)
+
+
+def test_a_part_without_an_end_goes_to_the_end(tmp_path):
+    fields = [pa.field(name, pa.float64()) for name in ("start", "end")]
+    _, videos = gathered(write(tmp_path, [video("a", start=20.0)], *fields))
+    assert videos[0].card.title == "a, 0:20.0 – end"
 
 
 def test_accounts_are_summed(tmp_path):
@@ -138,7 +150,7 @@ def test_rows_per_keyframe_of_several_texts_are_joined_by_text(tmp_path):
         *exploded(video("a.mp4", frames=(40, 70)), **both, text_index=1, text="egg"),
     ]
     totals, videos = gathered(write(tmp_path, rows, schema=EXPLODED))
-    assert (totals.videos, totals.done, totals.keyframes) == (1, 1, 4)
+    assert (totals.videos, totals.done, totals.keyframes, totals.shown) == (1, 1, 4, 1)
     assert totals.account["decode_seconds"] == 2.0
     assert [each.card.text for each in videos] == ["spoon", "egg"]
     assert dict(totals.texts) == {"spoon": 1, "egg": 1}
