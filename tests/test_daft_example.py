@@ -52,7 +52,7 @@ def test_the_example_differs_from_the_documented_one_where_it_must():
         "from spark_keyframes.daft import VideoAdaptiveKeyframesSampling, las_udf",
         'tos_dir_url = os.getenv("TOS_DIR_URL", "127.0.0.1:8000")',
         'f"http://{tos_dir_url}/cooking.mp4"',
-        '"model_path": "demo",',
+        '"model_path": "out/models",',
         '"clip_model_name": "tiny_clip",',
         "num_gpus=0,",
     ]
