@@ -16,6 +16,7 @@ from spark_keyframes.clip.files import model_file
 from spark_keyframes.clip.model import Clip
 from spark_keyframes.clip.precision import Dtype, Precision, resolve_precision
 from spark_keyframes.clip.preprocess import Preprocessor
+from spark_keyframes.clip.versions import dtype_option
 from spark_keyframes.errors import KeyframesError, ModelError, ModelNotFoundError
 from spark_keyframes.redaction import redact_url
 
@@ -133,7 +134,7 @@ def load_parts(
             model, report = family.model_class().from_pretrained(
                 source,
                 config=config,
-                dtype=dtype,
+                **{dtype_option(): dtype},
                 local_files_only=local,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
@@ -243,10 +244,14 @@ def _check_weights(report: Any, source: str, family: Family) -> None:
             f"{family.model_class().__name__}"
         )
     if mismatched := sorted(report["mismatched_keys"]):
-        name, found, wanted = mismatched[0]
+        first = mismatched[0]
+        if isinstance(first, str):  # some versions of transformers do not report the shapes
+            what = f"{first} has another shape than the config says"
+        else:
+            name, found, wanted = first
+            what = f"{name} has shape {tuple(found)}, and the config says {tuple(wanted)}"
         raise ModelError(
-            f"the weights of {source!r} do not fit its config.json: {name} has shape "
-            f"{tuple(found)}, and the config says {tuple(wanted)} (tensors that differ: "
+            f"the weights of {source!r} do not fit its config.json: {what} (tensors that differ: "
             f"{len(mismatched)}); use both files of the same model"
         )
 

@@ -69,7 +69,7 @@ class Clip:
         tokens = self.family.tokens(self._tokenizer, beginning, self._context).to(self.device)
         # In float32 at any precision: an error here would be in every score.
         with torch.inference_mode():
-            return _unit(self._model.get_text_features(**tokens).pooler_output)[0]
+            return _unit(self.family.text_features(self._model, tokens))[0]
 
     def _beginning(self, text: str) -> str:
         """Return the characters that can matter: the tokenizer takes 1.5 s for each million."""

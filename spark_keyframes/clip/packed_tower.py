@@ -16,18 +16,26 @@ time of bfloat16 here, after 13 s of compiling, and needs a C++ compiler.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import gelu, linear, scaled_dot_product_attention, silu
 
 # torch.compile uses these for a linear layer with constant weights on a CPU. They are no public
-# interface of torch: where `can_pack` does not find them, transformers' own tower computes.
+# interface of torch: where `fault_of_operators` finds one, transformers' own tower computes.
 _OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
 
 # By transformers' name: oneDNN's name, and a factor for the input that divides the output again.
 # quick_gelu(x) = x·sigmoid(1.702·x) = swish(1.702·x) / 1.702.
 _ACTIVATIONS = {"quick_gelu": ("swish", 1.702), "gelu": ("gelu", 1.0)}
+
+_EXPECTED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "none": lambda values: values,
+    "swish": silu,
+    "gelu": gelu,
+}
+"""What oneDNN's activations compute, by their names."""
 
 # oneDNN chooses the layout for this number of images. Other numbers are about as fast.
 _USUAL_BATCH = 16
@@ -37,18 +45,44 @@ _MIDDLE = 128
 
 
 def can_pack(model: Any) -> bool:
-    """Return whether the vision tower of a transformers model can be packed on this machine.
+    """Return whether the vision tower of a transformers model can be packed.
 
-    It must have CLIP's layout, which Chinese-CLIP, AltCLIP and MetaCLIP 2 share, but not SigLIP.
+    It must be on a CPU and have CLIP's layout, which Chinese-CLIP, AltCLIP and MetaCLIP 2 share,
+    but not SigLIP.
     """
     return (
         model.device.type == "cpu"
         and hasattr(model, "visual_projection")
-        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
-        and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATORS)
         and model.config.vision_config.hidden_act in _ACTIVATIONS
         and model.config.vision_config.num_channels == 3
     )
+
+
+def fault_of_operators(dtype: torch.dtype) -> str:
+    """Return why this torch cannot multiply packed weights of a dtype here, or "" where it can.
+
+    A small product is computed and compared: another version may take or mean something else.
+    """
+    version = f"torch {torch.__version__}"
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return f"{version} has no oneDNN"
+    for name in _OPERATORS:
+        if not hasattr(torch.ops.mkldnn, name):
+            return f"{version} has no operator mkldnn.{name}"
+    rows = torch.linspace(-2, 2, 32 * 16).view(32, 16).to(dtype)
+    weight = torch.linspace(-1, 1, 16 * 16).cos().view(16, 16).to(dtype)
+    bias = torch.linspace(0, 1, 16).to(dtype)
+    exact = linear(rows.float(), weight.float(), bias.float())
+    try:
+        for activation, expected in _EXPECTED.items():
+            packed = _Linear(weight, bias, dtype=dtype, rows=len(rows), activation=activation)
+            for result in (packed(rows), _multiply(rows, weight, bias, activation)):
+                error = (result.float() - expected(exact)).abs().max() / exact.abs().max()
+                if not error < 8 * torch.finfo(dtype).eps:
+                    return f"{version} computes mkldnn._linear_pointwise otherwise"
+    except (RuntimeError, TypeError) as error:
+        return f"{version} refuses mkldnn's operators ({' '.join(str(error).split())[:100]})"
+    return ""
 
 
 def _multiply(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spark_keyframes.clip.versions import pixels_of
 from spark_keyframes.errors import DecodeError, ModelError
 
 if TYPE_CHECKING:
@@ -49,21 +50,29 @@ class Preprocessor:
         Raises:
             ModelError: it has steps or settings that this class does not have.
         """
-        size = processor.size
-        squash = size.shortest_edge is None and size.height == size.width
-        edge = size.height if squash else size.shortest_edge
+        height, width, shortest, longest = (
+            pixels_of(processor.size, side)
+            for side in ("height", "width", "shortest_edge", "longest_edge")
+        )
+        squash = shortest is None and height == width
+        edge = height if squash else shortest
         crops = bool(getattr(processor, "do_center_crop", None))
-        side = processor.crop_size.height if crops else edge
+        crop = processor.crop_size if crops else {"height": edge, "width": edge}
+        side = pixels_of(crop, "height")
         usable = (
-            all(getattr(processor, step) for step in ("do_resize", "do_rescale", "do_normalize"))
+            edge is not None
+            and side is not None
+            and pixels_of(crop, "width") == side <= edge
+            and longest is None
+            and (crops or squash)
+            and all(
+                getattr(processor, step) for step in ("do_resize", "do_rescale", "do_normalize")
+            )
             and not getattr(processor, "do_pad", None)
-            and edge is not None
-            and size.longest_edge is None
-            and (processor.crop_size.width == side <= edge if crops else squash)
             and int(processor.resample) in _RESAMPLING
             and abs(processor.rescale_factor * 255 - 1) < 1e-6
         )
-        if not usable:
+        if edge is None or side is None or not usable:
             raise ModelError(
                 "preprocessor_config.json must resize (bilinear or bicubic) to a square, or the "
                 "shortest edge with a centred square crop inside it, rescale by 1/255 and "

@@ -34,7 +34,7 @@ class BlipFamily(Family):
     model_type = "blip"
     prefix = "Blip"
     parameter = "rerank"
-    image_processor = ("blip", "BlipImageProcessorPil")
+    image_processor = ("blip", "BlipImageProcessor")
     vocabulary = ("vocab.txt",)
 
     def model_class(self) -> Any:

@@ -3,28 +3,32 @@
 import numpy as np
 import torch
 import transformers
-from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast, XLMRobertaTokenizer
-from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
-    ChineseCLIPImageProcessorPil,
-)
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
+from tests.clip.transformers_classes import (
+    ChineseCLIPImageProcessor,
+    CLIPImageProcessor,
+    SiglipImageProcessor,
+    of_dtype,
+)
 from tests.video.clips import picture
+
+# In transformers 5 the same as XLMRobertaTokenizer; before, that one needs sentencepiece.
+XLMRobertaTokenizer = transformers.XLMRobertaTokenizerFast
 
 # The classes and the call of the tokenizer that each family's documentation shows.
 PADDED = {"padding": "max_length", "max_length": 64}
 OWN = {
-    "siglip": ("Siglip", PreTrainedTokenizerFast, SiglipImageProcessorPil, PADDED),
-    "siglip_2": ("Siglip", AutoTokenizer, SiglipImageProcessorPil, PADDED),
+    "siglip": ("Siglip", PreTrainedTokenizerFast, SiglipImageProcessor, PADDED),
+    "siglip_2": ("Siglip", AutoTokenizer, SiglipImageProcessor, PADDED),
     "chinese_clip": (
         "ChineseCLIP",
         BertTokenizer,
-        ChineseCLIPImageProcessorPil,
+        ChineseCLIPImageProcessor,
         {"max_length": 52},
     ),
-    "altclip": ("AltCLIP", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 40}),
-    "metaclip_2": ("MetaClip2", XLMRobertaTokenizer, CLIPImageProcessorPil, {"max_length": 77}),
+    "altclip": ("AltCLIP", XLMRobertaTokenizer, CLIPImageProcessor, {"max_length": 40}),
+    "metaclip_2": ("MetaClip2", XLMRobertaTokenizer, CLIPImageProcessor, {"max_length": 77}),
 }
 
 
@@ -37,7 +41,9 @@ def grainy(number, width, height):
 def own_scores(folder, family, pictures, *texts):
     """Cosine similarities of transformers' own model, tokenizer and image processor, per text."""
     prefix, tokenizer_class, processor_class, call = OWN[family]
-    model = getattr(transformers, f"{prefix}Model").from_pretrained(folder, dtype=torch.float32)
+    model = getattr(transformers, f"{prefix}Model").from_pretrained(
+        folder, **of_dtype(torch.float32)
+    )
     tokenizer = tokenizer_class.from_pretrained(folder)
     pixels = processor_class.from_pretrained(folder)(pictures, return_tensors="pt")
     scores = []

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers import CLIPConfig, CLIPModel
+
+from tests.clip.transformers_classes import CLIPImageProcessor, CLIPTokenizer
 
 
 def save_random_clip(folder: Path, *, small: bool = True, seed: int = 0) -> Path:
@@ -28,7 +29,7 @@ def save_random_clip(folder: Path, *, small: bool = True, seed: int = 0) -> Path
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=projection)
     CLIPModel(config).save_pretrained(folder)
     side = 64 if small else 224
-    CLIPImageProcessorPil(
+    CLIPImageProcessor(
         size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     ).save_pretrained(folder)
     return folder

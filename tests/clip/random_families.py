@@ -1,8 +1,10 @@
 """A model of each encoder family with random weights, as people have its files: no meaning."""
 
+import inspect
 import json
 from pathlib import Path
 
+import pytest
 import torch
 import transformers
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -12,11 +14,12 @@ from transformers import (
     PreTrainedTokenizerFast,
     XLMRobertaTokenizer,
 )
-from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
-    ChineseCLIPImageProcessorPil,
+
+from tests.clip.transformers_classes import (
+    ChineseCLIPImageProcessor,
+    CLIPImageProcessor,
+    SiglipImageProcessor,
 )
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 SIDE = 224
 LETTERS = [chr(c) for c in range(33, 127)]
@@ -56,6 +59,38 @@ def save_model(folder: Path, prefix: str, seed: int, **settings) -> None:
     model.save_pretrained(folder)
 
 
+def takes_vocabulary(tokenizer_class) -> bool:
+    """Whether a tokenizer is made of a vocabulary (transformers 5), and not of a Tokenizer."""
+    return "vocab" in inspect.signature(tokenizer_class.__init__).parameters
+
+
+def gemma_tokenizer(pieces: list[str], **settings) -> PreTrainedTokenizerFast:
+    """Gemma's tokenizer without merges: a token per character."""
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    if takes_vocabulary(GemmaTokenizer):
+        return GemmaTokenizer(vocab=vocabulary, merges=[], **settings)
+    tokenizer = Tokenizer(
+        models.BPE(vocabulary, [], unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    return transformers.GemmaTokenizerFast(tokenizer_object=tokenizer, **settings)
+
+
+def xlm_tokenizer(pieces: list[str], **settings) -> PreTrainedTokenizerFast:
+    """XLM-RoBERTa's tokenizer of pieces that are equally likely."""
+    vocabulary = [(piece, -1.0) for piece in pieces]
+    if takes_vocabulary(XLMRobertaTokenizer):
+        return XLMRobertaTokenizer(vocab=vocabulary, **settings)
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=pieces.index("<unk>")))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
+    ends = [(token, pieces.index(token)) for token in ("<s>", "</s>")]
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=ends)
+    return transformers.XLMRobertaTokenizerFast(tokenizer_object=tokenizer, **settings)
+
+
 def save_siglip(folder: Path, seed: int) -> None:
     """SigLIP: tokenizer.json beside the name of a class that needs sentencepiece."""
     pieces = ["<unk>", "</s>", "▁", *LETTERS, *CHINESE]
@@ -85,16 +120,15 @@ def save_siglip(folder: Path, seed: int) -> None:
     configure(folder, "tokenizer_config.json", tokenizer_class="SiglipTokenizer")
     text = TOWER | {"vocab_size": len(pieces), "max_position_embeddings": 64}
     save_model(folder, "Siglip", seed, text_config=text, vision_config=VISION)
-    SiglipImageProcessorPil(**SQUASH).save_pretrained(folder)
+    SiglipImageProcessor(**SQUASH).save_pretrained(folder)
 
 
 def save_siglip_2(folder: Path, seed: int) -> None:
     """SigLIP 2 of fixed resolution: SigLIP's layout, Gemma's tokenizer, bilinear."""
     specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
     pieces = [*specials, "▁", *LETTERS, *CHINESE, *(f"<0x{byte:02X}>" for byte in range(256))]
-    tokenizer = GemmaTokenizer(
-        vocab={piece: number for number, piece in enumerate(dict.fromkeys(pieces))},
-        merges=[],
+    tokenizer = gemma_tokenizer(
+        list(dict.fromkeys(pieces)),
         add_bos_token=False,
         add_eos_token=True,
         padding_side="right",
@@ -104,7 +138,7 @@ def save_siglip_2(folder: Path, seed: int) -> None:
     tokenizer.save_pretrained(folder)
     text = TOWER | {"vocab_size": len(tokenizer), "max_position_embeddings": 64}
     save_model(folder, "Siglip", seed, text_config=text, vision_config=VISION)
-    SiglipImageProcessorPil(**SQUASH, resample=2).save_pretrained(folder)
+    SiglipImageProcessor(**SQUASH, resample=2).save_pretrained(folder)
 
 
 def save_chinese_clip(folder: Path, seed: int) -> None:
@@ -117,13 +151,13 @@ def save_chinese_clip(folder: Path, seed: int) -> None:
     save_model(
         folder, "ChineseCLIP", seed, text_config=text, vision_config=VISION, projection_dim=WIDTH
     )
-    ChineseCLIPImageProcessorPil(**SQUASH, do_center_crop=False).save_pretrained(folder)
+    ChineseCLIPImageProcessor(**SQUASH, do_center_crop=False).save_pretrained(folder)
 
 
 def save_xlm_tokenizer(folder: Path, **settings) -> dict:
     """XLM-RoBERTa's tokenizer; returns what the text tower has to know of it."""
     pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *LETTERS, *CHINESE, "<mask>"]
-    tokenizer = XLMRobertaTokenizer(vocab=[(piece, -1.0) for piece in pieces], **settings)
+    tokenizer = xlm_tokenizer(pieces, **settings)
     tokenizer.save_pretrained(folder)
     return {
         "vocab_size": len(tokenizer),
@@ -140,7 +174,7 @@ def save_altclip(folder: Path, seed: int) -> None:
     save_model(
         folder, "AltCLIP", seed, text_config=text, vision_config=VISION, projection_dim=WIDTH
     )
-    CLIPImageProcessorPil(**CROP).save_pretrained(folder)
+    CLIPImageProcessor(**CROP).save_pretrained(folder)
 
 
 def save_metaclip_2(folder: Path, seed: int) -> None:
@@ -150,7 +184,7 @@ def save_metaclip_2(folder: Path, seed: int) -> None:
     save_model(
         folder, "MetaClip2", seed, text_config=text, vision_config=vision, projection_dim=WIDTH
     )
-    CLIPImageProcessorPil(**CROP).save_pretrained(folder)
+    CLIPImageProcessor(**CROP).save_pretrained(folder)
 
 
 def configure(folder: Path, file: str, **changes) -> None:
@@ -166,3 +200,13 @@ SAVE = {
     "altclip": save_altclip,
     "metaclip_2": save_metaclip_2,
 }
+
+LACKING = set() if hasattr(transformers, "MetaClip2Model") else {"metaclip_2"}
+needs_metaclip_2 = pytest.mark.skipif(
+    bool(LACKING), reason=f"transformers {transformers.__version__} has no MetaCLIP 2"
+)
+FAMILIES = [
+    pytest.param(family, marks=[needs_metaclip_2] if family == "metaclip_2" else [])
+    for family in SAVE
+]
+"""The names of `SAVE`, as parameters of tests."""

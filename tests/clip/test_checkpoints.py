@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, CLIPConfig, CLIPModel
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from spark_keyframes.clip import model_revision
 from spark_keyframes.errors import ModelError
 from spark_keyframes.module import ClipModule
 from tests.clip.own_scores import grainy, own_scores
 from tests.clip.random_clip import save_byte_tokenizer
-from tests.clip.random_families import SAVE, configure
+from tests.clip.random_families import FAMILIES, configure, needs_metaclip_2
 from tests.clip.test_model import transformers_scores
+from tests.clip.transformers_classes import CLIPImageProcessor, of_dtype
 
 FRAMES = [grainy(number, 640, 360) for number in (0, 60, 120)]
 TEXT = "a red spoon 勺子"
@@ -101,7 +101,7 @@ def test_a_pickle_that_holds_more_than_weights_is_refused(copied):
 
 def test_weights_in_bfloat16_compute_in_float32(copied):
     exact = scores(copied)
-    AutoModel.from_pretrained(copied, dtype=torch.bfloat16).save_pretrained(copied)
+    AutoModel.from_pretrained(copied, **of_dtype(torch.bfloat16)).save_pretrained(copied)
     if copied.name == "small":
         expected = transformers_scores(copied, FRAMES, TEXT)
     else:
@@ -125,7 +125,7 @@ def test_the_layout_of_vit_l_14(tmp_path, side, patch):
     config = CLIPConfig(text_config=tower | text, vision_config=tower | vision, projection_dim=48)
     CLIPModel(config).save_pretrained(folder)
     # As OpenAI's own files say it.
-    CLIPImageProcessorPil().save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
     configure(folder, "preprocessor_config.json", size=side, crop_size=side)
     expected = transformers_scores(folder, FRAMES, TEXT)
     assert np.abs(scores(folder) - expected).max() < 1e-4
@@ -208,7 +208,7 @@ def test_a_siglip_without_its_head_is_refused(families, tmp_path):
         scores(folder)
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_without_a_tokenizer_is_refused(families, tmp_path, family):
     folder = shutil.copytree(families / family, tmp_path / family)
     for file in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
@@ -239,6 +239,7 @@ def test_a_tokenizer_of_another_model_is_refused(families, tmp_path):
         scores(folder)
 
 
+@needs_metaclip_2
 def test_an_end_token_that_blinds_metaclip_2_is_an_error(families, tmp_path):
     folder = shutil.copytree(families / "metaclip_2", tmp_path / "metaclip")
     text = json.loads((folder / "config.json").read_text())["text_config"]
@@ -247,7 +248,7 @@ def test_an_end_token_that_blinds_metaclip_2_is_an_error(families, tmp_path):
         scores(folder)
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_pixels_of_another_size_than_the_model_sees_are_an_error(families, tmp_path, family):
     folder = shutil.copytree(families / family, tmp_path / family)
     side = {"height": 192, "width": 192}

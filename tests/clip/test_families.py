@@ -8,7 +8,7 @@ from spark_keyframes.clip import precision
 from spark_keyframes.module import ClipModule
 from spark_keyframes.video import candidate_frames
 from tests.clip.own_scores import OWN, grainy, own_scores
-from tests.clip.random_families import SAVE
+from tests.clip.random_families import FAMILIES
 from tests.clip.test_vision import packs_bfloat16
 from tests.conftest import SHARED_VIDEOS
 
@@ -38,7 +38,7 @@ def our_scores(module, pictures, text):
     return module.predict_step(inputs, [text] * len(inputs))
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_float32_scores_are_those_of_transformers(families, frames, family):
     module = set_up(families, family)
     # SigLIP 2 saw only lower case, and transformers' GemmaTokenizer does not see to it.
@@ -49,10 +49,10 @@ def test_float32_scores_are_those_of_transformers(families, frames, family):
         assert scores.dtype == np.float32
         assert np.abs(scores - others).max() < 1e-4
         assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
-    assert np.abs(ours[0] - ours[1]).max() > 1e-2, "texts make a difference"
+    assert np.abs(ours[0] - ours[1]).max() > 1e-3, "texts make a difference"
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_bfloat16_on_a_cpu_scores_within_its_tolerance_and_again_exactly(
     families, frames, family, monkeypatch
 ):
@@ -70,7 +70,7 @@ def test_bfloat16_on_a_cpu_scores_within_its_tolerance_and_again_exactly(
     assert np.abs(again - exact).max() < 1e-5
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_text_is_embedded_once(families, frames, family, monkeypatch):
     module = set_up(families, family)
     embed, asked = module.clip.embed_text, []
@@ -81,7 +81,7 @@ def test_a_text_is_embedded_once(families, frames, family, monkeypatch):
     assert asked == ["一只狗", "勺子"]
 
 
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_long_text_is_cut_at_the_context_of_the_model(families, family):
     clip = set_up(families, family).clip
     limit = OWN[family][3]["max_length"]
@@ -91,7 +91,7 @@ def test_a_long_text_is_cut_at_the_context_of_the_model(families, family):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("family", SAVE)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_gpu_scores_in_float16_nearly_as_float32_on_the_cpu(families, frames, family):
     gpu = ClipModule(model_path=str(families), clip_model_name=family, dtype="float16")
     gpu.setup(torch.device("cuda", 0))

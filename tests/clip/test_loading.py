@@ -125,10 +125,10 @@ def blind_to_texts(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_tokenizer, r"tokenizer of .* knows \d tokens, and the model 514"),
+        (without_tokenizer, "has no tokenizer; add tokenizer.json, or vocab.json and merges.txt"),
         (
             configured("text_config", "vocab_size", 700),
-            "token_embedding.weight has shape",
+            "token_embedding.weight has (shape|another)",
         ),
         (
             written("model.safetensors", LFS),
@@ -152,9 +152,15 @@ def blind_to_texts(folder):
         ),
         (configured("vision_config", "patch_size", 0), "patch_size 0 and image_size 64"),
         (configured("vision_config", "patch_size", 65), "patch_size 65 and image_size 64"),
-        (configured("vision_config", "patch_size", 33), r"patch_embedding.weight has shape"),
-        (configured("vision_config", "patch_size", "x"), "config.json: .*'patch_size'"),
-        (configured("vision_config", "num_attention_heads", 3), "config.json: .*attention heads"),
+        (
+            configured("vision_config", "patch_size", 33),
+            r"patch_embedding.weight has (shape|another)",
+        ),
+        (configured("vision_config", "patch_size", "x"), "config.json.*patch_size"),
+        (
+            configured("vision_config", "num_attention_heads", 3),
+            "(attention heads|divisible by num_heads)",
+        ),
         (configured("vision_config", "hidden_act", "none"), "the weights: KeyError: 'none'"),
         (blind_to_texts, "cannot tell one text from another"),
     ],

@@ -8,8 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import CLIPModel, CLIPTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers import CLIPModel
 
 from spark_keyframes.clip import load_clip, precision, resolve_precision
 from spark_keyframes.demo import MODELS
@@ -18,6 +17,7 @@ from spark_keyframes.module import ClipModule
 from spark_keyframes.selection import aks, contested
 from spark_keyframes.video import candidate_frames
 from tests.clip.random_clip import save_random_clip
+from tests.clip.transformers_classes import CLIPImageProcessor, CLIPTokenizer, of_dtype
 from tests.conftest import SHARED_VIDEOS
 from tests.video.clips import picture
 
@@ -36,11 +36,11 @@ def vit_b_32(tmp_path_factory):
 
 def transformers_scores(folder, frames, text):
     """Cosine similarities by the plain way that transformers documents."""
-    model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+    model = CLIPModel.from_pretrained(folder, **of_dtype(torch.float32)).eval()
     tokens = CLIPTokenizer.from_pretrained(folder)(
         [text], truncation=True, max_length=77, return_tensors="pt"
     )
-    pixels = CLIPImageProcessorPil.from_pretrained(folder)(frames, return_tensors="pt")
+    pixels = CLIPImageProcessor.from_pretrained(folder)(frames, return_tensors="pt")
     with torch.inference_mode():
         output = model(**tokens, **pixels)
         return (output.logits_per_image[:, 0] / model.logit_scale.exp()).numpy()

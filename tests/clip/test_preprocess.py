@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from spark_keyframes.clip import Preprocessor
 from spark_keyframes.errors import DecodeError, ModelError
+from tests.clip.transformers_classes import CLIPImageProcessor, SiglipImageProcessor
 from tests.video.clips import picture
 
 SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
@@ -17,7 +16,7 @@ SIZES += [(1170, 540), (2340, 1080), (96, 400), (400, 96)]  # Pillow resizes the
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("side", [224, 72])
 def test_pixels_are_those_of_transformers(height, width, side):
-    processor = CLIPImageProcessorPil(
+    processor = CLIPImageProcessor(
         size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     )
     check_pixels(processor, height, width, side)
@@ -27,7 +26,7 @@ def test_pixels_are_those_of_transformers(height, width, side):
 @pytest.mark.parametrize(("side", "resample"), [(224, 3), (384, 2), (72, 3)])
 def test_squashed_pixels_are_those_of_transformers(height, width, side, resample):
     check_pixels(
-        SiglipImageProcessorPil(size={"height": side, "width": side}, resample=resample),
+        SiglipImageProcessor(size={"height": side, "width": side}, resample=resample),
         height,
         width,
         side,
@@ -71,7 +70,7 @@ def test_normalise_is_value_minus_mean_over_std():
 )
 def test_settings_that_would_be_ignored_are_refused(setting):
     with pytest.raises(ModelError, match=r"preprocessor_config\.json must resize .* got"):
-        Preprocessor.from_image_processor(CLIPImageProcessorPil(**setting))
+        Preprocessor.from_image_processor(CLIPImageProcessor(**setting))
 
 
 def test_a_picture_that_is_a_mere_line_is_refused_before_it_takes_gigabytes():

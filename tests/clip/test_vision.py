@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import re
 import weakref
 
 import pytest
@@ -11,7 +12,9 @@ from transformers import CLIPConfig, CLIPModel
 
 from spark_keyframes.clip import Preprocessor, resolve_precision, vision
 from spark_keyframes.clip import packed_tower as packed
+from spark_keyframes.clip.versions import embeddings_of
 from spark_keyframes.clip.vision import PackedTower, TransformersTower, vision_tower
+from tests.clip.random_families import needs_metaclip_2
 
 PREPROCESSOR = Preprocessor(32, 32, (0.48, 0.45, 0.40), (0.26, 0.25, 0.27))
 
@@ -82,7 +85,7 @@ def relative_error(ours, theirs):
 def expected(model, pixels):
     normal = PREPROCESSOR.normalise(pixels)
     with torch.inference_mode():
-        return model.get_image_features(pixel_values=normal).pooler_output
+        return embeddings_of(model.get_image_features(pixel_values=normal))
 
 
 CHANGES = [
@@ -118,7 +121,9 @@ def test_float32_is_that_of_transformers(changes, count):
     assert relative_error(ours, theirs) < 1e-5
 
 
-@pytest.mark.parametrize("prefix", ["ChineseCLIP", "AltCLIP", "MetaClip2"])
+@pytest.mark.parametrize(
+    "prefix", ["ChineseCLIP", "AltCLIP", pytest.param("MetaClip2", marks=needs_metaclip_2)]
+)
 def test_families_with_the_layout_of_clip_are_packed_too(prefix):
     model = random_family(prefix)
     pixels = random_pixels(5)
@@ -178,20 +183,58 @@ def test_texts_embed_as_before(precision):
     model = random_model()
     tokens = torch.tensor([[49406, 320, 1929, 49407]])
     with torch.inference_mode():
-        before = model.get_text_features(tokens).pooler_output
+        before = embeddings_of(model.get_text_features(tokens))
         vision_tower(model, PREPROCESSOR, precision)
-        after = model.get_text_features(tokens).pooler_output
+        after = embeddings_of(model.get_text_features(tokens))
     assert relative_error(after, before) < 1e-5
 
 
-@pytest.mark.parametrize("lacking", ["operator", "activation"])
-def test_where_weights_cannot_be_packed_transformers_computes(monkeypatch, lacking):
-    if lacking == "operator":
-        monkeypatch.setattr(packed, "_OPERATORS", ("_no_such_operator",))
-    model = random_model(hidden_act="relu" if lacking == "activation" else "quick_gelu")
+def other_product(rows, weight, bias, activation="none"):
+    return -torch.nn.functional.linear(rows, weight.to_dense(), bias)
+
+
+def refused_product(*_):
+    raise RuntimeError("expected 5 arguments")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("_OPERATORS", ("_no_such_operator",), "has no operator mkldnn._no_such_operator"),
+        ("_multiply", other_product, "computes mkldnn._linear_pointwise otherwise"),
+        ("_multiply", refused_product, r"refuses mkldnn's operators \(expected 5 arguments\)"),
+    ],
+)
+def test_where_torch_cannot_pack_transformers_computes_with_one_warning(
+    monkeypatch, caplog, name, value, fault
+):
+    monkeypatch.setattr(packed, name, value)
+    vision._warn_of_fault.cache_clear()
+    pixels = random_pixels(3)
+    for _ in range(2):
+        model = random_model()
+        theirs = expected(model, pixels)
+        tower = vision.vision_tower(model, PREPROCESSOR, "float32")
+        assert isinstance(tower, TransformersTower)
+        with torch.inference_mode():
+            assert relative_error(tower.embed(pixels), theirs) < 1e-6
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert re.search(f"torch .* {fault}: transformers computes", warning)
+
+
+def test_an_activation_that_cannot_be_packed_is_computed_by_transformers(caplog):
+    model = random_model(hidden_act="relu")
     pixels = random_pixels(3)
     theirs = expected(model, pixels)
     tower = vision.vision_tower(model, PREPROCESSOR, "float32")
     assert isinstance(tower, TransformersTower)
     with torch.inference_mode():
         assert relative_error(tower.embed(pixels), theirs) < 1e-6
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16)]
+)
+def test_this_torch_has_the_operators(dtype):
+    assert packed.fault_of_operators(dtype) == ""

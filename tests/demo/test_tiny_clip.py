@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer, CLIPModel, CLIPTokenizer
+from transformers import AutoTokenizer, CLIPModel
 
 from spark_keyframes.clip import load_clip
 from spark_keyframes.demo import MODEL, MODELS
@@ -11,6 +11,7 @@ from spark_keyframes.demo.dataset import TESTS
 from spark_keyframes.demo.drawing.objects import KINDS
 from spark_keyframes.demo.evaluate import Scorer, retrieval
 from spark_keyframes.demo.scene import random_scene, snapshot
+from tests.clip.transformers_classes import CLIPTokenizer
 
 FOLDER = MODELS / MODEL
 

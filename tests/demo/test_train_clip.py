@@ -1,10 +1,12 @@
 """Runs the training script on a few drawings."""
 
+import inspect
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import CLIPTokenizer
 
 from spark_keyframes.demo import train_clip
 from spark_keyframes.demo.captions import vocabulary_texts
@@ -22,12 +24,21 @@ def test_the_loss_is_low_when_all_fitting_pairs_score_alike():
     assert contrastive_loss(50 * (1 - fits), fits) > 10 * perfect
 
 
+# The model is part of the package; only who trains another one needs this.
+needs_transformers_5 = pytest.mark.skipif(
+    "vocab" not in inspect.signature(CLIPTokenizer.__init__).parameters,
+    reason="the demo's tokenizer is trained with transformers 5",
+)
+
+
+@needs_transformers_5
 def test_common_words_become_single_tokens():
     tokenizer = train_tokenizer(vocabulary_texts(), merges=448)
     assert tokenizer.tokenize("a red spoon") == ["a</w>", "red</w>", "spoon</w>"]
     assert len(tokenizer) < 1_000
 
 
+@needs_transformers_5
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_saves_a_loadable_model(tmp_path, monkeypatch):
     losses = []

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 from transformers import BertTokenizer, BlipConfig, BlipForImageTextRetrieval
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+from tests.clip.transformers_classes import BlipImageProcessor
 
 SIDE = 64
 
@@ -39,5 +40,5 @@ def save_random_blip(folder: Path, *, seed: int = 0) -> Path:
                 weight.normal_(std=0.3)
     model.save_pretrained(folder)
     size = {"height": SIDE, "width": SIDE}
-    BlipImageProcessorPil(size=size).save_pretrained(folder)
+    BlipImageProcessor(size=size).save_pretrained(folder)
     return folder

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from transformers import BertTokenizer, BlipForImageTextRetrieval
-from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from spark_keyframes import BlipModule
 from spark_keyframes.errors import InvalidTextError, ModelError, ModelNotFoundError
 from tests.clip.random_clip import save_random_clip
+from tests.clip.transformers_classes import BlipImageProcessor, of_dtype
 from tests.engine.own_modules import run, sampler
 from tests.matcher.random_blip import save_random_blip
 from tests.video.clips import picture
@@ -38,11 +38,11 @@ def blip(folder, name="blip", dtype="float32"):
 
 def transformers_scores(folder, frames, text):
     """The probability of a match by the plain way that transformers documents."""
-    model = BlipForImageTextRetrieval.from_pretrained(folder, dtype=torch.float32).eval()
+    model = BlipForImageTextRetrieval.from_pretrained(folder, **of_dtype(torch.float32)).eval()
     tokens = BertTokenizer.from_pretrained(folder)(
         [text] * len(frames), truncation=True, return_token_type_ids=False, return_tensors="pt"
     )
-    pixels = BlipImageProcessorPil.from_pretrained(folder)(frames, return_tensors="pt")
+    pixels = BlipImageProcessor.from_pretrained(folder)(frames, return_tensors="pt")
     with torch.inference_mode():
         return torch.softmax(model(**tokens, **pixels).itm_score, dim=1)[:, 1].numpy()
 
@@ -172,7 +172,7 @@ def test_a_blip_without_the_head_is_refused(tmp_path):
 
 def test_settings_of_another_size_are_refused(tmp_path):
     folder = save_random_blip(tmp_path / "blip")
-    BlipImageProcessorPil(size={"height": 96, "width": 96}).save_pretrained(folder)
+    BlipImageProcessor(size={"height": 96, "width": 96}).save_pretrained(folder)
     with pytest.raises(ModelError, match="squashes to 96 pixels, but the model sees 64"):
         blip(tmp_path)
 

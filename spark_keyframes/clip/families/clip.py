@@ -3,6 +3,7 @@
 from typing import Any
 
 from spark_keyframes.clip.families.family import Family
+from spark_keyframes.clip.versions import clip_tokenizer_class
 
 # How OpenAI's own files say "the highest id of the text".
 _HIGHEST_ID = 2
@@ -24,9 +25,8 @@ class ClipFamily(Family):
 
     def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
         """Return CLIP's tokenizer, whichever class the files name."""
-        from transformers import CLIPTokenizer
-
-        return CLIPTokenizer.from_pretrained(source, local_files_only=local)
+        self.check_tokenizer_files(source, local=local)
+        return clip_tokenizer_class().from_pretrained(source, local_files_only=local)
 
     def tells_apart(self, tokenizer: Any, one: str, other: str) -> bool:
         """See Family. The model reads up to the first end token.

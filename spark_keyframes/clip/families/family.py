@@ -1,10 +1,10 @@
 """The base class of encoder families: what they have in common, and where they may differ."""
 
-import importlib
 import importlib.util
 from typing import Any, ClassVar
 
 from spark_keyframes.clip.files import model_file
+from spark_keyframes.clip.versions import embeddings_of, image_processor_class, transformers_class
 from spark_keyframes.errors import ModelError
 
 # Vocabularies are padded to a multiple of up to this, so that matrices have a quick size.
@@ -26,8 +26,8 @@ class Family:
     """of transformers' classes: with "CLIP" they are CLIPConfig and CLIPModel"""
     parameter: ClassVar[str] = "clip_model_name"
     """which one names the model, for messages"""
-    image_processor: ClassVar[tuple[str, str]] = ("clip", "CLIPImageProcessorPil")
-    """The folder and the class of the image processor that needs no torchvision."""
+    image_processor: ClassVar[tuple[str, str]] = ("clip", "CLIPImageProcessor")
+    """Folder and class of the image processor, as in transformers."""
     vocabulary: ClassVar[tuple[str, ...]]
     """The files from one of which the tokenizer is made where there is no tokenizer.json."""
     end_ids: ClassVar[tuple[int, ...] | None] = None
@@ -36,24 +36,16 @@ class Family:
 
     def config(self, settings: dict[str, Any]) -> Any:
         """Return transformers' config of the contents of config.json."""
-        import transformers
-
-        return getattr(transformers, f"{self.prefix}Config").from_dict(settings)
+        return transformers_class(f"{self.prefix}Config", self.name).from_dict(settings)
 
     def model_class(self) -> Any:
         """Return transformers' class of the whole model."""
-        import transformers
-
-        return getattr(transformers, f"{self.prefix}Model")
+        return transformers_class(f"{self.prefix}Model", self.name)
 
     def load_image_processor(self, source: str, *, local: bool) -> Any:
         """Return the image processor with the settings of the model's files."""
-        folder, name = self.image_processor
-        # The class without "Pil" wants torchvision and warns without it.
-        module = importlib.import_module(
-            f"transformers.models.{folder}.image_processing_pil_{folder}"
-        )
-        return getattr(module, name).from_pretrained(source, local_files_only=local)
+        found = image_processor_class(*self.image_processor)
+        return found.from_pretrained(source, local_files_only=local)
 
     def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
         """Return the tokenizer that the model's files name, or else the family's own."""
@@ -124,6 +116,10 @@ class Family:
     def tokens(self, tokenizer: Any, text: str, context: int) -> Any:
         """Return the arguments of `get_text_features` for a text."""
         return tokenizer(text, truncation=True, max_length=context, return_tensors="pt")
+
+    def text_features(self, model: Any, tokens: Any) -> Any:
+        """Return the model's embeddings of texts, a tensor of shape (N, D)."""
+        return embeddings_of(model.get_text_features(**tokens))
 
 
 def refuse_own_code(settings: dict[str, Any], source: str, remedy: str) -> None:

@@ -17,7 +17,7 @@ class SiglipFamily(Family):
     name = "SigLIP"
     model_type = "siglip"
     prefix = "Siglip"
-    image_processor = ("siglip", "SiglipImageProcessorPil")
+    image_processor = ("siglip", "SiglipImageProcessor")
     vocabulary = ("spiece.model", "tokenizer.model")
 
     def load_tokenizer(self, source: str, config: Any, *, local: bool) -> Any:
@@ -29,16 +29,20 @@ class SiglipFamily(Family):
         from transformers import PreTrainedTokenizerFast
         from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
+        has_json = model_file(source, "tokenizer.json", local=local) is not None
         named = get_tokenizer_config(source, local_files_only=local).get("tokenizer_class")
-        if named in (None, "SiglipTokenizer", "SiglipTokenizerFast") and model_file(
-            source, "tokenizer.json", local=local
-        ):
-            return PreTrainedTokenizerFast.from_pretrained(source, local_files_only=local)
-        return super().load_tokenizer(source, config, local=local)
+        if not (has_json and named in (None, "SiglipTokenizer", "SiglipTokenizerFast")):
+            tokenizer = super().load_tokenizer(source, config, local=local)
+            ends = tokenizer("dog")["input_ids"][-1] == tokenizer.eos_token_id
+            if ends or not has_json:
+                return tokenizer
+            # Before transformers 5, Gemma's tokenizer adds the tokens that tokenizer_config.json
+            # names, and transformers 5 names them in tokenizer.json only.
+        return PreTrainedTokenizerFast.from_pretrained(source, local_files_only=local)
 
     def check_config(self, config: Any, source: str) -> None:
         """See Family."""
-        if not config.vision_config.vision_use_head:
+        if not getattr(config.vision_config, "vision_use_head", True):
             raise ModelError(
                 f"config.json of {source!r} has vision_config.vision_use_head false: without its "
                 "head the model has no embeddings of images; use a whole SiglipModel"
