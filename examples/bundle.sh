@@ -23,5 +23,5 @@ mkdir -p "$folder"
 rm -rf "${folder:?}"/{conf,jobs} "$folder"/*.whl
 "$python" -m pip wheel --quiet --no-deps --wheel-dir "$folder" "$repository"
 cp -r "$repository/jobs" "$repository/conf" "$folder"
-cp "$examples"/{install.sh,databricks/init.sh,emr/bootstrap.sh,dataproc/initialize.sh} "$folder"
+cp "$examples"/{install.sh,kept.py,databricks/init.sh,emr/bootstrap.sh,dataproc/initialize.sh} "$folder"
 echo "$folder is ready for Spark $spark: put the model into $folder/models, and upload it"

@@ -19,7 +19,11 @@ if [[ -d $folder/wheels ]]; then
     offline=(--no-index --find-links "$folder/wheels")
 fi
 pip=("$python" -m pip install --disable-pip-version-check --no-cache-dir "${offline[@]}")
-"${pip[@]}" --requirement "$folder/requirements.txt" --constraint "$folder/constraints.txt"
+# What the runtime brings stays, if it is new enough.
+pins=$(mktemp)
+trap 'rm -f "$pins"' EXIT
+"$python" "$folder/kept.py" "$folder" > "$pins"
+"${pip[@]}" --requirement "$folder/requirements.txt" --constraint "$pins"
 # --no-deps: otherwise pip would bring a second pyspark. --force-reinstall: a new build of the
 # package may have the same version.
 "${pip[@]}" --no-deps --force-reinstall "$folder"/spark_keyframes-*.whl

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from spark_keyframes.clip import Preprocessor
 from spark_keyframes.errors import DecodeError, ModelError
@@ -11,6 +12,15 @@ from tests.video.clips import picture
 
 SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
 SIZES += [(1170, 540), (2340, 1080), (96, 400), (400, 96)]  # Pillow resizes the tall ones otherwise
+
+
+def resizes_rows_first():
+    """Whether Pillow resizes the rows of tall pictures first, and rounds in between."""
+    tall = Image.fromarray(picture(37, 96, 400))
+    by_steps = tall.resize((96, 300), Image.Resampling.BICUBIC).resize(
+        (72, 300), Image.Resampling.BICUBIC
+    )
+    return tall.resize((72, 300), Image.Resampling.BICUBIC) == by_steps
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -40,6 +50,8 @@ def check_pixels(processor, height, width, side):
     pixels = ours.pixels(frame)
     assert pixels.dtype == torch.uint8
     assert pixels.shape == (3, side, side)
+    if height > width and not resizes_rows_first():
+        pytest.skip("the pixels are those of Pillow 13, which resizes tall pictures otherwise")
     difference = (ours.normalise(pixels[None]) - expected).abs()
     step = 1 / 255 / min(ours.std)
     assert difference.max() < 2.01 * step, "more than two grey levels off"

@@ -3,8 +3,10 @@
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
+from importlib import metadata
 
 import pytest
 
@@ -54,7 +56,7 @@ def test_pins_are_those_of_the_version_of_spark(cloud, source, tmp_path, spark, 
     assert "pyspark" not in pins
     assert "pyspark" not in {re.split(r"[\[>=<]", each)[0] for each in needed}
     assert {path.name for path in folder.iterdir()} >= {
-        *("conf", "jobs", "install.sh", "init.sh", "bootstrap.sh", "initialize.sh"),
+        *("conf", "jobs", "install.sh", "kept.py", "init.sh", "bootstrap.sh", "initialize.sh"),
     }
 
 
@@ -69,6 +71,16 @@ def test_an_extra_that_does_not_exist_is_refused(cloud, source, tmp_path):
     done = make(cloud, source, "4.3", str(tmp_path / "bundle"), "s4")
     assert done.returncode == 1
     assert "no extra 's4' in pyproject.toml; a package needs its version, x==1.0" in done.stderr
+
+
+def test_what_a_machine_has_stays_unless_it_is_too_old(tmp_path):
+    have = {name: metadata.version(name) for name in ("pillow", "numpy", "tqdm")}
+    (tmp_path / "requirements.txt").write_text("Pillow>=1.0\nnumpy>=999\ntorch>=2.6,!=2.7.*\n")
+    pins = [*(f"{name}==999" for name in have), "no_such_package==1.0"]
+    (tmp_path / "constraints.txt").write_text("\n".join(pins) + "\n")
+    command = [sys.executable, EXAMPLES / "kept.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["numpy==999", "no_such_package==1.0"], have
 
 
 def test_models_and_wheels_stay(cloud, source, tmp_path):

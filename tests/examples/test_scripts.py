@@ -43,13 +43,15 @@ def test_the_package_is_installed_without_a_second_pyspark(cloud, bundle):
         cloud.forget()
         done = install(cloud, bundle)
         assert done.returncode == 0, done.stderr
-        _, needed, package, tried = (call[1:] for call in cloud.called)
+        _, kept, needed, package, tried = (call[1:] for call in cloud.called)
+        assert kept == [str(bundle / "kept.py"), str(bundle)]
         pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir"]
         assert needed == [
             *pip,
             *("--requirement", str(bundle / "requirements.txt")),
-            *("--constraint", str(bundle / "constraints.txt")),
+            *("--constraint", needed[-1]),
         ]
+        assert needed[-1] not in (str(bundle / "constraints.txt"), "")
         wheel = str(bundle / "spark_keyframes-0.1.0-py3-none-any.whl")
         assert package == [*pip, "--no-deps", "--force-reinstall", wheel]
         assert tried[0] == "-c"
@@ -59,7 +61,7 @@ def test_the_package_is_installed_without_a_second_pyspark(cloud, bundle):
 def test_a_folder_of_wheels_needs_no_network(cloud, bundle):
     (bundle / "wheels").mkdir()
     assert install(cloud, bundle).returncode == 0
-    for call in cloud.called[1:3]:
+    for call in cloud.called[2:4]:
         place = call.index("--no-index")
         assert call[place + 1 : place + 3] == ["--find-links", str(bundle / "wheels")]
 
@@ -75,7 +77,7 @@ def test_a_pip_that_fails_ends_the_script(cloud, bundle):
     done = install(cloud, bundle, NO_NETWORK)
     assert done.returncode == 1
     assert "no route to host" in done.stderr
-    assert len(cloud.called) == 2
+    assert len(cloud.called) == 3
 
 
 def test_without_the_package_it_fails(cloud, bundle):
