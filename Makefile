@@ -38,20 +38,38 @@ test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
 test-all: .venv/.stamp ## Run all tests
 	$(BIN)/pytest
 
-# The pins of constraints.txt, but for those that a version of Spark has its own of.
-.venv-spark-%/.stamp: pyproject.toml constraints.txt tests/matrix/spark-%.txt
+# An environment with the pins of constraints.txt, but for those of a file that has others.
+# 1: that file; 2: what to install.
+define environment
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	{ grep -vE "^($$(cut -d= -f1 tests/matrix/spark-$*.txt | paste -sd'|'))==" constraints.txt; \
-		cat tests/matrix/spark-$*.txt; } > $(@D)/constraints.txt
-	$(@D)/bin/pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt -e '.[test]'
+	{ grep -viE "^($$(cut -d= -f1 $(1) | paste -sd'|'))==" constraints.txt; cat $(1); } \
+		> $(@D)/constraints.txt
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt $(2)
 	@touch $@
+endef
+
+.venv-spark-%/.stamp: pyproject.toml constraints.txt tests/matrix/spark-%.txt
+	$(call environment,tests/matrix/spark-$*.txt,-e '.[test]')
 
 # On one older version of Spark: make test-spark-3.5.
 $(SPARKS:%=test-spark-%): test-spark-%: .venv-spark-%/.stamp
 	SPARK_MATRIX=1 .venv-spark-$*/bin/pytest tests/matrix -rs -p no:cacheprovider
 
+# The lower bounds of pyproject.toml. TORCH=2.6.0 tries an older torch, in a new environment.
+.venv-oldest/.stamp: pyproject.toml constraints.txt tests/matrix/oldest.txt
+	{ cat tests/matrix/oldest.txt; $(if $(TORCH),echo torch==$(TORCH);) } > .oldest.txt
+	$(call environment,.oldest.txt,-e '.[fsspec$(comma)s3]' flask flask-cors hypothesis moto[s3] pytest)
+	@rm .oldest.txt
+comma := ,
+
+# The suite of tests/matrix on Spark 3.5.0, and the quick tests of the rooms that use these packages.
+OLDEST_ROOMS := arrow cli clip demo doctor engine html images index matcher selection storage video
+test-oldest: .venv-oldest/.stamp ## Test the oldest versions of all packages that are allowed
+	SPARK_MATRIX=1 .venv-oldest/bin/pytest tests/matrix -k classic -rs -p no:cacheprovider
+	.venv-oldest/bin/pytest $(OLDEST_ROOMS:%=tests/%) -m "not slow" -rs -p no:cacheprovider
+
 # All environments come first: a client of Spark 3.5 needs the Connect server of 4.0.
-test-matrix: .venv/.stamp $(SPARKS:%=.venv-spark-%/.stamp) $(SPARKS:%=test-spark-%) ## Run a small suite on each version of Spark, classic and Connect
+test-matrix: .venv/.stamp $(SPARKS:%=.venv-spark-%/.stamp) $(SPARKS:%=test-spark-%) test-oldest ## Run a small suite on each version of Spark, classic and Connect, and with the oldest packages
 	SPARK_MATRIX=1 $(BIN)/pytest tests/matrix -rs -p no:cacheprovider
 
 lint: .venv/.stamp ## Check style, types and the direction of imports
@@ -97,4 +115,4 @@ notebook: .venv/.stamp ## Execute the notebook, and write its output
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out site build dist *.egg-info
 
-.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) lint picture bench docs docs-serve texts pictures notebook clean
+.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) test-oldest lint picture bench docs docs-serve texts pictures notebook clean

@@ -8,7 +8,7 @@ face that has a column of videos and wants the documented struct, no more, needs
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,14 @@ def sample_batches(
                 waiting.popleft()
 
 
+def _renamed(batch: "pa.RecordBatch", names: Sequence[str]) -> "pa.RecordBatch":
+    """Return the batch with other names of its columns. Its own method came with PyArrow 16."""
+    import pyarrow as pa
+
+    fields = [field.with_name(name) for field, name in zip(batch.schema, names, strict=True)]
+    return pa.RecordBatch.from_arrays(batch.columns, schema=pa.schema(fields))
+
+
 def _requests(
     batches: "Iterable[tuple[pa.RecordBatch, Columns]]",
     pipeline: Pipeline,
@@ -59,7 +67,7 @@ def _requests(
     for nameless, columns in batches:
         if nameless.num_rows == 0:
             continue
-        batch = nameless.rename_columns(columns.read)
+        batch = _renamed(nameless, columns.read)
         texts = _texts(batch, columns, pipeline)
         waiting.append(ResultRows(batch, columns, texts, pipeline))
         videos, start, end = (

@@ -27,8 +27,8 @@ def best_moments(
         least: frames with a lower score are no moments.
     """
     times = np.asarray(timestamps, np.float64)
-    # In double, as selectors compare: float32 would round `least`.
-    eligible = np.flatnonzero(scores >= np.float64(least))
+    # In double, as selectors compare: float32 would round `least`, and NumPy 1 compares in float32.
+    eligible = np.flatnonzero(scores.astype(np.float64) >= least)
     order = eligible[np.argsort(-scores[eligible], kind="stable")]
     if not min_gap:
         return [int(index) for index in order[:limit]]
