@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -43,11 +44,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker("spark")  # `make test` runs these beside the others, in equal parts
         if item.get_closest_marker("shared") and not SHARED_VIDEOS.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the real clips in ../shared/videos"))
-        if item.get_closest_marker("gpu"):
-            import torch
+        if item.get_closest_marker("gpu") and not has_gpu():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
-            if not torch.cuda.is_available():
-                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+def has_gpu():
+    """Whether torch, which many tests do without, is installed and finds a GPU."""
+    if find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def test_videos_in_rows_are_dropped_unless_they_are_kept(plain, clips, kind):
     assert list(result.columns) == ["id", "keyframes"]
     assert result["keyframes"][0] == struct(plain.sample(clips[2]))
     kept = same.transform(frame, input_col="film", keep_video=True)
-    assert kept["film"].tolist() == [value, None]
+    assert kept["film"].equals(frame["film"])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,8 @@ def test_columns_are_checked_before_a_video_is_read(plain, options, message):
             "id": [1, 2],
             "video": ["a", "b"],
             "mixed": ["a", 1],
-            "odd": ["a", os.fsdecode(b"\xff.mp4")],
+            # As objects: pandas 3 refuses them in a column of strings.
+            "odd": pd.Series(["a", os.fsdecode(b"\xff.mp4")], dtype=object),
             "odds": [["a", "\ud800"], []],
         }
     )
