@@ -149,7 +149,8 @@ class SearchStage:
             "score": [hit.score for hit in hits],
         }
         added = [pa.array(values[name], arrow_type(HIT_TYPES[name])) for name in self.added]
-        rows = pa.concat_batches([hit.row for hit in hits])
+        parts = zip(*(hit.row.columns for hit in hits), strict=True)
+        columns = [pa.concat_arrays(part) for part in parts]  # concat_batches came with PyArrow 19
         return pa.RecordBatch.from_arrays(
-            [*rows.columns, *added], [*rows.schema.names, *self.added]
+            [*columns, *added], [*hits[0].row.schema.names, *self.added]
         )
