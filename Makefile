@@ -63,7 +63,7 @@ $(SPARKS:%=test-spark-%): test-spark-%: .venv-spark-%/.stamp
 comma := ,
 
 # The suite of tests/matrix on Spark 3.5.0, and the quick tests of the rooms that use these packages.
-OLDEST_ROOMS := arrow cli clip demo doctor engine html images index matcher selection storage video
+OLDEST_ROOMS := arrow clip demo engine html images index matcher selection storage video
 test-oldest: .venv-oldest/.stamp ## Test the oldest versions of all packages that are allowed
 	SPARK_MATRIX=1 .venv-oldest/bin/pytest tests/matrix -k classic -rs -p no:cacheprovider
 	.venv-oldest/bin/pytest $(OLDEST_ROOMS:%=tests/%) -m "not slow" -rs -p no:cacheprovider

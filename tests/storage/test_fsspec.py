@@ -139,7 +139,7 @@ def test_the_logs_of_a_package_hold_no_secret(caplog):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(SourceNotFoundError):
         open_url("memory://me:pa55word@bucket/a")  # imports the package
-    logging.getLogger("fsspec.memoryfs").debug("open file %s", "/me:pa55word@bucket/b")
+    logging.getLogger("fsspec").debug("open file %s", "/me:pa55word@bucket/b")
     try:
         raise ValueError("no http://host/a?sig=pa55word")
     except ValueError:

@@ -18,8 +18,8 @@ _BLOCK = 1 << 20  # bytes of one read, which is a request in many packages
 # enough for HDFS, whose files are written once.
 _VERSIONS = ("ETag", "etag", "generation", "modificationTime")
 _VERSIONS_BY_SCHEME = {"hdfs": ("mtime",), "viewfs": ("mtime",)}
-# For a read from byte 0, Arrow opens HDFS files as streams, in which `cat_file` cannot seek.
-_OPTIONS_BY_SCHEME = {"hdfs": {"seekable": True}, "viewfs": {"seekable": True}}
+# Of Arrow. Their `cat_file` reads streams from byte 0 on, and before fsspec 2026.9 ignores ranges.
+_OPENED = ("hdfs", "viewfs")
 
 
 class FsspecFile:
@@ -72,10 +72,12 @@ class FsspecFile:
             )
 
     def _pieces(self, filesystem: Any, path: str, part: Part, meter: Meter) -> Iterator[bytes]:
-        options = _OPTIONS_BY_SCHEME.get(scheme_of(self.url), {})
+        of_range = filesystem.cat_file
+        if scheme_of(self.url) in _OPENED:
+            of_range = partial(_range_of_opened, filesystem)
         for begin in range(part.start, part.stop, _BLOCK):
             end = min(begin + _BLOCK, part.stop)
-            read = partial(filesystem.cat_file, path, begin, end, **options)
+            read = partial(of_range, path, begin, end)
             with meter.waiting():
                 piece: bytes = self._translated(partial(within, meter, read))
             meter.received(len(piece))
@@ -114,3 +116,10 @@ class FsspecFile:
             if isinstance(error, ConnectionError | TimeoutError):
                 raise TransientError(lambda attempts: failed) from None
             raise failed from None
+
+
+def _range_of_opened(filesystem: Any, path: str, begin: int, end: int) -> bytes:
+    with filesystem.open(path, "rb", seekable=True) as file:
+        file.seek(begin)
+        content: bytes = file.read(end - begin)
+        return content

@@ -16,14 +16,10 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
+from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-)
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
@@ -153,7 +149,7 @@ class _Http(HTTPConnection):
         try:
             addresses = resolve(name, self.port)
         except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
+            raise _unresolved(self.host, self, error) from error
         self._access.check_addresses(self.host, addresses)
         for address in addresses:
             if (counter := meter.current()) is not None:
@@ -174,6 +170,15 @@ class _Http(HTTPConnection):
         left = max(meter.seconds_left(), 0.001)
         self.timeout = left if self.timeout is None else min(self.timeout, left)
         return super()._new_conn()
+
+
+def _unresolved(host: str, connection: _Http, error: socket.gaierror) -> NewConnectionError:
+    """Return urllib3's error for a name without an address. Its class of its own came with 2.0."""
+    known = getattr(exceptions, "NameResolutionError", None)
+    if known is not None:
+        unresolved: NewConnectionError = known(host, connection, error)
+        return unresolved
+    return NewConnectionError(connection, f"Failed to resolve {host!r} ({error})")
 
 
 class _Https(_Http, HTTPSConnection):

@@ -104,8 +104,10 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
         retries={"total_max_attempts": 1, "mode": "standard"},
         signature_version=UNSIGNED if sends_no_credentials() else None,
         # An MD5 is sent instead: not every storage that speaks S3 knows the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
+        **_known(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
         **({"s3": {"addressing_style": style}} if style else {}),
     )
     redact_logs()  # its modules are imported
@@ -132,6 +134,13 @@ def build_client(*, stage: str, timeout: float | None = None) -> Any:
     _use_own_connections(client)
     redact_logs()
     return client
+
+
+def _known(**options: str) -> dict[str, Any]:
+    """Return the options that this botocore has. Before 1.36 it had none for checksums."""
+    from botocore.config import Config
+
+    return {name: value for name, value in options.items() if name in Config.OPTION_DEFAULTS}
 
 
 def _check_spaces(stage: str) -> None:
