@@ -23,7 +23,9 @@ def said(spark, monkeypatch, capsys):
     def run(job, *arguments):
         capsys.readouterr()
         status = run_job("job.py", job.run, job.parse_options([*map(str, arguments)]))
-        (line,) = capsys.readouterr().err.splitlines()
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1, lines
+        (line,) = lines
         return status, line
 
     return run
