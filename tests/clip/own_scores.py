@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import transformers
+from PIL import Image
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
 from tests.clip.transformers_classes import (
@@ -36,6 +37,15 @@ def grainy(number, width, height):
     """A picture with a camera's noise: flat areas would round alike in every pixel."""
     noise = np.random.default_rng(number).normal(0, 8, (height, width, 3))
     return (picture(number, width, height) + noise).clip(0, 255).astype(np.uint8)
+
+
+def resizes_rows_first():
+    """Whether Pillow resizes the rows of tall pictures first, and rounds in between."""
+    tall = Image.fromarray(picture(37, 96, 400))
+    by_steps = tall.resize((96, 300), Image.Resampling.BICUBIC).resize(
+        (72, 300), Image.Resampling.BICUBIC
+    )
+    return tall.resize((72, 300), Image.Resampling.BICUBIC) == by_steps
 
 
 def own_scores(folder, family, pictures, *texts):

@@ -7,7 +7,7 @@ import torch
 from spark_keyframes.clip import precision
 from spark_keyframes.module import ClipModule
 from spark_keyframes.video import candidate_frames
-from tests.clip.own_scores import OWN, grainy, own_scores
+from tests.clip.own_scores import OWN, grainy, own_scores, resizes_rows_first
 from tests.clip.random_families import FAMILIES
 from tests.clip.test_vision import packs_bfloat16
 from tests.conftest import SHARED_VIDEOS
@@ -47,7 +47,8 @@ def test_float32_scores_are_those_of_transformers(families, frames, family):
     ours = [our_scores(module, frames, text) for text in TEXTS]
     for scores, others in zip(ours, expected, strict=True):
         assert scores.dtype == np.float32
-        assert np.abs(scores - others).max() < 1e-4
+        # Before Pillow 13, transformers sees tall frames of this size a little differently.
+        assert np.abs(scores - others).max() < (1e-4 if resizes_rows_first() else 1e-3)
         assert scores.std() > 1e-3, "a model that sees no difference proves nothing"
     assert np.abs(ours[0] - ours[1]).max() > 1e-3, "texts make a difference"
 

@@ -3,24 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from spark_keyframes.clip import Preprocessor
 from spark_keyframes.errors import DecodeError, ModelError
+from tests.clip.own_scores import resizes_rows_first
 from tests.clip.transformers_classes import CLIPImageProcessor, SiglipImageProcessor
 from tests.video.clips import picture
 
 SIZES = [(720, 1280), (1080, 1920), (432, 768), (1280, 720), (333, 777), (224, 224), (100, 160)]
 SIZES += [(1170, 540), (2340, 1080), (96, 400), (400, 96)]  # Pillow resizes the tall ones otherwise
-
-
-def resizes_rows_first():
-    """Whether Pillow resizes the rows of tall pictures first, and rounds in between."""
-    tall = Image.fromarray(picture(37, 96, 400))
-    by_steps = tall.resize((96, 300), Image.Resampling.BICUBIC).resize(
-        (72, 300), Image.Resampling.BICUBIC
-    )
-    return tall.resize((72, 300), Image.Resampling.BICUBIC) == by_steps
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)

@@ -63,8 +63,12 @@ def test_scores_are_cosines_with_the_text_whatever_chooses(plain, clips):
 
 
 def test_only_a_frame_that_takes_the_place_of_a_repeat_is_decoded_again(pipeline, clips):
-    (expected,), (found,) = (run(pipeline(min_gap=gap), clips[:1]) for gap in (0.0, 0.7))
-    again = set(found.frame_ids) - set(expected.frame_ids)
+    (expected,) = run(pipeline(min_gap=0.0), clips[:1])
+    # Which gap makes a difference depends on the random weights, and so on transformers.
+    for gap in (0.7, 0.5, 0.9, 1.1):
+        (found,) = run(pipeline(min_gap=gap), clips[:1])
+        if again := set(found.frame_ids) - set(expected.frame_ids):
+            break
     assert expected.account.decoded_again == 0
     assert again
     assert found.account.decoded_again > 0

@@ -86,7 +86,8 @@ def test_sparks_image_struct_reads_back_as_the_frame():
     image = spark_image(picture(), origin="tos://bucket/a.jpg")
     assert list(image) == ["origin", "height", "width", "nChannels", "mode", "data"]
     schema = object.__new__(type(ImageSchema))
-    vars(schema)["imageFields"] = list(image)  # ImageSchema itself asks a running JVM
+    # ImageSchema itself asks a running JVM. Spark 3.5 has the second name.
+    vars(schema).update(imageFields=list(image), _imageFields=list(image))
     row = Row(**image | {"data": bytearray(image["data"])})
     array = schema.toNDArray(row)
     assert np.array_equal(array[..., ::-1], picture())
