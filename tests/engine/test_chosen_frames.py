@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -63,11 +64,11 @@ def test_scores_are_cosines_with_the_text_whatever_chooses(plain, clips):
 
 
 def test_only_a_frame_that_takes_the_place_of_a_repeat_is_decoded_again(pipeline, clips):
-    (expected,) = run(pipeline(min_gap=0.0), clips[:1])
-    # Which gap makes a difference depends on the random weights, and so on transformers.
-    for gap in (0.7, 0.5, 0.9, 1.1):
-        (found,) = run(pipeline(min_gap=gap), clips[:1])
-        if again := set(found.frame_ids) - set(expected.frame_ids):
+    # Which video and gap show it depends on the random weights, and so on transformers.
+    for video, gap in product(clips, (0.7, 0.5, 0.9)):
+        (expected,), (found,) = (run(pipeline(min_gap=each), [video]) for each in (0.0, gap))
+        again = set(found.frame_ids) - set(expected.frame_ids)
+        if again and len(found.frame_ids) == len(expected.frame_ids):
             break
     assert expected.account.decoded_again == 0
     assert again
