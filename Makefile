@@ -31,7 +31,7 @@ test: .venv/.stamp ## Run the essential tests: a few minutes
 	$(call two_processes,-m "not slow and spark",-m "not slow and not spark")
 
 # tests/jobs last: its rows of a day fill a heap of 6 GB, and the other process has ended by then.
-WITH_SPARK := tests/matrix tests/pages tests/shipping tests/spark tests/test_readme.py tests/jobs
+WITH_SPARK := tests/matrix tests/shipping tests/spark tests/test_readme.py tests/jobs
 test-slow: .venv/.stamp ## Run the tests that `make test` leaves out
 	$(call two_processes,-m slow $(WITH_SPARK),-m slow $(WITH_SPARK:%=--ignore=%))
 
