@@ -18,7 +18,7 @@ from tqdm import tqdm
 from spark_keyframes import progress
 from spark_keyframes.spark.monitoring import progress as progress_module
 from spark_keyframes.spark.monitoring.repeats import first_video_key
-from spark_keyframes.spark.monitoring.terminal import terminal_at
+from spark_keyframes.spark.monitoring.terminal import open_terminal, terminal_at
 from spark_keyframes.spark.monitoring.video_counter import VideoCounts, video_counter
 from tests.conftest import REPO
 from tests.spark.pseudo_terminal import PseudoTerminal
@@ -223,11 +223,21 @@ with progress(spark, total=1):
 def test_without_a_terminal_there_is_none(spark, monkeypatch):
     for stderr in (io.StringIO(), None):
         monkeypatch.setattr(sys, "stderr", stderr)
-        before = {*threading.enumerate()}  # on a busy machine, that of an earlier test too
         with progress(spark, total=5):
-            new = {*threading.enumerate()} - before
-            assert "progress" not in [thread.name for thread in new]
+            assert "progress" not in [thread.name for thread in threading.enumerate()]
         assert stderr is None or stderr.getvalue() == ""
+
+
+def test_only_a_kernel_is_a_notebook(monkeypatch):
+    kernelapp = pytest.importorskip("ipykernel.kernelapp", reason="needs ipykernel")
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    assert open_terminal() is None
+    kernelapp.IPKernelApp.instance()
+    try:
+        assert open_terminal() is stderr
+    finally:
+        kernelapp.IPKernelApp.clear_instance()
 
 
 def test_paths_that_are_no_terminal_are_not_written_to(tmp_path):

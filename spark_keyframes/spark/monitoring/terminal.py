@@ -13,13 +13,19 @@ def open_terminal() -> TextIO | None:
         A file, or None where nobody would see the bar. The caller closes it unless it is
         `sys.stderr`.
     """
-    if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()):
+    if _is_kernel() or (sys.stderr is not None and sys.stderr.isatty()):
         return sys.stderr
     # spark-submit reads the output of its Python program through a pipe. Only the stderr of
     # spark-submit itself, the parent process, can be a terminal.
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return terminal_at(Path(f"/proc/{os.getppid()}/fd/2"))
     return None
+
+
+def _is_kernel() -> bool:
+    """Return whether this process is the kernel of a notebook. Others may import ipykernel too."""
+    kernel_app = sys.modules.get("ipykernel.kernelapp")
+    return kernel_app is not None and bool(kernel_app.IPKernelApp.initialized())
 
 
 def terminal_at(path: Path) -> TextIO | None:
