@@ -167,6 +167,9 @@ def test_it_works_without_pyspark_and_java_and_ends_with_ctrl_c(models, clips, t
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     if process.returncode != 0:  # it was not done yet
-        assert (process.returncode, out) == (130, "")
+        # Python ends by the signal itself where that came while it ran a string, as imports do of
+        # dataclasses. A shell shows 130 for both.
+        assert process.returncode in (130, -signal.SIGINT)
+        assert out == ""
         assert err.endswith("spark-keyframes sample: interrupted\n")
         assert "Traceback" not in err
