@@ -156,7 +156,7 @@ def test_ctrl_c_ends_a_job_without_a_page_of_traces(clips, models, tmp_path):
     _, err = process.communicate(timeout=120)
     if process.returncode == 0:
         pytest.skip("the job was done before Ctrl-C")
-    assert process.returncode == 130, err
+    assert process.returncode in (130, -signal.SIGINT), err  # a shell shows 130 for both
     assert "spark-keyframes transform: interrupted" in err.splitlines()
     assert "Traceback" not in err
 
