@@ -1,4 +1,8 @@
-"""The sides and the parts of the benchmark."""
+"""The sides and the parts of the benchmark.
+
+A part is a function here that lets sides take turns, or a module of its own: see MODULES, and
+benchmarks/section.py for what such a module must have.
+"""
 
 from __future__ import annotations
 
@@ -119,4 +123,13 @@ MEASURES: dict[str, Callable[[Scope], list[Row]]] = {
     "questions": asking.questions,
     "search": asking.search,
 }
-"""What measures each part; "startup" has its own way."""
+"""Measured side by side; "startup" has its own way."""
+
+MODULES = {
+    "doubt": "benchmarks.doubt",
+    "scan": "benchmarks.scan",
+    "short-clips": "benchmarks.short_clips",
+    "codecs": "benchmarks.codecs",
+    "pixels": "benchmarks.pixels",
+}
+"""Modules with a function `measure(scope) -> Section`; one that is missing is reported as such."""
