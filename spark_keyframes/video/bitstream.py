@@ -25,6 +25,8 @@ class PacketFacts:
 
     is_random_access: bool = False
     """Whether decoding may start here, with every later frame in presentation order exact."""
+    is_reset: bool = False
+    """Whether the decoder also returns all earlier frames first, and keeps none of them."""
     is_shown: bool = True
     """Whether the packet yields a frame that is presented."""
     temporal_layer: int = 0
@@ -97,7 +99,7 @@ def _inspect_h264(data: memoryview | bytes, length_size: int) -> PacketFacts:
             continue
         kind = unit[0] & 31
         if kind == 5:
-            return PacketFacts(is_random_access=True, has_fields=has_fields)
+            return PacketFacts(is_random_access=True, is_reset=True, has_fields=has_fields)
         if kind == 6:
             is_recovery |= _is_exact_recovery_point(unit)
         elif kind == 7:
@@ -111,7 +113,12 @@ def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
     for unit in nal_units(data, length_size):
         if len(unit) > 2 and unit[0] >> 1 & 63 < 32:
             kind = unit[0] >> 1 & 63
-            return PacketFacts(is_random_access=16 <= kind <= 21, temporal_layer=(unit[1] & 7) - 1)
+            return PacketFacts(
+                is_random_access=16 <= kind <= 21,
+                # An IDR picture, without no_output_of_prior_pics_flag.
+                is_reset=kind in (19, 20) and not unit[2] & 0x40,
+                temporal_layer=(unit[1] & 7) - 1,
+            )
     return PacketFacts(is_shown=False)
 
 

@@ -16,12 +16,30 @@ from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.header_parts import Span
 from spark_keyframes.video.timeline import Timeline
 
-RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME = 1, 2, 4, 8
+RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET = 1, 2, 4, 8, 16
 """Bits of `PacketTable.flags`."""
 
 Reach = Literal["all", "window", "times"]
 """How far packets are read: all; up to the end of the window, where that shows; or all of them
 without their data, which is hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The frames that are shown from one packet where decoding may start up to another.
+
+    Leading frames of the next stretch's first packet belong to it.
+    """
+
+    start: int
+    """Index of its first packet, which is the first frame shown."""
+    stop: int
+    """Index of the first packet of the next stretch, or the number of packets."""
+    frames: Sequence[int]
+    """Index of the packet of each frame, in the order of presentation; empty if only decoding
+    tells."""
+    reason: str = ""
+    """Why only decoding tells its frames; otherwise empty."""
 
 
 @dataclass
@@ -32,14 +50,16 @@ class PacketTable:
     pts: array[int] = field(default_factory=lambda: array("q"))
     """Presentation timestamps in units of `time_base`; 0 if a packet has none."""
     flags: bytearray = field(default_factory=bytearray)
-    """For each packet: whether decoding may start, whether it is shown, `may_skip`, and whether it
-    is flagged as a keyframe."""
+    """For each packet: whether decoding may start, whether it is shown, `may_skip`, whether it is
+    flagged as a keyframe, and whether the decoder forgets all that was before."""
     presented: Sequence[int] = ()
     """Index of the packet of each frame, by frame id."""
     timeline: Timeline | None = None
     """None if only decoding tells which frames there are."""
     sequential_reason: str = ""
     """Why there is no timeline, so that the video is decoded in sequence; otherwise empty."""
+    stretches: Sequence[Stretch] = ()
+    """If only parts of the video must be decoded in sequence: all parts, in order."""
     kept: list[Packet[VideoStream]] | None = None
     """The packets themselves; None if they are too large to keep."""
     decoding_times: DecodingTimes | None = None
@@ -68,6 +88,14 @@ class PacketTable:
     def may_start(self, index: int) -> bool:
         """Return whether decoding may start at this packet."""
         return bool(self.flags[index] & RANDOM_ACCESS)
+
+    def resets(self, index: int) -> bool:
+        """Return whether the decoder forgets all packets before this one, and returned them."""
+        return bool(self.flags[index] & RESET)
+
+    def is_shown(self, index: int) -> bool:
+        """Return whether the packet holds a frame that is shown."""
+        return bool(self.flags[index] & SHOWN)
 
     def refuse_start(self, index: int) -> None:
         """Note that decoding may not start at this packet."""
@@ -98,3 +126,8 @@ class PacketTable:
     def gop_of(self, index: int) -> int:
         """Return the number of the GOP that holds the packet."""
         return bisect_right(self.gop_starts, index) - 1
+
+    def set_stretches(self, stretches: Sequence[Stretch]) -> None:
+        """Set the stretches, and number the frames of the sound ones in `presented`."""
+        self.stretches = stretches
+        self.presented = array("q", (i for stretch in stretches for i in stretch.frames))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 from av.packet import Packet
@@ -28,17 +26,14 @@ from spark_keyframes.video.packet_table import (
     KEYFRAME,
     MUST_DECODE,
     RANDOM_ACCESS,
+    RESET,
     SHOWN,
     PacketTable,
     Reach,
 )
-from spark_keyframes.video.timeline import (
-    DEFAULT_RATE,
-    LONGEST_STAY,
-    Timeline,
-    end_of,
-    longest_stay,
-)
+from spark_keyframes.video.problems import Problems, Stamps, add_problems_of_order
+from spark_keyframes.video.stretches import find_stretches
+from spark_keyframes.video.timeline import DEFAULT_RATE, LONGEST_STAY, Timeline, end_of
 from spark_keyframes.video.window import Window
 
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
@@ -91,16 +86,16 @@ def read_packets(
     length_size = length_size_of(codec.name, codec.extradata)
     layers = array("b")
     order = FrameOrder(codec, opened.container.format.name)
-    stamps = _Stamps(table.time_base)
-    stamps.problems |= set(_problems_of_stream(stream))
+    problems = Problems(set(_problems_of_stream(stream)))
+    stamps = Stamps(table.time_base, problems)
     durations = array("q")
     kept, end = _Kept(), _WindowEnd(window, table.time_base)
     most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
         stamps.add(packet)
-        stamps.problems |= _problems_of_side_data(
-            packet, None if len(table.pts) else codec.extradata, is_mp4=opened.is_mp4
-        )
+        first_extradata = None if len(table.pts) else codec.extradata
+        if reason := _problem_of_side_data(packet, first_extradata, is_mp4=opened.is_mp4):
+            problems.add(len(table), reason, "on")
         if has_data:
             is_keyframe = packet.is_keyframe
             facts = _facts(codec.name, packet, length_size)
@@ -111,10 +106,10 @@ def read_packets(
             table.add_place(packet)
         is_shown = facts.is_shown and not packet.is_discard
         is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)
-        if reach == "window" and is_behind and order.is_certain and not stamps.problems:
+        if reach == "window" and is_behind and order.is_certain and not problems:
             break
         if facts.has_fields:
-            stamps.problems.add("fields may be coded separately")
+            problems.of_stream.add("fields may be coded separately")
         order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
         layers.append(facts.temporal_layer)
         table.pts.append(packet.pts or 0)
@@ -122,6 +117,7 @@ def read_packets(
             (RANDOM_ACCESS if facts.is_random_access else 0)
             | (SHOWN if is_shown else 0)
             | (KEYFRAME if is_keyframe else 0)
+            | (RESET if _is_reset(codec.name, facts) else 0)
         )
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:
@@ -134,34 +130,10 @@ def read_packets(
     shown = np.flatnonzero(np.frombuffer(table.flags, np.uint8) & SHOWN)
     table.decoding_times = order.decoding_times(table.pts, shown)
     if table.decoding_times is not None:
-        stamps.problems.add("timestamps are decoding times, and the frames are reordered")
-    _build_timeline(table, shown, durations, stream, stamps.problems)
+        problems.of_stream.add("timestamps are decoding times, and the frames are reordered")
+    _build_timeline(table, shown, durations, stream, problems)
     _check_length(table, stream, limits, window, has_jump=stamps.has_jump)
     return table
-
-
-class _Stamps:
-    """Looks for timestamps, and for damage, that make the times of frames unreliable."""
-
-    def __init__(self, time_base: Fraction) -> None:
-        self.problems: set[str] = set()
-        self.has_jump = False
-        self._most_stay = longest_stay(time_base)
-        self._last: int | None = None
-
-    def add(self, packet: Packet[VideoStream]) -> None:
-        """Take the next packet in decode order."""
-        dts, last = packet.dts, self._last
-        if packet.pts is None:
-            self.problems.add("a timestamp is missing")
-        if packet.is_corrupt:
-            self.problems.add("a packet is corrupt")
-        if dts is None:
-            return
-        if last is not None and dts < last:
-            self.problems.add("decoding timestamps go backwards")
-        self.has_jump |= last is not None and dts - last > self._most_stay
-        self._last = dts
 
 
 class _Kept:
@@ -248,23 +220,21 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
     return problems
 
 
-def _problems_of_side_data(
+def _problem_of_side_data(
     packet: Packet[VideoStream], first_extradata: bytes | None, *, is_mp4: bool
-) -> set[str]:
+) -> str:
     if is_mp4:
         # Most packets have none. To ask for each kind takes longer.
         if next(packet.iter_sidedata(), None) is None:
-            return set()
+            return ""
         if packet.has_sidedata("encryption_info"):
             raise encrypted("a packet has encryption information")
     if packet.has_sidedata("new_extradata") and (
         bytes(packet.get_sidedata("new_extradata")) != first_extradata
     ):
-        return {"the codec's parameters change"}
+        return "the codec's parameters change"
     # A palette applies to all later packets, but a decoder that starts later would not get it.
-    if packet.has_sidedata("palette"):
-        return {"a packet holds a palette"}
-    return set()
+    return "a packet holds a palette" if packet.has_sidedata("palette") else ""
 
 
 def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:
@@ -275,6 +245,10 @@ def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketF
         return PacketFacts()
     facts = inspect(codec, memoryview(packet), length_size)
     return replace(facts, is_random_access=is_keyframe) if codec in _KEYED_BY_CONTAINER else facts
+
+
+def _is_reset(codec: str, facts: PacketFacts) -> bool:
+    return facts.is_reset if codec in {"h264", "hevc"} else facts.is_random_access
 
 
 def _mark_lower_layers(table: PacketTable, layers: array[int]) -> None:
@@ -291,15 +265,20 @@ def _build_timeline(
     shown: NDArray[np.int64],
     durations: array[int],
     stream: VideoStream,
-    problems: set[str],
+    problems: Problems,
 ) -> None:
     pts = table.pts
     table.find_starts()
     by_pts = np.argsort(np.frombuffer(pts, np.int64)[shown], kind="stable")
     order = array("q", shown[by_pts].astype(np.int64).tobytes())
-    problems |= _problems_of_order(table, order)
+    add_problems_of_order(problems, table, order)
     if problems:
-        table.sequential_reason = "; ".join(sorted(problems))
+        table.sequential_reason = problems.reason()
+        if not problems.of_stream and table.reach == "all":
+            # FFmpeg's decoder of H.264 may lose frames while it learns how far they are reordered.
+            codec = stream.codec_context
+            depth = codec.reorder_depth if codec.name == "h264" else None
+            table.set_stretches(find_stretches(table, problems, depth))
         return
     table.presented = order
     times = array("q", (pts[i] for i in order))
@@ -307,26 +286,3 @@ def _build_timeline(
     frame_duration = round(1 / (rate * table.time_base)) if rate else 1
     end = end_of(times, durations[order[-1]], frame_duration=frame_duration)
     table.timeline = Timeline(times, table.time_base, end)
-
-
-def _problems_of_order(table: PacketTable, order: Sequence[int]) -> set[str]:
-    pts = table.pts
-    if not order:
-        return {"no packet is shown"}
-    if not table.gop_starts or table.gop_starts[0] != 0:
-        return {"the video does not begin with a keyframe"}
-    problems = set()
-    if any(pts[a] == pts[b] for a, b in pairwise(order)):
-        problems.add("a timestamp is repeated")
-    stops = [*table.gop_starts[1:], len(pts)]
-    # Leading frames of the first keyframe refer to frames that were cut off. Only the decoder
-    # knows whether they are shown.
-    if min(pts[: stops[0]]) < pts[0]:
-        problems.add("the first keyframe has leading frames")
-    latest = pts[0] - 1
-    for start, stop in zip(table.gop_starts, stops, strict=True):
-        if pts[start] <= latest:
-            problems.add("timestamps go backwards")
-            break
-        latest = max(pts[start:stop])
-    return problems

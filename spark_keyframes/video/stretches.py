@@ -1,0 +1,131 @@
+"""Divides the packets of a video with unreliable timestamps into sound and doubtful stretches.
+
+Of a sound stretch, the packets tell the frames and their order, so that single frames of it can be
+decoded. A doubtful one must be decoded in sequence. See `Stretch` for where one ends.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from spark_keyframes.video.packet_table import PacketTable, Stretch
+from spark_keyframes.video.problems import NO_KEYFRAME, Problems
+
+
+def find_stretches(table: PacketTable, problems: Problems, depth: int | None) -> list[Stretch]:
+    """Return the stretches of a video; empty if none of them is sound.
+
+    Args:
+        table: of all packets, with its `gop_starts`.
+        problems: those of the video, none of them of the whole stream.
+        depth: by how many frames the decoder can reorder frames from the first packet on; None: by
+            as many as the stream needs.
+    """
+    gops = _Gops(table, depth)
+    for index, extent, reason in problems.places:
+        gops.mark(index, reason, is_join=extent == "join", is_open_ended=extent == "on")
+    gops.check_all()
+    found: list[Stretch] = []
+    for number, gop in enumerate(gops.all):
+        reason = "; ".join(sorted(gops.reasons[number]))
+        if found and reason and found[-1].reason:
+            last = found.pop()
+            reason = "; ".join(sorted({*last.reason.split("; "), *reason.split("; ")}))
+            found.append(Stretch(last.start, gop.stop, (), reason))
+        else:
+            found.append(Stretch(gop.start, gop.stop, () if reason else gop.frames, reason))
+    return found if any(not stretch.reason for stretch in found) else []
+
+
+@dataclass
+class _Gop:
+    """The packets from one where decoding may start to the next one."""
+
+    start: int
+    stop: int
+    leading: list[int] = field(default_factory=list)
+    """Those that are shown before its first packet, and so belong to the stretch before."""
+    trailing: list[int] = field(default_factory=list)
+    """Its first packet, and those that are shown after it."""
+    frames: Sequence[int] = ()
+    """All of its stretch, in order."""
+
+
+class _Gops:
+    """All GOPs, with what is wrong with each stretch that begins with one."""
+
+    def __init__(self, table: PacketTable, depth: int | None) -> None:
+        self._table = table
+        self._depth = depth
+        self.reasons: dict[int, set[str]] = defaultdict(set)
+        self.all: list[_Gop] = []
+        starts = table.gop_starts
+        if starts[0] > 0:
+            self.reasons[0].add(NO_KEYFRAME)
+            shown = [i for i in range(starts[0]) if table.is_shown(i)]
+            self.all.append(_Gop(0, starts[0], trailing=shown))
+        for start, stop in pairwise([*starts, len(table)]):
+            gop = _Gop(start, stop)
+            for index in range(start, stop):
+                if table.is_shown(index):
+                    is_leading = table.pts[index] < table.pts[start]
+                    (gop.leading if is_leading else gop.trailing).append(index)
+            self.all.append(gop)
+        if self.all[0].leading:
+            self.reasons[0].add("the first keyframe has leading frames")
+        self._starts = [gop.start for gop in self.all]
+        self._open_ended = len(self.all)
+
+    def mark(self, index: int, reason: str, *, is_join: bool, is_open_ended: bool) -> None:
+        """Note what is wrong at a packet."""
+        number = bisect_right(self._starts, index) - 1
+        gop = self.all[number]
+        if is_join and index == gop.start and self._is_clean(number):
+            return
+        self.reasons[number].add(reason)
+        if number and (gop.leading or index == gop.start):
+            self.reasons[number - 1].add(reason)
+        if is_open_ended and number < self._open_ended:
+            for following in range(number, self._open_ended):
+                self.reasons[following].add(reason)
+            self._open_ended = number
+
+    def _is_clean(self, number: int) -> bool:
+        """Return whether the frames before a GOP do not matter to it, nor the other way round."""
+        gop = self.all[number]
+        return self._table.resets(gop.start) and not gop.leading
+
+    def check_all(self) -> None:
+        """Look for what the timestamps of each stretch tell together, and set its frames."""
+        pts = self._table.pts
+        for number, gop in enumerate(self.all):
+            following = self.all[number + 1] if number + 1 < len(self.all) else None
+            leading = following.leading if following is not None else []
+            gop.frames = sorted([*gop.trailing, *leading], key=pts.__getitem__)
+            if not gop.frames:
+                self.reasons[number].add("no packet is shown")
+                continue
+            if any(pts[a] == pts[b] for a, b in pairwise(gop.frames)):
+                self.reasons[number].add("a timestamp is repeated")
+            goes_back = following is not None and pts[gop.frames[-1]] >= pts[following.start]
+            if goes_back and not self._is_clean(number + 1):
+                self.reasons[number].add("timestamps go backwards")
+                self.reasons[number + 1].add("timestamps go backwards")
+            if self._depth is not None and self._depth_of(gop, leading) > self._depth:
+                self.reasons[number].add("frames are reordered further than the decoder knows")
+            # Leading frames may refer to the GOP before, see `plan_runs`.
+            if leading and len(gop.trailing) == 1 and number and self.reasons[number - 1]:
+                self.reasons[number] |= self.reasons[number - 1]
+
+    def _depth_of(self, gop: _Gop, leading: Iterable[int]) -> int:
+        """Return how many frames are decoded before one that is shown earlier, at most."""
+        pts, earlier, depth = self._table.pts, list[int](), 0
+        packets = [*gop.trailing, gop.stop, *leading] if leading else gop.trailing
+        for index in packets:
+            depth = max(depth, len(earlier) - bisect_right(earlier, pts[index]))
+            insort(earlier, pts[index])
+        return depth
