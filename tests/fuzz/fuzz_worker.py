@@ -26,7 +26,7 @@ from spark_keyframes.errors import KeyframesError, LimitError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video import Decoder, make_decoder
 from spark_keyframes.video.process.decode_process import ProcessExitedError
-from spark_keyframes.video.process.process_decoder import ProcessVideo
+from spark_keyframes.video.process.process_video import ProcessVideo
 
 _FPS = 5.0
 

@@ -13,7 +13,7 @@ import pytest
 from spark_keyframes.video.interface import RgbFrame
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.process.decode_process import DecodeProcess
-from spark_keyframes.video.process.process_decoder import ProcessVideo
+from spark_keyframes.video.process.process_video import ProcessVideo
 
 Seen = tuple[int, float, bytes, int]
 """Frame id, timestamp, pixels and size of a frame."""

@@ -21,12 +21,12 @@ from spark_keyframes.errors import DecoderCrashedError
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.process.answers import (
     Answer,
-    ExpectedPictures,
     InvalidAnswerError,
     Parse,
     Picture,
     parse_answer,
 )
+from spark_keyframes.video.process.expected_pictures import ExpectedPictures
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.received import close_received
 from spark_keyframes.video.process.shared_memory import (
