@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from spark_keyframes.video.bits import Bits
-from spark_keyframes.video.bitstream import length_size_of, nal_units
+from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
 
 _HEAD = 4096  # bytes of a packet in which a picture begins
 _HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34

@@ -97,7 +97,7 @@ def decode_run(
     """
     expected = iter(run.wanted)
     frame_id = next(expected, None)
-    wanted = {table.presented[i] for i in run.wanted} if codec.name in SKIPS_NONREF else None
+    wanted = {table.presented[i] for i in run.wanted}
     for pictures in _pictures(codec, packets, run, table, counters, wanted=wanted):
         counters.count_frames(pictures)
         for picture in pictures:
@@ -120,8 +120,9 @@ def _pictures(
     table: PacketTable,
     counters: Counters,
     *,
-    wanted: set[int] | None,
+    wanted: set[int],
 ) -> Iterator[Sequence[av.VideoFrame]]:
+    needed = table.needed_of(run.start, wanted)
     try:
         codec.flush_buffers()
         for index, packet in enumerate(packets, run.start):
@@ -129,7 +130,9 @@ def _pictures(
             # later frame refers to them, and FFmpeg's H.264 decoder would report damage.
             if codec.name == "h264" and table.pts[index] < table.pts[run.start]:
                 continue
-            if wanted is not None:
+            if needed is not None and not needed[index - run.start]:
+                continue
+            if codec.name in SKIPS_NONREF:
                 is_needed = index in wanted or not table.may_skip(index)
                 codec.skip_frame = "DEFAULT" if is_needed else "NONREF"
             counters.decoded += 1

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_keyframes.video.bitstream import inspect, length_size_of
+from spark_keyframes.video.codecs.bitstream import INSPECTED, inspect, length_size_of
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.gops import plan_runs
 from spark_keyframes.video.header_parts import Span
 from spark_keyframes.video.packet_table import PacketTable
-from spark_keyframes.video.packets import INSPECTED, INTRA_ONLY
+from spark_keyframes.video.packets import INTRA_ONLY
 from spark_keyframes.video.window import Window
 
 LEAST_BYTES = 16 << 20
@@ -80,7 +80,7 @@ def _is_sound(opened: VideoContainer, table: PacketTable, index: int) -> bool:
     facts = inspect(codec.name, data, length_size_of(codec.name, codec.extradata))
     if not facts.is_random_access:
         table.refuse_start(index)
-    return facts.is_shown and not facts.has_fields
+    return facts.is_shown and not facts.problem
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from spark_keyframes.video.codecs.facts import needed_of
 from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.header_parts import Span
 from spark_keyframes.video.timeline import Timeline
@@ -70,6 +71,8 @@ class PacketTable:
     """How far packets were read."""
     has_presentation_times: bool = True
     """False if a part of the packets does not tell whether the times are those of decoding."""
+    states: array[int] = field(default_factory=lambda: array("I"))
+    """What each packet reads and writes, see codecs/facts.py; empty if the codec does not tell."""
     places: array[int] = field(default_factory=lambda: array("q"))
     """Of packets without data: where each begins and ends in the file, by turns."""
 
@@ -122,6 +125,16 @@ class PacketTable:
     def may_skip(self, index: int) -> bool:
         """Return whether the decoder may skip this packet if it holds a non-reference frame."""
         return not self.flags[index] & MUST_DECODE
+
+    def needed_of(self, start: int, wanted: Collection[int]) -> Sequence[bool] | None:
+        """Return which packets from `start` on the decoder must get for the wanted ones.
+
+        `start` is a packet where decoding may start. None if the codec does not tell.
+        """
+        if not self.states:
+            return None
+        states = self.states[start : max(wanted) + 1]
+        return needed_of(states, {index - start for index in wanted})
 
     def gop_of(self, index: int) -> int:
         """Return the number of the GOP that holds the packet."""

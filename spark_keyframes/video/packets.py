@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,12 +12,9 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.bitstream import (
-    PacketFacts,
-    h264_may_have_fields,
-    inspect,
-    length_size_of,
-)
+from spark_keyframes.video.codecs.bitstream import h264_may_have_fields
+from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts, state_of
+from spark_keyframes.video.codecs.reader import SKIPS_UNREAD, reader_of
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
 from spark_keyframes.video.frame_order import FrameOrder
@@ -43,18 +39,14 @@ SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
 """Codecs whose decoder can skip non-reference frames without changing any other frame.
 
-FFmpeg's VP8 decoder can too, but libvpx marks no such frames. VP9 and dav1d cannot per packet.
+FFmpeg's VP8 decoder can too, but libvpx marks no such frames. For others, see `SKIPS_UNREAD`.
 """
-
-# Codecs whose packets tell more than their container.
-INSPECTED = {"h264", "hevc", "mpeg2video", "vp8", "vp9"}
-_KEYED_BY_CONTAINER = {"mpeg2video", "vp9"}
 
 # Packets of a small video stay in memory, so that it is not opened and probed again. For a clip of
 # ten seconds, probing is up to a tenth of the CPU time.
 _KEEP_BYTES = 32 * 1024 * 1024
 _KEPT_PACKET_BYTES = 512  # of a kept packet besides its data, as measured
-_TABLE_BYTES = 80  # of a packet in PacketTable and Timeline, as measured
+_TABLE_BYTES = 84  # of a packet in PacketTable and Timeline, as measured
 
 
 def read_packets(
@@ -83,22 +75,21 @@ def read_packets(
     # Not by the packets: FFmpeg's parser of H.264 decides about them by their data.
     keyframes = set() if has_data else {e.pos for e in stream.index_entries if e.is_keyframe}
     table = PacketTable(stream.time_base or Fraction(1, 1_000_000), reach=reach)
-    length_size = length_size_of(codec.name, codec.extradata)
-    layers = array("b")
+    read = reader_of(codec.name, codec.extradata)
+    layers, durations = array("b"), array("q")
     order = FrameOrder(codec, opened.container.format.name)
     problems = Problems(set(_problems_of_stream(stream)))
     stamps = Stamps(table.time_base, problems)
-    durations = array("q")
     kept, end = _Kept(), _WindowEnd(window, table.time_base)
     most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
         stamps.add(packet)
-        first_extradata = None if len(table.pts) else codec.extradata
-        if reason := _problem_of_side_data(packet, first_extradata, is_mp4=opened.is_mp4):
+        known = None if len(table) else codec.extradata
+        if reason := _problem_of_side_data(packet, known, is_mp4=opened.is_mp4):
             problems.add(len(table), reason, "on")
         if has_data:
             is_keyframe = packet.is_keyframe
-            facts = _facts(codec.name, packet, length_size)
+            facts = read(memoryview(packet), is_keyframe=is_keyframe)
             kept.add(packet)
         else:
             is_keyframe = packet.pos in keyframes
@@ -108,8 +99,10 @@ def read_packets(
         is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)
         if reach == "window" and is_behind and order.is_certain and not problems:
             break
-        if facts.has_fields:
-            problems.of_stream.add("fields may be coded separately")
+        if facts.problem:
+            problems.of_stream.add(facts.problem)
+        if codec.name in SKIPS_UNREAD:
+            table.states.append(state_of(facts))
         order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
         layers.append(facts.temporal_layer)
         table.pts.append(packet.pts or 0)
@@ -216,7 +209,7 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
     if codec.name not in SEEKABLE:
         problems.append(f"codec {codec.name} is decoded in sequence only")
     if codec.name == "h264" and h264_may_have_fields(codec.extradata):
-        problems.append("fields may be coded separately")
+        problems.append(FIELDS)
     return problems
 
 
@@ -235,16 +228,6 @@ def _problem_of_side_data(
         return "the codec's parameters change"
     # A palette applies to all later packets, but a decoder that starts later would not get it.
     return "a packet holds a palette" if packet.has_sidedata("palette") else ""
-
-
-def _facts(codec: str, packet: Packet[VideoStream], length_size: int) -> PacketFacts:
-    is_keyframe = packet.is_keyframe
-    if codec not in INSPECTED:
-        return PacketFacts(is_random_access=is_keyframe)
-    if codec == "h264" and not is_keyframe:
-        return PacketFacts()
-    facts = inspect(codec, memoryview(packet), length_size)
-    return replace(facts, is_random_access=is_keyframe) if codec in _KEYED_BY_CONTAINER else facts
 
 
 def _is_reset(codec: str, facts: PacketFacts) -> bool:

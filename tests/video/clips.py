@@ -121,9 +121,20 @@ def _negative_pts(container: str) -> bytes:
     )
 
 
-def _av1() -> bytes:
+def _av1(container: str = "mp4", *, gop: int = 30, params: str = "lp=1") -> bytes:
     os.environ["SVT_LOG"] = "0"  # the encoder would write to stderr
-    return clip("libsvtav1", "mp4", options={"preset": "12", "svtav1-params": "lp=1"})
+    options = {"preset": "12", "svtav1-params": params}
+    return clip("libsvtav1", container, gop=gop, options=options)
+
+
+def _vp9_layers(**more: str) -> bytes:
+    """VP9 in three temporal layers, as calls are recorded."""
+    layers = (
+        "ts_number_layers=3:ts_target_bitrate=100,200,400:ts_rate_decimator=4,2,1:"
+        "ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3"
+    )
+    options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "b": "400k", **more}
+    return clip("libvpx-vp9", "webm", options={**options, "ts-parameters": layers})
 
 
 def _ten_bit() -> bytes:
@@ -252,8 +263,13 @@ FAST: dict[str, Callable[[], bytes]] = {
     "vp8 webm": lambda: _vp("libvpx"),
     "vp8 ivf": lambda: _vp("libvpx", "ivf"),
     "vp9 webm": lambda: _vp("libvpx-vp9"),
+    "vp9 resilient layers": lambda: _vp9_layers(**{"error-resilient": "default"}),
+    "vp9 layers": _vp9_layers,
     "h264 truncated mkv": lambda: clip("libx264", "matroska", options=H264)[:5000],
     "av1 mp4": _av1,
+    "av1 mkv, one keyframe": lambda: _av1("matroska", gop=90),
+    "av1 webm, low delay": lambda: _av1("webm", params="lp=1:pred-struct=1"),
+    "av1 ivf, film grain": lambda: _av1("ivf", params="lp=1:film-grain=20"),
     "mjpeg avi": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p"),
     "mjpeg odd size": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p", size=(97, 65)),
     "prores mov": lambda: clip("prores_ks", "mov", pix_fmt="yuv422p10le", frames=40),

@@ -144,7 +144,7 @@ def test_decoding_starts_only_where_it_is_exact(name: str, gops: int) -> None:
 
 def test_interlaced_video_is_recognized_by_its_header() -> None:
     """The packets do not suffice: a stream may change from frames to fields at any time."""
-    from spark_keyframes.video.bitstream import h264_may_have_fields
+    from spark_keyframes.video.codecs.bitstream import h264_may_have_fields
 
     for name, expected in [("h264 interlaced", True), ("h264 ts from 10 s", False)]:
         with open_bytes(clip_named(name)) as video:

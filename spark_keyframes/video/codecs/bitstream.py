@@ -1,38 +1,27 @@
 """Reads from coded packets where decoding may start, what is shown, and what may be skipped.
 
 Containers flag too many packets as keyframes (H.264 with intra refresh, broadcasts). They never
-tell which VP8 and VP9 packets are hidden reference frames.
+tell which VP8 packets are hidden reference frames. AV1, VP9 and others have a file of their own
+beside this one.
 
 References: H.264 (ITU-T H.264 7.3, D.1), HEVC (ITU-T H.265 7.3.1, 7.4.2.2), MPEG-2 (ITU-T H.262
-6.2.3.1), VP8 (RFC 6386 9.1), VP9 (bitstream specification 6.2, Annex B).
+6.2.3.1), VP8 (RFC 6386 9.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from spark_keyframes.video.bits import Bits
+from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts
 
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
 _HEAD = 512  # bytes of a packet or NAL unit that are read
 
 
-@dataclass(frozen=True, slots=True)
-class PacketFacts:
-    """Properties of a packet, read from its bytes."""
-
-    is_random_access: bool = False
-    """Whether decoding may start here, with every later frame in presentation order exact."""
-    is_reset: bool = False
-    """Whether the decoder also returns all earlier frames first, and keeps none of them."""
-    is_shown: bool = True
-    """Whether the packet yields a frame that is presented."""
-    temporal_layer: int = 0
-    """HEVC's TemporalId: frames may only refer to the same or lower layers."""
-    has_fields: bool = False
-    """H.264 and MPEG-2: whether fields may be coded separately, as two packets for a frame."""
+INSPECTED = {"h264", "hevc", "mpeg2video", "vp8"}
+"""Codecs that `inspect` knows."""
 
 
 def length_size_of(codec: str, extradata: bytes | None) -> int:
@@ -62,16 +51,17 @@ def h264_may_have_fields(extradata: bytes | None) -> bool:
 
 
 def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFacts:
-    """Return the properties of a packet of `codec`; `length_size` comes from `length_size_of`."""
+    """Return the properties of a packet; `codec` is one of `INSPECTED`.
+
+    `length_size` comes from `length_size_of`.
+    """
     if codec == "h264":
         return _inspect_h264(data, length_size)
     if codec == "hevc":
         return _inspect_hevc(data, length_size)
     if codec == "mpeg2video":
-        return PacketFacts(has_fields=_mpeg2_is_field(data))
-    if codec == "vp8":
-        return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
-    return PacketFacts(is_shown=codec != "vp9" or _vp9_is_shown(data))
+        return PacketFacts(problem=FIELDS * _mpeg2_is_field(data))
+    return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
 
 
 def nal_units(data: memoryview | bytes, length_size: int) -> Iterator[memoryview]:
@@ -99,14 +89,14 @@ def _inspect_h264(data: memoryview | bytes, length_size: int) -> PacketFacts:
             continue
         kind = unit[0] & 31
         if kind == 5:
-            return PacketFacts(is_random_access=True, is_reset=True, has_fields=has_fields)
+            return PacketFacts(is_random_access=True, is_reset=True, problem=FIELDS * has_fields)
         if kind == 6:
             is_recovery |= _is_exact_recovery_point(unit)
         elif kind == 7:
             has_fields |= _sps_has_fields(unit)
         elif 1 <= kind <= 4:
             break
-    return PacketFacts(is_random_access=is_recovery, has_fields=has_fields)
+    return PacketFacts(is_random_access=is_recovery, problem=FIELDS * has_fields)
 
 
 def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
@@ -130,15 +120,6 @@ def _mpeg2_is_field(data: memoryview | bytes) -> bool:
             return head[extension + 6] & 3 != 3
         extension = head.find(b"\0\0\1\xb5", extension + 4)
     return True
-
-
-def _vp9_is_shown(data: memoryview | bytes) -> bool:
-    if data[-1] & 0b11100000 == 0b11000000:  # superframe: hidden frames and a shown one
-        return True
-    profile = (data[0] >> 5 & 1) | (data[0] >> 4 & 1) << 1
-    bits = data[0] << (1 if profile == 3 else 0)
-    shows_existing, shows_this = bits >> 3 & 1, bits >> 1 & 1
-    return bool(shows_existing or shows_this)
 
 
 def _is_exact_recovery_point(unit: memoryview) -> bool:

@@ -1,0 +1,58 @@
+"""Properties of a packet, and which packets a set of frames needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+FIELDS = "fields may be coded separately"
+"""`PacketFacts.problem` of H.264 and MPEG-2: two packets may hold one frame."""
+
+ALWAYS = 1 << 15
+"""Bit of `PacketFacts.writes`: the decoder must get the packet, whatever is wanted."""
+
+EVERYTHING = ALWAYS - 1
+"""`PacketFacts.reads` of a packet that may depend on all earlier ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacketFacts:
+    """Properties of a packet, read from its bytes."""
+
+    is_random_access: bool = False
+    """Whether decoding may start here, with every later frame in presentation order exact."""
+    is_reset: bool = False
+    """H.264 and HEVC: whether the decoder also returns all earlier frames first, and keeps none of
+    them."""
+    is_shown: bool = True
+    """Whether the packet yields a frame that is presented."""
+    temporal_layer: int = 0
+    """HEVC's TemporalId: frames may only refer to the same or lower layers."""
+    reads: int = EVERYTHING
+    """AV1 and VP9: bits of the decoder's memory, such as its reference frames, that are used."""
+    writes: int = ALWAYS
+    """Bits of the decoder's memory that are replaced."""
+    problem: str = ""
+    """Why the packets around this one cannot be trusted; empty if nothing speaks against it."""
+
+
+def state_of(facts: PacketFacts) -> int:
+    """Return what a packet reads and writes as one number of 32 bits, for a table."""
+    return facts.writes << 16 | facts.reads
+
+
+def needed_of(states: Sequence[int], wanted: Collection[int]) -> list[bool]:
+    """Return which of the packets the decoder must get for the wanted ones.
+
+    Args:
+        states: of consecutive packets, see `state_of`; decoding begins with the first.
+        wanted: positions in `states`.
+    """
+    needed = [False] * len(states)
+    live = ALWAYS
+    for index in range(len(states) - 1, -1, -1):
+        reads, writes = states[index] & 0xFFFF, states[index] >> 16
+        if index in wanted or writes & live:
+            needed[index] = True
+            live = live & ~writes | reads | ALWAYS
+    return needed
