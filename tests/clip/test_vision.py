@@ -158,6 +158,20 @@ def test_bfloat16_is_closer_than_autocast_and_exact_on_demand():
     assert torch.equal(quick, again)
 
 
+@needs_bfloat16
+def test_exact_embeddings_of_many_take_no_more_memory_than_of_few():
+    model = random_model()
+    pixels, sizes = random_pixels(11), []
+    tower = vision_tower(model, PREPROCESSOR, "bfloat16")
+    model.vision_model.register_forward_pre_hook(
+        lambda _, __, given: sizes.append(len(given["pixel_values"])), with_kwargs=True
+    )
+    with torch.inference_mode():
+        exact = tower.embed(pixels, exact=True)
+    assert (max(sizes), sum(sizes)) == (4, 11)
+    assert relative_error(exact, expected(model, pixels)) < 1e-5
+
+
 def test_float32_takes_the_weights_over_from_the_model():
     model = random_model()
     weights = weakref.ref(model.vision_model.encoder.layers[0].mlp.fc1.weight)
