@@ -22,6 +22,7 @@ from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.selection import Selector
 from spark_keyframes.storage import Access
+from spark_keyframes.video import CentreCrop
 
 if TYPE_CHECKING:
     from spark_keyframes.spark.candidates_source import KeyframeCandidates
@@ -36,6 +37,7 @@ __all__ = [
     "BlipModule",
     "Callback",
     "Candidates",
+    "CentreCrop",
     "ClipModule",
     "ContactSheets",
     "EmbeddingModule",

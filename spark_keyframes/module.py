@@ -16,6 +16,7 @@ from spark_keyframes.clip import Clip, Dtype, load_clip, model_preprocessing, mo
 from spark_keyframes.errors import ModuleError
 from spark_keyframes.hooks import calling, short_repr
 from spark_keyframes.threads import renew_after_fork
+from spark_keyframes.video import CentreCrop
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +57,10 @@ class KeyframesModule(ABC):
     keeps_rgb: bool = True
     """Whether what `preprocess` returns may refer to its argument, as a view of it for example. The
     argument is then a copy. False saves the copy."""
+    looks_at: CentreCrop | None = None
+    """The part of a frame that `preprocess` looks at, for a model that crops the centre; None: all
+    of it. Only that part is converted to RGB; the other pixels are undefined. It may be set in
+    `setup`. Set it to None where `preprocess` looks at more."""
     revision: str | None = None
     """Which version of the model this is; results say it in `made_by`. Read without `setup`."""
 
@@ -77,7 +82,7 @@ class KeyframesModule(ABC):
         call this at once.
 
         Args:
-            rgb: H×W×3, uint8, RGB, upright, full size.
+            rgb: H×W×3, uint8, RGB, upright, full size; with `looks_at`, undefined elsewhere.
         """
         return rgb
 
@@ -234,6 +239,12 @@ class ClipModule(EmbeddingModule):
         """Size, crop and scale of the model's input; see `model_revision` for what is raised."""
         return model_preprocessing(self.model_path, self.clip_model_name)
 
+    @property
+    def looks_at(self) -> CentreCrop | None:  # type: ignore[override]
+        """What the model sees of a frame; None if `preprocess` is not that of this class."""
+        is_own = getattr(self.preprocess, "__func__", None) is ClipModule.preprocess
+        return self.clip.preprocessor.looks_at if is_own else None
+
     def params(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {
@@ -302,11 +313,14 @@ def copied(module: KeyframesModule) -> KeyframesModule:
     return ready
 
 
-def check_tolerance(module: KeyframesModule) -> None:
-    """Raise ValueError unless the tolerance is a finite number of at least 0."""
+def check_settings(module: KeyframesModule) -> None:
+    """Raise ValueError if an attribute that the engine uses is not as it must be."""
     tolerance: Any = module.tolerance
     if not isinstance(tolerance, float | int) or not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance must be a finite number of at least 0, got {tolerance!r}")
+    looks_at: Any = module.looks_at
+    if not (looks_at is None or isinstance(looks_at, CentreCrop)):
+        raise ValueError(f"looks_at must be a CentreCrop or None, got {looks_at!r}")
 
 
 def _unit_rows(embeddings: Any, count: int, of: str, module: EmbeddingModule) -> "torch.Tensor":

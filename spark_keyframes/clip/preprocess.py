@@ -1,6 +1,8 @@
 """Resizes frames to an encoder's input, without torchvision."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -8,15 +10,18 @@ import numpy.typing as npt
 
 from spark_keyframes.clip.versions import pixels_of
 from spark_keyframes.errors import DecodeError, ModelError
+from spark_keyframes.video.centre import Box, CentreCrop
 
 if TYPE_CHECKING:
     import torch
 
 # preprocessor_config.json holds the values of PIL.Image.Resampling.
 _RESAMPLING: dict[int, Literal["bilinear", "bicubic"]] = {2: "bilinear", 3: "bicubic"}
+_REACH = {"bilinear": 1, "bicubic": 2}
 
+_ROWS, _COLUMNS = 2, 3  # dimensions of an image, 1×3×H×W
 
-# The whole frame is resized before its centre is cropped: 16384×2 pixels would take 2.7 GB.
+# Rows are resized up to the end of the centre: of 16384×2 pixels they would take 1.4 GB.
 _LONGEST_SIDES = 50
 
 
@@ -96,6 +101,13 @@ class Preprocessor:
             f"mean {mean}, std {std}"
         )
 
+    @cached_property
+    def looks_at(self) -> CentreCrop | None:
+        """The part of a picture on which `pixels` depends; None: all of it."""
+        if self.squash:
+            return None
+        return CentreCrop(self.shortest_edge, self.crop, _REACH[self.resampling])
+
     def pixels(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
         """Resize and crop H×W×3 uint8 to a 3×crop×crop uint8 tensor on the CPU.
 
@@ -105,26 +117,47 @@ class Preprocessor:
         import torch
 
         height, width = rgb.shape[:2]
-        size = self._size_before_crop(height, width)
-        image = torch.from_numpy(rgb).permute(2, 0, 1).unsqueeze(0)
-        # torch resizes rows first, then columns, and rounds in between. Pillow does the same, but
-        # for pictures that become so much lower: seen on 3,000 sizes with Pillow 13. The other
-        # order gives every fourth value another rounding.
-        if height - size[0] > 2 * max(0, width - size[1]):
-            image = self._resized(image, (size[0], width))
-        resized = self._resized(image, size)
-        top, left = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
-        return resized[0, :, top : top + self.crop, left : left + self.crop].contiguous()
+        new_height, new_width = self._size_before_crop(height, width)
+        top, left = (new_height - self.crop) // 2, (new_width - self.crop) // 2
+        bottom, right = top + self.crop, left + self.crop
+        box = self.looks_at.box(height, width) if self.looks_at else Box(0, height, 0, width)
+        # In this order, so that torch takes it for "channels last" and gives back the same.
+        image = torch.from_numpy(rgb).unsqueeze(0).permute(0, 3, 1, 2)
+        # Pillow resizes rows first, then columns, and rounds in between; pictures that become so
+        # much lower the other way: seen on 3,000 sizes with Pillow 13. The other order gives every
+        # fourth value another rounding.
+        if height - new_height > 2 * max(0, width - new_width):
+            image = self._resized(image, _ROWS, new_height, bottom)
+            image = self._resized(image, _COLUMNS, new_width, right)
+        else:
+            needed = image[:, :, box.top : box.bottom]
+            image = self._resized(needed, _COLUMNS, new_width, right)
+            image = self._resized(_lowered(image, box, height), _ROWS, new_height, bottom)
+        return image[0, :, top:bottom, left:right].contiguous()
 
-    def _resized(self, image: "torch.Tensor", size: tuple[int, int]) -> "torch.Tensor":
+    def _resized(
+        self, image: "torch.Tensor", dimension: int, size: int, needed: int
+    ) -> "torch.Tensor":
+        """Resize one dimension to `size` pixels, of which at least the first `needed` are there."""
         import torch
 
+        before, sizes = image.shape[dimension], list(image.shape[2:])
+        scales: list[float | None] = [None, None]
+        sizes[dimension - _ROWS] = size
+        name = f"_upsample_{self.resampling}2d_aa"
+        # interpolate() cannot leave out pixels at the end, its operator can.
+        operator = getattr(torch.ops.aten, name, None) if before not in (size, needed) else None
+        factor = _factor(before, size) if needed < size else None
+        if operator is not None and factor is not None:
+            scales[dimension - _ROWS], sizes[dimension - _ROWS] = factor, needed
+            part: torch.Tensor = operator.default(image, sizes, False, *scales)
+            return part
         return torch.nn.functional.interpolate(
-            image, size=size, mode=self.resampling, antialias=True, align_corners=False
+            image, size=sizes, mode=self.resampling, antialias=True, align_corners=False
         )
 
     def _size_before_crop(self, height: int, width: int) -> tuple[int, int]:
-        if self.squash:
+        if self.looks_at is None:
             return self.shortest_edge, self.shortest_edge
         short, long = sorted((height, width))
         if long > _LONGEST_SIDES * short:
@@ -133,9 +166,7 @@ class Preprocessor:
                 f"square centre: one side may be {_LONGEST_SIDES} times the other",
                 stage="preprocess",
             )
-        # int() and not round(), as in transformers: one pixel here shifts every sample.
-        longer = int(self.shortest_edge * long / short)
-        return (self.shortest_edge, longer) if height <= width else (longer, self.shortest_edge)
+        return self.looks_at.resized(height, width)
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
         """Return (value / 255 − mean) / std of N×3×crop×crop uint8, float32 on the same device."""
@@ -148,3 +179,26 @@ class Preprocessor:
         mean, std = np.array(self.mean), np.array(self.std)
         # One multiplication and one addition per value: (v/255 − m)/s = v·1/(255·s) + (−m/s).
         return torch.addcmul(channels(-mean / std), pixels.float(), channels(1 / (255 * std)))
+
+
+def _factor(before: int, after: int) -> float | None:
+    """Return the number whose reciprocal is the ratio of these sizes; None if there is no such.
+
+    torch divides 1 by a given factor, and the sizes by each other if there is none. Both must give
+    the same number: then the weights are the same, and the pixels are.
+    """
+    near = after / before
+    factors = (near, math.nextafter(near, 0.0), math.nextafter(near, math.inf))
+    return next((factor for factor in factors if 1.0 / factor == before / after), None)
+
+
+def _lowered(rows: "torch.Tensor", box: Box, height: int) -> "torch.Tensor":
+    """Return an image of this height that has these rows in their place, and any others."""
+    import torch
+
+    if rows.shape[_ROWS] == height:
+        return rows
+    shape = (*rows.shape[:_ROWS], height, rows.shape[_COLUMNS])
+    image = torch.empty(shape, dtype=rows.dtype, memory_format=torch.channels_last)
+    image[:, :, box.top : box.bottom] = rows
+    return image

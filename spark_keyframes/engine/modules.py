@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import KeyframesError, ModuleError
 from spark_keyframes.hooks import calling, torn_down
-from spark_keyframes.module import KeyframesModule, check_tolerance, copied
+from spark_keyframes.module import KeyframesModule, check_settings, copied
 from spark_keyframes.threads import check_fork, renew_after_fork
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _set_up(module: KeyframesModule, device: "torch.device") -> KeyframesModule:
     with calling("setup", module, ModuleError, "clip"):
         ready = copied(module)
         ready.setup(device)
-        check_tolerance(ready)
+        check_settings(ready)
     return ready
 
 

@@ -183,7 +183,8 @@ class VideoTask:
         if count:
             self.candidates.expect(count, tolerance=self._context.module.tolerance)
         self._clock.enter("decode")
-        for picture in video.candidates(fps, hold=self._cache.keeps_frames):
+        looks_at = self._context.module.looks_at
+        for picture in video.candidates(fps, hold=self._cache.keeps_frames, looks_at=looks_at):
             self._clock.enter("preprocess")
             inputs = self._fetcher.preprocess(picture, self._context.module)
             index = self.candidates.append(picture.frame_id, picture.timestamp)

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.interface import Decoder, RgbFrame, Video
 from spark_keyframes.video.source import Source, VideoSrcType, open_source
 from spark_keyframes.video.timeline import exact_fps
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spark_keyframes.video.frame import Frame
 
 __all__ = [
+    "CentreCrop",
     "Decoder",
     "DecoderName",
     "Frame",

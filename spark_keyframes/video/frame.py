@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import av
 import numpy as np
-from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from spark_keyframes.errors import DecodeError
+from spark_keyframes.video.centre import CentreCrop
+from spark_keyframes.video.conversion import converted, converted_part
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.view import View
-
-_HD_LINES = 720
-_UNSPECIFIED, _RESERVED, _LAST_KNOWN = 2, 3, 17  # of AVColorSpace, which is that of H.273
 
 
 class Frame:
@@ -49,7 +45,9 @@ class Frame:
         """Bytes of memory that the frame takes: 1.5 per pixel for 4:2:0 video, half of RGB."""
         return sum(plane.buffer_size for plane in self._picture.planes)
 
-    def to_rgb(self, *, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    def to_rgb(
+        self, *, out: NDArray[np.uint8] | None = None, looks_at: CentreCrop | None = None
+    ) -> NDArray[np.uint8]:
         """Convert the frame to RGB, cropped as its container states, upright and at full size.
 
         The colour matrix and range are those of the video. Untagged video is BT.709 from 720 lines
@@ -57,6 +55,8 @@ class Frame:
 
         Args:
             out: array to write into, H×W×3, uint8.
+            looks_at: convert only the pixels that matter to this crop. The others are undefined;
+                those of `out` stay as they are.
 
         Returns:
             H×W×3, uint8, RGB. `out` if given, otherwise a new C-contiguous array.
@@ -66,31 +66,31 @@ class Frame:
         """
         picture = self._picture
         try:
-            # By default swscale uses one thread per core, which Spark does not know about.
-            rgb = picture.reformat(
-                format="rgb24", src_colorspace=_assumed_matrix(picture), threads=1
-            )
+            if looks_at is not None:
+                return self._part_to_rgb(looks_at, out)
+            image = self.view.shown(converted(picture))
         except (av.error.FFmpegError, ValueError) as error:
             raise_if_out_of_memory(error, picture.width * picture.height)
             raise DecodeError(
                 f"cannot convert frame {self.frame_id} ({picture.format.name}, colour matrix "
                 f"{picture.colorspace}) to RGB: {error}; convert the video to H.264 in BT.709"
             ) from error
-        image = self.view.shown(cast("NDArray[np.uint8]", rgb.to_ndarray()))
         if out is not None:
             np.copyto(out, image)
             return out
         # For some widths, PyAV returns a view with padded rows.
         return np.ascontiguousarray(image)
 
+    def _part_to_rgb(
+        self, looks_at: CentreCrop, out: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8]:
+        width, height = self.view.size(self._picture)
+        if out is None:
+            out = np.empty((height, width, 3), np.uint8)
+        box = looks_at.box(height, width)
+        part = converted_part(self._picture, self.view.decoded(box, self._picture))
+        np.copyto(out[box.top : box.bottom, box.left : box.right], self.view.upright(part))
+        return out
+
     def __repr__(self) -> str:
         return f"Frame(frame_id={self.frame_id}, timestamp={self.timestamp:.3f})"
-
-
-def _assumed_matrix(picture: av.VideoFrame) -> Colorspace | None:
-    """Return the colour matrix of an untagged frame; None if its own tag, or FFmpeg's default."""
-    tag = picture.colorspace
-    is_unknown = tag == _RESERVED or tag > _LAST_KNOWN
-    if (tag == _UNSPECIFIED or is_unknown) and picture.height >= _HD_LINES:
-        return Colorspace.ITU709
-    return Colorspace.ITU601 if is_unknown else None

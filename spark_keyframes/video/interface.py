@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.window import Window
 
 
@@ -47,7 +48,10 @@ class RgbFrame:
     timestamp: float
     """Start of the frame, in seconds from the start of the video."""
     rgb: NDArray[np.uint8]
-    """H×W×3, uint8, RGB, upright, full size. Read-only; overwritten by the next frame."""
+    """H×W×3, uint8, RGB, upright, full size. Read-only; overwritten by the next frame.
+
+    Undefined where it does not matter to the crop that was given as `looks_at`.
+    """
     nbytes: int
     """Bytes of the decoder's memory that the frame takes while it is held."""
     is_keyframe_packet: bool
@@ -100,7 +104,9 @@ class Video(Closeable, Protocol):
         Raises: as `candidates`.
         """
 
-    def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
+    def candidates(
+        self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
         """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
 
         Only those in the window; their ids and timestamps are those of the whole video.
@@ -108,6 +114,7 @@ class Video(Closeable, Protocol):
         Args:
             fps: candidates per second, greater than 0. No frame is yielded twice.
             hold: keep each frame in the decoder's memory until `release`.
+            looks_at: convert only the pixels that matter to this crop; None: all.
 
         Raises:
             ParameterError: fps is not greater than 0.

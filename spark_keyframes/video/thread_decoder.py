@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import open_video
+from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
@@ -92,9 +96,16 @@ class ThreadVideo(Closeable):
         """Implement `Video.candidate_times`."""
         return self._frames.candidate_times(fps)
 
-    def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
+    def candidates(
+        self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
-        return map(_to_rgb, self._frames.candidates(fps, hold=hold))
+        out = np.empty((0, 0, 3), np.uint8)
+        for frame in self._frames.candidates(fps, hold=hold):
+            size = frame.height, frame.width, 3
+            if looks_at is not None and out.shape != size:
+                out = np.zeros(size, np.uint8)
+            yield _as_rgb(frame, frame.to_rgb(looks_at=looks_at, out=out if looks_at else None))
 
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""
@@ -102,14 +113,13 @@ class ThreadVideo(Closeable):
 
     def frames_by_id(self, frame_ids: Sequence[int]) -> Iterator[RgbFrame]:
         """Implement `Video.frames_by_id`."""
-        return map(_to_rgb, self._frames.frames_by_id(frame_ids))
+        for frame in self._frames.frames_by_id(frame_ids):
+            yield _as_rgb(frame, frame.to_rgb())
 
     def close(self) -> None:
         """Implement `Video.close`."""
         self._frames.close()
 
 
-def _to_rgb(frame: Frame) -> RgbFrame:
-    return RgbFrame(
-        frame.frame_id, frame.timestamp, frame.to_rgb(), frame.nbytes, frame.is_keyframe_packet
-    )
+def _as_rgb(frame: Frame, rgb: NDArray[np.uint8]) -> RgbFrame:
+    return RgbFrame(frame.frame_id, frame.timestamp, rgb, frame.nbytes, frame.is_keyframe_packet)

@@ -11,6 +11,7 @@ from av.buffer import Buffer
 from av.sidedata.sidedata import SideDataContainer, Type
 from numpy.typing import NDArray
 
+from spark_keyframes.video.centre import Box
 from spark_keyframes.video.header_parts import NO_CROP, Crop
 
 Matrix = tuple[int, int, int, int]
@@ -44,8 +45,26 @@ class View:
         """Return a view of a decoded frame, H×W×3, as it is shown."""
         height, width, _ = image.shape
         top, bottom, left, right = self._crop_of(width, height)
-        image = image[top : height - bottom, left : width - right]
+        return self.upright(image[top : height - bottom, left : width - right])
+
+    def upright(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a view of an image, H×W×3, turned as the video is."""
         return image if self.matrix is None else _upright(image, self.matrix)
+
+    def decoded(self, box: Box, picture: av.VideoFrame) -> Box:
+        """Return where a box of the shown frame is in the decoded one."""
+        width, height = self.size(picture)
+        rows, columns = (box.top, box.bottom), (box.left, box.right)
+        if self.matrix is not None:
+            a, b, c, d = self.matrix
+            if a == 0:
+                a, d = c, b
+            rows = (height - box.bottom, height - box.top) if d < 0 else rows
+            columns = (width - box.right, width - box.left) if a < 0 else columns
+            if self.matrix[0] == 0:
+                rows, columns = columns, rows
+        crop = self._crop_of(picture.width, picture.height)
+        return Box(*(crop.top + row for row in rows), *(crop.left + column for column in columns))
 
     def _crop_of(self, width: int, height: int) -> Crop:
         crop = self.crop

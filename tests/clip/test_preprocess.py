@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from spark_keyframes import CentreCrop
 from spark_keyframes.clip import Preprocessor
+from spark_keyframes.clip.preprocess import _factor
 from spark_keyframes.errors import DecodeError, ModelError
 from tests.clip.own_scores import resizes_rows_first
 from tests.clip.transformers_classes import CLIPImageProcessor, SiglipImageProcessor
@@ -47,6 +49,67 @@ def check_pixels(processor, height, width, side):
     step = 1 / 255 / min(ours.std)
     assert difference.max() < 2.01 * step, "more than two grey levels off"
     assert difference.mean() < 0.1 * step, "more than every tenth value off"
+
+
+CROPS = [(224, 224, "bicubic"), (256, 224, "bicubic"), (72, 64, "bilinear"), (300, 299, "bicubic")]
+SHAPES = [*SIZES, (720, 854), (225, 900), (1000, 21), (96, 160), (1237, 1239), (448, 896), (50, 31)]
+
+
+@pytest.mark.parametrize(("edge", "side", "resampling"), CROPS)
+def test_pixels_are_those_of_the_whole_picture_resized(edge, side, resampling):
+    """Only what matters is resized, and nothing depends on the rest of the picture."""
+    ours = Preprocessor(edge, side, (0.5,) * 3, (0.5,) * 3, resampling=resampling)
+    for height, width in SHAPES:
+        frame = noise(height, width)
+        expected = resized_whole(frame, ours)
+        box = ours.looks_at.box(height, width)
+        inside = np.s_[box.top : box.bottom, box.left : box.right]
+        other = 255 - frame
+        other[inside] = frame[inside]
+        for given in (frame, other):
+            assert torch.equal(ours.pixels(given), expected), f"{height}×{width}"
+
+
+def noise(height, width):
+    return np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def resized_whole(frame, ours):
+    height, width, _ = frame.shape
+    sizes = ours.looks_at.resized(height, width)
+    image = torch.from_numpy(frame).permute(2, 0, 1)[None]
+    if height - sizes[0] > 2 * max(0, width - sizes[1]):
+        image = resized(image, (sizes[0], width), ours.resampling)
+    top, left = ours.looks_at.corner(height, width)
+    found = resized(image, sizes, ours.resampling)
+    return found[0, :, top : top + ours.crop, left : left + ours.crop]
+
+
+def resized(image, size, mode):
+    return torch.nn.functional.interpolate(image, size=size, mode=mode, antialias=True)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pixels_of_any_size_are_those_of_the_whole_picture_resized(seed):
+    ours = Preprocessor(224, 224, (0.5,) * 3, (0.5,) * 3)
+    for height, width in np.random.default_rng(seed).integers(20, 700, (12, 2)).tolist():
+        frame = noise(height, width)
+        assert torch.equal(ours.pixels(frame), resized_whole(frame, ours)), f"{height}×{width}"
+
+
+def test_sizes_whose_ratio_has_no_reciprocal_are_resized_whole(monkeypatch):
+    """torch computes with reciprocals of factors, and some numbers are none's."""
+    without = [width for width in range(225, 2000) if _factor(width, 224) is None]
+    assert without
+    ours = Preprocessor(224, 224, (0.5,) * 3, (0.5,) * 3)
+    monkeypatch.setattr("spark_keyframes.clip.preprocess._factor", lambda *_: None)
+    frame = noise(300, 500)
+    assert torch.equal(ours.pixels(frame), resized_whole(frame, ours))
+
+
+def test_a_model_that_squashes_looks_at_all_of_a_picture():
+    assert Preprocessor(64, 64, (0.5,) * 3, (0.5,) * 3, squash=True).looks_at is None
+    assert Preprocessor(64, 60, (0.5,) * 3, (0.5,) * 3).looks_at == CentreCrop(64, 60, 2)
 
 
 def test_normalise_is_value_minus_mean_over_std():

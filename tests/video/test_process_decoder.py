@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spark_keyframes.errors import ParameterError, SourceReadError
+from spark_keyframes.video import CentreCrop
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.process.process_pool import process_pool
 from spark_keyframes.video.process.shared_memory import create_shared_memory, map_shared_memory
@@ -175,3 +176,33 @@ def test_the_frame_size_may_grow_beyond_the_buffer(decoder: ProcessDecoder) -> N
         shapes = [picture.rgb.shape for picture in video.candidates(5.0, hold=False)]
     assert set(shapes) == {(64, 96, 3), (1080, 1920, 3)}
     assert np.prod(shapes[-1]) > np.prod(shapes[0])
+
+
+@pytest.mark.parametrize("name", ["h264 mp4", "h264 turned", "hevc 10 bit", "h264 odd size"])
+def test_only_what_a_model_looks_at_is_converted(name: str, decoder: ProcessDecoder) -> None:
+    data, looks_at = clip_named(name), CentreCrop(16, 16, 2)
+
+    def all_of(opened: ThreadDecoder | ProcessDecoder, crop: CentreCrop | None) -> list[object]:
+        found: list[object] = []
+        with opened.open(io.BytesIO(data)) as video:
+            for picture in video.candidates(5.0, hold=True, looks_at=crop):
+                box = looks_at.box(*picture.rgb.shape[:2])
+                part = picture.rgb[box.top : box.bottom, box.left : box.right]
+                found.append((picture.frame_id, picture.rgb.shape, part.tobytes()))
+            found += map(seen, video.frames_by_id([0, 5, 10]))  # whole, as ever
+        return found
+
+    expected = all_of(ThreadDecoder(2), None)
+    assert all_of(decoder, looks_at) == all_of(ThreadDecoder(2), looks_at) == expected
+
+
+def test_another_process_looks_at_the_same(decoder: ProcessDecoder) -> None:
+    looks_at = CentreCrop(16, 16, 2)
+    with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
+        pictures = video.candidates(5.0, hold=False, looks_at=looks_at)
+        next(pictures)
+        kill(video)
+        rest = [picture.rgb.copy() for picture in pictures]
+    assert len(rest) == 17
+    assert rest[-1][:, 40:50].any()
+    assert not rest[-1][:, :7].any(), "new memory, to which nothing was written"

@@ -7,10 +7,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any, BinaryIO
 
 from spark_keyframes.errors import KeyframesError, LimitError
+from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
 from spark_keyframes.video.process.answers import (
     Answer,
@@ -104,12 +105,14 @@ class ProcessVideo(Closeable):
             )
             yield from answer.frames
 
-    def candidates(self, fps: float, *, hold: bool) -> Iterator[RgbFrame]:
+    def candidates(
+        self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
         expected = ExpectedPictures(self._limits, count=self._counts.get(fps), window=self._window)
+        how: dict[str, Any] = {"fps": fps, "hold": hold, "looks_at": looks_at and astuple(looks_at)}
         return self._frames(
-            expected,
-            lambda: self._ask("candidates", done, fps=fps, hold=hold, skip=expected.received),
+            expected, lambda: self._ask("candidates", done, skip=expected.received, **how)
         )
 
     def release(self, frame_ids: Iterable[int]) -> None:

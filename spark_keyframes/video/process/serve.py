@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import FrameTime
@@ -93,6 +94,8 @@ class Session:
         self._resources = ExitStack()
         self._frames: DecodedFrameCache | None = None
         self._iterator: Iterator[Frame] = iter(())
+        self._looks_at: CentreCrop | None = None
+        """What matters of the iterator's frames; None: all of them."""
         self._times: Iterator[FrameTime] = iter(())
         self._times_sent = 0
         self._buffers: dict[int, NDArray[np.uint8]] = {}
@@ -179,13 +182,24 @@ class Session:
             "keyframe_packets": [each.is_keyframe_packet for each in found],
         }, None
 
-    def candidates(self, *, fps: float, hold: bool, skip: int) -> tuple[dict[str, Any], None]:
-        """Begin to decode the candidates, without the first `skip`."""
+    def candidates(
+        self, *, fps: float, hold: bool, looks_at: Sequence[int] | None, skip: int
+    ) -> tuple[dict[str, Any], None]:
+        """Begin to decode the candidates, without the first `skip`.
+
+        Args:
+            fps: of the candidates.
+            hold: keep them.
+            looks_at: the fields of a `CentreCrop`, or None.
+            skip: how many of them the engine has.
+        """
+        self._looks_at = CentreCrop(*looks_at) if looks_at else None
         self._iterator = self._opened.candidates(fps, hold=hold, skip=skip)
         return {}, None
 
     def frames_by_id(self, *, frame_ids: Sequence[int]) -> tuple[dict[str, Any], None]:
         """Begin to decode the frames with these ids."""
+        self._looks_at = None
         self._iterator = self._opened.frames_by_id(frame_ids)
         return {}, None
 
@@ -202,7 +216,7 @@ class Session:
             memory = create_shared_memory(total)
             pixels = map_shared_memory(memory, total)
         try:
-            frame.to_rgb(out=pixels[:size].reshape(height, width, 3))
+            frame.to_rgb(out=pixels[:size].reshape(height, width, 3), looks_at=self._looks_at)
         except BaseException:
             if memory is not None:
                 os.close(memory)
