@@ -35,7 +35,7 @@ from spark_keyframes.video.window import Window
 # Codecs where decoding may start at a keyframe, and each packet yields one frame or none. All
 # others are decoded in sequence.
 INTRA_ONLY = {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210"}
-SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8", "vp9", "libdav1d"} | INTRA_ONLY
+SEEKABLE = {"h264", "hevc", "mpeg2video", "mpeg1video", "vp8"} | SKIPS_UNREAD | INTRA_ONLY
 SKIPS_NONREF = {"h264", "hevc", "mpeg2video", "mpeg1video"}
 """Codecs whose decoder can skip non-reference frames without changing any other frame.
 
@@ -75,7 +75,7 @@ def read_packets(
     # Not by the packets: FFmpeg's parser of H.264 decides about them by their data.
     keyframes = set() if has_data else {e.pos for e in stream.index_entries if e.is_keyframe}
     table = PacketTable(stream.time_base or Fraction(1, 1_000_000), reach=reach)
-    read = reader_of(codec.name, codec.extradata)
+    read = reader_of(codec)
     layers, durations = array("b"), array("q")
     order = FrameOrder(codec, opened.container.format.name)
     problems = Problems(set(_problems_of_stream(stream)))
@@ -254,6 +254,11 @@ def _build_timeline(
     table.find_starts()
     by_pts = np.argsort(np.frombuffer(pts, np.int64)[shown], kind="stable")
     order = array("q", shown[by_pts].astype(np.int64).tobytes())
+    last = len(pts) - 1
+    is_whole = table.reach == "all" and last >= 0
+    if stream.codec_context.name == "mpeg4" and is_whole and not table.is_shown(last):
+        # FFmpeg then returns the last frame once more, with the time of that packet.
+        problems.add(last, "the video ends with a packet that holds no frame")
     add_problems_of_order(problems, table, order)
     if problems:
         table.sequential_reason = problems.reason()

@@ -134,6 +134,7 @@ _NAMES = [
     *("h264 mp4", "h264 B-pyramid", "h264 open GOP mp4", "h264 open GOP ts", "h264 edit list"),
     *("h264 variable rate", "hevc mkv", "h264 fragmented", "h264 negative pts ts", "vp9 webm"),
     *("h264 turned", "h264 avi", "h264 repeated timestamps", "h264 truncated mp4", "mpeg4 mp4"),
+    *("av1 mp4", "msmpeg4v3 avi"),
 ]
 
 

@@ -270,6 +270,21 @@ FAST: dict[str, Callable[[], bytes]] = {
     "av1 mkv, one keyframe": lambda: _av1("matroska", gop=90),
     "av1 webm, low delay": lambda: _av1("webm", params="lp=1:pred-struct=1"),
     "av1 ivf, film grain": lambda: _av1("ivf", params="lp=1:film-grain=20"),
+    "mpeg4 raw": lambda: clip("mpeg4", "m4v", options={"bf": "2"}),
+    "mpeg4 mp4": lambda: clip("mpeg4", "mp4", options={"bf": "2"}),
+    "mpeg4 avi": lambda: clip("mpeg4", "avi", options={"bf": "2"}),
+    "mpeg4 avi without B-frames": lambda: clip("mpeg4", "avi"),
+    "mpeg4 mkv, quarter samples": lambda: clip(
+        "mpeg4", "matroska", options={"bf": "2", "flags": "+qpel+mv4", "mpeg_quant": "1"}
+    ),
+    "mpeg4 ts, video packets": lambda: clip(
+        "mpeg4", "mpegts", options={"ps": "200", "data_partitioning": "1"}
+    ),
+    "mpeg4 interlaced": lambda: clip("mpeg4", "mp4", options={"flags": "+ilme+ildct"}),
+    "flv1": lambda: clip("flv", "flv"),
+    "wmv1": lambda: clip("wmv1", "asf"),
+    "wmv2": lambda: clip("wmv2", "asf"),
+    "msmpeg4v2 avi": lambda: clip("msmpeg4v2", "avi"),
     "mjpeg avi": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p"),
     "mjpeg odd size": lambda: clip("mjpeg", "avi", pix_fmt="yuvj420p", size=(97, 65)),
     "prores mov": lambda: clip("prores_ks", "mov", pix_fmt="yuv422p10le", frames=40),
@@ -281,18 +296,16 @@ SEQUENTIAL: dict[str, Callable[[], bytes]] = {
     "h264 negative pts mkv": lambda: _negative_pts("matroska"),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
     "hevc raw": lambda: clip("libx265", "hevc", options=H265),
-    "mpeg4 raw": lambda: clip("mpeg4", "m4v", options={"bf": "2"}),
     "h264 interlaced": lambda: clip("libx264", "mpegts", options=_x264("interlaced=1:bframes=2")),
     "h264 from the middle": _late_first_keyframe,
     "h264 repeated timestamps": _repeated_timestamp,
     "h264 lost packets": _missing_packets,
     "h264 truncated mp4": _truncated_mp4,
     "hevc from the middle": _open_gop_from_the_middle,
-    "mpeg4 mp4": lambda: clip("mpeg4", "mp4", options={"bf": "2"}),
-    "mpeg4 avi": lambda: clip("mpeg4", "avi", options={"bf": "2"}),
-    "mpeg4 avi without B-frames": lambda: clip("mpeg4", "avi"),
-    "flv1": lambda: clip("flv", "flv"),
-    "wmv": lambda: clip("wmv2", "asf"),
+    "mpeg4 interlaced with B-frames": lambda: clip(
+        "mpeg4", "mp4", options={"bf": "2", "flags": "+ilme+ildct"}
+    ),
+    "msmpeg4v3 avi": lambda: clip("msmpeg4", "avi"),
     "gif": lambda: clip("gif", "gif", pix_fmt="rgb8"),
     "ffv1": lambda: clip("ffv1", "matroska"),
 }

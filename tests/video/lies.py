@@ -35,7 +35,7 @@ from .decode_processes import is_running, seen, wait_until
 _SLACK = 20.0  # the machine may be busy
 _MAX_FRAMES = 500
 FPS = 5.0
-CLIPS = ("h264 mp4", "mpeg4 avi")
+CLIPS = ("h264 mp4", "msmpeg4v3 avi")
 """One whose number of candidates is known, and one that is decoded in sequence."""
 
 JSON_VALUES = [

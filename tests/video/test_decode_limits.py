@@ -215,7 +215,7 @@ def test_a_frame_of_16000_by_16000_is_decoded_if_the_limit_allows() -> None:
     assert candidates(h264(16000, 16000), limits) == [0]
 
 
-@pytest.mark.parametrize("name", ["h264 mp4", "mpeg4 avi", "h264 raw", "vp9 webm"])
+@pytest.mark.parametrize("name", ["h264 mp4", "mpeg4 avi", "msmpeg4v3 avi", "h264 raw", "vp9 webm"])
 def test_frames_and_seconds_are_limited_in_every_way_of_decoding(name: str) -> None:
     data = clip_named(name)
     assert len(candidates(data, Limits(max_frames=90, max_video_seconds=3.7))) == 4

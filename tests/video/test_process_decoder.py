@@ -29,6 +29,7 @@ KINDS = (
     "h264 turned",
     "h264 ts from 10 s",
     "mpeg4 avi",
+    "msmpeg4v3 avi",
     "hevc 10 bit",
 )
 

@@ -99,6 +99,7 @@ NAMES = [
     *("h264 mp4", "h264 open GOP ts", "h264 variable rate", "hevc mkv", "vp9 webm", "mpeg2 ps"),
     *("h264 one keyframe", "h264 ts from 10 s", "h264 edit list", "h264 29.97", "h264 fragmented"),
     *("h264 avi", "mpeg4 mp4", "h264 truncated mp4", "h264 lost packets", "ffv1"),
+    *("av1 mp4", "flv1", "msmpeg4v3 avi"),
 ]
 
 

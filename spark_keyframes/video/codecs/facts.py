@@ -11,6 +11,9 @@ FIELDS = "fields may be coded separately"
 ALWAYS = 1 << 15
 """Bit of `PacketFacts.writes`: the decoder must get the packet, whatever is wanted."""
 
+LATEST = 1
+"""Bit of a decoder's memory that has only the latest reference frame."""
+
 EVERYTHING = ALWAYS - 1
 """`PacketFacts.reads` of a packet that may depend on all earlier ones."""
 
@@ -29,7 +32,7 @@ class PacketFacts:
     temporal_layer: int = 0
     """HEVC's TemporalId: frames may only refer to the same or lower layers."""
     reads: int = EVERYTHING
-    """AV1 and VP9: bits of the decoder's memory, such as its reference frames, that are used."""
+    """Bits of the decoder's memory, such as its reference frames, that are used."""
     writes: int = ALWAYS
     """Bits of the decoder's memory that are replaced."""
     problem: str = ""

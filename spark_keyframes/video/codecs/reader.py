@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
+
+from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.video.codecs.av1 import Av1
 from spark_keyframes.video.codecs.bitstream import INSPECTED, inspect, length_size_of
 from spark_keyframes.video.codecs.facts import PacketFacts
+from spark_keyframes.video.codecs.h263 import SorensonH263, Wmv2, microsoft_facts
+from spark_keyframes.video.codecs.mpeg4 import Mpeg4
 from spark_keyframes.video.codecs.vp9 import vp9_facts
 
-SKIPS_UNREAD = {"libdav1d", "vp9"}
+SKIPS_UNREAD = {"libdav1d", "vp9", "mpeg4", "flv", "msmpeg4v2", "wmv1", "wmv2"}
 """Codecs whose packets tell which others they use, so that the rest need not be decoded."""
 
 _KEYED_BY_CONTAINER = {"mpeg2video"}
@@ -28,15 +33,26 @@ class Reader(Protocol):
         """
 
 
-def reader_of(codec: str, extradata: bytes | None) -> Reader:
-    """Return the reader for FFmpeg's decoder `codec`."""
-    if codec == "libdav1d":
-        return Av1(extradata).facts
-    if codec == "vp9":
-        return vp9_facts
-    if codec in INSPECTED:
-        return _by_inspection(codec, length_size_of(codec, extradata))
-    return lambda data, *, is_keyframe: PacketFacts(is_random_access=is_keyframe)
+def reader_of(codec: VideoCodecContext) -> Reader:
+    """Return the reader for a stream; `codec` has the parameters of the container."""
+    name, extradata = codec.name, codec.extradata
+    if name in INSPECTED:
+        return _by_inspection(name, length_size_of(name, extradata))
+    readers: dict[str, Callable[[], Reader]] = {
+        "libdav1d": lambda: Av1(extradata).facts,
+        "vp9": lambda: vp9_facts,
+        "mpeg4": lambda: Mpeg4(extradata, codec.codec_tag).facts,
+        "flv": lambda: SorensonH263().facts,
+        "msmpeg4v2": lambda: microsoft_facts,
+        "wmv1": lambda: microsoft_facts,
+        "wmv2": lambda: Wmv2(extradata, codec.width, codec.height).facts,
+    }
+    return readers.get(name, lambda: _by_container)()
+
+
+def _by_container(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
+    del data
+    return PacketFacts(is_random_access=is_keyframe)
 
 
 def _by_inspection(codec: str, length_size: int) -> Reader:
