@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.codecs.facts import ALWAYS, EVERYTHING, PacketFacts, needed_of, state_of
-from spark_keyframes.video.codecs.reader import reader_of
+from spark_keyframes.video.codecs.reader import Reader, reader_of
 
 from .clips import clip_named
 from .reference import Reference, decode_plainly, digest
@@ -30,7 +32,7 @@ def reference_of(name: str) -> Reference:
 def facts_of(data: bytes) -> list[PacketFacts]:
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
-        read = reader_of(stream.codec_context.name, stream.codec_context.extradata)
+        read = reader_of(stream.codec_context)
         packets = [packet for packet in container.demux(stream) if packet.size]
         return [read(memoryview(packet), is_keyframe=packet.is_keyframe) for packet in packets]
 
@@ -72,31 +74,58 @@ def test_every_packet_is_understood(name: str) -> None:
     assert all(each.reads for i, each in enumerate(facts) if i not in starts)
 
 
-@pytest.mark.parametrize("codec", ["libdav1d", "vp9"])
-@settings(max_examples=300, deadline=None)
+def reader(name: str, extradata: bytes | None = None) -> Reader:
+    """Return a reader as for a stream of frames of 96×64."""
+    codec: Any = SimpleNamespace(
+        name=name, extradata=extradata, codec_tag="FMP4", width=96, height=64
+    )
+    return reader_of(codec)
+
+
+CODECS = {
+    "libdav1d": "av1 mp4",
+    "vp9": "vp9 webm",
+    "mpeg4": "mpeg4 avi",
+    "flv": "flv1",
+    "msmpeg4v2": "msmpeg4v2 avi",
+    "wmv1": "wmv1",
+    "wmv2": "wmv2",
+}
+"""By the decoder: a clip."""
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_damaged_packets_raise_nothing(codec: str, data: st.DataObject) -> None:
-    name = "av1 mp4" if codec == "libdav1d" else "vp9 webm"
-    with av.open(io.BytesIO(clip_named(name))) as container:
+    with av.open(io.BytesIO(clip_named(CODECS[codec]))) as container:
         stream = container.streams.video[0]
         extradata = stream.codec_context.extradata
         packets = [bytes(packet) for packet in container.demux(stream) if packet.size]
-    extradata = data.draw(st.sampled_from([extradata, None, b"", b"\x81", b"\x81\0\0\0\x0a"]))
-    read = reader_of(codec, extradata)
+    headers = st.sampled_from([extradata, None, b"", b"\x81", b"\x81\0\0\0\x0a", b"\0\0\1\x20"])
+    changes = st.dictionaries(st.integers(0, 60), st.integers(0, 255))
+    header = data.draw(headers)
+    read = reader(codec, header and damaged(header, data.draw(changes)))
     for _ in range(3):
-        packet = bytearray(data.draw(st.sampled_from(packets) | st.binary(min_size=1)))
-        for at, value in data.draw(
-            st.dictionaries(st.integers(0, 40), st.integers(0, 255))
-        ).items():
-            packet[at % len(packet)] = value
-        facts = read(memoryview(packet), is_keyframe=False)
+        packet = data.draw(st.sampled_from(packets) | st.binary(min_size=1))
+        facts = read(memoryview(damaged(packet, data.draw(changes))), is_keyframe=False)
         assert 0 <= state_of(facts) < 1 << 32
+
+
+def damaged(data: bytes, changes: dict[int, int]) -> bytes:
+    """Return the data with other bytes at some places."""
+    copy = bytearray(data)
+    for at, value in changes.items():
+        copy[at % len(copy)] = value
+    return bytes(copy)
 
 
 def test_what_cannot_be_read_is_decoded() -> None:
     for codec in ("libdav1d", "vp9"):
-        facts = reader_of(codec, None)(memoryview(b"\xff\xff"), is_keyframe=True)
+        facts = reader(codec)(memoryview(b"\xff\xff"), is_keyframe=True)
         assert facts == PacketFacts(is_random_access=True)
+    for codec in ("mpeg4", "flv", "msmpeg4v2", "wmv1", "wmv2"):
+        assert reader(codec)(memoryview(b"\xff\xff"), is_keyframe=True).problem
     unknown = state_of(PacketFacts())
     assert needed_of([unknown, unknown, unknown], {2}) == [True, True, True]
 
@@ -106,9 +135,8 @@ def test_several_shown_frames_in_a_packet_are_a_problem() -> None:
         first, second = (bytes(packet) for packet in list(container.demux(video=0))[5:7])
     marker = bytes([0b110_01_001])
     sizes = len(first).to_bytes(2, "little") + len(second).to_bytes(2, "little")
-    facts = reader_of("vp9", None)(
-        memoryview(first + second + marker + sizes + marker), is_keyframe=False
-    )
+    superframe = first + second + marker + sizes + marker
+    facts = reader("vp9")(memoryview(superframe), is_keyframe=False)
     assert facts.problem == "a packet holds several frames"
 
 

@@ -24,11 +24,11 @@ from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.process.answers import (
     Count,
     End,
-    ExpectedPictures,
     Fields,
     InvalidAnswerError,
     count_of,
 )
+from spark_keyframes.video.process.expected_pictures import ExpectedPictures
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.timeline import Timeline
 from spark_keyframes.video.window import Window
