@@ -1,0 +1,158 @@
+"""Plans which candidates of a video are looked at, where not all of them are.
+
+Pure: numbers in, numbers out. The codec's keyframes are scored first. Then the selector chooses on
+a curve that is optimistic where nothing is known, and the GOPs of the unseen candidates that it
+chooses are looked at next. That goes on until it chooses none, or the budget is used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spark_keyframes.scan.curve import Curve
+from spark_keyframes.selection import Selector
+from spark_keyframes.selection.base import checked_segments, choose
+
+ROUNDS = 10
+"""Rounds after the keyframes. More choose better, and fill threads and batches less."""
+_KEYFRAMES = 0.7
+"""The most of the budget that goes to keyframes: short GOPs have more of them than that."""
+_FEWEST_GOPS = 4
+"""Fewer give nothing to choose from."""
+
+
+@dataclass(frozen=True)
+class Gop:
+    """Consecutive candidates that are decoded together, and the keyframe before them."""
+
+    keyframe: float
+    """Seconds from the start of the video."""
+    candidates: range
+    """Indices; at least one."""
+
+
+def budget_of(share: float, count: int, least: int) -> int:
+    """Return how many frames may be scored: this share of the candidates, and at least `least`."""
+    # A share such as 0.1 is a little more than a tenth: 0.1 * 30 must not give 4.
+    return min(count, max(math.ceil(round(share * count, 6)), least))
+
+
+def why_not(gops: Sequence[Gop], count: int, budget: int) -> str:
+    """Return why all candidates have to be looked at; empty if a part can be."""
+    if budget >= count:
+        return f"scan_budget allows for all {count} candidates"
+    if len(gops) < _FEWEST_GOPS:
+        return f"its candidates are in {len(gops)} GOPs, fewer than {_FEWEST_GOPS}"
+    return ""
+
+
+class ScanPlan:
+    """Says which GOPs to look at next, by the scores that it was told.
+
+    Args:
+        times: of all candidates, in seconds, increasing.
+        gops: of the video, from the left; each candidate is in one.
+        selector: chooses the keyframes.
+        places: how many candidates the selector will choose.
+        budget: the most frames to score, keyframes that are no candidates included. It is exceeded
+            where fewer than `places` candidates were seen.
+        texts: the number of texts, each with scores of its own.
+    """
+
+    def __init__(
+        self,
+        times: Sequence[float],
+        gops: Sequence[Gop],
+        *,
+        selector: Selector,
+        places: int,
+        budget: int,
+        texts: int = 1,
+    ) -> None:
+        self._gops = gops
+        self._selector = selector
+        self._places = places
+        self._left = budget
+        self._seen = np.zeros(len(times), bool)
+        self._gop_of = np.repeat(range(len(gops)), [len(gop.candidates) for gop in gops])
+        self._curves = [Curve(times) for _ in range(texts)]
+        self.first = self._spread(max(1, int(_KEYFRAMES * budget)))
+        """The GOPs whose keyframes are scored first."""
+        self._round = max(1, math.ceil((budget - len(self.first)) / ROUNDS))
+
+    def _spread(self, most: int) -> list[int]:
+        """Return the numbers of all GOPs, or of as many as that at equal distances."""
+        count = len(self._gops)
+        if count <= most:
+            return list(range(count))
+        return sorted({(2 * place + 1) * count // (2 * most) for place in range(most)})
+
+    def learn(
+        self,
+        candidates: Mapping[int, Sequence[float]],
+        keyframes: Mapping[int, Sequence[float]] | None = None,
+    ) -> None:
+        """Take scores that were found, one for each text.
+
+        Args:
+            candidates: by the index of the candidate.
+            keyframes: by the number of the GOP; of those that are no candidates.
+        """
+        others = keyframes or {}
+        for number, curve in enumerate(self._curves):
+            curve.learn(
+                {index: scores[number] for index, scores in candidates.items()},
+                {self._gops[gop].keyframe: scores[number] for gop, scores in others.items()},
+            )
+        self._seen[list(candidates)] = True
+        self._left -= len(candidates) + len(others)
+
+    def next(self) -> list[int]:
+        """Return the candidates to look at now, ascending; whole GOPs, but for the last of all."""
+        gains: dict[int, float] = {}
+        for curve in self._curves:
+            for index, gain in self._gains(curve).items():
+                gop = int(self._gop_of[index])
+                gains[gop] = max(gain, gains.get(gop, gain))
+        missing = self._places - int(self._seen.sum())
+        most = max(min(self._round, self._left), missing)
+        order = sorted(gains, key=lambda gop: (-gains[gop], gop))
+        if missing > 0:  # the selector could not choose as many as it may
+            order += [gop for gop in range(len(self._gops)) if gop not in gains]
+        found: list[int] = []
+        for gop in order:
+            if len(found) >= most:
+                break
+            found += [index for index in self._gops[gop].candidates if not self._seen[index]]
+        return sorted(found[: max(self._left, missing)])
+
+    def _gains(self, curve: Curve) -> dict[int, float]:
+        """Return what each unseen candidate, if chosen, may add to the scores of the chosen."""
+        hoped = curve.optimistic()
+        new = [i for i in choose(self._selector, hoped, self._places) if not self._seen[i]]
+        if not new:
+            return {}
+        known = np.where(self._seen, hoped, curve.least)
+        had: list[int] = []
+        if self._seen.any():
+            had = choose(self._selector, known, self._places, looked_at=self._seen)
+        gains = dict.fromkeys(new, 0.0)
+        for start, stop, places in checked_segments(self._selector, hoped, self._places):
+            here = [float(known[index]) for index in had if start <= index < stop]
+            low = min(here) if len(here) >= places else curve.least
+            gains |= {i: float(hoped[i]) - low for i in new if start <= i < stop}
+        return gains
+
+    @property
+    def seen(self) -> npt.NDArray[np.intp]:
+        """The candidates whose scores are known, ascending."""
+        return np.flatnonzero(self._seen)
+
+    def expected(self) -> list[npt.NDArray[np.float64]]:
+        """Return the scores of all candidates for each text, as expected where they are unseen."""
+        return [curve.expected() for curve in self._curves]
