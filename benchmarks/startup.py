@@ -143,7 +143,7 @@ def _steps(sampler: VideoAdaptiveKeyframesSampling) -> Callable[[Iterator[Any]],
         import pyarrow as pa
 
         from spark_keyframes.engine import resolve_device
-        from spark_keyframes.engine.modules import ready_module
+        from spark_keyframes.ready_modules import ready_module
 
         device = resolve_device(rank=0)
         from transformers import CLIPModel, CLIPTokenizer  # noqa: F401

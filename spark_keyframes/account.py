@@ -32,7 +32,15 @@ class Account:
         "Frames that did not: no candidate needs them, or they are damaged. 0 where the timestamps "
         "cannot be trusted, since all frames are decoded then.",
     )
-    frames_scored: int = documented(0, "Candidates, each counted once.")
+    candidates: int = documented(
+        0, "Candidates of the video, or of the part of it that was asked for."
+    )
+    frames_scored: int = documented(
+        0, 'Candidates that were scored, each counted once: all, or some with `scan="coarse"`.'
+    )
+    guides_scored: int = documented(
+        0, 'Frames that are no candidates, and were scored to guide `scan="coarse"`.'
+    )
     scored_again: int = documented(
         0,
         "Candidates that were scored a second time, since their scores were too close, or by "

@@ -11,6 +11,7 @@ from spark_keyframes.index import Question
 from spark_keyframes.module import EmbeddingModule
 from spark_keyframes.result import ImagesAs, OnError
 from spark_keyframes.runner import NO_TEXT, Runner
+from spark_keyframes.scan import check_looks_at_all
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -228,6 +229,7 @@ class IndexMethods(Runner):
         )
 
     def _check_embeddings(self, method: str) -> None:
+        check_looks_at_all(self.scan, method)
         module = self.make_module()
         if not isinstance(module, EmbeddingModule):
             raise ParameterError(

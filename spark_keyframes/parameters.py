@@ -23,13 +23,8 @@ from spark_keyframes.index_info import IndexInfo
 from spark_keyframes.limits import Limits
 from spark_keyframes.made_by import MadeBy, __version__
 from spark_keyframes.module import KeyframesModule
-from spark_keyframes.selection import (
-    Choice,
-    Repeats,
-    Selector,
-    SelectorName,
-    make_selector,
-)
+from spark_keyframes.scan import ScanName, check_scan
+from spark_keyframes.selection import Choice, Repeats, Selector, SelectorName, make_selector
 from spark_keyframes.storage import Access
 from spark_keyframes.video import DecoderName, VideoSrcType
 
@@ -154,6 +149,17 @@ class Parameters:
         "(what the video shows, whatever the scores), or a Selector of your own.",
         hash=False,
     )
+    scan: ScanName = documented(
+        "exhaustive",
+        "exhaustive: all candidates are scored. coarse: the keyframes of the codec, then only GOPs "
+        "where the selector may still find better frames, until `scan_budget` is used. It is "
+        "faster, and can miss a short event between two keyframes; see docs/choosing.md.",
+    )
+    scan_budget: float = documented(
+        0.35,
+        'The share of the candidates that `scan="coarse"` may score, above 0, at most 1. At least '
+        "`max_num_frames` are scored.",
+    )
     decoder: DecoderName = documented(
         "process",
         "Where videos are decoded. process: in child processes, so that a video that crashes its "
@@ -182,6 +188,7 @@ class Parameters:
             ("video_src_type", VideoSrcType),
             ("img_type", ImgType),
             ("decoder", DecoderName),
+            ("scan", ScanName),
         ):
             check_choice(name, getattr(self, name), get_args(choices))
         if isinstance(self.selector, str):
@@ -210,6 +217,7 @@ class Parameters:
             )
         self._check_rerank()
         self.make_choice()  # it checks its own parameters
+        check_scan(self.scan, self.scan_budget, self.make_selector(), self.max_similarity)
 
     def _check_rerank(self) -> None:
         if self.rerank and self.rerank_candidates is not None:
@@ -303,7 +311,9 @@ class Parameters:
         """Return the names of the parameters that matter to any selector."""
         usual = (None, _LOOKED_AT * self.max_num_frames)
         looks = self.rerank and self.rerank_candidates not in usual
-        return ["min_score", "min_gap", "max_similarity", *["rerank_candidates"] * bool(looks)]
+        scan = ["scan", "scan_budget"] if self.scan == "coarse" else []
+        again = ["rerank_candidates"] if looks else []
+        return ["min_score", "min_gap", "max_similarity", *again, *scan]
 
     def _changed(self, *names: str) -> dict[str, Any]:
         """Return those of the parameters that differ from their defaults, by name."""
@@ -324,6 +334,7 @@ _NUMBERS = {
     "max_similarity": "use e.g. 0.95, or 1 for none",
     "t1": "use e.g. 0.8, or 0.1 to 0.3 to favour the best matches",
     "t2": "use -100 for no lower limit",
+    "scan_budget": "use e.g. 0.35",
 }
 _WHOLE_NUMBERS = {
     "max_num_frames": (1, "it is the number of keyframes per video"),

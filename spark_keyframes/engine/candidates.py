@@ -66,7 +66,9 @@ class CandidateScores:
         self._second: list[dict[int, float]] = []
         """of those that a second model has looked at: their scores by index, for each text"""
         self._cache = cache
-        self._choice = choice
+        self._choices = [choice for _ in texts]
+        self._places: dict[int, int] | None = None
+        """of all candidates by frame id, while they do not come in order; of other frames: none"""
         self.decisions = [Decision(choice) for _ in texts]
         """for each text, once `choose` has been called"""
         self._survivors: list[Survivors] = []
@@ -74,40 +76,86 @@ class CandidateScores:
         self._changed = threading.Condition()
         self._cancelled = False
 
-    def expect(self, count: int, *, tolerance: float) -> None:
+    def expect(self, count: int, *, tolerance: float, places: dict[int, int] | None = None) -> None:
         """Tell how many candidates there will be, so that some can be dropped early.
 
         Args:
             count: the number of candidates.
             tolerance: how far scores may be off.
+            places: the index of each candidate by its frame id, where only some of them come, in
+                any order, and other frames between them; `settle` must follow.
         """
-        found = [self._choice.survivors(count, tolerance) for _ in self.texts]
+        found = [choice.survivors(count, tolerance) for choice in self._choices]
         self._survivors = [each for each in found if each is not None]
+        self._places = places
 
-    def append(self, frame_id: int, timestamp: float) -> int:
-        """Add a candidate; return its index. Raises why the scorer gave up, if it did."""
+    def append(self, frame_id: int, timestamp: float) -> int | None:
+        """Add a frame; return its index, None if it is no candidate.
+
+        Raises why the scorer gave up, if it did.
+        """
         self.check()
         self.frame_ids.append(frame_id)
         self.timestamps.append(timestamp)
-        return len(self.frame_ids) - 1
+        return self._index_of(len(self.frame_ids) - 1)
+
+    def _index_of(self, number: int) -> int | None:
+        """Return the index of the frame that came as number `number`; None: it is no candidate."""
+        return number if self._places is None else self._places.get(self.frame_ids[number])
+
+    def scores_since(self, number: int) -> dict[int, list[float]]:
+        """Return the scores for each text by frame id, from the frame that came as this number."""
+        rows = zip(*(of_text[number:] for of_text in self.scores), strict=True)
+        return dict(zip(self.frame_ids[number:], map(list, rows), strict=True))
+
+    def settle(self, choices: Sequence[Choice]) -> None:
+        """Order the candidates, and leave other frames out; `choices` choose, one for each text."""
+        found = [
+            (index, n)
+            for n in range(len(self.frame_ids))
+            if (index := self._index_of(n)) is not None
+        ]
+        found.sort()
+        order = [n for _, n in found]
+        self.frame_ids = [self.frame_ids[n] for n in order]
+        self.timestamps = [self.timestamps[n] for n in order]
+        self.scores = [[of_text[n] for n in order] for of_text in self.scores]
+        self._embeddings = [self._embeddings[n] for n in order]
+        self._cache.renumber({index: place for place, (index, _) in enumerate(found)})
+        self._survivors, self._places, self._choices = [], None, list(choices)
+
+    def restart(self) -> None:
+        """Forget all candidates."""
+        self._cache.clear()
+        self.frame_ids, self.timestamps, self._embeddings = [], [], []
+        self.scores = [[] for _ in self.texts]
+        self._places, self.complete = None, False
+        self.account.frames_scored = self.account.guides_scored = 0
 
     def add(self, scores: Scores) -> None:
         """Add the scores of the next candidate that has none; for the scorer's thread."""
         with self._changed:
-            index = len(self._embeddings)
+            index = self._index_of(len(self._embeddings))
             self._embeddings.append(scores[1])
-            self.account.frames_scored += 1
             self._check_size(scores[1])
             for of_text, score in zip(self.scores, scores[0], strict=True):
                 of_text.append(score)
-            out: set[int] = set()
-            for survivors, score in zip(self._survivors, scores[0], strict=False):
-                out |= set(survivors.add(index, score)) if index < survivors.count else set()
-            for dropped in out:
-                # After all have it: another text may still select it.
-                if not any(dropped in survivors for survivors in self._survivors):
-                    self._cache.drop(dropped)
+            if index is None:
+                self.account.guides_scored += 1
+            else:
+                self.account.frames_scored += 1
+                self._drop_others(index, scores[0])
             self._changed.notify_all()
+
+    def _drop_others(self, index: int, scores: Sequence[float]) -> None:
+        """Drop the candidates that can no longer be selected, now that this one has scores."""
+        out: set[int] = set()
+        for survivors, score in zip(self._survivors, scores, strict=False):
+            out |= set(survivors.add(index, score)) if index < survivors.count else set()
+        for dropped in out:
+            # After all have it: another text may still select it.
+            if not any(dropped in survivors for survivors in self._survivors):
+                self._cache.drop(dropped)
 
     def _check_size(self, embedding: Embedding | None) -> None:
         size = 0 if embedding is None else embedding.nbytes * len(self._embeddings)
@@ -125,7 +173,7 @@ class CandidateScores:
             self.duration, self.window = indexed.duration, indexed.window
             self.scores = scores
             self._embeddings = list(cast(Embedding, indexed.embeddings))
-            self.account.frames_scored = len(self.frame_ids)
+            self.account.candidates = self.account.frames_scored = len(self.frame_ids)
             self.complete = True
             self._changed.notify_all()
 
@@ -198,13 +246,14 @@ class CandidateScores:
 
     def shortlists(self) -> list[list[int]]:
         """Return the indices of those that a second model looks at for each text, ascending."""
-        return [self._choice.shortlist(scores) for scores in self.scores]
+        pairs = zip(self._choices, self.scores, strict=True)
+        return [choice.shortlist(scores) for choice, scores in pairs]
 
     def choose(self) -> list[list[int]]:
         """Return the indices of the selected candidates for each text, ascending."""
-        second = itertools.zip_longest(self.scores, self._second)
+        each = itertools.zip_longest(self._choices, self.scores, self._second)
         self.decisions = [
-            self._choice.decide(of, second=again, **self._of_each) for of, again in second
+            choice.decide(of, second=again, **self._of_each) for choice, of, again in each
         ]
         return [decision.indices for decision in self.decisions]
 
@@ -214,7 +263,8 @@ class CandidateScores:
 
     def contested(self, tolerance: float) -> list[int]:
         """Return the candidates whose selection depends on score errors of up to `tolerance`."""
-        each = (self._choice.contested(of, tolerance, **self._of_each) for of in self.scores)
+        pairs = zip(self._choices, self.scores, strict=True)
+        each = (choice.contested(of, tolerance, **self._of_each) for choice, of in pairs)
         return sorted(set().union(*each))
 
     @property

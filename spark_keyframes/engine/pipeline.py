@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from spark_keyframes.callback import Callback, Callbacks
 from spark_keyframes.device import task_cpus
-from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.engine.task import VideoTask
@@ -22,6 +21,7 @@ from spark_keyframes.engine.video_log import VideoLog
 from spark_keyframes.images.writer import ImageWriter
 from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
+from spark_keyframes.ready_modules import ready_module
 from spark_keyframes.result import Failure, ImagesAs, VideoFailedError
 from spark_keyframes.threads import torch_threads_restored
 from spark_keyframes.video import make_decoder

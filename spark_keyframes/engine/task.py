@@ -1,7 +1,8 @@
 """Carries one video from a row's value to its keyframes."""
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,14 @@ from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.second_look import look_again
 from spark_keyframes.error_chain import free_stack_frames
-from spark_keyframes.errors import VideoChangedError, WindowError
+from spark_keyframes.errors import DecodeError, VideoChangedError, WindowError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
-from spark_keyframes.video import Source, Video, Window, open_source
+from spark_keyframes.scan import CoarseScan
+from spark_keyframes.video import RgbFrame, Source, Video, Window, open_source
 from spark_keyframes.video.frame_cache import FrameCache
+
+logger = logging.getLogger("spark_keyframes")
 
 _NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
 
@@ -180,19 +184,60 @@ class VideoTask:
     def _submit_candidates(self, video: Video) -> None:
         fps = self._context.parameters.fps
         count = video.candidate_count(fps)
-        if count:
-            self.candidates.expect(count, tolerance=self._context.module.tolerance)
-        self._clock.enter("decode")
-        looks_at = self._context.module.looks_at
-        for picture in video.candidates(fps, hold=self._cache.keeps_frames, looks_at=looks_at):
+        if not (count and self._context.parameters.scan == "coarse" and self._scan(video)):
+            if count:
+                self.candidates.expect(count, tolerance=self._context.module.tolerance)
+            self._clock.enter("decode")
+            hold, looks_at = self._cache.keeps_frames, self._context.module.looks_at
+            self._submit(video, video.candidates(fps, hold=hold, looks_at=looks_at))
+        self.candidates.duration = video.duration
+        self.account.candidates = count or len(self.candidates.frame_ids)
+
+    def _submit(self, video: Video, pictures: Iterable[RgbFrame]) -> None:
+        for picture in pictures:
             self._clock.enter("preprocess")
             inputs = self._fetcher.preprocess(picture, self._context.module)
             index = self.candidates.append(picture.frame_id, picture.timestamp)
-            self._cache.add(index, video, picture, inputs)
+            if index is not None:
+                self._cache.add(index, video, picture, inputs)
+            elif self._cache.keeps_frames:
+                video.release([picture.frame_id])
             with self._waiting():
                 self._context.scorer.submit(self.candidates, inputs)
             self._clock.enter("decode")
-        self.candidates.duration = video.duration
+
+    def _scan(self, video: Video) -> bool:
+        """Look at some of the candidates; return False where all have to be looked at."""
+        parameters, of = self._context.parameters, self.candidates
+        scan = CoarseScan.of(
+            video,
+            parameters.fps,
+            self._context.choice,
+            share=parameters.scan_budget,
+            texts=len(of.texts),
+        )
+
+        def look(frame_ids: Sequence[int]) -> dict[int, list[float]]:
+            before = len(of.frame_ids)
+            self._clock.enter("decode")
+            self._submit(video, video.look_at(frame_ids, hold=self._cache.keeps_frames))
+            self._wait_for_scores()
+            of.complete = False
+            return of.scores_since(before)
+
+        why_not = scan.why_not
+        if not why_not:
+            tolerance = self._context.module.tolerance
+            of.expect(len(scan.places), tolerance=tolerance, places=scan.places)
+            try:
+                of.settle(scan.run(look))
+                return True
+            except DecodeError as error:  # the others can be decoded without a damaged frame
+                self._wait_for_scores()
+                of.restart()
+                why_not = str(error)
+        logger.info("%s: all candidates are looked at: %s", self.name, why_not)
+        return False
 
     @contextmanager
     def _waiting(self) -> Iterator[None]:

@@ -34,7 +34,7 @@ class IndexOptions(BatchOptions):
     not_offered: ClassVar[tuple[str, ...]] = (
         *("text", "max_num_frames", "min_score", "t1", "t2", "all_depth", "diversity"),
         *("min_gap", "max_similarity", "selector", "rerank", "rerank_candidates"),
-        *("img_type", "output_tos_dir", "return_keyframes"),
+        *("scan", "scan_budget", "img_type", "output_tos_dir", "return_keyframes"),
     )
 
     candidates_col: str = field(

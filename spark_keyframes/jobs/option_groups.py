@@ -40,6 +40,6 @@ OF_PARAMETERS = {
         *("rerank_candidates", "dtype", "batch_size", "rank"),
     ),
     IMAGES: ("output_tos_dir", "img_type", "return_keyframes"),
-    VIDEO: ("video_src_type", "video_format", "video_stream", "decoder"),
+    VIDEO: (*("video_src_type", "video_format", "video_stream", "scan", "scan_budget", "decoder"),),
 }
 """The operator's parameters in each group."""

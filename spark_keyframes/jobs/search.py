@@ -35,7 +35,7 @@ class SearchOptions(JobOptions):
     not_offered: ClassVar[tuple[str, ...]] = (
         *("video_src_type", "video_format", "video_stream", "fps", "max_num_frames", "t1", "t2"),
         *("all_depth", "diversity", "max_similarity", "rerank", "rerank_candidates"),
-        *("selector", "output_tos_dir", "return_keyframes"),
+        *("selector", "scan", "scan_budget", "output_tos_dir", "return_keyframes"),
         *("batch_size", "callbacks"),
     )
 

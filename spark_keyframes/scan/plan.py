@@ -22,7 +22,7 @@ ROUNDS = 10
 """Rounds after the keyframes. More choose better, and fill threads and batches less."""
 _KEYFRAMES = 0.7
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
-_FEWEST_GOPS = 4
+_FEWEST_GOPS = 12
 """Fewer give nothing to choose from."""
 
 

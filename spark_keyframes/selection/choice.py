@@ -20,6 +20,7 @@ from spark_keyframes.selection.base import (
 )
 from spark_keyframes.selection.repeats import Repeats, Replacement
 from spark_keyframes.selection.second_look import shortlist, widened
+from spark_keyframes.selection.seen import Seen
 from spark_keyframes.selection.survivors import Survivors, contested
 from spark_keyframes.selection.trace import Trace
 
@@ -202,7 +203,9 @@ class Decision:
             )
             root = part.filled(self.chosen, timestamps, eligible)
         return Trace(
-            selector=short_repr(choice.selector),
+            selector=short_repr(
+                choice.selector.selector if isinstance(choice.selector, Seen) else choice.selector
+            ),
             max_num_frames=choice.k,
             chosen=self.chosen,
             replacements=self.replacements,

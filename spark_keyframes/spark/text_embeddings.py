@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from spark_keyframes.device import resolve_device
-from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.engine.pipeline import Pipeline
 from spark_keyframes.index_info import IndexInfo
 from spark_keyframes.module import EmbeddingModule
+from spark_keyframes.ready_modules import ready_module
 from spark_keyframes.spark.interpreter import shipped
 from spark_keyframes.spark.spark_task import assigned_gpus
 

@@ -178,6 +178,13 @@ class AvVideo(Closeable):
         ids = timeline.within(timeline.candidate_ids(fps), self._window)
         return (FrameTime(i, timeline.seconds(i), table.is_keyframe(i)) for i in ids)
 
+    def gop_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.gop_times`."""
+        if self.timeline is None:
+            return iter(())
+        ids = [frame.frame_id for frame in self.candidate_times(fps)]
+        return self._table.gop_times(ids)
+
     def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
         """Yield the frames with these ids, sorted, none twice.
 

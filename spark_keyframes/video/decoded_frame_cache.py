@@ -37,6 +37,14 @@ class DecodedFrameCache(Closeable):
                     self._frames[frame.frame_id] = frame
                 yield frame
 
+    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[Frame]:
+        """Implement `Video.look_at`."""
+        with self._slots.first_thread():
+            for frame in self.video.frames(frame_ids):
+                if hold:
+                    self._frames[frame.frame_id] = frame
+                yield frame
+
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""
         for frame_id in frame_ids:

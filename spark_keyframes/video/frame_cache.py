@@ -1,7 +1,7 @@
 """Keeps the candidates that can still be selected, within a bound on memory."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from spark_keyframes.video.interface import RgbFrame, Video
@@ -68,6 +68,11 @@ class FrameCache:
             self._budget.give_back(size)
         if (inputs := self.inputs.pop(index, None)) is not None:
             self._budget.give_back(inputs.nbytes)
+
+    def renumber(self, indices: Mapping[int, int]) -> None:
+        """Give the candidates other indices: the new one by the old one."""
+        self.frames = {indices[index]: frame for index, frame in self.frames.items()}
+        self.inputs = {indices[index]: inputs for index, inputs in self.inputs.items()}
 
     def keep_only(self, indices: Collection[int]) -> None:
         """Free all others."""

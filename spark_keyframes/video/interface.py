@@ -104,6 +104,26 @@ class Video(Closeable, Protocol):
         Raises: as `candidates`.
         """
 
+    def gop_times(self, fps: float) -> Iterator[FrameTime]:
+        """Yield the first frame of each GOP that holds a candidate of the window.
+
+        That frame need not be a candidate, nor in the window. Candidates up to the next one are
+        decoded from it on. Nothing is decoded here. Where packets do not tell which frames there
+        are, there is none.
+        """
+
+    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
+        """Yield the frames with these ids, which must increase, in place of `candidates`.
+
+        Args:
+            frame_ids: those that were looked at before are decoded again.
+            hold: as for `candidates`.
+
+        Raises:
+            ParameterError: the video has no frame with this id.
+            DecodeError: a frame is damaged.
+        """
+
     def candidates(
         self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
     ) -> Iterator[RgbFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from spark_keyframes.video.codecs.facts import needed_of
 from spark_keyframes.video.frame_order import DecodingTimes
 from spark_keyframes.video.header_parts import Span
+from spark_keyframes.video.interface import FrameTime
 from spark_keyframes.video.timeline import Timeline
 
 RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET = 1, 2, 4, 8, 16
@@ -121,6 +122,23 @@ class PacketTable:
         """Set `gop_starts` by the packets' flags."""
         # An array, because a list of integers takes 40 bytes for each.
         self.gop_starts = array("q", (i for i, f in enumerate(self.flags) if f & RANDOM_ACCESS))
+
+    def gop_times(self, frame_ids: Iterable[int]) -> Iterator[FrameTime]:
+        """Yield the frames where decoding may start, the last up to each of these, each once.
+
+        The ids increase. A frame before all starts is one itself.
+        """
+        timeline = self.timeline
+        if timeline is None:
+            return
+        at = [timeline.id_at(self.pts[index]) for index in self.gop_starts]
+        starts = sorted(frame_id for frame_id in at if frame_id is not None)
+        found: dict[int, None] = {}
+        for frame_id in frame_ids:
+            place = bisect_right(starts, frame_id)
+            found[starts[place - 1] if place else frame_id] = None
+        for start in found:
+            yield FrameTime(start, timeline.seconds(start), self.is_keyframe(start))
 
     def may_skip(self, index: int) -> bool:
         """Return whether the decoder may skip this packet if it holds a non-reference frame."""

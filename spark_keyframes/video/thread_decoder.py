@@ -96,6 +96,14 @@ class ThreadVideo(Closeable):
         """Implement `Video.candidate_times`."""
         return self._frames.candidate_times(fps)
 
+    def gop_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.gop_times`."""
+        return self._frames.video.gop_times(fps)
+
+    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
+        """Implement `Video.look_at`."""
+        return map(_to_rgb, self._frames.look_at(frame_ids, hold=hold))
+
     def candidates(
         self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
     ) -> Iterator[RgbFrame]:

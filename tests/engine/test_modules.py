@@ -12,8 +12,8 @@ from spark_keyframes import (
     KeyframesModule,
 )
 from spark_keyframes.engine import modules
-from spark_keyframes.engine.modules import ready_module
 from spark_keyframes.errors import ModelNotFoundError, ModuleError
+from spark_keyframes.ready_modules import ready_module
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
 from tests.video.clips import number_in
 

@@ -223,7 +223,7 @@ def test_both_models_are_set_up_once_in_a_process(reranking, clips, monkeypatch)
 
     counted(spark_keyframes.module, "load_clip")
     counted(spark_keyframes.matcher.blip_module, "load_blip")
-    monkeypatch.setattr("spark_keyframes.engine.modules._ready", {})
+    monkeypatch.setattr("spark_keyframes.ready_modules._ready", {})
     for text in ("spoon", "dog"):
         run(reranking, [(clips[0], text), (clips[1], text)], matcher=reranking.make_matcher())
         replace(reranking, rerank_candidates=5).sample(clips[2])

@@ -56,7 +56,7 @@ def test_images_come_with_it(spark, clips, reranking):
 
 def models_of_the_worker(batches):
     """Yield the names of the modules that this Python worker keeps."""
-    from spark_keyframes.engine.modules import _ready
+    from spark_keyframes.ready_modules import _ready
 
     names = sorted(f"{kind.rpartition('.')[2]} {key}" for kind, key, _ in _ready)
     for _ in batches:

@@ -19,11 +19,11 @@ class ExpectedTimes:
     It lives on when another process continues, so the candidates of both must fit together.
     """
 
-    def __init__(self, limits: Limits, window: Window) -> None:
-        """Expect the candidates in a window."""
+    def __init__(self, limits: Limits, window: Window, *, least: int) -> None:
+        """Expect the frames in a window, and at least so many."""
         self.received = 0
         self.complete = False
-        self._least = int(window.is_whole)
+        self._least = least
         self._most = limits.max_frames
         self._frame_id = -1
         self._timestamp = window.start

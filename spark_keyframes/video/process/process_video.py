@@ -97,11 +97,19 @@ class ProcessVideo(Closeable):
 
     def candidate_times(self, fps: float) -> Iterator[FrameTime]:
         """Implement `Video.candidate_times`."""
+        expected = ExpectedTimes(self._limits, self._window, least=int(self._window.is_whole))
+        return self._times(expected, fps, of="candidates")
+
+    def gop_times(self, fps: float) -> Iterator[FrameTime]:
+        """Implement `Video.gop_times`."""
+        window = Window(0.0, self._window.end)  # a GOP may begin before the candidate in it
+        return self._times(ExpectedTimes(self._limits, window, least=0), fps, of="gops")
+
+    def _times(self, expected: ExpectedTimes, fps: float, *, of: str) -> Iterator[FrameTime]:
         self._passes += 1
-        expected = ExpectedTimes(self._limits, self._window)
         while not expected.complete:
             answer = self._retry(
-                lambda: self._ask("times", expected.parse, fps=fps, skip=expected.received)
+                lambda: self._ask("times", expected.parse, fps=fps, of=of, skip=expected.received)
             )
             yield from answer.frames
 
@@ -113,6 +121,15 @@ class ProcessVideo(Closeable):
         how: dict[str, Any] = {"fps": fps, "hold": hold, "looks_at": looks_at and astuple(looks_at)}
         return self._frames(
             expected, lambda: self._ask("candidates", done, skip=expected.received, **how)
+        )
+
+    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
+        """Implement `Video.look_at`."""
+        ids = list(frame_ids)
+        expected = ExpectedPictures(self._limits, frame_ids=ids)
+        return self._frames(
+            expected,
+            lambda: self._ask("look_at", done, frame_ids=ids[expected.received :], hold=hold),
         )
 
     def release(self, frame_ids: Iterable[int]) -> None:

@@ -164,15 +164,17 @@ class Session:
         """Count the candidates."""
         return {"count": self._opened.video.candidate_count(fps)}, None
 
-    def times(self, *, fps: float, skip: int) -> tuple[dict[str, Any], None]:
-        """Return the next candidates without their pixels, none at the end.
+    def times(self, *, fps: float, of: str, skip: int) -> tuple[dict[str, Any], None]:
+        """Return the next frames without their pixels, none at the end.
 
         Args:
             fps: of the candidates.
+            of: "candidates", or "gops" for the first frames of their GOPs.
             skip: how many of them the engine has; 0 begins.
         """
         if skip == 0 or self._times_sent != skip:
-            self._times = islice(self._opened.candidate_times(fps), skip, None)
+            frames, gops = self._opened.candidate_times, self._opened.video.gop_times
+            self._times = islice(gops(fps) if of == "gops" else frames(fps), skip, None)
             self._times_sent = skip
         found = list(islice(self._times, TIMES_AT_ONCE))
         self._times_sent += len(found)
@@ -201,6 +203,11 @@ class Session:
         """Begin to decode the frames with these ids."""
         self._looks_at = None
         self._iterator = self._opened.frames_by_id(frame_ids)
+        return {}, None
+
+    def look_at(self, *, frame_ids: Sequence[int], hold: bool) -> tuple[dict[str, Any], None]:
+        """Begin to decode the frames with these ids, in place of candidates."""
+        self._iterator = self._opened.look_at(frame_ids, hold=hold)
         return {}, None
 
     def next(self, *, buffer: int) -> tuple[dict[str, Any], int | None]:
