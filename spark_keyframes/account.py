@@ -32,7 +32,7 @@ class Account:
         "Frames that did not: no candidate needs them, or they are damaged. 0 where the timestamps "
         "cannot be trusted, since all frames are decoded then.",
     )
-    candidates: int = documented(
+    candidates_total: int = documented(
         0, "Candidates of the video, or of the part of it that was asked for."
     )
     frames_scored: int = documented(
@@ -120,10 +120,12 @@ def stage_words(metrics: Mapping[str, Any]) -> str:
 def frame_words(metrics: Mapping[str, Any]) -> str:
     """Return in words how many frames were decoded, skipped and scored, with the rates."""
     decoded, scored = metrics["frames_decoded"], metrics["frames_scored"]
+    total = metrics.get("candidates_total", scored)  # not in accounts of earlier versions
+    of_all = f" of {total} candidates" if scored < total else ""
     return (
         f"{decoded} decoded{_rate(decoded, metrics['decode_seconds'])}, "
         f"{metrics['frames_skipped']} skipped, "
-        f"{scored} scored{_rate(scored, metrics['clip_seconds'])}"
+        f"{scored}{of_all} scored{_rate(scored, metrics['clip_seconds'])}"
     )
 
 

@@ -151,9 +151,9 @@ class Parameters:
     )
     scan: ScanName = documented(
         "exhaustive",
-        "exhaustive: all candidates are scored. coarse: the keyframes of the codec, then only GOPs "
-        "where the selector may still find better frames, until `scan_budget` is used. It is "
-        "faster, and can miss a short event between two keyframes; see docs/choosing.md.",
+        "Which candidates are scored. exhaustive: all. coarse: first the keyframes of the codec, "
+        "then only GOPs where the selector may still find better frames. It is faster, and can "
+        "miss a short event between two keyframes; see docs/choosing.md.",
     )
     scan_budget: float = documented(
         0.35,

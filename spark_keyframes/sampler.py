@@ -81,6 +81,11 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             wherever they are), bin (the best of each equal slice), gift and logdet (good matches
             that differ from each other), uniform (equal distances, whatever the scores), summary
             (what the video shows, whatever the scores), or a Selector of your own.
+        scan: Which candidates are scored. exhaustive: all. coarse: first the keyframes of the
+            codec, then only GOPs where the selector may still find better frames. It is faster, and
+            can miss a short event between two keyframes; see docs/choosing.md.
+        scan_budget: The share of the candidates that `scan="coarse"` may score, above 0, at most 1.
+            At least `max_num_frames` are scored.
         decoder: Where videos are decoded. process: in child processes, so that a video that crashes
             its codec costs its own row only. thread: in the task itself.
         limits: Limits on one video: download, pixels, frames, seconds, memory; see Limits.

@@ -110,12 +110,8 @@ class CandidateScores:
 
     def settle(self, choices: Sequence[Choice]) -> None:
         """Order the candidates, and leave other frames out; `choices` choose, one for each text."""
-        found = [
-            (index, n)
-            for n in range(len(self.frame_ids))
-            if (index := self._index_of(n)) is not None
-        ]
-        found.sort()
+        indices = map(self._index_of, range(len(self.frame_ids)))
+        found = sorted((index, n) for n, index in enumerate(indices) if index is not None)
         order = [n for _, n in found]
         self.frame_ids = [self.frame_ids[n] for n in order]
         self.timestamps = [self.timestamps[n] for n in order]
@@ -173,7 +169,7 @@ class CandidateScores:
             self.duration, self.window = indexed.duration, indexed.window
             self.scores = scores
             self._embeddings = list(cast(Embedding, indexed.embeddings))
-            self.account.candidates = self.account.frames_scored = len(self.frame_ids)
+            self.account.candidates_total = self.account.frames_scored = len(self.frame_ids)
             self.complete = True
             self._changed.notify_all()
 

@@ -183,15 +183,14 @@ class VideoTask:
 
     def _submit_candidates(self, video: Video) -> None:
         fps = self._context.parameters.fps
-        count = video.candidate_count(fps)
-        if not (count and self._context.parameters.scan == "coarse" and self._scan(video)):
-            if count:
+        if self._context.parameters.scan == "exhaustive" or not self._scan(video):
+            if count := video.candidate_count(fps):
                 self.candidates.expect(count, tolerance=self._context.module.tolerance)
             self._clock.enter("decode")
             hold, looks_at = self._cache.keeps_frames, self._context.module.looks_at
             self._submit(video, video.candidates(fps, hold=hold, looks_at=looks_at))
+            self.account.candidates_total = len(self.candidates.frame_ids)
         self.candidates.duration = video.duration
-        self.account.candidates = count or len(self.candidates.frame_ids)
 
     def _submit(self, video: Video, pictures: Iterable[RgbFrame]) -> None:
         for picture in pictures:
@@ -231,6 +230,7 @@ class VideoTask:
             of.expect(len(scan.places), tolerance=tolerance, places=scan.places)
             try:
                 of.settle(scan.run(look))
+                self.account.candidates_total = len(scan.places)
                 return True
             except DecodeError as error:  # the others can be decoded without a damaged frame
                 self._wait_for_scores()

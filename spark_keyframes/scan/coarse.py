@@ -55,7 +55,11 @@ class CoarseScan:
 
     @classmethod
     def of(cls, video: Video, fps: float, choice: Choice, *, share: float, texts: int) -> Self:
-        """Return the scan of a video whose packets tell how many candidates there are."""
+        """Return the scan of an open video; for the other arguments see the class."""
+        if video.candidate_count(fps) is None:
+            unknown = cls([], [], choice, share=share, texts=texts)
+            unknown.why_not = "only decoding tells which frames it has"
+            return unknown
         candidates, starts = video.candidate_times(fps), video.gop_times(fps)
         return cls(list(candidates), list(starts), choice, share=share, texts=texts)
 

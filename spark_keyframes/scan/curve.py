@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_HOPE = 1.0
+_HOPE = 2.0
 """How many standard deviations of its errors an estimate is raised by."""
 _PRIOR = 20
 """How many estimates the assumptions from before the first one count for."""

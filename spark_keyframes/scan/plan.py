@@ -18,9 +18,9 @@ from spark_keyframes.scan.curve import Curve
 from spark_keyframes.selection import Selector
 from spark_keyframes.selection.base import checked_segments, choose
 
-ROUNDS = 10
+ROUNDS = 4
 """Rounds after the keyframes. More choose better, and fill threads and batches less."""
-_KEYFRAMES = 0.7
+_KEYFRAMES = 0.5
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
 _FEWEST_GOPS = 12
 """Fewer give nothing to choose from."""

@@ -56,6 +56,7 @@ def test_a_checkpoint_of_an_earlier_version_continues(spark, tmp_path):
         (["--id-col", "id"], r"with id_col None, and this one has \['id'\]"),
         (["--rerank", "blip"], "with rerank '', and this one has 'blip'"),
         (["--rerank-candidates", "64"], "with rerank_candidates None, and this one has 64"),
+        (["--scan", "coarse"], "with scan 'exhaustive', and this one has 'coarse'"),
         (["--curve"], "with curve_col None, and this one has 'curve'"),
         (["--fps", "4"], "with fps 5.0, and this one has 4.0"),
         (["--images", "none"], "with images 'arrays', and this one has 'none'"),

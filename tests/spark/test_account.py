@@ -97,15 +97,16 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, cli
         "struct<open_seconds:double,demux_seconds:double,decode_seconds:double,"
         "preprocess_seconds:double,clip_seconds:double,select_seconds:double,"
         "encode_seconds:double,upload_seconds:double,waited_seconds:double,"
-        "frames_decoded:bigint,frames_skipped:bigint,frames_scored:bigint,"
-        "scored_again:bigint,decoded_again:bigint,"
+        "frames_decoded:bigint,frames_skipped:bigint,candidates_total:bigint,"
+        "frames_scored:bigint,guides_scored:bigint,scored_again:bigint,decoded_again:bigint,"
         "images_uploaded:bigint,bytes_uploaded:bigint>"
     )
     assert field.nullable
     good, missing, null = (row["took"] for row in result.collect())
     assert good["frames_decoded"] == decoded_alone(clips[0])
     assert good["frames_decoded"] + good["frames_skipped"] == 90
-    assert good["frames_scored"] == 18
+    assert good["frames_scored"] == good["candidates_total"] == 18
+    assert good["guides_scored"] == 0
     assert good["decode_seconds"] > 0
     assert missing["open_seconds"] > 0
     assert missing["frames_decoded"] == missing["clip_seconds"] == 0
@@ -122,6 +123,8 @@ def test_account_lines():
         "summed over the videos",
         "frames     1200 decoded (100/s), 300 skipped, 79 scored (10/s)",
     ]
+    metrics |= {"candidates_total": 200}
+    assert "79 of 200 candidates scored (10/s)" in account_lines(metrics)[1]
     metrics |= {"images_uploaded": 12, "bytes_uploaded": 3_456_000}
     assert account_lines(metrics)[2:] == ["uploaded   12 images, 3.5 MB"]
 

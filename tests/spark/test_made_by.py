@@ -110,6 +110,12 @@ def test_the_files_are_those_that_are_stored(spark, sampler, clips, tmp_path):
             ("small, rerank='blip'", "aks"),
         ),
         ({"rerank_candidates": 9}, ("small", "aks")),
+        ({"scan": "coarse"}, ("small", "aks(scan='coarse')")),
+        (
+            {"scan": "coarse", "scan_budget": 0.5},
+            ("small", "aks(scan='coarse', scan_budget=0.5)"),
+        ),
+        ({"scan_budget": 0.5}, ("small", "aks")),
     ],
 )
 def test_the_selector_is_named_with_what_is_not_usual(plain, parameters, expected):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import av
@@ -17,7 +18,7 @@ from spark_keyframes.video.process.expected_times import TIMES_AT_ONCE, Expected
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 from spark_keyframes.video.window import Window
 
-from .clips import SEQUENTIAL, clip, clip_named
+from .clips import H264, SEQUENTIAL, clip, clip_named, number_in
 from .decode_processes import decoder, kill
 
 __all__ = ["decoder"]  # a fixture
@@ -136,3 +137,68 @@ def test_an_empty_answer_is_the_end() -> None:
     nothing: dict[str, Any] = {"frame_ids": [], "timestamps": [], "keyframe_packets": []}
     assert expected.parse(Fields(nothing)).frames == []
     assert expected.complete
+
+
+def gops_of(opened: Decoder, data: bytes, fps: float, window: Window = Window()) -> list[FrameTime]:
+    with opened.open(io.BytesIO(data), window=window) as video:
+        times = list(video.gop_times(fps))
+        video.close()
+        assert video.frames_decoded == 0
+        return times
+
+
+def test_gops_begin_with_the_keyframe_before_their_first_candidate() -> None:
+    data = clip("libx264", "mp4", gop=12, options=H264 | {"sc_threshold": "0"})
+    gops = gops_of(ThreadDecoder(1), data, 5)
+    assert [each.frame_id for each in gops] == list(range(0, 90, 12))
+    assert [each.timestamp for each in gops] == [each.frame_id / 25 for each in gops]
+    assert all(each.is_keyframe_packet for each in gops)
+    # Of one candidate per second, which are 0, 25, 50 and 75.
+    assert [each.frame_id for each in gops_of(ThreadDecoder(1), data, 1)] == [0, 24, 48, 72]
+    # The first candidate in the window is frame 30, and its GOP begins before the window.
+    inside = gops_of(ThreadDecoder(1), data, 5, Window(1.1, 2.0))
+    assert [each.frame_id for each in inside] == [24, 36]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_candidate_lies_before_its_gop(name: str, decoder: ProcessDecoder) -> None:
+    data = clip_named(name)
+    gops = gops_of(ThreadDecoder(2), data, 12.5)
+    assert gops_of(decoder, data, 12.5) == gops
+    ids = [each.frame_id for each in gops]
+    assert ids == sorted(set(ids))
+    candidates = [each.frame_id for each in times_of(ThreadDecoder(2), data, 12.5, Window())]
+    assert ids[0] <= candidates[0]
+    for start, end in pairwise([*ids, 10**9]):
+        assert any(start <= each < end for each in candidates), "a GOP without a candidate"
+
+
+@pytest.mark.parametrize("name", [*SEQUENTIAL][:3])
+def test_where_only_decoding_tells_there_are_no_gops(name: str, decoder: ProcessDecoder) -> None:
+    data = clip_named(name)
+    assert gops_of(ThreadDecoder(1), data, 5) == gops_of(decoder, data, 5) == []
+
+
+@pytest.mark.parametrize("kind", ["thread", "process"])
+def test_frames_that_are_looked_at_are_those_of_the_ids(kind: str, decoder: ProcessDecoder) -> None:
+    data = clip("libx264", "mp4", gop=12)
+    opened: Decoder = decoder if kind == "process" else ThreadDecoder(2)
+    with opened.open(io.BytesIO(data)) as video:
+        for ids in ([60, 61, 80], [0, 12, 24], [3]):
+            found = [
+                (frame.frame_id, number_in(frame.rgb), frame.timestamp)
+                for frame in video.look_at(ids, hold=True)
+            ]
+            assert found == [(i, i, i / 25) for i in ids]
+        video.release([61])
+        assert [number_in(frame.rgb) for frame in video.frames_by_id([3, 60, 61])] == [3, 60, 61]
+        video.close()
+        assert video.decoded_again == 1, "only the one that is no longer held"
+
+
+def test_a_new_process_goes_on_with_the_frames_that_are_looked_at(decoder: ProcessDecoder) -> None:
+    with decoder.open(io.BytesIO(clip("libx264", "mp4", gop=12))) as video:
+        frames = video.look_at([5, 25, 45, 65, 85], hold=True)
+        seen = [next(frames).frame_id]
+        kill(video)
+        assert [*seen, *(frame.frame_id for frame in frames)] == [5, 25, 45, 65, 85]

@@ -10,8 +10,8 @@ import torch
 from spark_keyframes import (
     Keyframes,
     KeyframesModule,
+    ready_modules,
 )
-from spark_keyframes.engine import modules
 from spark_keyframes.errors import ModelNotFoundError, ModuleError
 from spark_keyframes.ready_modules import ready_module
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
@@ -151,7 +151,7 @@ def test_a_module_without_a_key_is_set_up_for_each_run_and_stays_as_it_was(clips
 
 
 def test_a_module_with_a_key_is_set_up_once_for_each_key_and_device(clips, monkeypatch):
-    monkeypatch.setattr(modules, "_ready", {})
+    monkeypatch.setattr(ready_modules, "_ready", {})
 
     class Keyed(Counted):
         def __init__(self, key):
@@ -163,12 +163,12 @@ def test_a_module_with_a_key_is_set_up_once_for_each_key_and_device(clips, monke
     assert Counted.calls == ["setup", "setup"]
     with ready_module(Keyed("a"), torch.device("cuda", 0)), ready_module(Keyed("a"), CPU):
         assert Counted.calls == ["setup"] * 3
-    modules._tear_down_all()
+    ready_modules._tear_down_all()
     assert Counted.calls == ["setup"] * 3 + ["teardown"] * 3
 
 
 def test_a_class_that_was_defined_again_is_set_up_again(monkeypatch):
-    monkeypatch.setattr(modules, "_ready", {})
+    monkeypatch.setattr(ready_modules, "_ready", {})
 
     def define():
         class Keyed(Counted):
@@ -271,7 +271,7 @@ def test_an_error_without_a_message_is_a_failure_too(clips):
 
 
 def test_the_setup_of_a_keyed_module_may_sample_with_another(clips, monkeypatch):
-    monkeypatch.setattr(modules, "_ready", {})
+    monkeypatch.setattr(ready_modules, "_ready", {})
 
     class Inner(FrameNumber):
         key = "inner"

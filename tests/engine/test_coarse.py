@@ -1,0 +1,189 @@
+"""With scan="coarse", some candidates are looked at: their scores, times and images are exact."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from spark_keyframes.engine import Pipeline, Request
+from spark_keyframes.result import Failure
+from tests.engine.own_modules import CPU, FrameNumber, run, sampler
+from tests.video.clips import clip, clip_named, damaged, number_in
+
+
+class Near(FrameNumber):
+    """Scores a frame by how near its number is to that of the text, in half precision or exactly.
+
+    Its half precision is off by up to 0.3.
+    """
+
+    tolerance = 0.0
+    exact = 0
+
+    def predict_step(self, inputs, texts, *, exact=False):
+        self.exact += len(inputs) if exact else 0
+        error = 0.0 if exact or not self.tolerance else 0.3
+        return [
+            -abs(number - float(text)) + error * (-1) ** number
+            for number, text in zip(inputs, texts, strict=True)
+        ]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """250 frames in GOPs of 12: most keyframes are no candidates at 5 per second."""
+    path = tmp_path_factory.mktemp("coarse") / "video.mp4"
+    options = {"crf": "30", "preset": "veryfast", "threads": "1", "sc_threshold": "0"}
+    path.write_bytes(clip("libx264", "mp4", frames=250, gop=12, options=options))
+    return path
+
+
+def coarse(module=None, **parameters):
+    given = {"scan": "coarse", "scan_budget": 0.7, "decoder": "thread"}
+    return sampler(module or Near(), **(given | parameters))
+
+
+def only(outcomes):
+    (outcome,) = outcomes
+    assert not isinstance(outcome, Failure), outcome
+    return outcome
+
+
+@pytest.mark.parametrize("decoder", ["thread", "process"])
+@pytest.mark.parametrize("held_bytes", [0, 2**30])
+def test_the_frames_found_are_exact(video, decoder, held_bytes):
+    of = coarse(decoder=decoder, return_keyframes=True)
+    found = only(run(of, [(video, "131")], held_bytes=held_bytes))
+    every = only(run(replace(of, scan="exhaustive"), [(video, "131")]))
+    assert found.frame_ids == every.frame_ids == [125, 130, 135, 140]
+    assert (found.scores, found.timestamps) == (every.scores, every.timestamps)
+    assert [number_in(image) for image in found.images] == found.frame_ids
+    for image, other in zip(found.images, every.images, strict=True):
+        assert (image == other).all()
+    account = found.account
+    assert account.candidates_total == 50 == every.account.candidates_total
+    assert 4 < account.frames_scored < 35
+    assert account.frames_scored + account.guides_scored <= 35
+    assert account.guides_scored > 10, "most keyframes are no candidates"
+    assert every.account.frames_scored == 50
+    assert every.account.guides_scored == 0
+    assert account.frames_decoded < every.account.frames_decoded
+    # Frames that may be chosen are kept, unless there is no room.
+    assert account.decoded_again == (0 if held_bytes else 4)
+
+
+def test_candidates_are_those_that_were_looked_at_in_order(video):
+    found = only(run(coarse(), [(video, "131")]))
+    looked = found.candidates
+    assert looked.frame_ids == sorted(looked.frame_ids)
+    assert len(looked.frame_ids) == found.account.frames_scored
+    assert all(frame_id % 5 == 0 for frame_id in looked.frame_ids)
+    assert looked.timestamps == pytest.approx([frame_id / 25 for frame_id in looked.frame_ids])
+    assert looked.scores == [-abs(frame_id - 131) for frame_id in looked.frame_ids]
+    trace = found.explain()
+    assert trace.keyframes == [looked.frame_ids.index(frame_id) for frame_id in found.frame_ids]
+    assert str(trace).startswith(f"Top() chose 4 of {len(looked.frame_ids)} candidates")
+
+
+def test_contested_frames_are_scored_again(video):
+    module = Near()
+    module.tolerance = 0.31
+    of = coarse(module, return_keyframes=True)
+    found = only(run(of, [(video, "132.4")]))
+    # 120 and 145 are about as near, and so is 125 to the last place.
+    assert found.frame_ids == [125, 130, 135, 140]
+    exact = only(run(replace(of, scan="exhaustive"), [(video, "132.4")]))
+    assert (found.frame_ids, found.account.scored_again) == (exact.frame_ids, 0)
+    three = replace(of, max_num_frames=3)
+    found = only(run(three, [(video, "132.4")]))
+    exact = only(run(replace(three, scan="exhaustive"), [(video, "132.4")]))
+    assert found.account.scored_again > 0
+    assert (found.frame_ids, found.scores) == (exact.frame_ids, exact.scores)
+
+
+def ask(of, request):
+    return only(Pipeline(of.make_module(), of).run([request], device=CPU))
+
+
+def test_several_texts(video):
+    asked = Request(str(video), ["131", None, "40"])
+    first, none, second = ask(coarse(return_keyframes=True), asked).keyframes
+    assert none is None
+    assert first.frame_ids == [125, 130, 135, 140]
+    assert second.frame_ids == [30, 35, 40, 45]
+    assert [number_in(image) for image in second.images] == second.frame_ids
+
+
+def test_a_part_of_a_video(video):
+    asked = Request(str(video), "131", start=2.1, end=9.0)  # frames 55 to 220
+    found = ask(coarse(), asked)
+    assert found.frame_ids == [125, 130, 135, 140]
+    assert found.account.candidates_total == 34
+    assert found.account.frames_scored < 34
+    assert min(found.candidates.frame_ids) >= 55
+
+
+@pytest.mark.parametrize("selector", ["aks", "bin"])
+def test_keyframes_are_spread_as_by_all_candidates(video, selector):
+    of = coarse(selector=selector, max_num_frames=2, all_depth=1)
+    found = only(run(of, [(video, "131")]))
+    every = only(run(replace(of, scan="exhaustive"), [(video, "131")]))
+    assert every.frame_ids == [120, 130]
+    assert found.frame_ids == every.frame_ids
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("h264 one keyframe", "its candidates are in 1 GOP"),
+        ("mpeg4 avi", "only decoding tells which frames it has"),
+        ("h264 mp4", "fewer than 12"),
+    ],
+)
+def test_others_are_looked_at_wholly_and_the_log_says_why(name, why, tmp_path, caplog):
+    path = tmp_path / "video"
+    path.write_bytes(clip_named(name))
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    found = only(run(coarse(), [(path, "31")]))
+    every = only(run(coarse(scan="exhaustive"), [(path, "31")]))
+    assert found.frame_ids == every.frame_ids
+    assert found.account.frames_scored == found.account.candidates_total
+    assert every.account.frames_scored == found.account.frames_scored
+    assert "all candidates are looked at" in caplog.text
+    assert why in caplog.text
+
+
+def test_a_damaged_video_is_looked_at_wholly(video, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    data = damaged(video.read_bytes(), seed=3, size=3000)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    found = only(run(coarse(), [(path, "131")]))
+    every = only(run(coarse(scan="exhaustive"), [(path, "131")]))
+    assert found.frame_ids == every.frame_ids
+    assert found.scores == every.scores
+    assert found.account.frames_scored == every.account.frames_scored
+    assert found.candidates.frame_ids == every.candidates.frame_ids
+    assert "all candidates are looked at: frame " in caplog.text
+
+
+def test_a_video_that_the_budget_allows_for_is_looked_at_wholly(video, caplog):
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    found = only(run(coarse(scan_budget=1.0), [(video, "131")]))
+    assert found.account.frames_scored == 50
+    assert "scan_budget allows for all 50 candidates" in caplog.text
+    small = only(run(coarse(scan_budget=0.01, max_num_frames=4), [(video, "131")]))
+    assert small.account.frames_scored >= 4
+
+
+def test_it_can_miss_a_needle(video):
+    """Frame 115 alone matches, and no keyframe shows it."""
+
+    class Needle(FrameNumber):
+        def predict_step(self, inputs, texts):
+            return [float(number == 115) for number in inputs]
+
+    of = coarse(Needle(), max_num_frames=1, scan_budget=0.5)
+    every = only(run(replace(of, scan="exhaustive"), [(video, "")]))
+    assert every.frame_ids == [115]
+    assert only(run(of, [(video, "")])).frame_ids != [115]
