@@ -157,8 +157,8 @@ class Parameters:
     )
     scan_budget: float = documented(
         0.35,
-        'The share of the candidates that `scan="coarse"` may score, above 0, at most 1. At least '
-        "`max_num_frames` are scored.",
+        "With `scan` coarse: the share of the candidates that may be scored, above 0, at most 1. "
+        "At least `max_num_frames` are scored.",
     )
     decoder: DecoderName = documented(
         "process",
