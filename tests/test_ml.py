@@ -41,6 +41,8 @@ CHANGED = {
     "videoFormat": "webm",
     "videoStream": 1,
     "selector": Last(),
+    "scan": "exhaustive",  # coarse goes with few selectors, and not with maxSimilarity
+    "scanBudget": 0.5,
     "decoder": "thread",
     "maxDownloadBytes": 2**40,
     "maxDownloadSeconds": math.inf,

@@ -208,18 +208,15 @@ class VideoTask:
     def _scan(self, video: Video) -> bool:
         """Look at some of the candidates; return False where all have to be looked at."""
         parameters, of = self._context.parameters, self.candidates
-        scan = CoarseScan.of(
-            video,
-            parameters.fps,
-            self._context.choice,
-            share=parameters.scan_budget,
-            texts=len(of.texts),
-        )
+        choice, share = self._context.choice, parameters.scan_budget
+        scan = CoarseScan.of(video, parameters.fps, choice, share=share, texts=len(of.texts))
 
         def look(frame_ids: Sequence[int]) -> dict[int, list[float]]:
             before = len(of.frame_ids)
             self._clock.enter("decode")
-            self._submit(video, video.look_at(frame_ids, hold=self._cache.keeps_frames))
+            hold, looks_at = self._cache.keeps_frames, self._context.module.looks_at
+            pictures = video.candidates_by_id(frame_ids, hold=hold, looks_at=looks_at)
+            self._submit(video, pictures)
             self._wait_for_scores()
             of.complete = False
             return of.scores_since(before)

@@ -37,8 +37,8 @@ class DecodedFrameCache(Closeable):
                     self._frames[frame.frame_id] = frame
                 yield frame
 
-    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[Frame]:
-        """Implement `Video.look_at`."""
+    def candidates_by_id(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[Frame]:
+        """Implement `Video.candidates_by_id`."""
         with self._slots.first_thread():
             for frame in self.video.frames(frame_ids):
                 if hold:

@@ -112,12 +112,15 @@ class Video(Closeable, Protocol):
         are, there is none.
         """
 
-    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
-        """Yield the frames with these ids, which must increase, in place of `candidates`.
+    def candidates_by_id(
+        self, frame_ids: Sequence[int], *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
+        """Yield the frames with these ids, which must increase, as `candidates` does.
 
         Args:
-            frame_ids: those that were looked at before are decoded again.
+            frame_ids: of any frames. Those that are held are decoded again.
             hold: as for `candidates`.
+            looks_at: as for `candidates`.
 
         Raises:
             ParameterError: the video has no frame with this id.

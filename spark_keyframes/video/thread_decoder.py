@@ -100,20 +100,17 @@ class ThreadVideo(Closeable):
         """Implement `Video.gop_times`."""
         return self._frames.video.gop_times(fps)
 
-    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
-        """Implement `Video.look_at`."""
-        return map(_to_rgb, self._frames.look_at(frame_ids, hold=hold))
-
     def candidates(
         self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
     ) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
-        out = np.empty((0, 0, 3), np.uint8)
-        for frame in self._frames.candidates(fps, hold=hold):
-            size = frame.height, frame.width, 3
-            if looks_at is not None and out.shape != size:
-                out = np.zeros(size, np.uint8)
-            yield _as_rgb(frame, frame.to_rgb(looks_at=looks_at, out=out if looks_at else None))
+        return _looked_at(self._frames.candidates(fps, hold=hold), looks_at)
+
+    def candidates_by_id(
+        self, frame_ids: Sequence[int], *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
+        """Implement `Video.candidates_by_id`."""
+        return _looked_at(self._frames.candidates_by_id(frame_ids, hold=hold), looks_at)
 
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""
@@ -127,6 +124,15 @@ class ThreadVideo(Closeable):
     def close(self) -> None:
         """Implement `Video.close`."""
         self._frames.close()
+
+
+def _looked_at(frames: Iterable[Frame], looks_at: CentreCrop | None) -> Iterator[RgbFrame]:
+    out = np.empty((0, 0, 3), np.uint8)
+    for frame in frames:
+        size = frame.height, frame.width, 3
+        if looks_at is not None and out.shape != size:
+            out = np.zeros(size, np.uint8)
+        yield _as_rgb(frame, frame.to_rgb(looks_at=looks_at, out=out if looks_at else None))
 
 
 def _as_rgb(frame: Frame, rgb: NDArray[np.uint8]) -> RgbFrame:

@@ -136,7 +136,7 @@ def test_keyframes_are_spread_as_by_all_candidates(video, selector):
     ("name", "why"),
     [
         ("h264 one keyframe", "its candidates are in 1 GOP"),
-        ("mpeg4 avi", "only decoding tells which frames it has"),
+        ("h264 raw", "only decoding tells which frames it has"),
         ("h264 mp4", "fewer than 12"),
     ],
 )

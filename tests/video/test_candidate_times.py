@@ -187,7 +187,7 @@ def test_frames_that_are_looked_at_are_those_of_the_ids(kind: str, decoder: Proc
         for ids in ([60, 61, 80], [0, 12, 24], [3]):
             found = [
                 (frame.frame_id, number_in(frame.rgb), frame.timestamp)
-                for frame in video.look_at(ids, hold=True)
+                for frame in video.candidates_by_id(ids, hold=True)
             ]
             assert found == [(i, i, i / 25) for i in ids]
         video.release([61])
@@ -198,7 +198,7 @@ def test_frames_that_are_looked_at_are_those_of_the_ids(kind: str, decoder: Proc
 
 def test_a_new_process_goes_on_with_the_frames_that_are_looked_at(decoder: ProcessDecoder) -> None:
     with decoder.open(io.BytesIO(clip("libx264", "mp4", gop=12))) as video:
-        frames = video.look_at([5, 25, 45, 65, 85], hold=True)
+        frames = video.candidates_by_id([5, 25, 45, 65, 85], hold=True)
         seen = [next(frames).frame_id]
         kill(video)
         assert [*seen, *(frame.frame_id for frame in frames)] == [5, 25, 45, 65, 85]

@@ -123,14 +123,18 @@ class ProcessVideo(Closeable):
             expected, lambda: self._ask("candidates", done, skip=expected.received, **how)
         )
 
-    def look_at(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[RgbFrame]:
-        """Implement `Video.look_at`."""
+    def candidates_by_id(
+        self, frame_ids: Sequence[int], *, hold: bool, looks_at: CentreCrop | None = None
+    ) -> Iterator[RgbFrame]:
+        """Implement `Video.candidates_by_id`."""
         ids = list(frame_ids)
         expected = ExpectedPictures(self._limits, frame_ids=ids)
-        return self._frames(
-            expected,
-            lambda: self._ask("look_at", done, frame_ids=ids[expected.received :], hold=hold),
-        )
+        how: dict[str, Any] = {"hold": hold, "looks_at": looks_at and astuple(looks_at)}
+
+        def begin() -> None:
+            self._ask("candidates_by_id", done, frame_ids=ids[expected.received :], **how)
+
+        return self._frames(expected, begin)
 
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""

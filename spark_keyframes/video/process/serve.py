@@ -205,9 +205,12 @@ class Session:
         self._iterator = self._opened.frames_by_id(frame_ids)
         return {}, None
 
-    def look_at(self, *, frame_ids: Sequence[int], hold: bool) -> tuple[dict[str, Any], None]:
-        """Begin to decode the frames with these ids, in place of candidates."""
-        self._iterator = self._opened.look_at(frame_ids, hold=hold)
+    def candidates_by_id(
+        self, *, frame_ids: Sequence[int], hold: bool, looks_at: Sequence[int] | None
+    ) -> tuple[dict[str, Any], None]:
+        """Begin to decode the frames with these ids; the others are as for `candidates`."""
+        self._looks_at = CentreCrop(*looks_at) if looks_at else None
+        self._iterator = self._opened.candidates_by_id(frame_ids, hold=hold)
         return {}, None
 
     def next(self, *, buffer: int) -> tuple[dict[str, Any], int | None]:
