@@ -88,9 +88,8 @@ picture: .venv/.stamp ## Print how many imports each room has from each other ro
 		grep -o '^[^# ]*' $< | xargs -n 1 .venv-bench/bin/pip install --quiet; true; }
 	@touch $@
 
+# Takes three hours. After a break it goes on: BENCH="--within 90" ends it after 90 minutes.
 bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whole beside what people use today
-	$(BIN)/python -m benchmarks.decode
-	$(BIN)/python -m benchmarks.score
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # Without the variable, the theme advertises its successor on every run. With --quiet, mkdocs would

@@ -54,6 +54,7 @@ KINDS = {
         Kind("720p", 1280, 720),
         Kind("1080p", 1920, 1080),
         Kind("720p-gop2s", 1280, 720, gop=2 * RATE),
+        Kind("tiny", 160, 90, gop=2 * RATE),
     )
 }
 

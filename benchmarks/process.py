@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -44,6 +45,8 @@ class Cost:
     """cores that the rest of the machine kept busy meanwhile, on average"""
     result: dict[str, Any]
     """the side's answer"""
+    together_mb: float = 0.0
+    """like peak_mb, of all processes together"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,12 @@ class Side:
     python: Path = THEIRS
     precision: str = "float32"
     options: tuple[str, ...] = ()
+
+    @property
+    def definition(self) -> str:
+        """What it is, in one line."""
+        of_whom = "ours" if self.python == OURS else "theirs"
+        return " ".join([self.script, of_whom, self.precision, *self.options])
 
 
 class Process:
@@ -112,9 +121,10 @@ class Process:
             stdin.flush()
         except BrokenPipeError:
             raise SideError(self._last_words()) from None
-        peak = 0.0
+        peak, together = 0.0, 0.0
         while not select.select([stdout], [], [], _SAMPLE_SECONDS)[0]:
-            peak = max(peak, self._largest("RssAnon"))
+            sizes = self._sizes("RssAnon")
+            peak, together = max(peak, *sizes), max(together, sum(sizes))
             if time.perf_counter() - begin > limit:
                 raise SideError(f"it took more than {limit:.0f} s")
         line = stdout.readline()
@@ -124,9 +134,11 @@ class Process:
         others = machine_cpu() - busy
         cpu = (self._cpu_ticks() - before) / _TICKS
         others = max(0.0, others - cpu) / wall
-        peak = max(peak, self._largest("RssAnon"))
-        resident = self._largest("VmHWM")
-        return Cost(cpu / repeat, wall / repeat, peak, resident, others, json.loads(line))
+        sizes = self._sizes("RssAnon")
+        peak, together = max(peak, *sizes), max(together, sum(sizes))
+        resident = max(self._sizes("VmHWM"))
+        result = json.loads(line)
+        return Cost(cpu / repeat, wall / repeat, peak, resident, others, result, together)
 
     def close(self) -> None:
         """End the process and its descendants."""
@@ -185,22 +197,27 @@ class Process:
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
-    def _largest(self, field: str) -> float:
-        """Return a field of /proc/PID/status, in MB."""
-        peak = 0
+    def _sizes(self, field: str) -> list[float]:
+        """Return a field of /proc/PID/status of each process, in MB."""
+        sizes = [0.0]
         for pid in self._pids():
             try:
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
             lines = [line for line in status.splitlines() if line.startswith(field)]
-            peak = max([peak, *(int(line.split()[1]) for line in lines)])
-        return peak / 1000
+            sizes += [int(line.split()[1]) / 1000 for line in lines]
+        return sizes
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         words = [line for line in lines if "Error" in line or "error" in line] or lines
-        return words[-1].strip()[:200] if words else "it ended without a message"
+        return without_paths(words[-1].strip())[:200] if words else "it ended without a message"
+
+
+def without_paths(message: str) -> str:
+    """Return a message for RESULTS.md: of paths, only the files' names."""
+    return re.sub(r"(?<![\w:/])(/[^/\s'\"]+)+/(?=[^/\s])", "", message)
 
 
 def machine_cpu() -> float:

@@ -1,66 +1,58 @@
-"""Writes the measurements as Markdown: medians, ratios, goals, machine and versions."""
+"""Writes all that is measured as one page of Markdown: goals, tables, machine and versions."""
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
-import subprocess
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.goals import goals_table
-from benchmarks.process import OURS, ROOT, THEIRS
+from benchmarks.goals import goals_of
+from benchmarks.record import Record, Setup
 from benchmarks.rows import OURSELVES, Group, Row
-from benchmarks.startup import Start
+from benchmarks.section import Goal, Section, table
 
-_TITLE = "# Results\n"
-
-
-def earlier_reports(target: Path) -> list[str]:
-    """Return the reports of a file, each of a command of its own."""
-    text = target.read_text(encoding="utf-8") if target.exists() else ""
-    return [_TITLE + report for report in text.split(_TITLE)[1:]]
-
-
-def write_report(
-    target: Path,
-    groups: list[Group],
-    starts: dict[str, Start],
-    command: str,
-    kept: Sequence[str] = (),
-) -> None:
-    """Write all groups and starts, with the machine, versions, date and command.
-
-    The reports `kept` stay before it, but for an earlier one of the same command.
-    """
-    written_by = f"Written by `{command}`"
-    parts = [report for report in kept if written_by not in report]
-    parts.append(_head(written_by))
-    for group in groups:
-        parts.append(_decoding(group) if group.kind == "decoding" else _keyframes(group))
-    if starts:
-        parts.append(_startup(starts))
-    parts.append(goals_table({group.kind: group for group in groups}, starts))
-    target.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+_TITLES = {
+    "decoding": "Decoding candidates",
+    "work": "From file to keyframes: CPU time, on one core",
+    "wall": "From file to keyframes: wall clock, on all cores",
+    "wall-long": "20 minutes: wall clock, on all cores",
+    "short": "Many short videos: the engine alone, and on Spark",
+    "long": "20 minutes: CPU time, on one core",
+    "hour": "60 minutes: an exhaustive and a coarse scan, on one core",
+    "texts": "One text and three: CPU time, on one core",
+    "questions": "Ten questions to a video and to its index: all processes, the JVM included",
+    "search": "Search of an index on local[2], and reading the file with Spark alone",
+    "isolation": "Decoding in child processes, and in threads",
+    "hours": "2 and 120 minutes of 1080p: memory, and use of the cores",
+}
 
 
-def _head(written_by: str) -> str:
-    commit = _output(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
-    dirty = _output(["git", "-C", str(ROOT), "status", "--porcelain", "spark_keyframes"])
-    changed = " with uncommitted changes" if dirty else ""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return f"""{_TITLE}
-{written_by}, see `make bench`. Do not edit it.
+def write_report(target: Path, records: dict[str, Record], parts: Iterable[str]) -> None:
+    """Write the report of all records; `parts` names all that there could be."""
+    sections = {name: _section(record) for name, record in records.items()}
+    missing = [part for part in parts if part not in records]
+    told = [_head(_newest(records)), _goals(records, sections, missing)]
+    told += [
+        f"## {section.title}\n\n{_measured(records[name])}\n\n{section.text}"
+        for name, section in sections.items()
+    ]
+    target.write_text("\n\n".join(part.strip() for part in told) + "\n", encoding="utf-8")
+
+
+def _newest(records: dict[str, Record]) -> Setup:
+    return max(records.values(), key=lambda record: record.path.stat().st_mtime).setup
+
+
+def _head(setup: Setup) -> str:
+    return f"""# Results
+
+Written by `python -m benchmarks`, from the measurements in benchmarks/measured. Do not edit it.
 
 | | |
 |---|---|
-| date, commit | {today}, {commit}{changed} |
-| machine | {_cpu_model()}, {len(os.sched_getaffinity(0))} cores, {_memory()} |
-| system | {platform.system()} {platform.release()}, Python {platform.python_version()} |
-| spark_keyframes with | {_versions(OURS, ["av", "torch", "transformers", "numpy", "pyspark"])} |
-| competitors with | {_versions(THEIRS, _COMPETITORS)} |
+| machine | {setup.machine} |
+| system | {setup.system} |
+| spark_keyframes with | {setup.packages} |
+| competitors with | {setup.competitors} |
 
 All sides process the same file with 1 candidate per second, the same CLIP ViT-B/32 (random
 weights), batches of 16 (except for the AKS recipe), and 32 keyframes by AKS. Before each measured
@@ -74,41 +66,78 @@ sides take turns; figures are medians.
   Processes share the pages of files, mostly the model's, and the system can drop them.
 - **others** is how many cores the rest of the machine kept busy meanwhile. If it is not near 0, the
   wall clock says little.
+- **coarse** is `scan="coarse"`, which looks at fewer candidates.
 
 CLIPProcessor resizes with Pillow here, because torchvision 0.28.0 does not load beside torch's CPU
 build.
 """
 
 
-_COMPETITORS = ["av", "torch", "transformers", "pyspark", "daft", "ray", "decord", "torchcodec"]
-_COMPETITORS += ["opencv-python-headless"]
+def _measured(record: Record) -> str:
+    """When and of what a part was measured."""
+    rounds = max((len(row.counted().costs) for row in record.rows), default=0)
+    told = f"Measured on {record.date}, at {record.setup.commit}"
+    told += f", {rounds} round{'s' * (rounds > 1)}" if rounds else ""
+    if not record.complete:
+        told += "; not complete"
+    return f"{told}: `python -m benchmarks --parts {record.part}`."
+
+
+def _goals(records: dict[str, Record], sections: dict[str, Section], missing: list[str]) -> str:
+    commits = {record.setup.commit for record in records.values()}
+    lines = []
+    for name, section in sections.items():
+        at = f"at {records[name].setup.commit}" if len(commits) > 1 else ""
+        lines += [_goal_cells(goal, at) for goal in section.goals]
+    told = "## Goals\n\n" + table(["", "goal", "measured", ""], lines).replace(
+        "|---|---:|---:|---:|", "|---|---:|---:|---|"
+    )
+    if missing:
+        told += f"\n\nNot measured yet: {', '.join(missing)}."
+    return told
+
+
+def _goal_cells(goal: Goal, at: str) -> list[str]:
+    more = "; ".join(filter(None, [goal.verdict, goal.note, at]))
+    return [goal.text, goal.bound, goal.measured, more]
+
+
+def _section(record: Record) -> Section:
+    if record.section is not None:
+        return record.section
+    title = _TITLES.get(record.part, record.part)
+    if not record.rows:
+        return Section(title, _trouble(record))
+    group = Group(record.part, [row.counted() for row in record.rows])
+    text = _decoding(group) if record.part == "decoding" else _keyframes(group)
+    return Section(title, f"{text}\n{_trouble(record)}".strip(), tuple(goals_of(group)))
+
+
+def _trouble(record: Record) -> str:
+    reasons = {row.side: row.problem for row in record.rows if row.problem}
+    if record.problem:
+        reasons["the rest"] = record.problem
+    return "\n".join(f"\nLeft out: {side}: {reason}" for side, reason in reasons.items())
 
 
 def _decoding(group: Group) -> str:
-    lines = [
-        "## Decoding candidates",
-        "",
-        "One thread each, pixels as full-size RGB (OpenCV: BGR), no CLIP. CPU seconds; in brackets "
-        "the ratio.",
-        "",
-        "| video | " + " | ".join(group.sides) + " |",
-        "|---|" + "---:|" * len(group.sides),
-    ]
+    rows = []
     for video in group.videos:
         ours = group.row(OURSELVES, video)
-        cells = [_ratio_cell(group.row(side, video), ours) for side in group.sides]
-        lines.append(f"| {video} | " + " | ".join(cells) + " |")
-    totals = []
+        rows.append([video, *(_ratio_cell(group.row(side, video), ours) for side in group.sides)])
+    totals = ["**sum**"]
     for side in group.sides:
-        rows = [group.row(side, video) for video in group.videos]
-        own_rows = [group.row(OURSELVES, video) for video in group.videos]
-        if all(row.costs for row in [*rows, *own_rows]):
-            total, own = sum(row.cpu for row in rows), sum(row.cpu for row in own_rows)
+        pairs = group.pairs(side, OURSELVES)
+        if len(pairs) == len(group.videos):
+            total, own = sum(row.cpu for row, _ in pairs), sum(ours.cpu for _, ours in pairs)
             totals.append(f"{total:.2f} ({total / own:.2f})")
         else:
             totals.append("–")
-    lines.append("| **sum** | " + " | ".join(totals) + " |")
-    return "\n".join([*lines, *_problems(group)])
+    return (
+        "One thread each, pixels as full-size RGB (OpenCV: BGR), no CLIP. CPU seconds; in brackets "
+        "the ratio. A coarse scan includes the scoring, by a tiny CLIP, because the scores decide "
+        "what it decodes.\n\n" + table(["video", *group.sides], [*rows, totals])
+    )
 
 
 def _ratio_cell(row: Row, ours: Row) -> str:
@@ -118,124 +147,62 @@ def _ratio_cell(row: Row, ours: Row) -> str:
     return f"{row.cpu:.2f}{ratio}"
 
 
-_TITLES = {
-    "work": "From file to keyframes: CPU time, on one core",
-    "wall": "From file to keyframes: wall clock, on all cores",
-    "short": "Many short videos: the engine alone, and on Spark",
-    "long": "20 minutes: CPU time, on one core",
-    "texts": "One text and three: CPU time, on one core",
-    "questions": "Ten questions to a video and to its index: all processes, the JVM included",
-    "search": "Search of an index on local[2], and reading the file with Spark alone",
-    "isolation": "Decoding in child processes, and in threads",
-    "hours": "2 and 120 minutes of 1080p: memory, and use of the cores",
-}
+_COLUMNS = [
+    "",
+    "scored",
+    "same keyframes",
+    "CPU s",
+    "ratio",
+    "wall s",
+    "ratio",
+    "peak MB",
+    "others",
+]
 
 
 def _keyframes(group: Group) -> str:
-    parts = [f"## {_TITLES[group.kind]}"]
+    parts = []
     for video in group.videos:
-        ours = group.row(group.sides[0], video)
-        parts += [
-            "",
-            f"{video}:",
-            "",
-            "| | scored | same keyframes | CPU s | ratio | wall s | ratio | peak MB | others |",
-            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        ]
-        for side in group.sides:
-            row = group.row(side, video)
-            if row.costs and ours.costs:
-                parts.append(_keyframes_line(row, ours))
-        parts += ["", *_accounts(group, video)]
-    return "\n".join([*parts, *_problems(group)])
+        rows = [group.row(side, video) for side in group.sides]
+        rows = [row for row in rows if row.costs]
+        if rows:
+            lines = [_keyframes_cells(row, rows[0]) for row in rows]
+            parts.append(f"{video}:\n\n{table(_COLUMNS, lines)}")
+            parts += ["\n".join(accounts)] if (accounts := _accounts(rows)) else []
+    return "\n\n".join(parts)
 
 
-def _accounts(group: Group, video: str) -> list[str]:
+def _accounts(rows: list[Row]) -> list[str]:
     """Return the seconds by stage of each side that reports them, in its median round.
 
     Those of spark_keyframes are wall-clock seconds of stages that overlap.
     """
     lines = []
-    for side in group.sides:
-        told = [cost for cost in group.row(side, video).costs if cost.result.get("seconds")]
+    for row in rows:
+        told = [cost for cost in row.costs if cost.result.get("seconds")]
         if not told:
             continue
         result = sorted(told, key=lambda cost: cost.cpu)[len(told) // 2].result
         stages = [f"{name} {value:.2f}" for name, value in result["seconds"].items()]
         again = result.get("scored_again")
-        overlap = " (wall clock, overlapping)" if side.startswith(OURSELVES) else ""
+        overlap = " (wall clock, overlapping)" if row.side.startswith(OURSELVES) else ""
         more = f"; {again} frames scored again in float32" if again else ""
-        lines.append(f"{side}, seconds by stage{overlap}: {', '.join(stages)}{more}.")
+        lines.append(f"{row.side}, seconds by stage{overlap}: {', '.join(stages)}{more}.")
     return lines
 
 
-def _keyframes_line(row: Row, ours: Row) -> str:
+def _keyframes_cells(row: Row, ours: Row) -> list[str]:
     result, own = row.costs[-1].result, set(ours.costs[-1].result["frame_ids"])
-    same = f"{len(own & set(result['frame_ids']))} of {len(own)}" if result["frame_ids"] else "–"
-    peak = max(cost.peak_mb for cost in row.costs)
-    resident = max(cost.resident_mb for cost in row.costs)
-    return (
-        f"| {row.side} | {result.get('scored', '–')} | {same} | {row.cpu:.2f} "
-        f"| {row.cpu / ours.cpu:.2f} | {row.wall:.2f} | {row.wall / ours.wall:.2f} "
-        f"| {peak:.0f} ({resident:.0f}) | {row.median(lambda cost: cost.others):.2f} |"
-    )
-
-
-def _startup(starts: dict[str, Start]) -> str:
-    names = [field.name for field in fields(Start)]
-    lines = [
-        "## The first result of a new Python worker",
-        "",
-        "`python -m benchmarks.startup` describes the columns. Wall-clock seconds, MB.",
-        "",
-        "| spark.python.daemon.module | " + " | ".join(names) + " |",
-        "|---|" + "---:|" * len(names),
+    is_known = bool(result["frame_ids"] and own)
+    same = f"{len(own & set(result['frame_ids']))} of {len(own)}" if is_known else "–"
+    return [
+        row.side,
+        str(result.get("scored") or "–"),
+        same,
+        f"{row.cpu:.2f}",
+        f"{row.cpu / ours.cpu:.2f}",
+        f"{row.wall:.2f}",
+        f"{row.wall / ours.wall:.2f}",
+        f"{row.peak_mb:.0f} ({row.resident_mb:.0f})",
+        f"{row.median(lambda cost: cost.others):.2f}",
     ]
-    for daemon, start in starts.items():
-        values = [getattr(start, name) for name in names]
-        cells = [
-            f"{value:.0f}" if name.endswith("_mb") else f"{value:.2f}"
-            for name, value in zip(names, values, strict=True)
-        ]
-        lines.append(f"| {daemon} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _problems(group: Group) -> list[str]:
-    reasons = {row.side: row.problem for row in group.rows if row.problem}
-    return ["", *(f"Left out: {side}: {reason}" for side, reason in reasons.items())]
-
-
-def _versions(python: Path, names: list[str]) -> str:
-    code = (
-        "import sys, importlib.metadata as m\n"
-        "def v(n):\n"
-        " try: return m.version(n)\n"
-        " except m.PackageNotFoundError: return 'absent'\n"
-        "print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))"
-    )
-    return _output([str(python), "-c", code, *names])
-
-
-def _output(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _cpu_model() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    values = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = set(values.get("flags", "").split())
-    half = [name for name in ("avx512_bf16", "amx_bf16") if name in flags]
-    family = f"family {values.get('cpu family', '?')} model {values.get('model', '?')}"
-    return (
-        f"{values.get('model name', 'unknown CPU')} ({family}{', ' * bool(half)}{' '.join(half)})"
-    )
-
-
-def _memory() -> str:
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return f"{pages / 2**30:.0f} GiB"

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from benchmarks.process import Cost
 
 OURSELVES = "spark_keyframes"
+COARSE = "spark_keyframes, coarse"
 IN_THREADS = "spark_keyframes, decoding in threads"
 FLOOR = "floor: bare libavcodec and CLIP"
 PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
 ON_SPARK = "spark_keyframes on Spark"
+COARSE_ON_SPARK = "spark_keyframes on Spark, coarse"
+NAIVE = "plain Spark pandas UDF, float32"
+NAIVE_HALF = "plain Spark pandas UDF, bfloat16"
+NAIVE_OPENCV = "plain Spark pandas UDF with OpenCV, bfloat16"
+AKS_RECIPE = "published AKS recipe, float32"
+DAFT = "Daft, bfloat16"
+RAY = "Ray Data, bfloat16"
+TORCHCODEC = "torchcodec get_frames_played_at"
 ONE_CORE = "spark_keyframes, one core"
+ALL_CORES = "spark_keyframes, all cores"
 THREE_TEXTS = "spark_keyframes, three texts"
 TRANSFORMS = "ten transforms"
 INDEX_TEN = "ten of transform_index"
 INDEX_ARRAY = "transform_index, an array of ten texts"
 READING = "reading with Spark alone"
 SEARCHING = "search"
-ALL_CORES = "spark_keyframes, all cores"
+
+LEAST_SECONDS = 1.0
+"""of a job that is done once: the system counts CPU time in steps of 10 ms"""
 
 
 @dataclass
@@ -32,10 +45,18 @@ class Row:
     costs: list[Cost] = field(default_factory=list)
     problem: str = ""
     """the reason why there is no figure"""
+    definition: str = ""
+    """of the side: a measurement goes on only with the same"""
 
     def median(self, value: Callable[[Cost], float]) -> float:
         """Return the median of a cost over the rounds."""
         return statistics.median(value(cost) for cost in self.costs)
+
+    def counted(self) -> Self:
+        """Return the row without a first round that only showed how often to repeat the job."""
+        if len(self.costs) > 1 and self.costs[0].cpu < LEAST_SECONDS:
+            return replace(self, costs=self.costs[1:])
+        return self
 
     @property
     def cpu(self) -> float:
@@ -46,6 +67,21 @@ class Row:
     def wall(self) -> float:
         """Median wall-clock seconds."""
         return self.median(lambda cost: cost.wall)
+
+    @property
+    def peak_mb(self) -> float:
+        """Largest memory of one process, without pages of files."""
+        return max(cost.peak_mb for cost in self.costs)
+
+    @property
+    def together_mb(self) -> float:
+        """Largest memory of all processes together, without pages of files."""
+        return max(cost.together_mb for cost in self.costs)
+
+    @property
+    def resident_mb(self) -> float:
+        """Largest memory of one process, with pages of files."""
+        return max(cost.resident_mb for cost in self.costs)
 
 
 @dataclass
@@ -66,5 +102,11 @@ class Group:
         return list(dict.fromkeys(row.side for row in self.rows))
 
     def row(self, side: str, video: str) -> Row:
-        """Return the row of a side and a video."""
-        return next(row for row in self.rows if (row.side, row.video) == (side, video))
+        """Return the row of a side and a video; one without costs if it was not measured."""
+        found = (row for row in self.rows if (row.side, row.video) == (side, video))
+        return next(found, Row(side, video))
+
+    def pairs(self, side: str, base: str) -> list[tuple[Row, Row]]:
+        """Return the rows of two sides on each video, where both were measured."""
+        rows = [(self.row(side, video), self.row(base, video)) for video in self.videos]
+        return [(row, other) for row, other in rows if row.costs and other.costs]

@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import SparkSession
 
 from benchmarks import inputs
+from benchmarks.scope import Scope
+from benchmarks.section import Section, at_most, table
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 
 if TYPE_CHECKING:
@@ -65,7 +67,24 @@ class Start:
     """the part of it that is not a page of a file, such as the model's, and cannot be dropped"""
 
 
-def measure(rounds: int, *, cache: Path = inputs.CACHE) -> dict[str, Start]:
+def measure(scope: Scope) -> Section:
+    """Return the part of RESULTS.md."""
+    starts = measure_starts(scope.rounds, cache=scope.cache)
+    names = [field.name for field in fields(Start)]
+    rows = []
+    for daemon, start in starts.items():
+        values = [(name, getattr(start, name)) for name in names]
+        cells = [f"{v:.0f}" if name.endswith("_mb") else f"{v:.2f}" for name, v in values]
+        rows.append([daemon, *cells])
+    return Section(
+        "The first result of a new Python worker",
+        "`python -m benchmarks.startup` describes the columns. Wall-clock seconds, MB.\n\n"
+        + table(["spark.python.daemon.module", *names], rows),
+        (at_most("first result in a new worker with the daemon, s", starts[DAEMON].worker, 1.5),),
+    )
+
+
+def measure_starts(rounds: int, *, cache: Path = inputs.CACHE) -> dict[str, Start]:
     """Return the medians of both sides, by the daemon's module: PLAIN and DAEMON."""
     model, video = inputs.prepare_clip(cache), inputs.prepare_warm_up(cache=cache)
     starts: dict[str, list[Start]] = {PLAIN: [], DAEMON: []}
@@ -174,7 +193,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=inputs.CACHE)
     options = parser.parse_args()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    sides = measure(options.rounds, cache=options.cache)
+    sides = measure_starts(options.rounds, cache=options.cache)
     print(f"\n{'':32}" + "".join(f"{field.name:>11}" for field in fields(Start)))
     for daemon, start in sides.items():
         numbers = (

@@ -22,6 +22,7 @@ def run(video, fps, videos=()):
         fps=fps,
         max_num_frames=options.frames,
         return_keyframes=False,
+        **({"scan": options.scan} if options.scan else {}),
         decoder=options.decoder,
     )
     if videos:

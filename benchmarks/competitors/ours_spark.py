@@ -30,6 +30,7 @@ def run(video, fps, videos=()):
         fps=fps,
         max_num_frames=options.frames,
         return_keyframes=False,
+        **({"scan": options.scan} if options.scan else {}),
     )
     rows = spark.createDataFrame([(each,) for each in videos or [video]], "video string")
     row = sampler.transform(rows.coalesce(1), on_error="raise").collect()[0]["keyframes"]
