@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from spark_keyframes.video.codecs.bitstream import INSPECTED, inspect, length_size_of
+from spark_keyframes.video.codecs.h264 import H264
+from spark_keyframes.video.codecs.reader import reader_of
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.gops import plan_runs
 from spark_keyframes.video.header_parts import Span
@@ -28,8 +29,11 @@ _CODECS = {"h264", "hevc", "libdav1d"} | INTRA_ONLY
 
 def coded_spans(opened: VideoContainer) -> list[Span]:
     """Return where the coded data of a file is, if packets can be found without reading it."""
-    if not opened.is_mp4 or opened.stream.codec_context.name not in _CODECS:
+    codec = opened.stream.codec_context
+    if not opened.is_mp4 or codec.name not in _CODECS:
         return []
+    if codec.name == "h264" and H264(codec.extradata).may_have_fields:
+        return []  # each packet must be looked into
     spans = opened.coded_spans()
     return spans if sum(stop - start for start, stop in spans) >= LEAST_BYTES else []
 
@@ -74,10 +78,10 @@ def _is_sound(opened: VideoContainer, table: PacketTable, index: int) -> bool:
     if codec.name == "hevc":
         # To skip frames, the temporal layers of all would have to be known.
         table.must_decode(index)
-    if codec.name not in INSPECTED or not table.may_start(index):
+    if not table.may_start(index):
         return True
-    data = opened.read_at(*table.span(index))
-    facts = inspect(codec.name, data, length_size_of(codec.name, codec.extradata))
+    data = memoryview(opened.read_at(*table.span(index)))
+    facts = reader_of(codec)(data, is_keyframe=True)
     if not facts.is_random_access:
         table.refuse_start(index)
     return facts.is_shown and not facts.problem

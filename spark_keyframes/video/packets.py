@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.codecs.bitstream import h264_may_have_fields
 from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts, state_of
 from spark_keyframes.video.codecs.reader import SKIPS_UNREAD, reader_of
 from spark_keyframes.video.container import VideoContainer
@@ -100,7 +99,7 @@ def read_packets(
         if reach == "window" and is_behind and order.is_certain and not problems:
             break
         if facts.problem:
-            problems.of_stream.add(facts.problem)
+            _add_problem(problems, len(table), facts.problem)
         if codec.name in SKIPS_UNREAD:
             table.states.append(state_of(facts))
         order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
@@ -208,9 +207,14 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
     problems = []
     if codec.name not in SEEKABLE:
         problems.append(f"codec {codec.name} is decoded in sequence only")
-    if codec.name == "h264" and h264_may_have_fields(codec.extradata):
-        problems.append(FIELDS)
     return problems
+
+
+def _add_problem(problems: Problems, index: int, reason: str) -> None:
+    if reason == FIELDS:
+        problems.add(index, reason)
+    else:
+        problems.of_stream.add(reason)
 
 
 def _problem_of_side_data(

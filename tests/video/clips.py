@@ -248,6 +248,13 @@ FAST: dict[str, Callable[[], bytes]] = {
     "h264 odd size": lambda: clip("libx264", "mp4", options=H264, size=(97, 65), pix_fmt="yuv444p"),
     "h264 turned": lambda: clip("libx264", "mp4", options=H264, rotation=90),
     "h264 one frame": lambda: clip("libx264", "mp4", options=H264, frames=1),
+    "h264 interlaced": lambda: clip("libx264", "mpegts", options=_x264("interlaced=1:bframes=2")),
+    "h264 interlaced mkv": lambda: clip(
+        "libx264", "matroska", gop=20, options=_x264("interlaced=1:bframes=3:open-gop=1")
+    ),
+    "h264 progressive, marked as interlaced": lambda: clip(
+        "libx264", "mp4", options=_x264("fake-interlaced=1:bframes=3")
+    ),
     "hevc mp4": lambda: clip("libx265", "mp4", options=H265),
     "hevc mkv": lambda: clip("libx265", "matroska", options=H265),
     "hevc ts": lambda: clip("libx265", "mpegts", options=H265),
@@ -296,7 +303,6 @@ SEQUENTIAL: dict[str, Callable[[], bytes]] = {
     "h264 negative pts mkv": lambda: _negative_pts("matroska"),
     "h264 raw": lambda: clip("libx264", "h264", options=H264),
     "hevc raw": lambda: clip("libx265", "hevc", options=H265),
-    "h264 interlaced": lambda: clip("libx264", "mpegts", options=_x264("interlaced=1:bframes=2")),
     "h264 from the middle": _late_first_keyframe,
     "h264 repeated timestamps": _repeated_timestamp,
     "h264 lost packets": _missing_packets,

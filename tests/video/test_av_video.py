@@ -142,16 +142,6 @@ def test_decoding_starts_only_where_it_is_exact(name: str, gops: int) -> None:
         assert len(video._table.gop_starts) == gops
 
 
-def test_interlaced_video_is_recognized_by_its_header() -> None:
-    """The packets do not suffice: a stream may change from frames to fields at any time."""
-    from spark_keyframes.video.codecs.bitstream import h264_may_have_fields
-
-    for name, expected in [("h264 interlaced", True), ("h264 ts from 10 s", False)]:
-        with open_bytes(clip_named(name)) as video:
-            extradata = video._source.stream.codec_context.extradata
-        assert h264_may_have_fields(extradata) is expected
-
-
 @both_ways
 def test_a_high_fps_gives_every_frame(threads: int) -> None:
     with open_bytes(clip_named("h264 mp4"), threads) as video:

@@ -12,6 +12,7 @@ from spark_keyframes.video.codecs.av1 import Av1
 from spark_keyframes.video.codecs.bitstream import INSPECTED, inspect, length_size_of
 from spark_keyframes.video.codecs.facts import PacketFacts
 from spark_keyframes.video.codecs.h263 import SorensonH263, Wmv2, microsoft_facts
+from spark_keyframes.video.codecs.h264 import H264
 from spark_keyframes.video.codecs.mpeg4 import Mpeg4
 from spark_keyframes.video.codecs.vp9 import vp9_facts
 
@@ -39,6 +40,7 @@ def reader_of(codec: VideoCodecContext) -> Reader:
     if name in INSPECTED:
         return _by_inspection(name, length_size_of(name, extradata))
     readers: dict[str, Callable[[], Reader]] = {
+        "h264": lambda: H264(extradata).facts,
         "libdav1d": lambda: Av1(extradata).facts,
         "vp9": lambda: vp9_facts,
         "mpeg4": lambda: Mpeg4(extradata, codec.codec_tag).facts,
@@ -57,8 +59,6 @@ def _by_container(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
 
 def _by_inspection(codec: str, length_size: int) -> Reader:
     def read(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
-        if codec == "h264" and not is_keyframe:
-            return PacketFacts()
         facts = inspect(codec, data, length_size)
         is_keyed = codec in _KEYED_BY_CONTAINER
         return replace(facts, is_random_access=is_keyframe) if is_keyed else facts

@@ -1,0 +1,193 @@
+"""H.264: whether pictures are frames or fields, in a stream that may have both.
+
+Broadcasts, cameras and `fake-interlaced` of x264 allow fields in the sequence parameter set, but
+most of their pictures are frames. The header of each slice says so. Containers flag too many
+packets as keyframes, as with intra refresh; the packets tell where decoding may start.
+
+References: ITU-T H.264 7.3.2.1.1, 7.3.2.2, 7.3.3, D.1; ISO/IEC 14496-15 5.3.3.1 for avcC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spark_keyframes.video.bits import Bits
+from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
+from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts
+
+_IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
+_SLICES = range(1, 6)
+_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+_RECOVERY_POINT = 6
+_HEAD = 4096  # bytes of a packet in which a picture begins
+
+
+@dataclass(frozen=True)
+class _Slices:
+    """Fields of a sequence parameter set that tell the layout of slice headers."""
+
+    number_bits: int
+    """Bits of frame_num."""
+    has_planes: bool
+    may_have_fields: bool
+
+
+class H264:
+    """Reads the packets of a stream, one after another."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        """Read the parameter sets of the container."""
+        self._length_size = length_size_of("h264", extradata)
+        self._sequences: dict[int, _Slices] = {}
+        self._pictures: dict[int, int] = {}
+        """By id of the picture parameter set: that of its sequence parameter set."""
+        self.may_have_fields = False
+        """Whether the parameters so far allow fields."""
+        for unit in _header_units(extradata or b""):
+            self._read_parameters(unit)
+
+    def facts(self, data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
+        """Return the properties of the next packet in decode order."""
+        if not is_keyframe:
+            if not self.may_have_fields:
+                return PacketFacts()
+            is_frame = self._is_frame(data[:_HEAD])
+            if is_frame is None:
+                is_frame = self._is_frame(data)
+            return PacketFacts(problem="" if is_frame else FIELDS)
+        is_recovery = False
+        for unit in nal_units(data, self._length_size):
+            kind = unit[0] & 31 if unit else 0
+            if kind == _SEI:
+                is_recovery |= _is_exact_recovery_point(unit)
+            elif kind in (_SPS, _PPS):
+                self._read_parameters(unit)
+            elif kind in _SLICES:
+                is_reset = kind == _IDR
+                problem = "" if self._is_frame_slice(unit) else FIELDS
+                return PacketFacts(
+                    is_random_access=is_recovery or is_reset, is_reset=is_reset, problem=problem
+                )
+        return PacketFacts(
+            is_random_access=is_recovery, problem=FIELDS if self.may_have_fields else ""
+        )
+
+    def _is_frame(self, data: memoryview | bytes) -> bool | None:
+        """Return whether a packet holds a frame; None if no slice is found."""
+        for unit in nal_units(data, self._length_size):
+            kind = unit[0] & 31 if unit else 0
+            if kind in (_SPS, _PPS):
+                self._read_parameters(unit)
+            elif kind in _SLICES:
+                return self._is_frame_slice(unit)
+        return None
+
+    def _is_frame_slice(self, unit: memoryview) -> bool:
+        """Return whether a slice is one of a frame, and not of a field."""
+        if not self.may_have_fields:
+            return True
+        bits = Bits(unit[:64])
+        try:
+            bits.ue()
+            bits.ue()
+            sequence = self._sequences[self._pictures[bits.ue()]]
+            bits.u(2 * sequence.has_planes + sequence.number_bits)
+            return not sequence.may_have_fields or not bits.u(1)
+        except (EOFError, KeyError):
+            return False
+
+    def _read_parameters(self, unit: memoryview) -> None:
+        if not unit:
+            return
+        try:
+            if unit[0] & 31 == _SPS:
+                number, slices = _sequence_parameters(unit)
+                self._sequences[number] = slices
+                self.may_have_fields |= slices.may_have_fields
+            elif unit[0] & 31 == _PPS:
+                bits = Bits(unit)
+                number = bits.ue()
+                self._pictures[number] = bits.ue()
+        except EOFError:
+            self.may_have_fields = True
+
+
+def _header_units(extradata: bytes) -> Iterator[memoryview]:
+    """Yield the parameter sets of an avcC, or of a header with start codes."""
+    view = memoryview(extradata)
+    if not extradata or extradata[0] != 1:
+        yield from nal_units(view, 0)
+        return
+    position = 5
+    for mask in (31, 255):
+        count = view[position] & mask if position < len(view) else 0
+        position += 1
+        for _ in range(count):
+            size = int.from_bytes(view[position : position + 2], "big")
+            yield view[position + 2 : position + 2 + size]
+            position += 2 + size
+
+
+def _is_exact_recovery_point(unit: memoryview) -> bool:
+    """Return whether an SEI message says that decoding from this frame on is exact."""
+    bits = Bits(unit)
+    try:
+        while True:
+            kind = size = 0
+            while (byte := bits.u(8)) == 255:
+                kind += 255
+            kind += byte
+            while (byte := bits.u(8)) == 255:
+                size += 255
+            size += byte
+            if kind == _RECOVERY_POINT:
+                recovery_frame_count, exact_match = bits.ue(), bits.u(1)
+                return recovery_frame_count == 0 and exact_match == 1
+            bits.u(8 * size)
+    except EOFError:
+        return False
+
+
+def _sequence_parameters(unit: memoryview) -> tuple[int, _Slices]:
+    """Return the id of a sequence parameter set, and what it tells."""
+    bits = Bits(unit)
+    profile = bits.u(8)
+    bits.u(16)
+    number = bits.ue()
+    has_planes = False
+    if profile in _CHROMA_PROFILES:
+        chroma_format = bits.ue()
+        if chroma_format == 3:
+            has_planes = bool(bits.u(1))
+        bits.ue()
+        bits.ue()
+        bits.u(1)
+        if bits.u(1):
+            _skip_scaling_lists(bits, 12 if chroma_format == 3 else 8)
+    number_bits = bits.ue() + 4
+    poc_type = bits.ue()
+    if poc_type == 0:
+        bits.ue()
+    elif poc_type == 1:
+        bits.u(1)
+        bits.se()
+        bits.se()
+        for _ in range(bits.ue()):
+            bits.se()
+    bits.ue()
+    bits.u(1)
+    bits.ue()
+    bits.ue()
+    return number, _Slices(number_bits, has_planes, may_have_fields=not bits.u(1))
+
+
+def _skip_scaling_lists(bits: Bits, count: int) -> None:
+    for index in range(count):
+        if not bits.u(1):
+            continue
+        last = following = 8
+        for _ in range(16 if index < 6 else 64):
+            if following:
+                following = (last + bits.se()) % 256
+            last = following or last
