@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 from itertools import chain, islice, takewhile
 from typing import BinaryIO
@@ -20,6 +19,7 @@ from spark_keyframes.video.gops import (
     PacketRun,
     RunFailedError,
     decode_run,
+    decode_runs_of,
     plan_runs,
     with_packets,
 )
@@ -272,13 +272,11 @@ class AvVideo(Closeable):
             if self._view is None and self._table.reach == "times":
                 raise RunFailedError("the first frame cannot be decoded")
         done = 0
-        runs = plan_runs(self._table, wanted)
         try:
-            with closing(self._decode_runs(runs)) as pictures:
-                for frame_id, picture in pictures:
-                    self._look_at_first(picture)
-                    yield Frame(frame_id, timeline.seconds(frame_id), picture)
-                    done += 1
+            for frame_id, picture in decode_runs_of(self._table, wanted, self._decode_runs):
+                self._look_at_first(picture)
+                yield Frame(frame_id, timeline.seconds(frame_id), picture)
+                done += 1
         except RunFailedError as error:
             if self._table.reach != "all":
                 raise

@@ -6,7 +6,9 @@ decoded in any order, or at the same time with one codec context each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,14 +17,24 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.packets import SKIPS_NONREF
 
+logger = logging.getLogger("spark_keyframes")
+
 
 class RunFailedError(Exception):
-    """The decoder did not return a wanted frame; `AvVideo` then decodes in sequence."""
+    """The decoder did not return a wanted frame; `AvVideo` then decodes in sequence.
+
+    `start` is the first packet of the run, if it was one.
+    """
+
+    def __init__(self, message: str, start: int | None = None) -> None:
+        super().__init__(message)
+        self.start = start
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,31 @@ def with_packets(
             position = run.stop
 
 
+def decode_runs_of(
+    table: PacketTable,
+    frame_ids: Sequence[int],
+    decode: Callable[[Sequence[PacketRun]], Generator[tuple[int, av.VideoFrame]]],
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield these frames, with their ids, in order; `decode` does so for runs.
+
+    Raises:
+        RunFailedError: a run failed, and not because of leading frames that it did not decode.
+    """
+    done, is_again = 0, True
+    while is_again:
+        try:
+            with closing(decode(plan_runs(table, frame_ids[done:]))) as pictures:
+                for frame_id, picture in pictures:
+                    done += 1
+                    yield frame_id, picture
+            is_again = False
+        except RunFailedError as error:
+            is_again = table.refuse_open_starts(error.start)
+            if not is_again:
+                raise
+            logger.info("open GOPs are not decoded alone: %s", redact_text(str(error)))
+
+
 def decode_run(
     codec: VideoCodecContext,
     packets: Iterable[Packet[VideoStream]],
@@ -105,12 +142,12 @@ def decode_run(
                 break
             wanted_pts = table.pts[table.presented[frame_id]]
             if picture.pts is None or picture.is_corrupt or picture.pts > wanted_pts:
-                raise RunFailedError(f"the decoder did not return frame {frame_id}")
+                raise _not_returned(run, frame_id)
             if picture.pts == wanted_pts:
                 yield frame_id, picture
                 frame_id = next(expected, None)
     if frame_id is not None:
-        raise RunFailedError(f"the decoder did not return frame {frame_id}")
+        raise _not_returned(run, frame_id)
 
 
 def _pictures(
@@ -141,4 +178,8 @@ def _pictures(
         yield codec.decode(None)
     except av.error.FFmpegError as error:
         raise_if_out_of_memory(error, codec.width * codec.height)
-        raise RunFailedError(str(error)) from error
+        raise RunFailedError(str(error), run.start) from error
+
+
+def _not_returned(run: PacketRun, frame_id: int) -> RunFailedError:
+    return RunFailedError(f"the decoder did not return frame {frame_id}", run.start)

@@ -106,6 +106,23 @@ class PacketTable:
         self.flags[index] &= ~RANDOM_ACCESS
         self.find_starts()
 
+    def refuse_open_starts(self, failed: int | None) -> bool:
+        """Let decoding start only where it needs no leading frames, if it `failed` at other starts.
+
+        FFmpeg's H.264 decoder takes it for damage if later frames tell it to forget leading frames
+        that it did not get.
+
+        Returns:
+            Whether that leaves fewer starts.
+        """
+        if failed is None or not self.may_start(failed) or self.resets(failed):
+            return False
+        for index in self.gop_starts[1:]:
+            if not self.resets(index):
+                self.flags[index] &= ~RANDOM_ACCESS
+        self.find_starts()
+        return not self.may_start(failed)
+
     def must_decode(self, index: int) -> None:
         """Note that the decoder must not skip this packet."""
         self.flags[index] |= MUST_DECODE

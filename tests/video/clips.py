@@ -235,6 +235,12 @@ FAST: dict[str, Callable[[], bytes]] = {
         gop=20,
         options=_x264("open-gop=1:bframes=3:b-pyramid=none:scenecut=0:b-adapt=0"),
     ),
+    "h264 open GOP, forgotten frames": lambda: clip(
+        "libx264",
+        "mp4",
+        gop=20,
+        options=_x264("open-gop=1:bframes=7:ref=4:scenecut=0:b-adapt=0"),
+    ),
     "h264 intra refresh": lambda: clip(
         "libx264", "mpegts", options=_x264("intra-refresh=1:keyint=20:scenecut=0")
     ),

@@ -143,6 +143,19 @@ def test_decoding_starts_only_where_it_is_exact(name: str, gops: int) -> None:
 
 
 @both_ways
+def test_b_frames_are_skipped_where_open_gops_cannot_be_decoded_alone(threads: int) -> None:
+    """P-frames tell FFmpeg to forget reference B-frames that led the GOP."""
+    name = "h264 open GOP, forgotten frames"
+    reference = reference_of(name)
+    with open_bytes(clip_named(name), threads) as video:
+        assert len(video._table.gop_starts) == 5
+        frames = list(video.candidates(1.0))
+        assert len(video._table.gop_starts) == 1
+        assert_same(frames, reference, reference.candidates(Fraction(1)))
+        assert video.counters.frames < 60
+
+
+@both_ways
 def test_a_high_fps_gives_every_frame(threads: int) -> None:
     with open_bytes(clip_named("h264 mp4"), threads) as video:
         assert [f.frame_id for f in video.candidates(1000.0)] == list(range(90))
