@@ -1,18 +1,17 @@
 """The sides and the parts of the benchmark.
 
-A part is a function here that lets sides take turns, or a module of its own with a function
-`measure(scope) -> Section`: see benchmarks/section.py.
+A part is a function here that lets sides take turns, or a program of its own whose figures are
+printed: see benchmarks/printed.py.
 """
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import asking, inputs
+from benchmarks import asking, inputs, printed, startup
 from benchmarks.measure import measure
 from benchmarks.process import OURS, Side
 from benchmarks.rows import (
@@ -153,16 +152,8 @@ class Part:
     """what it measures, for the command line"""
     minutes: float
     """that it takes about, in three rounds on two quiet cores"""
-    measure: Callable[[Scope], list[Row]] | str
-    """a function, or the name of a module that has one, which returns a Section"""
-
-    def run(self, scope: Scope) -> list[Row] | Section:
-        """Measure what is not measured yet."""
-        if not isinstance(self.measure, str):
-            return self.measure(scope)
-        scope.check_time()
-        found: Section = importlib.import_module(self.measure).measure(scope)
-        return found
+    measure: Callable[[Scope], list[Row] | Section]
+    """measures what is not measured yet"""
 
 
 PARTS = {
@@ -172,15 +163,15 @@ PARTS = {
     "work": Part("CPU time for 2 minutes of 720p and 1080p, one core", 15, _work),
     "wall": Part("wall clock for 2 minutes of 720p and 1080p, all cores", 10, _wall),
     "hour": Part("CPU time for 60 minutes of 720p, exhaustive and coarse, one core", 13, _hour),
-    "scan": Part("what a coarse scan keeps of the gain", 5, "benchmarks.scan"),
-    "doubt": Part("a film with repeated packets, and the same without", 2, "benchmarks.doubt"),
-    "short-clips": Part("clips of 2 s, one core", 4, "benchmarks.short_clips"),
-    "codecs": Part("other codecs beside a full decode", 4, "benchmarks.codecs"),
-    "pixels": Part("where the time of a frame's pixels goes", 3, "benchmarks.pixels"),
+    "scan": Part("what a coarse scan keeps of the gain", 5, printed.SCAN),
+    "doubt": Part("a film with repeated packets, and the same without", 2, printed.DOUBT),
+    "short-clips": Part("clips of 2 s, one core", 4, printed.SHORT_CLIPS),
+    "codecs": Part("other codecs beside a full decode", 4, printed.CODECS),
+    "pixels": Part("where the time of a frame's pixels goes", 3, printed.PIXELS),
     "texts": Part("three texts beside one, one core", 7, asking.texts),
     "search": Part("a search over 1,000,000 made-up candidates", 3, asking.search),
     "questions": Part("ten questions to 20 minutes and to their index", 7, asking.questions),
-    "startup": Part("from an action to its row in a new Python worker", 3, "benchmarks.startup"),
+    "startup": Part("from an action to its row in a new Python worker", 3, startup.measure),
     "short": Part("200 clips by the engine, alone and on Spark", 8, _short),
     "isolation": Part("decoding in child processes and in threads", 9, _isolation),
     "long": Part("CPU time for 20 minutes beside the floors, one core", 24, _long),

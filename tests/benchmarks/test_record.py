@@ -8,10 +8,11 @@ from benchmarks import measure as measuring
 from benchmarks.__main__ import run
 from benchmarks.measure import take_turns
 from benchmarks.parts import Part
+from benchmarks.printed import Program, Wanted
 from benchmarks.process import Cost, Side, SideError, without_paths
 from benchmarks.record import Record, Setup, record_of, records
 from benchmarks.scope import OutOfTimeError, Scope
-from benchmarks.section import Goal, Section
+from benchmarks.section import Goal, Section, at_least
 
 SETUP = Setup("code", "abc123", "a machine", "Linux", "av 1", "daft 1")
 JOBS = {"short": {"video": "s.mp4"}, "long": {"video": "l.mp4"}}
@@ -127,8 +128,22 @@ def test_a_broken_side_is_left_out_and_tried_again_later(tmp_path, jobs):
 
 def test_a_part_that_raises_does_not_end_the_run(tmp_path, capsys):
     scope = scope_of(tmp_path)
-    assert run(Part("", 1, "benchmarks.no_such_part"), scope)
-    assert records(["work"], tmp_path)["work"].problem.startswith("ModuleNotFoundError: No module")
+    assert run(Part("", 1, Program("no_such", "title")), scope)
+    problem = records(["work"], tmp_path)["work"].problem
+    assert problem.startswith("RuntimeError: `python -m benchmarks.no_such` failed: ")
+    assert problem.endswith("No module named benchmarks.no_such")
+
+
+def test_a_program_is_shown_with_the_goals_that_it_prints():
+    printed = "of 3 films\nratio 1.40\nratio 1.20\n"
+    goals = [
+        Wanted("a", r"ratio ([\d.]+)", 1.3).goal(printed),
+        Wanted("b", r"gain ([\d.]+)", 0.9, at_least).goal(printed),
+    ]
+    assert goals == [
+        Goal("a", "≤ 1.30", "1.20", "reached"),
+        Goal("b", "≥ 0.90", note="the figure was not printed"),
+    ]
 
 
 def test_reasons_name_no_folders():
