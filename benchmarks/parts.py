@@ -1,11 +1,12 @@
 """The sides and the parts of the benchmark.
 
-A part is a function here that lets sides take turns, or a program of its own whose figures are
-printed: see benchmarks/printed.py.
+A part is a function here that lets sides take turns, a module with a function `measure`, which
+returns a Section, or a program whose printed figures are read: see benchmarks/printed.py.
 """
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -156,6 +157,15 @@ class Part:
     """measures what is not measured yet"""
 
 
+def _module(name: str) -> Callable[[Scope], Section]:
+    def measure_it(scope: Scope) -> Section:
+        scope.check_time()
+        found: Section = importlib.import_module(f"benchmarks.{name}").measure(scope)
+        return found
+
+    return measure_it
+
+
 PARTS = {
     "decoding": Part("decode the candidates of all inputs and clips, one thread", 9, _decoding),
     "wall-long": Part("wall clock for 20 minutes of 720p and 1080p, all cores", 55, _wall_long),
@@ -163,10 +173,10 @@ PARTS = {
     "work": Part("CPU time for 2 minutes of 720p and 1080p, one core", 15, _work),
     "wall": Part("wall clock for 2 minutes of 720p and 1080p, all cores", 10, _wall),
     "hour": Part("CPU time for 60 minutes of 720p, exhaustive and coarse, one core", 13, _hour),
-    "scan": Part("what a coarse scan keeps of the gain", 5, printed.SCAN),
-    "doubt": Part("a film with repeated packets, and the same without", 2, printed.DOUBT),
+    "scan": Part("what a coarse scan keeps of the gain", 5, _module("scan")),
+    "doubt": Part("a film with repeated packets, and the same without", 2, _module("doubt")),
     "short-clips": Part("clips of 2 s, one core", 4, printed.SHORT_CLIPS),
-    "codecs": Part("other codecs beside a full decode", 4, printed.CODECS),
+    "codecs": Part("other codecs beside a full decode", 4, _module("codecs")),
     "pixels": Part("where the time of a frame's pixels goes", 3, printed.PIXELS),
     "texts": Part("three texts beside one, one core", 7, asking.texts),
     "search": Part("a search over 1,000,000 made-up candidates", 3, asking.search),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from benchmarks.process import ROOT
 from benchmarks.scope import Scope
-from benchmarks.section import Goal, Section, at_least, at_most
+from benchmarks.section import Goal, Section, at_most
 
 _LIMIT = 3600
 """seconds that a program may take"""
@@ -85,21 +85,8 @@ SHORT_CLIPS = Program(
     ),
     quick="--clips 16 --blocks 2",
 )
-CODECS = Program("codecs", "Other codecs, beside decoding every frame")
-PIXELS = Program("pixels", "A frame's way from the decoder to the model")
-DOUBT = Program(
-    "doubt",
-    "A film whose last packets are repeated",
-    (Wanted("repeated packets to the film without them, CPU time", r"ratio\D*([\d.]+)", 1.3),),
-)
-SCAN = Program(
-    "scan",
-    "What a coarse scan keeps",
-    (
-        Wanted("gain kept by a coarse scan, mean", r"gain kept\D*([\d.]+)", 0.93, at_least),
-        Wanted("… of the worst decile", r"worst decile\D*([\d.]+)", 0.8, at_least),
-        Wanted(
-            "events hit, of those that exhaustive search hits", r"events\D*([\d.]+)", 0.95, at_least
-        ),
-    ),
+PIXELS = Program(
+    "pixels",
+    "A frame's way from the decoder to the model",
+    quick="--rounds 1 --sizes 640x360 --formats yuv420p",
 )

@@ -30,13 +30,13 @@ _KEPT = {"frame_ids", "scored", "decoded", "seconds", "scored_again", "worker_mb
 class Setup:
     """What was measured, and where."""
 
-    code: str
+    code: str = ""
     """hash of the files that are measured"""
-    commit: str
-    machine: str
-    system: str
-    packages: str
-    competitors: str
+    commit: str = ""
+    machine: str = ""
+    system: str = ""
+    packages: str = ""
+    competitors: str = ""
 
     def continues(self, other: Setup) -> bool:
         """Return whether measurements of both may be compared with each other."""
@@ -65,12 +65,14 @@ class Setup:
 
 @dataclass
 class Record:
-    """The measurements of one part, in a file."""
+    """The measurements of one part, in a file; without a path, they are not kept."""
 
-    part: str
-    setup: Setup
-    path: Path
+    part: str = ""
+    setup: Setup = Setup()
+    path: Path | None = None
     date: str = ""
+    written: float = 0.0
+    """when the file was, as time.time()"""
     rows: list[Row] = field(default_factory=list)
     section: Section | None = None
     """of a part with a way of its own to measure"""
@@ -97,8 +99,11 @@ class Record:
 
     def save(self) -> None:
         """Write the file."""
+        if self.path is None:
+            return
         now = time.monotonic()
         self.seconds, self._began = self.seconds + now - self._began, now
+        self.written = time.time()
         self.date = datetime.datetime.now(datetime.UTC).date().isoformat()
         told = asdict(self)
         del told["path"], told["_began"]

@@ -39,7 +39,7 @@ def write_report(target: Path, records: dict[str, Record], parts: Iterable[str])
 
 
 def _newest(records: dict[str, Record]) -> Setup:
-    return max(records.values(), key=lambda record: record.path.stat().st_mtime).setup
+    return max(records.values(), key=lambda record: record.written).setup
 
 
 def _head(setup: Setup) -> str:

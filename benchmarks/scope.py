@@ -22,8 +22,8 @@ class OutOfTimeError(Exception):
 class Scope:
     """The amount to measure, and the folders of the videos."""
 
-    record: Record
-    """where the part keeps its measurements"""
+    record: Record = field(default_factory=Record)
+    """where the part keeps its measurements; by default nowhere"""
     kinds: list[str] = field(default_factory=lambda: ["720p", "1080p"])
     rounds: int = 3
     tries: int = 3

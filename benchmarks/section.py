@@ -1,7 +1,12 @@
 """A part of RESULTS.md: a heading, its tables and its goals.
 
-A benchmark that prints its figures becomes a part by an entry in benchmarks/printed.py, and its
-line in PARTS of benchmarks/parts.py.
+A benchmark that has a way of its own to measure becomes a part by a function
+
+    def measure(scope: Scope) -> Section
+
+and its line in PARTS of benchmarks/parts.py. `scope` says how many rounds to measure, and where the
+videos and the cache are (benchmarks/scope.py). What `measure` prints is shown, and not kept. One
+that only prints its figures gets an entry in benchmarks/printed.py instead.
 """
 
 from __future__ import annotations
