@@ -32,23 +32,33 @@ def load_model() -> ClipModule:
     return module
 
 
-def kept_embeddings(module: ClipModule, video: Video, folder: Path) -> Floats:
-    """Return the embeddings of a video's candidates, from a file in `folder` if it has them."""
-    path = folder / f"{hashlib.sha256(repr(video).encode()).hexdigest()[:24]}.npy"
+def kept_embeddings(
+    module: ClipModule, video: Video, folder: Path, times: Sequence[float] | None = None
+) -> Floats:
+    """Return the embeddings of a video's frames, from a file in `folder` if it has them.
+
+    Args:
+        module: ready.
+        video: the plan.
+        folder: which keeps them.
+        times: of the frames, increasing; None: of the candidates.
+    """
+    key = repr(video) if times is None else f"{video!r} {list(times)!r}"
+    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
     if not path.exists():
         part = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(part, embed_candidates(module, video))
+        np.save(part, embed_frames(module, video, video.times if times is None else times))
         part.rename(path)
     rows: Floats = np.load(path)
     return rows
 
 
-def embed_candidates(module: ClipModule, video: Video) -> Floats:
-    """Return the embeddings of a video's candidates, shape (N, D), by the code that jobs run.
+def embed_frames(module: ClipModule, video: Video, times: Sequence[float]) -> Floats:
+    """Return the embeddings of a video's frames, shape (N, D), by the code that jobs run.
 
-    The frames are drawn at the candidates' times, and not encoded.
+    The frames are drawn at these times, and not encoded.
     """
-    frames = draw_candidates(video)
+    frames = draw_frames(video, times)
     parts = []
     while batch := list(islice(frames, _BATCH)):
         inputs = [module.preprocess(np.array(frame)) for frame in batch]
@@ -61,10 +71,10 @@ def embed_texts(module: ClipModule, texts: Sequence[str]) -> dict[str, Floats]:
     return {text: row.cpu().numpy() for text, row in module.unit_texts(texts).items()}
 
 
-def draw_candidates(video: Video) -> Iterator[Image.Image]:
-    """Yield the candidates' frames in order."""
+def draw_frames(video: Video, times: Sequence[float]) -> Iterator[Image.Image]:
+    """Yield the frames at these times, which increase."""
     rng = np.random.default_rng(video.scenes[0].seed)  # generates the noise
-    for number, times in groupby(video.times, video.shot_at):
+    for number, of_shot in groupby(times, video.shot_at):
         scene = video.scenes[number]
-        progress = [(time - scene.start) / (scene.end - scene.start) for time in times]
+        progress = [(time - scene.start) / (scene.end - scene.start) for time in of_shot]
         yield from snapshots(scene, progress, HEIGHT, rng)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks.choice.embedding import draw_candidates
+from benchmarks.choice.embedding import draw_frames
 from benchmarks.choice.marks import difference, interval, mark
 from benchmarks.choice.settings import SELECTORS
 from benchmarks.choice.videos import EVENTS, KINDS, Video, plan
@@ -78,7 +78,8 @@ def test_equal_draws_are_equal_and_others_are_not():
 
 
 def test_each_candidate_shows_the_shot_of_its_time():
-    frames = [np.asarray(f, int) for f in draw_candidates(video_of((2, 1), (2, 2), (2, 1)))]
+    video = video_of((2, 1), (2, 2), (2, 1))
+    frames = [np.asarray(f, int) for f in draw_frames(video, video.times)]
     assert [frame.shape for frame in frames] == [(90, 160, 3)] * 6
     apart = np.array([[np.abs(a - b).mean() for b in frames] for a in frames])
     alike = apart < 50  # noise, and the camera's movement
