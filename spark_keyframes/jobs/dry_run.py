@@ -129,7 +129,8 @@ def _probed(
     keeps_images = isinstance(options, KeyframesOptions)
     pipeline = pipeline_for_workers(
         # Without min_score: a part that shows nothing of the text would give no image to measure.
-        replace(sampler, return_keyframes=keeps_images, min_score=None),
+        # All candidates: a part is too short to look at some of them only.
+        replace(sampler, return_keyframes=keeps_images, min_score=None, scan="exhaustive"),
         same_view=is_local(spark),
         text_advice=None,
     )

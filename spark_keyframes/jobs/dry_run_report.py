@@ -48,7 +48,9 @@ def print_work(
 ) -> None:
     """Print what the job would take, and where the results would go."""
     print(f"length     {amount(work.seconds, _TIMES)}")
-    print(f"candidates {number(work.candidates)} at fps {options.sampler.fps:g}")
+    sampler = options.sampler
+    some = f", of which up to {sampler.scan_budget:.0%} are scored" * (sampler.scan == "coarse")
+    print(f"candidates {number(work.candidates)} at fps {sampler.fps:g}{some}")
     print(f"in         {amount(work.read, _SIZES)}{_of_parts(options)}")
     if work.probes:
         print(f"CPU        {amount(work.cpu, _TIMES)}")

@@ -88,6 +88,7 @@ def estimated_work(
     looked = [
         _looked_at(video, count, options) for video, count in zip(videos, counts, strict=True)
     ]
+    share = sampler.scan_budget if sampler.scan == "coarse" else 1.0
     measured = [probe for probe in probes if probe["error"] is None]
     measured_all = sampled.are_all and len(measured) == sum(count > 0 for count in counts)
     weights = [probe["weight"] for probe in measured]
@@ -113,17 +114,17 @@ def estimated_work(
         in_table += candidates * float(4 * floats + _FRAME_BYTES)
     if getattr(options, "curve_col", None):
         scores = [v.texts * count for v, count in zip(videos, counts, strict=True)]
-        in_table += of_bytes(scores) * CANDIDATE_BYTES
+        in_table += of_bytes(scores) * (share * CANDIDATE_BYTES)
     return Work(
         seconds=of_bytes([video.seconds or 0.0 for video in videos]),
         candidates=candidates,
         images=all_images,
         read=of_videos(sizes) if sampled.bytes is None else Estimate(sampled.bytes),
-        decode=of_bytes(worked) * each("decode", "seconds"),
-        score=candidates * each("score", "candidates")
+        decode=of_bytes(worked) * each("decode", "seconds") * share,
+        score=candidates * each("score", "candidates") * share
         + of_videos(looked) * each("again", "looked"),
         encode=all_images * each("encode", "images"),
-        gpu=candidates * each("gpu", "candidates"),
+        gpu=candidates * each("gpu", "candidates") * share,
         stored=of_file if sampler.output_tos_dir else NOTHING,
         table=in_table,
         probes=len(measured),

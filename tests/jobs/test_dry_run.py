@@ -78,6 +78,14 @@ def test_it_says_what_the_job_then_does(dry, spark, models, folder, tmp_path):
     assert float(at) * 1e3 == pytest.approx(stored_bytes, rel=0.3)
 
 
+def test_a_coarse_scan_scores_and_decodes_a_part(dry, folder):
+    given = ["--input", folder, "--text", "spoon", "--dry-run"]
+    every, some = dry(sample, *given), dry(sample, *given, "--scan", "coarse")
+    assert some["candidates"] == f"{every['candidates']}, of which up to 35% are scored"
+    assert some.keys() == every.keys()
+    assert some["length"] == every["length"]
+
+
 def test_with_resume_only_the_videos_that_are_left_count(dry, run, folder, tmp_path):
     run(folder / "c.mp4", "--fps", "5")
     given = ["--input", folder, "--text", "spoon", "--max-num-frames", 2]
