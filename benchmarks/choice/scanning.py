@@ -51,8 +51,8 @@ class Gops:
 
 
 GOPS = (
-    Gops("x264's default: at cuts, and every 10 s", 10, at_cuts=True),
-    Gops("every 2 s, as in streams", 2, at_cuts=False),
+    Gops("at cuts and every 10 s (x264's default)", 10, at_cuts=True),
+    Gops("every 2 s (streams)", 2, at_cuts=False),
     Gops("every 10 s, none at cuts", 10, at_cuts=False),
 )
 

@@ -24,7 +24,6 @@ def run(video, fps, videos=()):
         return_keyframes=False,
         **({"scan": options.scan} if options.scan else {}),
         decoder=options.decoder,
-        scan=options.scan,
     )
     if videos:
         return run_many(sampler, videos)

@@ -26,7 +26,6 @@ def arguments():
     parser.add_argument("--scan", help="see ours.py and ours_spark.py; without it, exhaustive")
     parser.add_argument("--packed", action="store_true", help="see floor.py")
     parser.add_argument("--decoder", default="process", help="see ours.py")
-    parser.add_argument("--scan", default="exhaustive", help="see ours.py")
     return parser.parse_args()
 
 
