@@ -30,7 +30,7 @@ class Account:
     frames_skipped: int = documented(
         0,
         "Frames that did not: no candidate needs them, or they are damaged. 0 where the timestamps "
-        "cannot be trusted, since all frames are decoded then.",
+        "of the whole video cannot be trusted, since all frames are decoded then.",
     )
     candidates_total: int = documented(
         0, "Candidates of the video, or of the part of it that was asked for."
@@ -48,6 +48,11 @@ class Account:
     )
     decoded_again: int = documented(
         0, "Frames that were decoded a second time, since there was no room to keep them."
+    )
+    frames_doubtful: int = documented(
+        0,
+        "Those of `frames_decoded` that were decoded in sequence, because damage or unreliable "
+        "timestamps leave a doubt about which frames there are.",
     )
     images_uploaded: int = documented(
         0, "Images that the storage acknowledged. Those of a video that failed later stay there."

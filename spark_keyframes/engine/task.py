@@ -175,7 +175,7 @@ class VideoTask:
             with video:
                 yield video
         finally:
-            counts = ["frames_decoded", "frames_skipped"]
+            counts = ["frames_decoded", "frames_skipped", "frames_doubtful"]
             if self.request.indexed is None:  # else frames by id are decoded for the first time
                 counts.append("decoded_again")
             for count in counts:

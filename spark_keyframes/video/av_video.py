@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
-from itertools import chain, islice, takewhile
+from itertools import islice
 from typing import BinaryIO
 
 import av
@@ -13,20 +14,14 @@ import av
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.by_stretch import StretchDecoder
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.gops import (
-    PacketRun,
-    RunFailedError,
-    decode_run,
-    decode_runs_of,
-    plan_runs,
-    with_packets,
-)
+from spark_keyframes.video.gops import RunFailedError, plan_runs
 from spark_keyframes.video.interface import Closeable, FrameTime
 from spark_keyframes.video.packet_source import PacketSource
-from spark_keyframes.video.replacement import rest_in_sequence
-from spark_keyframes.video.run_pool import RunPool
+from spark_keyframes.video.replacement import LostFrameError
+from spark_keyframes.video.run_decoder import RunDecoder
 from spark_keyframes.video.sequential import (
     MonotonicTimes,
     candidates_in_sequence,
@@ -83,14 +78,11 @@ class AvVideo(Closeable):
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
         check_video_stream(video_stream)
-        self._threads = threads
-        self._slots = slots
         self._limits = limits
         self._window = window
         self._duration: float | None = None
         self._view: View | None = None
         """How frames are shown; None until the first frame is decoded."""
-        self._pool: RunPool | None = None
         self._iterators = 0
         """Iterators begun so far; only the latest may be used."""
         self._source = PacketSource(
@@ -101,8 +93,9 @@ class AvVideo(Closeable):
             window=window,
         )
         self._table = self._source.table
-        self.counters = Counters(self._table.timeline)
-        """Packets and frames decoded so far."""
+        self._runs = RunDecoder(self._source, Counters(self._table.timeline), threads, slots)
+        self._stretches: StretchDecoder | None = None
+        """None if the video has none, or if they cannot be decoded one by one."""
         self._check_table()
 
     @property
@@ -132,6 +125,11 @@ class AvVideo(Closeable):
         return self.timeline.duration
 
     @property
+    def counters(self) -> Counters:
+        """Packets and frames decoded so far."""
+        return self._runs.counters
+
+    @property
     def frames_decoded(self) -> int:
         """Frames that the decoder returned so far. A frame decoded twice counts twice."""
         return self.counters.frames
@@ -140,9 +138,14 @@ class AvVideo(Closeable):
     def frames_skipped(self) -> int:
         """Frames that the decoder never returned so far: not needed, damaged, or not reached.
 
-        0 where the number of frames is unknown before decoding: then all packets are decoded.
+        0 where no packet tells which frames there are: then all packets are decoded.
         """
         return self.counters.skipped
+
+    @property
+    def frames_doubtful(self) -> int:
+        """Frames that the decoder returned while decoding in sequence, because of a doubt."""
+        return self.counters.doubtful
 
     def candidate_count(self, fps: float) -> int | None:
         """Return the number of candidates in the window; None if only decoding can tell.
@@ -206,9 +209,7 @@ class AvVideo(Closeable):
 
     def _begin_iterator(self) -> int:
         self._iterators += 1
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        self._runs.close()
         return self._iterators
 
     def _exclusive(self, frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -233,6 +234,8 @@ class AvVideo(Closeable):
             if self.timeline is not None:
                 wanted = self.timeline.candidate_ids(fps) if ids is None else ids
                 frames = self._decode_needed_gops(self.timeline, wanted, exactly=ids is not None)
+            elif self._stretches is not None:
+                frames = self._decode_stretches(self._stretches, fps, ids)
             elif ids is None:
                 frames = self._candidates_in_sequence(fps)
             else:
@@ -247,7 +250,7 @@ class AvVideo(Closeable):
                 logger.info("the whole video is read: %s", redact_text(str(error)))
                 self._source.read_everything()
                 self._table = self._source.table
-                self.counters = replace(
+                self._runs.counters = replace(
                     self.counters, timeline=self.timeline, was_returned=bytearray()
                 )
                 self._check_table()
@@ -257,6 +260,12 @@ class AvVideo(Closeable):
             self._window.check_start(self.duration)
         if self._table.sequential_reason:
             logger.debug("decoding in sequence: %s", self._table.sequential_reason)
+        self._stretches = None
+        if self._table.stretches and next(self._source.codecs(), None) is not None:
+            self.counters.expect(self._table)
+            self._stretches = StretchDecoder(
+                self._source, self._runs, self._times, self._look_at_first
+            )
 
     def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
@@ -271,50 +280,50 @@ class AvVideo(Closeable):
                 self._look_at_first(picture)
             if self._view is None and self._table.reach == "times":
                 raise RunFailedError("the first frame cannot be decoded")
-        done = 0
+        is_empty = True
         try:
-            for frame_id, picture in decode_runs_of(self._table, wanted, self._decode_runs):
-                self._look_at_first(picture)
-                yield Frame(frame_id, timeline.seconds(frame_id), picture)
-                done += 1
-        except RunFailedError as error:
-            if self._table.reach != "all":
-                raise
-            logger.info("decoding in sequence from here: %s", redact_text(str(error)))
-            # What replaces a damaged frame may depend on the candidates before the window.
-            before = frame_ids.index(wanted[0])
-            rest = rest_in_sequence(
-                self._decode_all(),
-                timeline,
-                frame_ids,
-                before + done if done else 0,
-                exactly=exactly,
-                nothing_decoded=self._nothing_decoded,
-            )
-            for frame in takewhile(lambda frame: frame.timestamp < window.end, rest):
-                if frame.timestamp >= window.start:
-                    yield frame
+            with closing(self._runs.frames(wanted, exactly=exactly)) as found:
+                for each in found:
+                    self._look_at_first(each.picture)
+                    frame = Frame(each.number, timeline.seconds(each.number), each.picture)
+                    if frame.timestamp >= window.start:
+                        yield frame
+                        is_empty = False
+        except LostFrameError as error:
+            raise DecodeError(f"frame {error.number} is damaged and cannot be decoded") from error
+        if wanted and is_empty:
+            yield from self._first_undamaged(timeline, frame_ids[-1])
 
-    def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:
-        codec, packets = self._source.begin(strict=True)
-        threads = min(self._threads, len(runs), self._source.affordable_threads())
-        codecs = self._source.codecs()
-        first = next(codecs, None) if threads > 1 else None
-        if first is None:
-            for run, part in with_packets(runs, packets):
-                yield from decode_run(codec, part, run, self._table, self.counters)
+    def _first_undamaged(self, timeline: Timeline, last_id: int) -> Iterator[Frame]:
+        """Yield the first frame that is not damaged if it is behind all candidates."""
+        with closing(self._runs.numbered(0)) as found:
+            frame_id, picture = next(found, (-1, None))
+        if picture is None:
+            raise self._nothing_decoded()
+        self._look_at_first(picture)
+        frame = Frame(frame_id, timeline.seconds(frame_id), picture)
+        if frame_id > last_id and self._window.start <= frame.timestamp < self._window.end:
+            yield frame
+
+    def _decode_stretches(
+        self, stretches: StretchDecoder, fps: float, ids: Sequence[int] | None
+    ) -> Iterator[Frame]:
+        if self._view is None and (self._window.start > 0 or (ids and ids[0] > 0)):
+            codec, packets = self._source.begin(strict=False)
+            for picture in islice(decode_all(codec, packets, Counters()), 1):
+                self._look_at_first(picture)
+        frames = stretches.candidates(fps, self._window) if ids is None else stretches.frames(ids)
+        is_empty = True
+        for frame in frames:
+            yield frame
+            is_empty = False
+        if ids is not None:
             return
-        self._pool = RunPool(
-            threads,
-            chain([first], codecs),
-            runs,
-            packets,
-            table=self._table,
-            counters=self.counters,
-            slots=self._slots,
-        )
-        with self._pool as pool:
-            yield from pool.frames()
+        if stretches.duration is not None:
+            self._duration = stretches.duration
+            self._window.check_start(self._duration)
+        if is_empty and self._window.is_whole:
+            raise self._nothing_decoded()
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
         codec, packets = self._source.begin(strict=False)

@@ -243,6 +243,7 @@ def prepare_codec(codec: VideoCodecContext, *, strict: bool, limits: Limits) -> 
     # The options given when opening the container only apply to probing.
     codec.options = _options(limits) | ({"err_detect": "explode"} if strict else {})
     codec.thread_count = 1
+    codec.copy_opaque = True  # a frame gets the index of its packet, where packets have one
 
 
 def new_codec(stream: VideoStream) -> VideoCodecContext | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import av
 
+from spark_keyframes.video.packet_reader import index_of
+from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.timeline import Timeline
 
 
@@ -22,8 +24,11 @@ class Counters:
     """Packets that the decoder refused while decoding in sequence, which then continues."""
     frames: int = 0
     """Frames that the decoder returned, counted each time."""
+    doubtful: int = 0
+    """Those of them that it returned while decoding in sequence."""
     was_returned: bytearray = field(default_factory=bytearray, repr=False)
-    """For each frame of the timeline, 1 if the decoder returned it at least once."""
+    """For each frame of the timeline, 1 if the decoder returned it at least once. Without a
+    timeline, for each packet; also 1 where only decoding tells the frames. May be empty."""
 
     def __post_init__(self) -> None:
         if self.timeline is not None and not self.was_returned:
@@ -31,7 +36,7 @@ class Counters:
 
     @property
     def skipped(self) -> int:
-        """Frames of the timeline never returned: not needed, damaged, or not reached."""
+        """Known frames that were never returned: not needed, damaged, or not reached."""
         return self.was_returned.count(0)
 
     def count_frames(self, pictures: Sequence[av.VideoFrame]) -> None:
@@ -42,6 +47,14 @@ class Counters:
                 frame_id = self.timeline.id_at(picture.pts)
                 if frame_id is not None:
                     self.was_returned[frame_id] = 1
+            elif self.was_returned and (index := index_of(picture)) is not None:
+                self.was_returned[index] = 1
+
+    def expect(self, table: PacketTable) -> None:
+        """Expect the frames of the sound stretches of a video without a timeline."""
+        self.was_returned = bytearray(b"\1") * len(table)
+        for index in table.presented:
+            self.was_returned[index] = 0
 
     def for_thread(self) -> Counters:
         """Return counters for one thread; pass them to `add` when it is done."""
@@ -52,3 +65,4 @@ class Counters:
         self.decoded += part.decoded
         self.failed += part.failed
         self.frames += part.frames
+        self.doubtful += part.doubtful

@@ -6,9 +6,7 @@ decoded in any order, or at the same time with one codec context each.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,17 +15,14 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.memory_limit import raise_if_out_of_memory
+from spark_keyframes.video.packet_reader import PacketReader
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.packets import SKIPS_NONREF
 
-logger = logging.getLogger("spark_keyframes")
-
-
 class RunFailedError(Exception):
-    """The decoder did not return a wanted frame; `AvVideo` then decodes in sequence.
+    """The decoder did not return a wanted frame; `RunDecoder` then decodes in sequence there.
 
     `start` is the first packet of the run, if it was one.
     """
@@ -80,12 +75,16 @@ def _first_needed(table: PacketTable, index: int) -> int:
 
 
 def with_packets(
-    runs: Sequence[PacketRun], packets: Iterable[Packet[VideoStream]]
+    runs: Sequence[PacketRun], packets: Iterable[Packet[VideoStream]] | PacketReader
 ) -> Iterator[tuple[PacketRun, Iterable[Packet[VideoStream]]]]:
     """Yield each run with its packets; `packets` are all packets of the stream.
 
     Unless `packets` is a list, packets are read lazily: consume those of a run before the next run.
     """
+    if isinstance(packets, PacketReader):
+        for run in runs:
+            yield run, packets.part(run.start, run.stop)
+        return
     position, source = 0, iter(packets)
     for run in runs:
         if isinstance(packets, list):
@@ -93,31 +92,6 @@ def with_packets(
         else:
             yield run, islice(source, run.start - position, run.stop - position)
             position = run.stop
-
-
-def decode_runs_of(
-    table: PacketTable,
-    frame_ids: Sequence[int],
-    decode: Callable[[Sequence[PacketRun]], Generator[tuple[int, av.VideoFrame]]],
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Yield these frames, with their ids, in order; `decode` does so for runs.
-
-    Raises:
-        RunFailedError: a run failed, and not because of leading frames that it did not decode.
-    """
-    done, is_again = 0, True
-    while is_again:
-        try:
-            with closing(decode(plan_runs(table, frame_ids[done:]))) as pictures:
-                for frame_id, picture in pictures:
-                    done += 1
-                    yield frame_id, picture
-            is_again = False
-        except RunFailedError as error:
-            is_again = table.refuse_open_starts(error.start)
-            if not is_again:
-                raise
-            logger.info("open GOPs are not decoded alone: %s", redact_text(str(error)))
 
 
 def decode_run(

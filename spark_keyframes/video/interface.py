@@ -77,16 +77,20 @@ class Video(Closeable, Protocol):
     def frames_decoded(self) -> int:
         """Frames that the decoder returned. A frame decoded twice counts twice.
 
-        Like `frames_skipped` and `decoded_again`, complete only after `close`.
+        Like the other counts, complete only after `close`.
         """
 
     @property
     def frames_skipped(self) -> int:
         """Frames that the decoder never returned: not needed, damaged, or not reached.
 
-        0 where the number of frames is unknown before decoding: then all packets are decoded. Of a
-        window, only frames that were read may be counted.
+        0 where no packet tells which frames there are: then all packets are decoded. Of a window,
+        only frames that were read may be counted.
         """
+
+    @property
+    def frames_doubtful(self) -> int:
+        """Those of `frames_decoded` that were decoded in sequence, because of a doubt."""
 
     @property
     def decoded_again(self) -> int:

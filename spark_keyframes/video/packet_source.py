@@ -22,6 +22,7 @@ from spark_keyframes.video.container import (
 from spark_keyframes.video.header_parts import Crop, Span
 from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.needed_packets import coded_spans, needed_spans, without
+from spark_keyframes.video.packet_reader import PacketReader
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES
@@ -89,10 +90,14 @@ class PacketSource(Closeable):
             prepare_codec(codec, strict=strict, limits=self._limits)
         return codec, self._opened.packets() if kept is None else kept
 
-    def codecs(self) -> Iterator[VideoCodecContext]:
-        """Yield strict codec contexts without end; none if PyAV cannot copy the stream's."""
+    def reader(self) -> PacketReader:
+        """Return all packets, to be read in parts; use none that was returned before."""
+        return PacketReader(self.table.kept, self._read_again)
+
+    def codecs(self, *, strict: bool = True) -> Iterator[VideoCodecContext]:
+        """Yield codec contexts without end; none if PyAV cannot copy the stream's."""
         while (codec := new_codec(self.stream)) is not None:
-            prepare_codec(codec, strict=True, limits=self._limits)
+            prepare_codec(codec, strict=strict, limits=self._limits)
             yield codec
 
     def affordable_threads(self) -> int:
@@ -117,6 +122,10 @@ class PacketSource(Closeable):
         opened = self._resources.enter_context(opening)
         opened.hide(self._hidden)
         return opened
+
+    def _read_again(self) -> Iterable[Packet[VideoStream]]:
+        self._opened = self._open()
+        return self._opened.packets()
 
     def read_everything(self) -> None:
         """Read all packets, where only those of the window were."""

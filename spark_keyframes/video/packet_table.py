@@ -21,6 +21,8 @@ from spark_keyframes.video.timeline import Timeline
 RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET = 1, 2, 4, 8, 16
 """Bits of `PacketTable.flags`."""
 
+_KEPT_FRAMES = 32
+
 Reach = Literal["all", "window", "times"]
 """How far packets are read: all; up to the end of the window, where that shows; or all of them
 without their data, which is hidden."""
@@ -76,6 +78,8 @@ class PacketTable:
     """What each packet reads and writes, see codecs/facts.py; empty if the codec does not tell."""
     places: array[int] = field(default_factory=lambda: array("q"))
     """Of packets without data: where each begins and ends in the file, by turns."""
+    _numbers: array[int] = field(default_factory=lambda: array("q"), repr=False)
+    """See `number_of`."""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -174,6 +178,34 @@ class PacketTable:
     def gop_of(self, index: int) -> int:
         """Return the number of the GOP that holds the packet."""
         return bisect_right(self.gop_starts, index) - 1
+
+    def start_before(self, index: int) -> int:
+        """Return where to start so that the decoder is as if it had decoded all before a packet.
+
+        That is at least one GOP earlier, for decoders take from there what a damaged frame lacks.
+        """
+        gop = bisect_right(self.gop_starts, index - 1) - 1
+        # Where it is not reset, the decoder keeps up to 16 frames to refer to.
+        while gop > 0 and not (
+            self.resets(self.gop_starts[gop]) or index - self.gop_starts[gop] >= _KEPT_FRAMES
+        ):
+            gop -= 1
+        return self.gop_starts[gop] if gop >= 0 else 0
+
+    def behind_leading(self, start: int) -> int:
+        """Return the first packet behind the leading ones of a packet where decoding may start."""
+        index = start + 1
+        while index < len(self) and self.pts[index] < self.pts[start]:
+            index += 1
+        return index
+
+    def number_of(self, index: int) -> int:
+        """Return the place of a packet in `presented`; -1 if it is not there."""
+        if len(self._numbers) != len(self):
+            self._numbers = array("q", [-1]) * len(self)
+            for number, presented in enumerate(self.presented):
+                self._numbers[presented] = number
+        return self._numbers[index]
 
     def set_stretches(self, stretches: Sequence[Stretch]) -> None:
         """Set the stretches, and number the frames of the sound ones in `presented`."""

@@ -68,7 +68,10 @@ class Stamps:
         if packet.pts is None:
             self._problems.add(self._index, "a timestamp is missing")
         if packet.is_corrupt:
+            # FFmpeg's parsers find the end of a packet in the data of the next one, and may give it
+            # the flags of that one.
             self._problems.add(self._index, "a packet is corrupt")
+            self._problems.add(self._index + 1, "a packet is corrupt")
         if dts is None:
             return
         if last is not None and dts < last:

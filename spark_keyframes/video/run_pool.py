@@ -28,6 +28,7 @@ from av.video.stream import VideoStream
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import PacketRun, decode_run, with_packets
 from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.packet_reader import PacketReader
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.thread_slots import ThreadSlots
 
@@ -68,7 +69,7 @@ class RunPool(Closeable):
         threads: int,
         codecs: Iterator[VideoCodecContext],
         runs: Sequence[PacketRun],
-        packets: Iterable[Packet[VideoStream]],
+        packets: Iterable[Packet[VideoStream]] | PacketReader,
         *,
         table: PacketTable,
         counters: Counters,

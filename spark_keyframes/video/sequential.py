@@ -35,6 +35,7 @@ def decode_all(
             counters.failed += 1
             continue
         counters.count_frames(pictures)
+        counters.doubtful += len(pictures)
         yield from pictures
 
 
@@ -68,7 +69,10 @@ class MonotonicTimes:
 
     def time_of(self, picture: av.VideoFrame) -> Fraction:
         """Return the time since the first frame, in units of `time_base`; call once per frame."""
-        stamp = self._stamp_of(picture)
+        return self.time_at(self._stamp_of(picture))
+
+    def time_at(self, stamp: int | None) -> Fraction:
+        """Return the time of a frame by its timestamp alone, as `time_of` does."""
         if self._last < 0:
             time = Fraction(0)
             self._shift = None if stamp is None else Fraction(-stamp)
@@ -90,11 +94,14 @@ class MonotonicTimes:
         self._place = self._decoding_times.place_of(picture.pts, self._place)
         return self._decoding_times.time_at(self._place)
 
-    def end_after(self, picture: av.VideoFrame, gap: Fraction | None) -> Fraction:
-        """Return the end of the last frame; `gap` is the duration of the frame before it."""
+    def end_after(self, picture: av.VideoFrame | None, gap: Fraction | None) -> Fraction:
+        """Return the end of the last frame, None if it is lost.
+
+        `gap` is how long the frame before it stays.
+        """
         # The duration of a packet is that up to the next packet, in decode order.
-        duration = Fraction(picture.duration or 0) if self._decoding_times is None else None
-        return self._last + (duration or gap or self._step)
+        duration = picture.duration if picture is not None and not self._decoding_times else None
+        return self._last + (Fraction(duration or 0) or gap or self._step)
 
 
 def candidates_in_sequence(

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median_low
 
 from spark_keyframes.video.packet_table import PacketTable, Stretch
 from spark_keyframes.video.problems import NO_KEYFRAME, Problems
@@ -102,24 +103,46 @@ class _Gops:
     def check_all(self) -> None:
         """Look for what the timestamps of each stretch tell together, and set its frames."""
         pts = self._table.pts
-        for number, gop in enumerate(self.all):
-            following = self.all[number + 1] if number + 1 < len(self.all) else None
+        followers: list[_Gop | None] = [*self.all[1:], None]
+        for gop, following in zip(self.all, followers, strict=True):
             leading = following.leading if following is not None else []
             gop.frames = sorted([*gop.trailing, *leading], key=pts.__getitem__)
+        steps = [pts[b] - pts[a] for gop in self.all for a, b in pairwise(gop.frames)]
+        # A lost frame is seldom marked as such. With it, the next ones may be lost too.
+        longest = median_low(steps) * 3 // 2 if steps else 0
+        for number, (gop, following) in enumerate(zip(self.all, followers, strict=True)):
+            leading = following.leading if following is not None else []
             if not gop.frames:
                 self.reasons[number].add("no packet is shown")
                 continue
             if any(pts[a] == pts[b] for a, b in pairwise(gop.frames)):
                 self.reasons[number].add("a timestamp is repeated")
-            goes_back = following is not None and pts[gop.frames[-1]] >= pts[following.start]
-            if goes_back and not self._is_clean(number + 1):
+            if following is not None and self._goes_back(gop, following):
                 self.reasons[number].add("timestamps go backwards")
                 self.reasons[number + 1].add("timestamps go backwards")
+            steps = [pts[b] - pts[a] for a, b in pairwise(gop.frames)]
+            if following is not None and not self._is_clean(number + 1):
+                steps.append(pts[following.start] - pts[gop.frames[-1]])
+            if any(step > longest for step in steps):
+                self.reasons[number].add("frames seem to be missing")
             if self._depth is not None and self._depth_of(gop, leading) > self._depth:
                 self.reasons[number].add("frames are reordered further than the decoder knows")
             # Leading frames may refer to the GOP before, see `plan_runs`.
             if leading and len(gop.trailing) == 1 and number and self.reasons[number - 1]:
                 self.reasons[number] |= self.reasons[number - 1]
+
+    def _goes_back(self, gop: _Gop, following: _Gop) -> bool:
+        """Return whether frames of a stretch are not all behind its start and before the next."""
+        pts = self._table.pts
+        leading = following.leading
+        if not leading:
+            is_join = self._table.resets(following.start)
+            return not is_join and pts[gop.frames[-1]] >= pts[following.start]
+        return (
+            pts[gop.frames[0]] < pts[gop.start]
+            or pts[gop.frames[-1]] >= pts[following.start]
+            or leading[-1] > min(following.trailing[1:], default=len(pts))
+        )
 
     def _depth_of(self, gop: _Gop, leading: Iterable[int]) -> int:
         """Return how many frames are decoded before one that is shown earlier, at most."""

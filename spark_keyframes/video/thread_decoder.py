@@ -84,6 +84,11 @@ class ThreadVideo(Closeable):
         return self._frames.video.frames_skipped
 
     @property
+    def frames_doubtful(self) -> int:
+        """Implement `Video.frames_doubtful`."""
+        return self._frames.video.frames_doubtful
+
+    @property
     def decoded_again(self) -> int:
         """Implement `Video.decoded_again`."""
         return self._frames.decoded_again

@@ -99,6 +99,7 @@ def test_the_column_holds_the_account_of_each_row_that_has_one(spark, plain, cli
         "encode_seconds:double,upload_seconds:double,waited_seconds:double,"
         "frames_decoded:bigint,frames_skipped:bigint,candidates_total:bigint,"
         "frames_scored:bigint,guides_scored:bigint,scored_again:bigint,decoded_again:bigint,"
+        "frames_doubtful:bigint,"
         "images_uploaded:bigint,bytes_uploaded:bigint>"
     )
     assert field.nullable

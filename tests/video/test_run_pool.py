@@ -135,11 +135,11 @@ def test_few_frames_are_queued_even_if_all_are_wanted(
     with open_many(2, data) as video:
         most = count = 0
         for count, _ in enumerate(video.candidates(1000.0), 1):
-            assert video._pool is not None
+            assert video._runs._pool is not None
             if count in (1, 30, 60):
                 time.sleep(0.1)
-                most = max(most, video._pool._held_bytes)
-            assert len([o for o in video._pool._outputs if not o.is_finished]) <= 2
+                most = max(most, video._runs._pool._held_bytes)
+            assert len([o for o in video._runs._pool._outputs if not o.is_finished]) <= 2
         assert count == FRAMES
         # Four frames for each of two threads, and one of the first GOP, which may exceed the limit.
         assert 8 * size <= most <= 9 * size
@@ -211,7 +211,7 @@ def test_queued_frames_are_freed_when_the_iterator_is_closed() -> None:
     with open_many(3) as video:
         frames = video.candidates(1000.0)
         next(frames)
-        left = video._pool
+        left = video._runs._pool
         assert left is not None
         wait_until(lambda: left._held_bytes > 0)
         frames.close()
@@ -229,11 +229,11 @@ def test_no_thread_starts_before_the_first_frame_is_requested() -> None:
 def test_one_thread_and_one_gop_need_no_pool() -> None:
     with open_many(1) as video:
         next(video.candidates(1000.0))
-        assert video._pool is None
+        assert video._runs._pool is None
     with open_many(3) as video:
         frames = video.frames([6, 7])
         next(frames)
-        assert video._pool is None
+        assert video._runs._pool is None
 
 
 @pytest.mark.parametrize("gop", [0, 7, 17])

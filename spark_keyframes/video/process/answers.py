@@ -96,6 +96,7 @@ class Totals:
 
     decoded: int
     skipped: int
+    doubtful: int
     again: int
     must_be_replaced: bool
     """Whether the process must decode no other video."""
@@ -239,15 +240,18 @@ def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:
 
     Args:
         limits: of the video.
-        passes: how many times frames were asked for. Each decodes the video up to twice: where
-            decoding only the needed packets fails, it begins again and decodes all.
+        passes: how many times frames were asked for. Each decodes a packet up to five times: where
+            decoding only the needed packets fails, and to see the decoder's state before and after
+            a doubtful part.
         asked: frames that were asked for by id.
     """
 
     def parse(fields: Fields) -> Totals:
+        decoded = fields.integer("decoded", 0, 5 * passes * limits.max_frames)
         return Totals(
-            decoded=fields.integer("decoded", 0, 2 * passes * limits.max_frames),
+            decoded=decoded,
             skipped=fields.integer("skipped", 0, limits.max_frames),
+            doubtful=fields.integer("doubtful", 0, decoded),
             again=fields.integer("again", 0, asked),
             must_be_replaced=fields.flag("must_be_replaced"),
         )

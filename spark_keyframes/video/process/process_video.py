@@ -61,6 +61,7 @@ class ProcessVideo(Closeable):
         self.duration: float | None = None
         self.frames_decoded = 0
         self.frames_skipped = 0
+        self.frames_doubtful = 0
         self.decoded_again = 0
         self._decoder = decoder
         self._limits = decoder.limits
@@ -158,6 +159,7 @@ class ProcessVideo(Closeable):
                 totals = self._ask("close", parse)
                 self.frames_decoded += totals.decoded
                 self.frames_skipped = totals.skipped
+                self.frames_doubtful += totals.doubtful
                 self.decoded_again += totals.again
         except (ProcessExitedError, KeyframesError, RuntimeError) as error:
             if self._process is not None:

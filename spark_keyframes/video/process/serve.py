@@ -249,6 +249,7 @@ class Session:
         return {
             "decoded": frames.video.frames_decoded if frames else 0,
             "skipped": frames.video.frames_skipped if frames else 0,
+            "doubtful": frames.video.frames_doubtful if frames else 0,
             "again": frames.decoded_again if frames else 0,
             "must_be_replaced": used_over_half_of_memory(),
         }, None
