@@ -154,11 +154,10 @@ class RunDecoder(Closeable):
         stop = len(table)
         # Leading frames refer to frames before the start.
         end = table.behind_leading(start) if start > 0 else 1
-        with closing(reader.part(start, stop)) as packets:
-            numbered = enumerate(packets, start)
-            used = (packet for index, packet in numbered if index == start or index >= end)
-            for picture in decode_all(codec, used, self.counters):
-                yield index_of(picture), picture
+        numbered = enumerate(reader.part(start, stop), start)
+        used = (packet for index, packet in numbered if index == start or index >= end)
+        for picture in decode_all(codec, used, self.counters):
+            yield index_of(picture), picture
 
     def _replaced(
         self, start: int, wanted: Sequence[int], *, exactly: bool, lowest: int

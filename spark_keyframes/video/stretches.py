@@ -117,6 +117,8 @@ class _Gops:
                 continue
             if any(pts[a] == pts[b] for a, b in pairwise(gop.frames)):
                 self.reasons[number].add("a timestamp is repeated")
+                if leading:  # maybe only by such a timestamp
+                    self.reasons[number + 1].add("a timestamp is repeated")
             if following is not None and self._goes_back(gop, following):
                 self.reasons[number].add("timestamps go backwards")
                 self.reasons[number + 1].add("timestamps go backwards")

@@ -12,6 +12,7 @@ MATROSKA_IDS = {
     "h264": "V_MPEG4/ISO/AVC",
     "hevc": "V_MPEGH/ISO/HEVC",
     "mpeg2video": "V_MPEG2",
+    "mpeg4": "V_MPEG4/ISO/ASP",
     "vp8": "V_VP8",
     "vp9": "V_VP9",
     "mjpeg": "V_MJPEG",
