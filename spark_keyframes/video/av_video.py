@@ -20,7 +20,7 @@ from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.gops import RunFailedError, plan_runs
 from spark_keyframes.video.interface import Closeable, FrameTime
 from spark_keyframes.video.packet_source import PacketSource
-from spark_keyframes.video.replacement import LostFrameError
+from spark_keyframes.video.replacement import LostFrameError, nothing_decoded
 from spark_keyframes.video.run_decoder import RunDecoder
 from spark_keyframes.video.sequential import (
     MonotonicTimes,
@@ -117,8 +117,7 @@ class AvVideo(Closeable):
     def duration(self) -> float | None:
         """Seconds from the start of the first frame to the end of the last; None if not known yet.
 
-        In a video that is decoded in sequence, or whose packets are read up to the end of a window,
-        only reaching its end tells.
+        Without a timeline, or if packets are read up to the end of a window, only its end tells.
         """
         if self.timeline is None or self._table.reach == "window":
             return self._duration
@@ -148,10 +147,7 @@ class AvVideo(Closeable):
         return self.counters.doubtful
 
     def candidate_count(self, fps: float) -> int | None:
-        """Return the number of candidates in the window; None if only decoding can tell.
-
-        Damaged frames may leave fewer.
-        """
+        """Return the number of candidates in the window, or more; None if only decoding tells."""
         exact_fps(fps)
         if self.timeline is None:
             return None
@@ -229,8 +225,8 @@ class AvVideo(Closeable):
 
     def _candidates(self, fps: float = 1.0, ids: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield the candidates in the window, or exactly the frames with these ids."""
-        done, is_again = -1, True
-        while is_again:
+        done = -1
+        while True:
             if self.timeline is not None:
                 wanted = self.timeline.candidate_ids(fps) if ids is None else ids
                 frames = self._decode_needed_gops(self.timeline, wanted, exactly=ids is not None)
@@ -245,7 +241,7 @@ class AvVideo(Closeable):
                     if frame.frame_id > done:
                         yield frame
                         done = frame.frame_id
-                is_again = False
+                return
             except RunFailedError as error:
                 logger.info("the whole video is read: %s", redact_text(str(error)))
                 self._source.read_everything()
@@ -263,9 +259,8 @@ class AvVideo(Closeable):
         self._stretches = None
         if self._table.stretches and next(self._source.codecs(), None) is not None:
             self.counters.expect(self._table)
-            self._stretches = StretchDecoder(
-                self._source, self._runs, self._times, self._look_at_first
-            )
+            look, source = self._look_at_first, self._source
+            self._stretches = StretchDecoder(source, self._runs, self._times, look)
 
     def _decode_needed_gops(
         self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
@@ -273,11 +268,8 @@ class AvVideo(Closeable):
         window = Window() if exactly else self._window
         wanted = timeline.within(frame_ids, window)
         if self._view is None and wanted and wanted[0] > 0:
-            codec, packets = self._source.begin(strict=False)
-            if self._table.reach == "times":
-                packets = islice(packets, plan_runs(self._table, [0])[0].stop)
-            for picture in islice(decode_all(codec, packets, Counters()), 1):
-                self._look_at_first(picture)
+            is_partial = self._table.reach == "times"
+            self._decode_first(plan_runs(self._table, [0])[0].stop if is_partial else None)
             if self._view is None and self._table.reach == "times":
                 raise RunFailedError("the first frame cannot be decoded")
         is_empty = True
@@ -309,21 +301,25 @@ class AvVideo(Closeable):
         self, stretches: StretchDecoder, fps: float, ids: Sequence[int] | None
     ) -> Iterator[Frame]:
         if self._view is None and (self._window.start > 0 or (ids and ids[0] > 0)):
-            codec, packets = self._source.begin(strict=False)
-            for picture in islice(decode_all(codec, packets, Counters()), 1):
-                self._look_at_first(picture)
-        frames = stretches.candidates(fps, self._window) if ids is None else stretches.frames(ids)
+            self._decode_first(None)
+        if ids is not None:
+            yield from stretches.frames(ids)
+            return
         is_empty = True
-        for frame in frames:
+        for frame in stretches.candidates(fps, self._window):
             yield frame
             is_empty = False
-        if ids is not None:
-            return
         if stretches.duration is not None:
             self._duration = stretches.duration
             self._window.check_start(self._duration)
         if is_empty and self._window.is_whole:
             raise self._nothing_decoded()
+
+    def _decode_first(self, packets: int | None) -> None:
+        """Decode the first frame, from so many packets at most, and look at it."""
+        codec, source = self._source.begin(strict=False)
+        for picture in islice(decode_all(codec, islice(source, packets), Counters()), 1):
+            self._look_at_first(picture)
 
     def _decode_all(self) -> Iterator[av.VideoFrame]:
         codec, packets = self._source.begin(strict=False)
@@ -341,13 +337,8 @@ class AvVideo(Closeable):
             self._window.check_start(times.duration)
 
     def _nothing_decoded(self) -> NoFramesError | DecodeError:
-        count = len(self._table)
-        if not self.counters.failed:
-            return NoFramesError(f"none of the video's {count} packets holds a frame to show")
-        return DecodeError(
-            f"none of the video's {count} packets could be decoded: they are damaged, or their "
-            f"frames have more than {self._limits.max_pixels} pixels, the max_pixels of limits"
-        )
+        count, most = len(self._table), self._limits.max_pixels
+        return nothing_decoded(count, most, is_damaged=self.counters.failed > 0)
 
     def _times(self) -> MonotonicTimes:
         return MonotonicTimes(self._source.stream, self._table.decoding_times)

@@ -21,6 +21,7 @@ from spark_keyframes.video.packet_reader import PacketReader
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.packets import SKIPS_NONREF
 
+
 class RunFailedError(Exception):
     """The decoder did not return a wanted frame; `RunDecoder` then decodes in sequence there.
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import av
 
+from spark_keyframes.errors import DecodeError, NoFramesError
+
 
 class LostFrameError(Exception):
     """A wanted frame cannot be decoded."""
@@ -51,3 +53,15 @@ def replaced(
             raise LostFrameError(lost)
         if on_screen is not None:
             yield lost, *on_screen
+
+
+def nothing_decoded(
+    packets: int, max_pixels: int, *, is_damaged: bool
+) -> NoFramesError | DecodeError:
+    """Return the error for a video of so many packets of which no frame could be decoded."""
+    if not is_damaged:
+        return NoFramesError(f"none of the video's {packets} packets holds a frame to show")
+    return DecodeError(
+        f"none of the video's {packets} packets could be decoded: they are damaged, or their "
+        f"frames have more than {max_pixels} pixels, the max_pixels of limits"
+    )
