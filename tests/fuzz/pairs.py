@@ -1,4 +1,4 @@
-"""The clips to mutate: 45 pairs of codec and container, 64×48 pixels, 8 to 25 frames each."""
+"""The clips to mutate: 54 pairs of codec and container, 64×48 pixels, 8 to 25 frames each."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from tests.video.clips import H265, clip
+from tests.video.field_pictures import field_stream, muxed
 from tests.video.stored_times import decoding_times_only, jumping, packed, without_boxes
 from tests.video.tracks import COVER, DEFAULT, Track, joined
 
@@ -135,6 +136,11 @@ PAIRS: dict[str, Pair] = {
     "vp9-ivf": _pair("ivf", "libvpx-vp9", "ivf", options=_VPX),
     "av1-mp4": _av1("mp4", "mp4"),
     "av1-raw": _av1("obu", "obu"),
+    "av1-mkv": _av1("ebml", "matroska"),
+    "h264-fields-ts": Pair(lambda: muxed(field_stream(["fpf", "fFfP"]), "mpegts"), "ts", "ts"),
+    "h264-fields-mp4": Pair(
+        lambda: muxed(field_stream(["pff", "ffpP"], together=True), "mp4"), "mp4", "mp4"
+    ),
     "mpeg4-avi": _pair("riff", "mpeg4", "avi", options={"bf": "2"}),
     "mpeg4-raw": _pair("startcodes", "mpeg4", "m4v", hint="m4v"),
     "mpeg2-mpg": _pair("startcodes", "mpeg2video", "vob", options={"bf": "2"}),
@@ -144,6 +150,12 @@ PAIRS: dict[str, Pair] = {
     "mjpeg-mov": _pair("mp4", "mjpeg", "mov", pix_fmt="yuvj420p", frames=8),
     "mjpeg-raw": _pair("jpeg", "mjpeg", "mjpeg", pix_fmt="yuvj420p", frames=8),
     "prores-mov": _pair("mp4", "prores_ks", "mov", pix_fmt="yuv422p10le", frames=8),
+    "mpeg4-mp4": _pair("mp4", "mpeg4", "mp4", options={"bf": "2"}),
+    "mpeg4-mkv-qpel": _pair("ebml", "mpeg4", "matroska", options={"bf": "2", "flags": "+qpel+mv4"}),
+    "mpeg4-ts": _pair("ts", "mpeg4", "mpegts", options={"ps": "200", "data_partitioning": "1"}),
+    "wmv1-asf": _pair("asf", "wmv1", "asf", hint="wmv"),
+    "msmpeg4v2-avi": _pair("riff", "msmpeg4v2", "avi"),
+    "flv1-avi": _pair("riff", "flv", "avi"),
     "flv1-flv": _pair("flv", "flv", "flv"),
     "wmv2-asf": _pair("asf", "wmv2", "asf", hint="wmv"),
     "gif": _pair("gif", "gif", "gif", pix_fmt="rgb8", frames=8),
