@@ -32,7 +32,8 @@ MADE_BY_DDL = ", ".join(f"{name} {kind}" for name, (kind, _) in made_by_columns(
 
 
 CURVE_DDL = "timestamps array<double>, scores array<float>"
-"""The score curve: of all candidates, in order of presentation. The two lists are aligned."""
+"""The score curve: of all candidates that were scored, in order of presentation. The two lists
+are aligned."""
 
 CANDIDATES_DDL = "frame_id bigint, timestamp double, embedding array<float>"
 """A candidate of an index. The embedding has length 1."""
