@@ -50,7 +50,7 @@ def plan_runs(table: PacketTable, frame_ids: Iterable[int]) -> list[PacketRun]:
     runs: list[PacketRun] = []
     for frame_id in frame_ids:
         index = table.presented[frame_id]
-        run = PacketRun(_first_needed(table, index), index + 1, (frame_id,))
+        run = PacketRun(_first_needed(table, index), table.last_of(index) + 1, (frame_id,))
         # A leading frame may need the GOPs of several runs before it.
         while runs and run.start < runs[-1].stop:
             last = runs.pop()
@@ -109,7 +109,8 @@ def decode_run(
     """
     expected = iter(run.wanted)
     frame_id = next(expected, None)
-    wanted = {table.presented[i] for i in run.wanted}
+    firsts = [table.presented[i] for i in run.wanted]
+    wanted = {*firsts, *map(table.last_of, firsts)}
     for pictures in _pictures(codec, packets, run, table, counters, wanted=wanted):
         counters.count_frames(pictures)
         for picture in pictures:

@@ -18,7 +18,9 @@ from spark_keyframes.video.header_parts import Span
 from spark_keyframes.video.interface import FrameTime
 from spark_keyframes.video.timeline import Timeline
 
-RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET = 1, 2, 4, 8, 16
+RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET, FIRST_FIELD, CONTINUES = (
+    1 << bit for bit in range(7)
+)
 """Bits of `PacketTable.flags`."""
 
 _KEPT_FRAMES = 32
@@ -100,6 +102,12 @@ class PacketTable:
     def resets(self, index: int) -> bool:
         """Return whether the decoder forgets all packets before this one, and returned them."""
         return bool(self.flags[index] & RESET)
+
+    def last_of(self, index: int) -> int:
+        """Return the last packet of the frame whose first packet this is."""
+        following = index + 1
+        has_more = following < len(self) and self.flags[following] & CONTINUES
+        return following if has_more else index
 
     def is_shown(self, index: int) -> bool:
         """Return whether the packet holds a frame that is shown."""

@@ -18,6 +18,8 @@ from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
 from spark_keyframes.video.frame_order import FrameOrder
 from spark_keyframes.video.packet_table import (
+    CONTINUES,
+    FIRST_FIELD,
     KEYFRAME,
     MUST_DECODE,
     RANDOM_ACCESS,
@@ -82,7 +84,6 @@ def read_packets(
     kept, end = _Kept(), _WindowEnd(window, table.time_base)
     most_packets = min(limits.max_frames, limits.max_decode_bytes // _TABLE_BYTES)
     for packet in opened.packets():
-        stamps.add(packet)
         known = None if len(table) else codec.extradata
         if reason := _problem_of_side_data(packet, known, is_mp4=opened.is_mp4):
             problems.add(len(table), reason, "on")
@@ -94,22 +95,25 @@ def read_packets(
             is_keyframe = packet.pos in keyframes
             facts = PacketFacts(is_random_access=is_keyframe)
             table.add_place(packet)
+        stamps.add(packet, continues=facts.continues)
         is_shown = facts.is_shown and not packet.is_discard
         is_behind = end.is_behind(packet, facts.is_random_access, is_shown=is_shown)
         if reach == "window" and is_behind and order.is_certain and not problems:
             break
-        if facts.problem:
-            _add_problem(problems, len(table), facts.problem)
+        _add_problem(problems, len(table), facts.problem)
         if codec.name in SKIPS_UNREAD:
             table.states.append(state_of(facts))
-        order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
+        if not facts.continues:
+            order.add(packet, begins_gop=facts.is_random_access, has_data=has_data)
         layers.append(facts.temporal_layer)
-        table.pts.append(packet.pts or 0)
+        table.pts.append(table.pts[-1] if facts.continues else packet.pts or 0)
         table.flags.append(
             (RANDOM_ACCESS if facts.is_random_access else 0)
             | (SHOWN if is_shown else 0)
             | (KEYFRAME if is_keyframe else 0)
             | (RESET if _is_reset(codec.name, facts) else 0)
+            | (FIRST_FIELD if facts.is_first_field else 0)
+            | (CONTINUES if facts.continues else 0)
         )
         durations.append(packet.duration or 0)
         if len(durations) > most_packets:
@@ -213,7 +217,7 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
 def _add_problem(problems: Problems, index: int, reason: str) -> None:
     if reason == FIELDS:
         problems.add(index, reason)
-    else:
+    elif reason:
         problems.of_stream.add(reason)
 
 
@@ -263,6 +267,8 @@ def _build_timeline(
     if stream.codec_context.name == "mpeg4" and is_whole and not table.is_shown(last):
         # FFmpeg then returns the last frame once more, with the time of that packet.
         problems.add(last, "the video ends with a packet that holds no frame")
+    if is_whole and table.flags[last] & FIRST_FIELD:
+        problems.add(last, FIELDS)
     add_problems_of_order(problems, table, order)
     if problems:
         table.sequential_reason = problems.reason()

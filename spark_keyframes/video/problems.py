@@ -61,11 +61,11 @@ class Stamps:
         self._last: int | None = None
         self._index = -1
 
-    def add(self, packet: Packet[VideoStream]) -> None:
-        """Take the next packet in decode order."""
+    def add(self, packet: Packet[VideoStream], *, continues: bool) -> None:
+        """Take the next packet in decode order; it may continue the frame of the one before it."""
         self._index += 1
         dts, last = packet.dts, self._last
-        if packet.pts is None:
+        if packet.pts is None and not continues:
             self._problems.add(self._index, "a timestamp is missing")
         if packet.is_corrupt:
             # FFmpeg's parsers find the end of a packet in the data of the next one, and may give it

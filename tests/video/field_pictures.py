@@ -144,8 +144,14 @@ def field_stream(gops: Sequence[str], *, together: bool = False) -> list[list[by
     return frames
 
 
-def muxed(frames: Sequence[Sequence[bytes]], container: str, *, rate: int = 25) -> bytes:
-    """Return a file; each packet of a frame begins half a frame after the one before it."""
+def muxed(
+    frames: Sequence[Sequence[bytes]], container: str, *, rate: int = 25, lost: int = -1
+) -> bytes:
+    """Return a file; each packet of a frame begins half a frame after the one before it.
+
+    The packet of number `lost` is left out.
+    """
+    left = lost
     file = io.BytesIO()
     raw = b"".join(packet for frame in frames for packet in frame)
     with (
@@ -160,5 +166,7 @@ def muxed(frames: Sequence[Sequence[bytes]], container: str, *, rate: int = 25) 
                 packet.pts = packet.dts = 2 * number + half
                 packet.duration = 2 // len(frame)
                 packet.is_keyframe = half == 0 and b"\0\0\0\1\x67" in data
-                output.mux(packet)
+                left -= 1
+                if left != -1:
+                    output.mux(packet)
     return file.getvalue()

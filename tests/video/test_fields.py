@@ -44,7 +44,29 @@ def assert_exact(data: bytes, *, threads: int = 1) -> AvVideo:
 )
 def test_fields(gops: Sequence[str], container: str, together: bool, threads: int) -> None:
     frames = field_stream(gops, together=together)
-    assert_exact(muxed(frames, container), threads=threads)
+    video = assert_exact(muxed(frames, container), threads=threads)
+    assert not video.sequential_reason
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_only_the_needed_fields_are_decoded(together: bool) -> None:
+    """Both fields of frame 8, of the keyframe before it, and of no B-frame in between."""
+    data = muxed(field_stream(["ffffff", "fFFfff", "ffffff"], together=together), "mp4")
+    with AvVideo(io.BytesIO(data)) as video:
+        assert [frame.frame_id for frame in video.frames([9])] == [9]
+        assert video.counters.decoded == 4 * (1 if together else 2)
+        assert video.counters.frames == 2
+
+
+@both_ways
+@pytest.mark.parametrize("container", ["mpegts", "matroska"])
+@pytest.mark.parametrize("lost", [1, 2, 5, 12, 13, 16, 35])
+def test_a_field_that_is_lost_makes_only_its_surroundings_doubtful(
+    lost: int, container: str, threads: int
+) -> None:
+    data = muxed(field_stream(["ffffff"] * 3), container, lost=lost)
+    video = assert_exact(data, threads=threads)
+    assert "fields may be coded separately" in video.sequential_reason or lost == 12
 
 
 @pytest.mark.parametrize(
@@ -66,4 +88,5 @@ def test_frames_in_a_stream_that_allows_fields_are_decoded_by_gops(name: str) ->
     together=st.booleans(),
 )
 def test_any_mix(gops: list[str], container: str, together: bool) -> None:
-    assert_exact(muxed(field_stream(gops, together=together), container), threads=2)
+    video = assert_exact(muxed(field_stream(gops, together=together), container), threads=2)
+    assert not video.sequential_reason

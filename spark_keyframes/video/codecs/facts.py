@@ -29,6 +29,10 @@ class PacketFacts:
     them."""
     is_shown: bool = True
     """Whether the packet yields a frame that is presented."""
+    is_first_field: bool = False
+    """H.264: whether the packet holds one field, and the next one may complete its frame."""
+    continues: bool = False
+    """H.264: whether the packet completes the frame of the packet before it."""
     temporal_layer: int = 0
     """HEVC's TemporalId: frames may only refer to the same or lower layers."""
     reads: int = EVERYTHING

@@ -10,7 +10,7 @@ References: ITU-T H.264 7.3.2.1.1, 7.3.2.2, 7.3.3, D.1; ISO/IEC 14496-15 5.3.3.1
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spark_keyframes.video.bits import Bits
 from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
@@ -20,7 +20,11 @@ _IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
 _SLICES = range(1, 6)
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
-_HEAD = 4096  # bytes of a packet in which a picture begins
+
+_Field = tuple[int, int, bool, bool]
+"""Of a picture: whether it is a frame (-1), a top (0) or a bottom field (1); its frame_num; whether
+it is a reference; whether it is an IDR picture."""
+_FRAME = -1
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class H264:
         self._sequences: dict[int, _Slices] = {}
         self._pictures: dict[int, int] = {}
         """By id of the picture parameter set: that of its sequence parameter set."""
+        self._first: _Field | None = None
+        """A field whose frame is not complete."""
         self.may_have_fields = False
         """Whether the parameters so far allow fields."""
         for unit in _header_units(extradata or b""):
@@ -49,14 +55,10 @@ class H264:
 
     def facts(self, data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
         """Return the properties of the next packet in decode order."""
-        if not is_keyframe:
-            if not self.may_have_fields:
-                return PacketFacts()
-            is_frame = self._is_frame(data[:_HEAD])
-            if is_frame is None:
-                is_frame = self._is_frame(data)
-            return PacketFacts(problem="" if is_frame else FIELDS)
-        is_recovery = False
+        if not is_keyframe and not self.may_have_fields:
+            return PacketFacts()
+        is_recovery = is_idr = False
+        pictures: list[_Field] | None = []
         for unit in nal_units(data, self._length_size):
             kind = unit[0] & 31 if unit else 0
             if kind == _SEI:
@@ -64,38 +66,48 @@ class H264:
             elif kind in (_SPS, _PPS):
                 self._read_parameters(unit)
             elif kind in _SLICES:
-                is_reset = kind == _IDR
-                problem = "" if self._is_frame_slice(unit) else FIELDS
-                return PacketFacts(
-                    is_random_access=is_recovery or is_reset, is_reset=is_reset, problem=problem
-                )
-        return PacketFacts(
-            is_random_access=is_recovery, problem=FIELDS if self.may_have_fields else ""
-        )
+                is_idr |= kind == _IDR
+                if not self.may_have_fields:
+                    break
+                pictures = self._with_picture_of(unit, pictures)
+                if pictures is None or pictures[-1][0] == _FRAME:
+                    break
+        begins_gop = is_keyframe and (is_recovery or is_idr)
+        facts = PacketFacts(is_random_access=begins_gop, is_reset=begins_gop and is_idr)
+        return self._as_fields(facts, pictures) if self.may_have_fields else facts
 
-    def _is_frame(self, data: memoryview | bytes) -> bool | None:
-        """Return whether a packet holds a frame; None if no slice is found."""
-        for unit in nal_units(data, self._length_size):
-            kind = unit[0] & 31 if unit else 0
-            if kind in (_SPS, _PPS):
-                self._read_parameters(unit)
-            elif kind in _SLICES:
-                return self._is_frame_slice(unit)
-        return None
+    def _as_fields(self, facts: PacketFacts, pictures: list[_Field] | None) -> PacketFacts:
+        """Add what the pictures of a packet are: a frame, two fields of one, or a single field."""
+        first, self._first = self._first, None
+        if not pictures:
+            return replace(facts, problem=FIELDS)
+        if len(pictures) == 1 and pictures[0][0] != _FRAME:
+            if first is not None and _are_pair(first, pictures[0]) and not facts.is_random_access:
+                return replace(facts, is_shown=False, continues=True)
+            self._first = pictures[0]
+            return replace(facts, is_first_field=True, problem="" if first is None else FIELDS)
+        is_frame = len(pictures) == 1 or (len(pictures) == 2 and _are_pair(*pictures))
+        return replace(facts, problem="" if is_frame and first is None else FIELDS)
 
-    def _is_frame_slice(self, unit: memoryview) -> bool:
-        """Return whether a slice is one of a frame, and not of a field."""
-        if not self.may_have_fields:
-            return True
+    def _with_picture_of(
+        self, unit: memoryview, pictures: list[_Field] | None
+    ) -> list[_Field] | None:
+        """Add the picture of a slice, if it is its first slice; None if it cannot be read."""
         bits = Bits(unit[:64])
         try:
-            bits.ue()
+            first_macroblock = bits.ue()
             bits.ue()
             sequence = self._sequences[self._pictures[bits.ue()]]
-            bits.u(2 * sequence.has_planes + sequence.number_bits)
-            return not sequence.may_have_fields or not bits.u(1)
+            bits.u(2 * sequence.has_planes)
+            number = bits.u(sequence.number_bits)
+            is_field = sequence.may_have_fields and bits.u(1)
+            parity = bits.u(1) if is_field else _FRAME
         except (EOFError, KeyError):
-            return False
+            return None
+        if first_macroblock == 0 and pictures is not None:
+            kind = unit[0] & 31
+            return [*pictures, (parity, number, bool(unit[0] & 96), kind == _IDR)]
+        return pictures or None
 
     def _read_parameters(self, unit: memoryview) -> None:
         if not unit:
@@ -111,6 +123,16 @@ class H264:
                 self._pictures[number] = bits.ue()
         except EOFError:
             self.may_have_fields = True
+
+
+def _are_pair(first: _Field, second: _Field) -> bool:
+    """Return whether FFmpeg takes two fields for one frame."""
+    return (
+        {first[0], second[0]} == {0, 1}
+        and first[1] == second[1]
+        and first[2] == second[2]
+        and not second[3]
+    )
 
 
 def _header_units(extradata: bytes) -> Iterator[memoryview]:
