@@ -76,7 +76,7 @@ def main() -> None:
         return
     deadline = time.monotonic() + 60 * options.within
     for part, record in todo.items():
-        if record.complete:
+        if record.complete >= options.rounds:
             continue
         scope = Scope(
             record,
@@ -90,7 +90,7 @@ def main() -> None:
         if options.quick:
             scope = scope.smallest()
         try:
-            ended = run(PARTS[part], scope)
+            ended = run(PARTS[part], scope, options.rounds)
         finally:
             found = records(list(PARTS), measured)
             if found:
@@ -98,12 +98,19 @@ def main() -> None:
         if not ended:
             print("The time is over. The same command goes on from here.")
             break
+    for part, record in todo.items():
+        for reason in record.reasons:
+            print(f"{part}: left out: {reason}")
     print(report)
 
 
-def run(part: Part, scope: Scope) -> bool:
-    """Measure a part; return False if the time is over. Whatever else fails is recorded."""
+def run(part: Part, scope: Scope, rounds: int) -> bool:
+    """Measure a part; return False if the time is over. Whatever else fails is recorded.
+
+    `rounds` are those asked for; a scope may have fewer.
+    """
     record = scope.record
+    record.complete = 0
     record.begin()
     print(f"\n{record.part}: {part.about}", flush=True)
     try:
@@ -118,7 +125,7 @@ def run(part: Part, scope: Scope) -> bool:
             record.section = found
         else:
             record.rows = found
-        record.complete = not any(row.problem for row in record.rows)
+        record.complete = 0 if any(row.problem for row in record.rows) else rounds
     record.save()
     return True
 
@@ -129,11 +136,12 @@ def show_plan(todo: dict[str, Record], options: argparse.Namespace) -> None:
     print(f"{'part':14}{'minutes':>8}  what it measures")
     for name, record in todo.items():
         part = PARTS[name]
-        minutes = (record.seconds / 60) if record.complete else part.minutes * options.rounds / 3
-        state = "measured already" if record.complete else part.about
-        if not record.complete and record.rows:
+        is_done = record.complete >= options.rounds
+        minutes = record.seconds / 60 if is_done else part.minutes * options.rounds / 3
+        state = "measured already" if is_done else part.about
+        if not is_done and record.rows:
             state += "; begun"
-        total += 0 if record.complete else minutes
+        total += 0 if is_done else minutes
         print(f"{name:14}{minutes:8.0f}  {state}")
     print(f"about {total:.0f} minutes, on a machine with two quiet cores")
 

@@ -80,12 +80,21 @@ class Record:
     """why the part ended early"""
     seconds: float = 0.0
     """that its measurements took, all calls together"""
-    complete: bool = False
+    complete: int = 0
+    """the rounds that were asked for and are all measured; 0 while a side or a round is missing"""
     _began: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
         """Begin or go on: count the seconds from now, and forget why it ended early."""
         self._began, self.problem = time.monotonic(), ""
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why sides, or the rest of the part, have no figures."""
+        found = {row.side: row.problem for row in self.rows if row.problem}
+        if self.problem:
+            found["the rest"] = self.problem
+        return [f"{side}: {reason}" for side, reason in found.items()]
 
     def row(self, side: str, video: str, definition: str = "") -> Row:
         """Return the row of a side and a video with what was measured of it, or a new one."""

@@ -114,10 +114,7 @@ def _section(record: Record) -> Section:
 
 
 def _trouble(record: Record) -> str:
-    reasons = {row.side: row.problem for row in record.rows if row.problem}
-    if record.problem:
-        reasons["the rest"] = record.problem
-    return "\n".join(f"\nLeft out: {side}: {reason}" for side, reason in reasons.items())
+    return "\n".join(f"\nLeft out: {reason}" for reason in record.reasons)
 
 
 def _decoding(group: Group) -> str:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import measure as measuring
-from benchmarks.__main__ import run
+from benchmarks.__main__ import main, run
 from benchmarks.measure import take_turns
-from benchmarks.parts import Part
+from benchmarks.parts import PARTS, Part
 from benchmarks.printed import Program, Wanted
 from benchmarks.process import Cost, Side, SideError, without_paths
 from benchmarks.record import Record, Setup, record_of, records
@@ -114,21 +114,21 @@ def test_a_broken_side_is_left_out_and_tried_again_later(tmp_path, jobs):
             SIDES, JOBS, scope, cores={0}, warm_up={"video": "w.mp4"}, model=scope.cache
         ),
     )
-    assert run(part, scope)
+    assert run(part, scope, 2)
     kept = records(["work", "wall"], tmp_path)["work"]
     assert {row.side: row.problem for row in kept.rows} == {"one": "it fell over", "two": ""}
     assert [len(row.costs) for row in kept.rows] == [0, 2, 0, 2]
     assert not kept.complete
     FakeProcess.broken = set()
     scope = scope_of(tmp_path)
-    assert run(part, scope)
-    assert scope.record.complete
+    assert run(part, scope, 2)
+    assert scope.record.complete == 2
     assert not any(row.problem for row in scope.record.rows)
 
 
 def test_a_part_that_raises_does_not_end_the_run(tmp_path, capsys):
     scope = scope_of(tmp_path)
-    assert run(Part("", 1, Program("no_such", "title")), scope)
+    assert run(Part("", 1, Program("no_such", "title")), scope, 2)
     problem = records(["work"], tmp_path)["work"].problem
     assert problem.startswith("RuntimeError: `python -m benchmarks.no_such` failed: ")
     assert problem.endswith("No module named benchmarks.no_such")
@@ -154,7 +154,7 @@ def test_reasons_name_no_folders():
 
 
 def test_no_measurement_begins_after_the_deadline(tmp_path, jobs):
-    assert not run(Part("", 1, turns), scope_of(tmp_path, deadline=0))
+    assert not run(Part("", 1, turns), scope_of(tmp_path, deadline=0), 2)
     assert not jobs
 
 
@@ -168,3 +168,19 @@ def test_a_record_is_read_as_it_was_written(tmp_path, jobs):
     assert kept.section == section
     assert kept.rows[0].costs[0].result == {"frame_ids": [1]}
     assert kept.rows[0].definition == SIDES[0].definition
+
+
+def test_the_command_lists_the_parts_with_their_minutes(tmp_path, capsys, monkeypatch):
+    measured, report = tmp_path / "measured", tmp_path / "R.md"
+    done = Record("work", Setup.of_today(), measured / "work.json", complete=3, seconds=600)
+    done.save()
+    paths = ["--measured", str(measured), "--output", str(report), "--cache", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--list", "--parts", "work", "wall", *paths])
+    main()
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:] == [
+        ["work", "10", "measured already"],
+        ["wall", "10", PARTS["wall"].about],
+        ["about", "10", "minutes, on a machine with two quiet cores"],
+    ]
+    assert not report.exists()
