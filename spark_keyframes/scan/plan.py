@@ -19,7 +19,8 @@ from spark_keyframes.selection import Selector
 from spark_keyframes.selection.base import checked_segments, choose
 
 ROUNDS = 4
-"""Rounds after the keyframes. More choose better, and fill threads and batches less."""
+"""Rounds after the keyframes. More of them stay with the best segments and leave others without a
+look; fewer learn less. benchmarks/scan.py measures what is kept."""
 _KEYFRAMES = 0.5
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
 _FEWEST_GOPS = 12

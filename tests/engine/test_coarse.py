@@ -187,3 +187,23 @@ def test_it_can_miss_a_needle(video):
     every = only(run(replace(of, scan="exhaustive"), [(video, "")]))
     assert every.frame_ids == [115]
     assert only(run(of, [(video, "")])).frame_ids != [115]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("h264 open GOP ts", "h264 variable rate", "hevc mkv", "vp9 webm", "mpeg2 ps", "av1 mp4"),
+        *("h264 edit list", "h264 intra refresh", "h264 every frame a keyframe", "h264 29.97"),
+        *("mpeg4 avi", "h264 interlaced", "h264 ts from 10 s"),
+    ],
+)
+def test_whatever_the_file_what_is_looked_at_is_as_exhaustive_finds_it(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("spark_keyframes.scan.plan._FEWEST_GOPS", 1)
+    path = tmp_path / "video"
+    path.write_bytes(clip_named(name))
+    of = coarse(fps=8, scan_budget=0.4)
+    found = only(run(of, [(path, "31")])).candidates
+    every = only(run(replace(of, scan="exhaustive"), [(path, "31")])).candidates
+    rows = list(zip(every.frame_ids, every.timestamps, every.scores, strict=True))
+    looked = list(zip(found.frame_ids, found.timestamps, found.scores, strict=True))
+    assert looked == [row for row in rows if row in looked]
