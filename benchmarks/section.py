@@ -56,5 +56,5 @@ def at_least(text: str, value: float, limit: float, note: str = "", form: str = 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Return a table in Markdown, whose first column has names and whose others have figures."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = ["| " + " | ".join(line) + " |" for line in [head, *rows]]
+    return "\n".join([lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]])

@@ -202,5 +202,7 @@ def test_a_part_with_its_own_way_brings_its_text_and_its_goals(report):
     found, lines = report("doubt", section=Section("A film", text, goals), complete=3)
     assert "## A film\n\nMeasured on" in found
     assert lines["as it is"] == ["9.7"]
+    assert "| film | s |\n|---|---:|\n| as it is | 9.7 |" in found
+    assert "|  | goal | measured |  |\n|---|---:|---:|---|\n" in found
     assert lines["repeated packets"] == ["≤ 1.30", "1.31", "not reached"]
     assert lines["speed"] == ["≥ 1.50", "2.00", "reached; of three"]
