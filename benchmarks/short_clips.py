@@ -23,6 +23,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
@@ -169,8 +170,10 @@ def _block(side: Callable[[Sequence[Path]], Stages], clips: Sequence[Path]) -> B
 
 def _children_cpu() -> float:
     """Return the CPU seconds of all child processes that have not ended."""
-    threads = Path("/proc/self/task").iterdir()
-    pids = [int(pid) for task in threads for pid in (task / "children").read_text().split()]
+    pids: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            pids += map(int, (task / "children").read_text().split())
     # Linux's clock of another process; see clock_getcpuclockid(3).
     return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
 

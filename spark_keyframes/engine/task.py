@@ -17,7 +17,7 @@ from spark_keyframes.errors import DecodeError, VideoChangedError, WindowError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.scan import CoarseScan
-from spark_keyframes.video import RgbFrame, Source, Video, Window, open_source
+from spark_keyframes.video import Ahead, RgbFrame, Source, Video, Window, open_source
 from spark_keyframes.video.frame_cache import FrameCache
 
 logger = logging.getLogger("spark_keyframes")
@@ -169,7 +169,10 @@ class VideoTask:
     def _counted(self, source: Source) -> Iterator[Video]:
         """The open video; its frames are counted once it is closed and its decoder stands still."""
         decoder, hint = self._context.decoder, source.format_hint
-        video = decoder.open(source.file, format_hint=hint, window=self.candidates.window)
+        parameters, window = self._context.parameters, self.candidates.window
+        decodes_all = self.request.indexed is None and parameters.scan == "exhaustive"
+        ahead = Ahead(parameters.fps, **self._how()) if decodes_all else None
+        video = decoder.open(source.file, format_hint=hint, window=window, ahead=ahead)
         self.stream_choice = video.stream_choice
         try:
             with video:
@@ -181,14 +184,16 @@ class VideoTask:
             for count in counts:
                 setattr(self.account, count, getattr(video, count))
 
+    def _how(self) -> dict[str, Any]:
+        return {"hold": self._cache.keeps_frames, "looks_at": self._context.module.looks_at}
+
     def _submit_candidates(self, video: Video) -> None:
         fps = self._context.parameters.fps
         if self._context.parameters.scan == "exhaustive" or not self._scan(video):
             if count := video.candidate_count(fps):
                 self.candidates.expect(count, tolerance=self._context.module.tolerance)
             self._clock.enter("decode")
-            hold, looks_at = self._cache.keeps_frames, self._context.module.looks_at
-            self._submit(video, video.candidates(fps, hold=hold, looks_at=looks_at))
+            self._submit(video, video.candidates(fps, **self._how()))
             self.account.candidates_total = len(self.candidates.frame_ids)
         self.candidates.duration = video.duration
 
@@ -214,9 +219,7 @@ class VideoTask:
         def look(frame_ids: Sequence[int]) -> dict[int, list[float]]:
             before = len(of.frame_ids)
             self._clock.enter("decode")
-            hold, looks_at = self._cache.keeps_frames, self._context.module.looks_at
-            pictures = video.candidates_by_id(frame_ids, hold=hold, looks_at=looks_at)
-            self._submit(video, pictures)
+            self._submit(video, video.candidates_by_id(frame_ids, **self._how()))
             self._wait_for_scores()
             of.complete = False
             return of.scores_since(before)

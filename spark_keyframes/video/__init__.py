@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.centre import CentreCrop
-from spark_keyframes.video.interface import Decoder, RgbFrame, Video
+from spark_keyframes.video.interface import Ahead, Decoder, RgbFrame, Video
 from spark_keyframes.video.source import Source, VideoSrcType, open_source
 from spark_keyframes.video.timeline import exact_fps
 from spark_keyframes.video.window import Window
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spark_keyframes.video.frame import Frame
 
 __all__ = [
+    "Ahead",
     "CentreCrop",
     "Decoder",
     "DecoderName",

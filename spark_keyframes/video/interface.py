@@ -58,6 +58,15 @@ class RgbFrame:
     """As in `FrameTime`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The candidates that will be asked for first: the arguments of `Video.candidates`."""
+
+    fps: float
+    hold: bool
+    looks_at: CentreCrop | None = None
+
+
 class Video(Closeable, Protocol):
     """An open video. Use one iterator at a time: all of them read the same file."""
 
@@ -170,7 +179,12 @@ class Decoder(Closeable, Protocol):
     """Opens videos. Several threads may open and decode several videos at the same time."""
 
     def open(
-        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+        self,
+        file: BinaryIO,
+        *,
+        format_hint: str | None = None,
+        window: Window = Window(),
+        ahead: Ahead | None = None,
     ) -> Video:
         """Open the video in a seekable binary file and read its timestamps.
 
@@ -178,8 +192,11 @@ class Decoder(Closeable, Protocol):
             file: read from its start; must stay open until the video is closed.
             format_hint: container to try if the content does not tell, e.g. "mp4".
             window: the part of the video whose candidates will be asked for.
+            ahead: what will be asked for first, so that decoding may begin at once; None: nothing
+                is decoded yet.
 
         Raises:
+            ParameterError: fps is not greater than 0.
             NotAVideoError: the file is no video in a supported format.
             NoVideoStreamError: the container holds no video stream, or none of this number.
             NoFramesError: the video stream is empty.

@@ -16,7 +16,7 @@ from spark_keyframes.video.av_video import open_video
 from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
-from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
+from spark_keyframes.video.interface import Ahead, Closeable, FrameTime, RgbFrame
 from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.timed_file import TimedFile
 from spark_keyframes.video.window import Window
@@ -38,7 +38,12 @@ class ThreadDecoder(Closeable):
         self._slots = ThreadSlots(threads)
 
     def open(
-        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+        self,
+        file: BinaryIO,
+        *,
+        format_hint: str | None = None,
+        window: Window = Window(),
+        ahead: Ahead | None = None,
     ) -> ThreadVideo:
         """Implement `Decoder.open`."""
         timed = TimedFile(file, self._limits.max_download_seconds)

@@ -48,10 +48,10 @@ def late(data):
     ("page", "lie", "limit", "error", "message"),
     [
         ("stalled", None, 1.0, "LimitError", "max_download_seconds"),
-        ("good", {"kind": "hang", "at": 5}, 1.0, "LimitError", "max_decode_seconds"),
+        ("good", {"kind": "hang", "at": 1}, 1.0, "LimitError", "max_decode_seconds"),
         pytest.param(
             "late",
-            {"kind": "late", "at": 5, "seconds": 3.0},
+            {"kind": "late", "at": 1, "seconds": 3.0},
             10.0,
             "StorageWriteError",
             "status 503",

@@ -22,6 +22,7 @@ Seen = tuple[int, float, bytes, int]
 @pytest.fixture
 def decoder() -> Iterator[ProcessDecoder]:
     with ProcessDecoder(2) as opened:
+        opened.pictures_at_once = 1  # those of small clips would come all at once
         yield opened
 
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from spark_keyframes.error_chain import free_stack_frames
 from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.interface import Decoder, Video
+from spark_keyframes.video.interface import Ahead, Decoder, Video
 from spark_keyframes.video.process import ProcessDecoder, decode_process, process_pool, serve
 from spark_keyframes.video.process.decode_process import DecodeProcess
 from spark_keyframes.video.thread_decoder import ThreadDecoder
@@ -117,9 +117,13 @@ def honest_row(clip: str) -> Any:
         return row(decoder, clip)
 
 
-def row(decoder: Decoder, clip: str) -> Any:
-    """Decode a clip as the engine does, and return all that it yields."""
-    with decoder.open(io.BytesIO(clip_named(clip))) as video:
+def row(decoder: Decoder, clip: str, *, ahead: bool = False) -> Any:
+    """Decode a clip as the engine does, and return all that it yields.
+
+    With `ahead`, candidates are decoded as soon as the video is open.
+    """
+    first = Ahead(FPS, hold=True) if ahead else None
+    with decoder.open(io.BytesIO(clip_named(clip)), ahead=first) as video:
         return _steps(video)
 
 
@@ -135,7 +139,14 @@ def _steps(video: Video) -> Any:
 
 
 def check(
-    lie: dict[str, Any], clip: str, *, liars: int, seconds: float = 1.0, forked: bool = True
+    lie: dict[str, Any],
+    clip: str,
+    *,
+    liars: int,
+    seconds: float = 1.0,
+    forked: bool = True,
+    ahead: bool = False,
+    at_once: int = 1,
 ) -> str:
     """Lie to one row, and check it, the next row, and what is left; return how the row ended.
 
@@ -145,6 +156,8 @@ def check(
         liars: how many processes lie, one after another.
         seconds: `max_decode_seconds` and `max_download_seconds` of the row that is lied to.
         forked: start liars by `fork`, which takes 10 ms and not 500.
+        ahead: see `row`.
+        at_once: the most pictures in an answer.
     """
     expected = honest_row(clip)
     pool = process_pool.process_pool()
@@ -154,10 +167,11 @@ def check(
         max_decode_seconds=seconds, max_download_seconds=seconds, max_frames=_MAX_FRAMES
     )
     with lying(lie, liars, forked=forked) as started, ProcessDecoder(1, limits=limits) as decoder:
-        outcome = _outcome(decoder, clip)
+        decoder.pictures_at_once = at_once
+        outcome = _outcome(decoder, clip, ahead=ahead)
     assert time.monotonic() - began < 2 * seconds + _SLACK
-    if lie["kind"] in lying_child.READS:
-        _end_idle(started)  # it may not have come to the read of its lie
+    if lie["kind"] in lying_child.READS or at_once > 1:
+        _end_idle(started)  # it may not have come to its lie
     with ProcessDecoder(1) as decoder:
         assert row(decoder, clip) == expected, "the next row is right"
     _end_idle(started)
@@ -178,9 +192,9 @@ def check(
     return "right" if outcome == expected else "plausible"
 
 
-def _outcome(decoder: ProcessDecoder, clip: str) -> Any:
+def _outcome(decoder: ProcessDecoder, clip: str, *, ahead: bool) -> Any:
     try:
-        return row(decoder, clip)
+        return row(decoder, clip, ahead=ahead)
     except (KeyframesError, RuntimeError) as error:
         free_stack_frames(error)  # as the engine does
         return error

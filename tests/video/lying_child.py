@@ -95,8 +95,9 @@ def replaced(message: dict[str, Any], leaf: int, source: str | None) -> bytes:
     def visit(node: dict[str, Any]) -> None:
         for key, value in node.items():
             places.append((node, key))
-            if isinstance(value, dict):
-                visit(value)
+            for inner in value if isinstance(value, list) else [value]:
+                if isinstance(inner, dict):
+                    visit(inner)
 
     visit(message)
     node, key = places[leaf % len(places)]
@@ -184,11 +185,12 @@ def _more(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> 
     """Send other pictures where there is none, without end."""
     link.answers -= 1  # lie again at the next answer
     result = message.get("result", {})
-    if "height" in result:
-        link.picture = result
-    elif "end" in result:
+    pictures = result.get("pictures")
+    if pictures:
+        link.picture = pictures[-1]
+    if result.pop("end", None) and not pictures:
         link.picture["frame_id"] += 1
-        message["result"] = link.picture
+        pictures.append(link.picture)
     link.raw(framed(json.dumps(message).encode()), descriptor)
 
 
@@ -247,9 +249,8 @@ def _with_descriptors(link: _LyingLink, message: dict[str, Any], descriptor: int
 
 def _pixels(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
     """Memory of the right size, and a picture that claims to be larger."""
-    result = message.get("result", {})
-    if "height" in result:
-        result["height"], result["width"] = link.lie["height"], link.lie["width"]
+    for picture in message.get("result", {}).get("pictures", ()):
+        picture["height"], picture["width"] = link.lie["height"], link.lie["width"]
     link.raw(framed(json.dumps(message).encode()), descriptor)
 
 

@@ -30,44 +30,44 @@ _ERROR = json.dumps({"number": 1, "error": {"error": "source", "message": "", "s
 
 
 def at(answer: int, kind: str, **needs: Any) -> dict[str, Any]:
-    """Lie at an answer: 0 opens, 1 counts, 2 begins, and those from 3 on are pictures."""
+    """Lie at an answer: 0 opens, 1 counts, and those from 2 on are pictures."""
     return {"kind": kind, "at": answer, **needs}
 
 
 LIES = [
-    (at(3, "cut", size=4, hangs=True), "LimitError"),
-    (at(3, "cut", size=4, hangs=False), _CRASHED),
-    (at(3, "descriptors", keeps=False, descriptors=[]), _CRASHED),
-    (at(3, "descriptors", keeps=True, descriptors=["pipe"]), _CRASHED),
-    (at(3, "descriptors", keeps=False, descriptors=["unsealed"]), _CRASHED),
+    (at(2, "cut", size=4, hangs=True), "LimitError"),
+    (at(2, "cut", size=4, hangs=False), "LimitError"),
+    (at(2, "descriptors", keeps=False, descriptors=[]), _CRASHED),
+    (at(2, "descriptors", keeps=True, descriptors=["pipe"]), _CRASHED),
+    (at(2, "descriptors", keeps=False, descriptors=["unsealed"]), _CRASHED),
     (at(0, "descriptors", keeps=True, descriptors=["zero"]), _CRASHED),
-    (at(3, "more"), _CRASHED),
-    (at(3, "value", leaf=2, source=_HUGE), _CRASHED),
-    (at(4, "value", leaf=2, source="0"), _CRASHED),
-    (at(3, "value", leaf=3, source="NaN"), _CRASHED),
-    (at(3, "value", leaf=3, source="1e999"), _CRASHED),
-    (at(3, "value", leaf=3, source="86401.0"), _CRASHED),
-    (at(3, "value", leaf=6, source="-1"), _CRASHED),
-    (at(3, "pixels", height=8192, width=8192), _CRASHED),
+    (at(2, "more"), _CRASHED),
+    (at(2, "value", leaf=3, source=_HUGE), _CRASHED),
+    (at(3, "value", leaf=3, source="0"), _CRASHED),
+    (at(2, "value", leaf=4, source="NaN"), _CRASHED),
+    (at(2, "value", leaf=4, source="1e999"), _CRASHED),
+    (at(2, "value", leaf=4, source="86401.0"), _CRASHED),
+    (at(2, "value", leaf=7, source="-1"), _CRASHED),
+    (at(2, "pixels", height=8192, width=8192), _CRASHED),
     (at(1, "value", leaf=2, source=str(2**63)), _CRASHED),
     (at(1, "value", leaf=1, source="[" * 50_000), _CRASHED),
     (at(1, "whole", source=_ERROR), _CRASHED),
-    (at(3, "repeat", times=1), _CRASHED),
-    (at(3, "early"), _CRASHED),
-    (at(3, "withhold"), _CRASHED),
+    (at(2, "repeat", times=1), _CRASHED),
+    (at(2, "early"), _CRASHED),
+    (at(2, "withhold"), "LimitError"),
     (at(1, "withhold"), "LimitError"),
     (at(2, "flood", messages=False), _CRASHED),
     (at(5, "stop"), "LimitError"),
-    (at(3, "descriptors", keeps=False, descriptors=["linger"]), _CRASHED),
+    (at(2, "descriptors", keeps=False, descriptors=["linger"]), _CRASHED),
     (at(1, "descriptors", keeps=False, descriptors=["linger"]), _CRASHED),
-    (at(3, "descriptors", keeps=True, descriptors=["linger"] * 3), _CRASHED),
+    (at(2, "descriptors", keeps=True, descriptors=["linger"] * 3), _CRASHED),
     (at(0, "linger"), _CRASHED),
     (at(0, "request", position=-1, size=5), _CRASHED),
     (at(0, "request", position=0, size=2**40), _CRASHED),
     (at(1, "endless", size=1000), "LimitError"),
     (at(1, "deaf", size=1000), "LimitError"),
-    (at(3, "count", count=2**31 - 1), "right"),
-    (at(3, "count", count=-(2**31)), "right"),
+    (at(2, "count", count=2**31 - 1), "right"),
+    (at(2, "count", count=-(2**31)), "right"),
 ]
 
 
@@ -82,13 +82,39 @@ def test_a_lie(lie: dict[str, Any], outcome: str) -> None:
     assert check(lie, CLIPS[0], liars=3, seconds=seconds) == outcome
 
 
+AHEAD = [
+    (at(0, "value", leaf=4, source="-1"), 1, _CRASHED),
+    (at(0, "value", leaf=4, source="17"), 1, _CRASHED),
+    (at(0, "withhold"), 1, "LimitError"),
+    (at(1, "withhold"), 1, "LimitError"),
+    (at(1, "more"), 1, _CRASHED),
+    (at(1, "value", leaf=9, source="0"), 64, _CRASHED),
+    (at(1, "value", leaf=2, source="[]"), 5, _CRASHED),
+    (at(1, "value", leaf=2, source="[5]"), 5, _CRASHED),
+    (at(1, "value", leaf=2, source="[" + "{}," * 64 + "{}]"), 5, _CRASHED),
+    (at(1, "pixels", height=2048, width=8192), 64, _CRASHED),
+    (at(1, "descriptors", keeps=False, descriptors=[]), 64, _CRASHED),
+    (at(1, "add", key="end"), 64, _CRASHED),
+    (at(1, "signal", number=signal.SIGSEGV), 5, _CRASHED),
+]
+
+
+@pytest.mark.parametrize(("lie", "at_once", "outcome"), AHEAD, ids=str)
+def test_a_lie_about_pictures_that_come_with_the_opening(
+    lie: dict[str, Any], at_once: int, outcome: str
+) -> None:
+    seconds = 0.3 if outcome == "LimitError" else 30.0
+    found = check(lie, CLIPS[0], liars=3, seconds=seconds, ahead=True, at_once=at_once)
+    assert found == outcome
+
+
 def test_pictures_without_end_where_their_number_is_unknown() -> None:
-    assert check(at(3, "more"), CLIPS[1], liars=3, seconds=30.0) == _CRASHED
+    assert check(at(2, "more"), CLIPS[1], liars=3, seconds=30.0) == _CRASHED
 
 
-@pytest.mark.parametrize("kind", ["value", "withhold"])
+@pytest.mark.parametrize("kind", ["value", "exit"])
 def test_a_process_that_was_started_as_usual_lies(kind: str) -> None:
-    lie = at(4, kind, leaf=2, source=_HUGE)
+    lie = at(3, kind, leaf=3, source=_HUGE, code=1)
     assert check(lie, CLIPS[0], liars=1, seconds=30.0, forked=False) == "right"
 
 
@@ -129,15 +155,21 @@ def test_what_a_process_writes_before_it_ends_is_one_record(
 
 
 def test_three_processes_that_are_killed() -> None:
-    lie = at(3, "signal", number=signal.SIGTERM)
+    lie = at(2, "signal", number=signal.SIGTERM)
     assert check(lie, CLIPS[0], liars=2, seconds=30.0) == "right"
     assert check(lie, CLIPS[0], liars=3, seconds=30.0) == _CRASHED
 
 
 @settings(max_examples=10)
-@given(lie=QUICK_LIES, clip=st.sampled_from(CLIPS), liars=st.integers(1, 3))
-def test_any_lie(lie: dict[str, Any], clip: str, liars: int) -> None:
-    check(lie, clip, liars=liars)
+@given(
+    lie=QUICK_LIES,
+    clip=st.sampled_from(CLIPS),
+    liars=st.integers(1, 3),
+    ahead=st.booleans(),
+    at_once=st.sampled_from([1, 5, 64]),
+)
+def test_any_lie(lie: dict[str, Any], clip: str, liars: int, ahead: bool, at_once: int) -> None:
+    check(lie, clip, liars=liars, ahead=ahead, at_once=at_once)
 
 
 @pytest.mark.slow
@@ -146,6 +178,8 @@ def test_any_lie(lie: dict[str, Any], clip: str, liars: int) -> None:
     lie=st.one_of(QUICK_LIES, QUICK_LIES, QUICK_LIES, WAITING_LIES),
     clip=st.sampled_from(CLIPS),
     liars=st.integers(1, 3),
+    ahead=st.booleans(),
+    at_once=st.sampled_from([1, 5, 64]),
 )
-def test_many_lies(lie: dict[str, Any], clip: str, liars: int) -> None:
-    check(lie, clip, liars=liars)
+def test_many_lies(lie: dict[str, Any], clip: str, liars: int, ahead: bool, at_once: int) -> None:
+    check(lie, clip, liars=liars, ahead=ahead, at_once=at_once)

@@ -156,6 +156,7 @@ def test_processes_that_are_killed_together_fail_no_video() -> None:
         decoder.open(file) as video,
         decoder.open(file) as other,
     ):
+        decoder.pictures_at_once = 1
         idle = process_of(other)
         other.close()
         candidates = video.candidates(5.0, hold=False)
@@ -178,6 +179,7 @@ def test_an_idle_process_that_was_killed_is_replaced(decoder: ProcessDecoder) ->
 
 def test_a_process_that_hangs_is_killed_after_max_decode_seconds() -> None:
     with ProcessDecoder(1, limits=Limits(max_decode_seconds=3.0)) as decoder:
+        decoder.pictures_at_once = 1
         video = decoder.open(io.BytesIO(clip_named("h264 mp4")))
         with video:
             candidates = video.candidates(5.0, hold=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spark_keyframes.errors import ParameterError, SourceReadError
-from spark_keyframes.video import CentreCrop
+from spark_keyframes.errors import DecodeError, ParameterError, SourceReadError
+from spark_keyframes.video import Ahead, CentreCrop, Frame, Window, candidate_frames
 from spark_keyframes.video.process import ProcessDecoder
+from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.process_pool import process_pool
+from spark_keyframes.video.process.serve import Session
 from spark_keyframes.video.process.shared_memory import create_shared_memory, map_shared_memory
+from spark_keyframes.video.process.shared_thread_slots import ThreadCounts
 from spark_keyframes.video.thread_decoder import ThreadDecoder
 
 from .clips import H264, clip, clip_named, number_in
@@ -51,6 +55,96 @@ def test_frames_and_counts_equal_those_of_a_thread_decoder(name: str, prefetch: 
         return [candidates, held, again, count, counts]
 
     assert all_of(ProcessDecoder(2, prefetch=prefetch)) == all_of(ThreadDecoder(2))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("at_once", [1, 4, 64])
+def test_candidates_that_are_decoded_with_the_opening(name: str, hold: bool, at_once: int) -> None:
+    data = clip_named(name)
+
+    def all_of(decoder: ThreadDecoder | ProcessDecoder) -> list[object]:
+        with decoder.open(io.BytesIO(data), ahead=Ahead(5.0, hold)) as video:
+            count = video.candidate_count(5.0)
+            candidates = [seen(picture) for picture in video.candidates(5.0, hold=hold)]
+            duration = video.duration
+        counts = video.frames_decoded, video.frames_skipped, video.decoded_again
+        return [count, candidates, duration, counts]
+
+    with ThreadDecoder(2) as threads, ProcessDecoder(2) as processes:
+        processes.pictures_at_once = at_once
+        assert all_of(processes) == all_of(threads)
+    assert not process_pool().thread_counts.counts.any(), "all threads have ended"
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("taken", [0, 1, 5, 18])
+def test_something_else_is_asked_than_was_decoded_with_the_opening(hold: bool, taken: int) -> None:
+    """Without `hold`, the process closes the video after the last candidate."""
+    data = clip_named("h264 mp4")
+
+    def all_of(decoder: ThreadDecoder | ProcessDecoder) -> list[object]:
+        with decoder.open(io.BytesIO(data), ahead=Ahead(5.0, hold)) as video:
+            candidates = video.candidates(5.0, hold=hold)
+            found: list[object] = [seen(next(candidates)) for _ in range(taken)]
+            found += [seen(picture) for picture in video.frames_by_id([1, 5, 30])]
+            found += [*video.candidate_times(2.0), video.candidate_count(2.0)]
+            found += [seen(picture) for picture in video.candidates(2.0, hold=hold)]
+        return found
+
+    with ThreadDecoder(1) as threads, ProcessDecoder(1) as processes:
+        assert all_of(processes) == all_of(threads)
+
+
+def test_a_window_without_candidates() -> None:
+    data, window = clip_named("h264 mp4"), Window(0.5, 0.6)
+    with ProcessDecoder(1) as decoder:
+        for ahead in (None, Ahead(1.0, hold=False)):
+            with decoder.open(io.BytesIO(data), window=window, ahead=ahead) as video:
+                assert list(video.candidates(1.0, hold=False)) == []
+                assert video.candidate_count(1.0) == 0
+
+
+def test_no_message_is_needed_to_close_a_video_whose_candidates_were_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[str] = []
+    with ProcessDecoder(1) as decoder:
+        with decoder.open(
+            io.BytesIO(clip_named("h264 mp4")), ahead=Ahead(5.0, hold=False)
+        ) as video:
+            process = process_of(video)
+            assert len(list(video.candidates(5.0, hold=False))) == 18
+            monkeypatch.setattr(process, "send", lambda command, *_, **__: sent.append(command))
+        monkeypatch.undo()
+        assert not sent
+        assert video.frames_decoded > 18
+        assert process.is_usable
+
+
+def test_the_wrong_fps_is_an_error_of_the_opening(decoder: ProcessDecoder) -> None:
+    with pytest.raises(ParameterError, match="fps must be greater than 0"):
+        decoder.open(io.BytesIO(clip_named("h264 mp4")), ahead=Ahead(0.0, hold=True))
+
+
+def test_pictures_before_an_error_come_first() -> None:
+    link, _ = Link.pair(max_message=1000)
+    session = Session(link, ThreadCounts(), 0)
+    frames = list(candidate_frames(clip_named("h264 mp4"), fps=5.0))[:3]
+
+    def damaged() -> Iterator[Frame]:
+        yield from frames
+        raise DecodeError("a frame is damaged")
+
+    session._iterator = damaged()
+    answer, memory = session.next(buffer=0, most=64)
+    assert [picture["frame_id"] for picture in answer["pictures"]] == [0, 5, 10]
+    assert "end" not in answer
+    assert memory is not None
+    os.close(memory)
+    with pytest.raises(DecodeError, match="damaged"):
+        session.next(buffer=0, most=64)
+    link.close()
 
 
 def test_one_process_decodes_one_video_after_another(decoder: ProcessDecoder) -> None:
@@ -90,7 +184,7 @@ def test_the_process_reads_a_file_on_disk_itself(decoder: ProcessDecoder, tmp_pa
     path = tmp_path / "a.mp4"
     path.write_bytes(clip_named("h264 mp4"))
     with path.open("rb") as file, decoder.open(file) as video:
-        assert video._server is None
+        assert video._handed.server is None
         kill(video)
         assert [number_in(p.rgb) for p in video.candidates(5.0, hold=True)] == list(range(0, 90, 5))
 
@@ -180,12 +274,16 @@ def test_the_frame_size_may_grow_beyond_the_buffer(decoder: ProcessDecoder) -> N
 
 
 @pytest.mark.parametrize("name", ["h264 mp4", "h264 turned", "hevc 10 bit", "h264 odd size"])
-def test_only_what_a_model_looks_at_is_converted(name: str, decoder: ProcessDecoder) -> None:
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_only_what_a_model_looks_at_is_converted(
+    name: str, is_ahead: bool, decoder: ProcessDecoder
+) -> None:
     data, looks_at = clip_named(name), CentreCrop(16, 16, 2)
 
     def all_of(opened: ThreadDecoder | ProcessDecoder, crop: CentreCrop | None) -> list[object]:
         found: list[object] = []
-        with opened.open(io.BytesIO(data)) as video:
+        ahead = Ahead(5.0, hold=True, looks_at=crop if is_ahead else None)
+        with opened.open(io.BytesIO(data), ahead=ahead) as video:
             for picture in video.candidates(5.0, hold=True, looks_at=crop):
                 box = looks_at.box(*picture.rgb.shape[:2])
                 part = picture.rgb[box.top : box.bottom, box.left : box.right]

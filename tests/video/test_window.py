@@ -26,6 +26,7 @@ from spark_keyframes.video.process.answers import (
     End,
     Fields,
     InvalidAnswerError,
+    Pictures,
     count_of,
 )
 from spark_keyframes.video.process.expected_pictures import ExpectedPictures
@@ -221,17 +222,19 @@ def test_an_end_needs_a_duration_that_can_be(lie: dict[str, object]) -> None:
     picture = {"frame_id": 50, "height": 2, "width": 2, "nbytes": 9, "is_keyframe_packet": False}
     for timestamp in (0.5, 3.0):
         with pytest.raises(InvalidAnswerError, match=f"timestamp {timestamp}"):
-            expected.parse(Fields({**picture, "timestamp": timestamp}))
-    expected.accept(expected.parse(Fields({**picture, "timestamp": 2.0})))
+            expected.parse(Fields({"pictures": [{**picture, "timestamp": timestamp}]}))
+    expected.accept(expected.parse(Fields({"pictures": [{**picture, "timestamp": 2.0}]})))
     with pytest.raises(InvalidAnswerError, match="duration"):
-        expected.parse(Fields({"end": True, **lie}))
-    assert expected.parse(Fields({"end": True, "duration": 3.6})) == End(3.6)
-    assert expected.parse(Fields({"end": True, "duration": None})) == End(None)
+        expected.parse(Fields({"pictures": [], "end": lie}))
+    for duration in (3.6, None):
+        answer = expected.parse(Fields({"pictures": [], "end": {"duration": duration}}))
+        assert answer == Pictures([], End(duration, None))
 
 
 def test_only_a_window_may_have_no_candidate() -> None:
-    none: dict[str, object] = {"end": True, "duration": None}
-    assert ExpectedPictures(Limits(), window=Window(1.0)).parse(Fields(none)) == End(None)
+    none: dict[str, object] = {"pictures": [], "end": {"duration": None}}
+    found = ExpectedPictures(Limits(), window=Window(1.0)).parse(Fields(none))
+    assert found == Pictures([], End(None, None))
     with pytest.raises(InvalidAnswerError, match="an end after 0 pictures"):
         ExpectedPictures(Limits()).parse(Fields(none))
     assert count_of(Limits(), 1.0, Window(1.0))(Fields({"count": 0})) == Count(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -54,6 +54,8 @@ class Opened:
     """Of `Video`."""
     duration: float | None
     """Of `Video`."""
+    count: int | None = None
+    """Number of candidates, if they were asked for and are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,10 @@ class Picture:
     nbytes: int
     is_keyframe_packet: bool
 
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """There is no other frame."""
-
-    duration: float | None
-    """Of `Video`."""
+    @property
+    def size(self) -> int:
+        """Bytes in the buffer, where each picture begins at the end of the one before."""
+        return self.height * self.width * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +102,25 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """There is no other frame."""
+
+    duration: float | None
+    """Of `Video`."""
+    totals: Totals | None
+    """Of the video, where it was closed at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The next frames, one after the other in a buffer; at least one, unless they end."""
+
+    pictures: list[Picture]
+    end: End | None
+    """What is known once there is no other frame."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The command failed."""
 
@@ -111,7 +129,7 @@ class Failed:
     must_be_replaced: bool
 
 
-Answer = Done | Opened | Count | Times | Picture | End | Totals | Failed
+Answer = Done | Opened | Count | Times | Pictures | Totals | Failed
 
 
 class Fields:
@@ -159,6 +177,10 @@ class Fields:
             raise InvalidAnswerError(f"{name} {_shown(value)}, which is no list of up to {most}")
         return (Fields({name: each}) for each in value)
 
+    def fields(self, name: str) -> Fields:
+        """Return the fields of a field."""
+        return Fields(self.take(name))
+
     def is_null(self, name: str) -> bool:
         """Return whether the field is null; if so, take it out."""
         is_null = name in self._left and self._left[name] is None
@@ -197,7 +219,7 @@ def parse_answer(message: dict[str, Any], number: int, parse: Parse) -> Answer:
     fields = Fields(message)
     fields.integer("number", number, number)
     body, read = ("error", _failed) if "error" in fields else ("result", parse)
-    inner = Fields(fields.take(body))
+    inner = fields.fields(body)
     fields.end()
     answer = read(inner)
     inner.end()
@@ -214,12 +236,21 @@ def opened(fields: Fields) -> Opened:
     return Opened(fields.text("stream_choice"), duration_of(fields, 0.0))
 
 
+def opened_and(count: Callable[[Fields], Count]) -> Parse:
+    """Return the parser for the opening of a video whose candidates are counted at once."""
+
+    def parse(fields: Fields) -> Opened:
+        return replace(opened(fields), count=count(fields).count)
+
+    return parse
+
+
 def duration_of(fields: Fields, least: float) -> float | None:
     """Return `Video.duration` of an answer, at least so much if it is known."""
     return None if fields.is_null("duration") else fields.number("duration", least, math.inf)
 
 
-def count_of(limits: Limits, fps: float, window: Window = Window()) -> Parse:
+def count_of(limits: Limits, fps: float, window: Window = Window()) -> Callable[[Fields], Count]:
     """Return the parser for a number of candidates."""
     least, most = int(window.is_whole), limits.max_frames
     if math.isfinite(limits.max_video_seconds):
@@ -235,28 +266,25 @@ def count_of(limits: Limits, fps: float, window: Window = Window()) -> Parse:
     return parse
 
 
-def totals_of(limits: Limits, *, passes: int, asked: int) -> Parse:
-    """Return the parser for the counts of a video.
+def totals_of(fields: Fields, limits: Limits, *, passes: int, asked: int) -> Totals:
+    """Parse the counts of a video.
 
     Args:
+        fields: of the answer.
         limits: of the video.
         passes: how many times frames were asked for. Each decodes a packet up to five times: where
             decoding only the needed packets fails, and to see the decoder's state before and after
             a doubtful part.
         asked: frames that were asked for by id.
     """
-
-    def parse(fields: Fields) -> Totals:
-        decoded = fields.integer("decoded", 0, 5 * passes * limits.max_frames)
-        return Totals(
-            decoded=decoded,
-            skipped=fields.integer("skipped", 0, limits.max_frames),
-            doubtful=fields.integer("doubtful", 0, decoded),
-            again=fields.integer("again", 0, asked),
-            must_be_replaced=fields.flag("must_be_replaced"),
-        )
-
-    return parse
+    decoded = fields.integer("decoded", 0, 5 * passes * limits.max_frames)
+    return Totals(
+        decoded=decoded,
+        skipped=fields.integer("skipped", 0, limits.max_frames),
+        doubtful=fields.integer("doubtful", 0, decoded),
+        again=fields.integer("again", 0, asked),
+        must_be_replaced=fields.flag("must_be_replaced"),
+    )
 
 
 def _failed(fields: Fields) -> Failed:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,6 +24,7 @@ from spark_keyframes.video.process.answers import (
     InvalidAnswerError,
     Parse,
     Picture,
+    Pictures,
     parse_answer,
 )
 from spark_keyframes.video.process.expected_pictures import ExpectedPictures
@@ -89,7 +90,7 @@ class _Pending:
     number: int
     expected: Parse | ExpectedPictures
     buffer: int
-    """Number of the buffer for a picture."""
+    """Number of the buffer for pictures."""
 
 
 class DecodeProcess:
@@ -169,7 +170,7 @@ class DecodeProcess:
             command: one of the methods of `serve.Session`.
             expected: checks the fields of the answer.
             descriptor: a file for the process.
-            **arguments: of the command; `buffer` for a picture.
+            **arguments: of the command; `buffer` for pictures.
 
         Raises:
             ProcessExitedError: the process has ended.
@@ -203,12 +204,15 @@ class DecodeProcess:
         parse = pictures.parse if pictures else cast("Parse", pending.expected)
         try:
             answer = parse_answer(message, pending.number, parse)
-            if isinstance(answer, Picture):
-                size = buffer_bytes(answer.height, answer.width)
+            if isinstance(answer, Pictures):
+                size = sum(picture.size for picture in answer.pictures)
                 if size > len(self._buffers.get(pending.buffer, b"")):
                     if descriptor is None:
-                        raise InvalidAnswerError("a picture without its memory")
-                    self._buffers[pending.buffer] = map_shared_memory(descriptor, size)
+                        raise InvalidAnswerError("pictures without their memory")
+                    new = buffer_bytes(answer.pictures[0].size)
+                    if size > new:
+                        raise InvalidAnswerError("more pictures than their memory holds")
+                    self._buffers[pending.buffer] = map_shared_memory(descriptor, new)
                     os.close(descriptor)  # memory; closing anything else could take long
                     descriptor = None
             if descriptor is not None:
@@ -222,9 +226,13 @@ class DecodeProcess:
             pictures.accept(answer)
         return answer
 
-    def pixels(self, buffer: int, height: int, width: int) -> NDArray[np.uint8]:
-        """Return a view of the frame in a buffer: H×W×3, valid until the buffer is filled again."""
-        return self._buffers[buffer][: height * width * 3].reshape(height, width, 3)
+    def pixels(self, buffer: int, pictures: Sequence[Picture]) -> Iterator[NDArray[np.uint8]]:
+        """Yield a view of each frame in a buffer: H×W×3, valid until the buffer is filled again."""
+        start = 0
+        for each in pictures:
+            part = self._buffers[buffer][start : start + each.size]
+            yield part.reshape(each.height, each.width, 3)
+            start += each.size
 
     def kill(self) -> None:
         """Send SIGKILL, without waiting for the process to end."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.process.answers import (
@@ -14,9 +15,14 @@ from spark_keyframes.video.process.answers import (
     Fields,
     InvalidAnswerError,
     Picture,
+    Pictures,
+    Totals,
     duration_of,
 )
 from spark_keyframes.video.window import Window
+
+AT_ONCE = 64
+"""The most pictures of an answer."""
 
 
 class ExpectedPictures:
@@ -32,6 +38,7 @@ class ExpectedPictures:
         frame_ids: Sequence[int] | None = None,
         count: int | None = None,
         window: Window = Window(),
+        totals: Callable[[Fields], Totals] | None = None,
     ) -> None:
         """Expect these frames.
 
@@ -40,9 +47,11 @@ class ExpectedPictures:
             frame_ids: of the frames; None: candidates.
             count: number of candidates in a video with reliable timestamps; None: unknown.
             window: the part of the video with the candidates.
+            totals: parses the counts of the video, if it is closed after the last picture.
         """
         self.received = 0
         self._limits = limits
+        self._totals = totals
         self._frame_ids = frame_ids
         if frame_ids is None:
             self._least = int(window.is_whole)
@@ -53,22 +62,53 @@ class ExpectedPictures:
         self._timestamp = window.start
         self._latest = math.nextafter(window.end, 0.0)
 
-    def parse(self, fields: Fields) -> Picture | End:
-        """Parse the answer to a request for the next one, which `accept` must then count."""
+    @property
+    def rest(self) -> dict[str, Any]:
+        """The arguments of the command that asks for those that were not received yet."""
+        if self._frame_ids is None:
+            return {"skip": self.received}
+        return {"frame_ids": self._frame_ids[self.received :]}
+
+    def expect(self, count: int | None) -> None:
+        """Expect so many candidates, before any of them was received; None: it is unknown."""
+        if count is not None:
+            self._most = count
+
+    def parse(self, fields: Fields) -> Pictures:
+        """Parse the answer to a request for the next ones, which `accept` must then count."""
+        last = self._frame_id, self._timestamp
+        found: list[Picture] = []
+        for each in fields.values("pictures", AT_ONCE):
+            picture = each.fields("pictures")
+            found.append(self._picture(picture, self.received + len(found), *last))
+            picture.end()
+            last = found[-1].frame_id, found[-1].timestamp
+        end = None
         if "end" in fields:
-            if not fields.flag("end") or self.received < self._least:
-                raise InvalidAnswerError(f"an end after {self.received} pictures")
-            return End(duration_of(fields, self._timestamp if self.received else 0.0))
-        if self.received >= self._most:
+            received = self.received + len(found)
+            if received < self._least:
+                raise InvalidAnswerError(f"an end after {received} pictures")
+            inner = fields.fields("end")
+            duration = duration_of(inner, last[1] if received else 0.0)
+            end = End(duration, self._totals(inner) if self._totals else None)
+            inner.end()
+        elif not found:
+            raise InvalidAnswerError("neither pictures nor an end")
+        return Pictures(found, end)
+
+    def _picture(
+        self, fields: Fields, received: int, last_id: int, last_timestamp: float
+    ) -> Picture:
+        if received >= self._most:
             raise InvalidAnswerError(f"more than {self._most} pictures")
-        least, most = self._frame_id + 1, min(self._limits.max_frames - 1, LARGEST)
+        least, most = last_id + 1, min(self._limits.max_frames - 1, LARGEST)
         if self._frame_ids is not None:
-            least = most = self._frame_ids[self.received]
+            least = most = self._frame_ids[received]
         most_pixels = self._limits.max_pixels
         height = fields.integer("height", 1, most_pixels)
         return Picture(
             frame_id=fields.integer("frame_id", least, most),
-            timestamp=fields.number("timestamp", self._timestamp, self._latest),
+            timestamp=fields.number("timestamp", last_timestamp, self._latest),
             height=height,
             width=fields.integer("width", 1, most_pixels // height),
             nbytes=fields.integer("nbytes", 0, LARGEST),
@@ -77,8 +117,9 @@ class ExpectedPictures:
 
     def accept(self, answer: Answer) -> None:
         """Count an answer as received."""
-        if isinstance(answer, Picture):
-            self.received += 1
-            self._frame_id, self._timestamp = answer.frame_id, answer.timestamp
+        if isinstance(answer, Pictures):
+            for picture in answer.pictures:
+                self.received += 1
+                self._frame_id, self._timestamp = picture.frame_id, picture.timestamp
         elif isinstance(answer, Failed):
             self._least = 0  # after an error, requests that were already sent get an end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from spark_keyframes.video.interface import Ahead
 from spark_keyframes.video.process.process_lender import ProcessLender
 from spark_keyframes.video.process.process_video import ProcessVideo
 from spark_keyframes.video.window import Window
@@ -18,7 +19,12 @@ class ProcessDecoder(ProcessLender):
     """
 
     def open(
-        self, file: BinaryIO, *, format_hint: str | None = None, window: Window = Window()
+        self,
+        file: BinaryIO,
+        *,
+        format_hint: str | None = None,
+        window: Window = Window(),
+        ahead: Ahead | None = None,
     ) -> ProcessVideo:
         """Implement `Decoder.open`."""
-        return ProcessVideo(self, file, format_hint, window)
+        return ProcessVideo(self, file, format_hint, window, ahead)

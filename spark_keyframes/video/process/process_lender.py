@@ -7,6 +7,7 @@ import threading
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.process.decode_process import DecodeProcess
+from spark_keyframes.video.process.expected_pictures import AT_ONCE
 from spark_keyframes.video.process.process_pool import process_pool
 
 
@@ -25,7 +26,9 @@ class ProcessLender(Closeable):
         self.limits = limits
         self.video_stream = video_stream
         self.buffers = 2 if prefetch else 1
-        """Frame buffers per process. With 2, it decodes a frame while the engine uses another."""
+        """Frame buffers per process. With 2, it decodes into one while the engine uses another."""
+        self.pictures_at_once = AT_ONCE
+        """The most pictures in a buffer."""
         self._at_work: set[DecodeProcess] = set()
         process_pool().warm_up()
         self._is_closed = False

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, BinaryIO
 
-from spark_keyframes.errors import KeyframesError, LimitError
+from spark_keyframes.errors import KeyframesError
 from spark_keyframes.video.centre import CentreCrop
-from spark_keyframes.video.interface import Closeable, FrameTime, RgbFrame
+from spark_keyframes.video.interface import Ahead, Closeable, FrameTime, RgbFrame
 from spark_keyframes.video.process.answers import (
-    Answer,
-    End,
     Failed,
+    Fields,
     Parse,
+    Pictures,
     Totals,
     count_of,
-    done,
     opened,
+    opened_and,
     totals_of,
 )
 from spark_keyframes.video.process.decode_process import (
@@ -31,13 +30,9 @@ from spark_keyframes.video.process.decode_process import (
 )
 from spark_keyframes.video.process.expected_pictures import ExpectedPictures
 from spark_keyframes.video.process.expected_times import ExpectedTimes
-from spark_keyframes.video.process.file_server import (
-    FileServer,
-    InvalidRequestError,
-    descriptor_of,
-)
+from spark_keyframes.video.process.handed_file import HandedFile
 from spark_keyframes.video.process.process_lender import ProcessLender
-from spark_keyframes.video.timed_file import TimedFile
+from spark_keyframes.video.process.timed_answers import TimedAnswers
 from spark_keyframes.video.window import Window
 
 logger = logging.getLogger("spark_keyframes")
@@ -45,7 +40,6 @@ logger = logging.getLogger("spark_keyframes")
 # The video need not be the cause of a crash: the kernel may kill a process when memory is short.
 _MAX_CRASHES = 2
 _MAX_ATTEMPTS = 3  # with processes that SIGKILL or SIGTERM ended
-_MAX_WAIT_SECONDS = 60.0  # of a single wait; waits are repeated until the time limit
 
 
 class ProcessVideo(Closeable):
@@ -55,8 +49,14 @@ class ProcessVideo(Closeable):
     """
 
     def __init__(
-        self, decoder: ProcessLender, file: BinaryIO, format_hint: str | None, window: Window
+        self,
+        decoder: ProcessLender,
+        file: BinaryIO,
+        format_hint: str | None,
+        window: Window,
+        ahead: Ahead | None = None,
     ) -> None:
+        """Open a video; the arguments are those of `Decoder.open`."""
         self.stream_choice = ""
         self.duration: float | None = None
         self.frames_decoded = 0
@@ -65,15 +65,11 @@ class ProcessVideo(Closeable):
         self.decoded_again = 0
         self._decoder = decoder
         self._limits = decoder.limits
-        self._file = file
-        self._reads = TimedFile(file, decoder.limits.max_download_seconds)
-        """Reads the file for a process that cannot."""
+        self._handed = HandedFile(file, decoder.limits)
         self._format_hint = format_hint
         self._window = window
         self._process: DecodeProcess | None = None
-        self._server: FileServer | None = None
-        self._decode_seconds = 0.0
-        """Wall-clock seconds spent waiting for the process, without its reads of the file."""
+        self._answers = TimedAnswers(decoder.limits, self._handed.reads)
         self._exits: list[ProcessExitedError] = []
         """One entry for each process that ended unexpectedly."""
         self._counts: dict[float, int | None] = {}
@@ -82,7 +78,12 @@ class ProcessVideo(Closeable):
         """How many times frames were asked for."""
         self._asked = 0
         """Frames that were asked for by id."""
+        self._is_ended = False
+        """Whether the process has closed the video."""
         self._to_release: deque[int] = deque()
+        self._ahead: ExpectedPictures | None = None
+        """The candidates that were asked for with the opening of the video, until they are used."""
+        self._wanted = ahead
         self._is_closed = False
         try:
             self._retry(lambda: None)
@@ -92,8 +93,9 @@ class ProcessVideo(Closeable):
 
     def candidate_count(self, fps: float) -> int | None:
         """Implement `Video.candidate_count`."""
-        parse = count_of(self._limits, fps, self._window)
-        self._counts[fps] = self._retry(lambda: self._ask("count", parse, fps=fps)).count
+        if fps not in self._counts:
+            parse = count_of(self._limits, fps, self._window)
+            self._counts[fps] = self._retry(lambda: self._ask("count", parse, fps=fps)).count
         return self._counts[fps]
 
     def candidate_times(self, fps: float) -> Iterator[FrameTime]:
@@ -118,24 +120,20 @@ class ProcessVideo(Closeable):
         self, fps: float, *, hold: bool, looks_at: CentreCrop | None = None
     ) -> Iterator[RgbFrame]:
         """Implement `Video.candidates`."""
-        expected = ExpectedPictures(self._limits, count=self._counts.get(fps), window=self._window)
-        how: dict[str, Any] = {"fps": fps, "hold": hold, "looks_at": looks_at and astuple(looks_at)}
-        return self._frames(
-            expected, lambda: self._ask("candidates", done, skip=expected.received, **how)
-        )
+        expected, self._ahead = self._ahead, None
+        asked = Ahead(fps, hold=hold, looks_at=looks_at)
+        is_begun = expected is not None and self._wanted == asked
+        if expected is None or not is_begun:
+            expected = self._expected(count=self._counts.get(fps), window=self._window)
+        return self._frames(expected, "candidates", is_begun=is_begun, **_arguments(asked))
 
     def candidates_by_id(
         self, frame_ids: Sequence[int], *, hold: bool, looks_at: CentreCrop | None = None
     ) -> Iterator[RgbFrame]:
         """Implement `Video.candidates_by_id`."""
-        ids = list(frame_ids)
-        expected = ExpectedPictures(self._limits, frame_ids=ids)
-        how: dict[str, Any] = {"hold": hold, "looks_at": looks_at and astuple(looks_at)}
-
-        def begin() -> None:
-            self._ask("candidates_by_id", done, frame_ids=ids[expected.received :], **how)
-
-        return self._frames(expected, begin)
+        expected = self._expected(frame_ids=list(frame_ids))
+        crop = looks_at and astuple(looks_at)
+        return self._frames(expected, "candidates_by_id", hold=hold, looks_at=crop)
 
     def release(self, frame_ids: Iterable[int]) -> None:
         """Implement `Video.release`."""
@@ -145,22 +143,16 @@ class ProcessVideo(Closeable):
         """Implement `Video.frames_by_id`."""
         ids = list(frame_ids)
         self._asked += len(ids)
-        expected = ExpectedPictures(self._limits, frame_ids=ids)
-        return self._frames(
-            expected, lambda: self._ask("frames_by_id", done, frame_ids=ids[expected.received :])
-        )
+        return self._frames(self._expected(frame_ids=ids), "frames_by_id")
 
     def close(self) -> None:
         """Implement `Video.close`."""
         self._is_closed = True
-        parse = totals_of(self._limits, passes=self._passes, asked=self._asked)
         try:
             if self._process is not None:
-                totals = self._ask("close", parse)
-                self.frames_decoded += totals.decoded
-                self.frames_skipped = totals.skipped
-                self.frames_doubtful += totals.doubtful
-                self.decoded_again += totals.again
+                self._drop_answers()
+            if self._process is not None and not self._is_ended:
+                self._end(self._ask("close", self._parse_totals))
         except (ProcessExitedError, KeyframesError, RuntimeError) as error:
             if self._process is not None:
                 self._process.kill()  # unusable
@@ -168,47 +160,101 @@ class ProcessVideo(Closeable):
         finally:
             self._release_process()
 
+    def _look_for_end(self, answer: Pictures) -> None:
+        if answer.end is not None:
+            self.duration = answer.end.duration
+            if answer.end.totals is not None:
+                self._end(answer.end.totals)
+
+    def _end(self, totals: Totals) -> None:
+        """Take the counts of a video that its process has closed."""
+        was_counted = self.frames_decoded > 0  # by a process that had the video before
+        skipped = min(self.frames_skipped, totals.skipped) if was_counted else totals.skipped
+        self._is_ended, self.frames_skipped = True, skipped
+        self.frames_decoded += totals.decoded
+        self.frames_doubtful += totals.doubtful
+        self.decoded_again += totals.again
+
     def _retry(self, ask: Callable[[], Any]) -> Any:
         """Return the result of `ask`; if the process ends meanwhile, try again with a new one."""
         while True:
             try:
+                if self._process is not None:
+                    self._drop_answers()
+                if self._is_ended:
+                    self._release_process()
                 if self._process is None:
                     self._begin()
                 return ask()
             except ProcessExitedError as error:
                 self._handle_exit(error)
 
-    def _frames(self, expected: ExpectedPictures, begin: Callable[[], Any]) -> Iterator[RgbFrame]:
-        """Yield the expected pictures; `begin` requests those that were not received yet."""
+    def _frames(
+        self,
+        expected: ExpectedPictures,
+        command: str,
+        *,
+        is_begun: bool = False,
+        **arguments: Any,
+    ) -> Iterator[RgbFrame]:
+        """Yield the expected pictures; `command` requests those that were not received yet."""
         while True:
-            self._passes += 1
-            self._retry(begin)
             try:
+                if not is_begun:
+                    self._retry(lambda: self._request(command, expected, **arguments))
+                is_begun = False
                 yield from self._stream(expected)
             except ProcessExitedError as error:
                 self._handle_exit(error)
             else:
                 return
 
+    def _request(self, command: str, expected: ExpectedPictures, **arguments: Any) -> None:
+        self._passes += 1
+        self._send_for(command, expected, 0, **expected.rest, **arguments)
+
     def _stream(self, expected: ExpectedPictures) -> Iterator[RgbFrame]:
-        """Yield the requested frames; ask for each before it is needed."""
-        buffers = range(self._decoder.buffers)
-        for buffer in buffers:
-            self._send("next", expected, buffer=buffer)
+        """Yield the requested frames; ask for more before they are needed."""
+        buffer = 0
         while True:
-            for buffer in buffers:
-                answer = self._answer()
-                if isinstance(answer, End):
-                    self.duration = answer.duration
-                    return
+            answer = self._answer()
+            following = (buffer + 1) % self._decoder.buffers
+            failure = None
+            self._look_for_end(answer)
+            if answer.end is None and following != buffer:
+                try:
+                    self._send_for("next", expected, following)
+                except ProcessExitedError as error:
+                    failure = error  # the process has left its last pictures
+            pixels = self._opened.pixels(buffer, answer.pictures)
+            for picture, rgb in zip(answer.pictures, pixels, strict=True):
                 yield RgbFrame(
-                    frame_id=answer.frame_id,
-                    timestamp=answer.timestamp,
-                    rgb=self._opened.pixels(buffer, answer.height, answer.width),
-                    nbytes=answer.nbytes,
-                    is_keyframe_packet=answer.is_keyframe_packet,
+                    frame_id=picture.frame_id,
+                    timestamp=picture.timestamp,
+                    rgb=rgb,
+                    nbytes=picture.nbytes,
+                    is_keyframe_packet=picture.is_keyframe_packet,
                 )
-                self._send("next", expected, buffer=buffer)
+            if answer.end is not None:
+                return
+            if failure is not None:
+                raise failure
+            if following == buffer:
+                self._send_for("next", expected, buffer)
+            buffer = following
+
+    def _send_for(
+        self, command: str, expected: ExpectedPictures, buffer: int, **arguments: Any
+    ) -> None:
+        """Ask for pictures."""
+        most = self._decoder.pictures_at_once
+        self._send(command, expected, buffer=buffer, most=most, **arguments)
+
+    def _expected(self, **arguments: Any) -> ExpectedPictures:
+        return ExpectedPictures(self._limits, **arguments)
+
+    def _parse_totals(self, fields: Fields) -> Totals:
+        return totals_of(fields, self._limits, passes=self._passes, asked=self._asked)
 
     @property
     def _opened(self) -> DecodeProcess:
@@ -222,14 +268,15 @@ class ProcessVideo(Closeable):
         # After a crash, take no idle process. What killed the first, such as a lack of memory, may
         # be killing the idle ones too, and that would count as an attempt of this video.
         self._process = self._decoder.acquire(is_new=bool(self._exits))
-        descriptor, served_bytes = descriptor_of(self._file), None
-        if descriptor is None:
-            self._server = FileServer(self._reads)
-            descriptor, served_bytes = self._server.client_socket.fileno(), self._server.size
+        descriptor, served_bytes = self._handed.hand_over()
         limits = {k: None if math.isinf(v) else v for k, v in asdict(self._limits).items()}
+        wanted = None if self._passes else self._wanted
+        parse: Parse = opened
+        if wanted is not None:
+            parse = opened_and(count_of(self._limits, wanted.fps, self._window))
         self._send(
             "open",
-            opened,
+            parse,
             descriptor=descriptor,
             served_bytes=served_bytes,
             format_hint=self._format_hint,
@@ -237,13 +284,26 @@ class ProcessVideo(Closeable):
             limits=limits,
             video_stream=self._decoder.video_stream,
             window=[self._window.start, None if math.isinf(self._window.end) else self._window.end],
+            fps=wanted and wanted.fps,
         )
+        if wanted is not None:
+            # Frames that are not held are seldom asked for again; then the video is opened again.
+            totals = None if wanted.hold else self._parse_totals
+            expected = self._expected(window=self._window, totals=totals)
+            self._passes += 1
+            how = {**_arguments(wanted), "close": not wanted.hold}
+            self._send_for("candidates", expected, 0, **how, **expected.rest)
         answer = self._answer()
         self.stream_choice, self.duration = answer.stream_choice, answer.duration
+        if wanted is not None:
+            self._counts[wanted.fps] = answer.count
+            expected.expect(answer.count)
+            self._ahead = expected
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""
         self._exits.append(error)
+        self._ahead = None
         if self._process is not None:
             self._process.kill()
         self._release_process()
@@ -252,66 +312,36 @@ class ProcessVideo(Closeable):
             raise crash_error(self._exits)
 
     def _release_process(self) -> None:
-        process, self._process = self._process, None
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        process, self._process, self._is_ended = self._process, None, False
+        self._handed.take_back()
         if process is not None:
             self._decoder.release(process)
-        # The next server must not read the file at the same time.
-        if server is not None and not self._is_closed:
-            server.join(self._reads.seconds_left)
-            self._reads.check()
+        if not self._is_closed:
+            self._handed.wait()
 
     def _ask(self, command: str, parse: Parse, **arguments: Any) -> Any:
-        process = self._opened
-        while process.pending_answers:
-            self._receive(process)  # an answer that is no longer needed
         self._send(command, parse, **arguments)
         return self._answer()
+
+    def _drop_answers(self) -> None:
+        """Receive what is no longer needed."""
+        self._ahead, process = None, self._opened
+        while process.pending_answers:
+            answer = self._answers.receive(process)
+            if isinstance(answer, Pictures):
+                self._look_for_end(answer)
 
     def _send(self, command: str, expected: Parse | ExpectedPictures, **arguments: Any) -> None:
         release = [self._to_release.popleft() for _ in range(len(self._to_release))]
         self._opened.send(command, expected, release=release, **arguments)
 
     def _answer(self) -> Any:
-        answer = self._receive(self._opened)
+        answer = self._answers.receive(self._opened)
         if isinstance(answer, Failed):
-            raise answer.error or self._file_error()
+            raise answer.error or self._handed.error()
         return answer
 
-    def _receive(self, process: DecodeProcess) -> Answer:
-        """Return the next answer.
 
-        Raises:
-            LimitError: the time of the video is used up, for decoding or for reading its file.
-        """
-        limit = self._limits.max_decode_seconds
-        while (left := limit - self._decode_seconds) > 0:
-            began, read_before = time.perf_counter(), self._reads.seconds
-            timeout = max(0.0, min(left, self._reads.seconds_left, _MAX_WAIT_SECONDS))
-            answer = process.receive(timeout)
-            read = self._reads.seconds - read_before
-            self._decode_seconds += time.perf_counter() - began - read
-            if answer is not None:
-                if isinstance(answer, Totals | Failed) and answer.must_be_replaced:
-                    process.kill()
-                return answer
-            try:
-                self._reads.check()
-            except LimitError:
-                process.kill()
-                raise
-        process.kill()
-        raise LimitError(
-            f"decoding the video took longer than {limit:g} s, which is max_decode_seconds of "
-            "limits; raise it, lower fps, or scale the video down"
-        )
-
-    def _file_error(self) -> Exception:
-        """Return why a process could not read the file."""
-        error = self._server.error if self._server is not None else None
-        if error is None or isinstance(error, InvalidRequestError):
-            reason = error or "it reported an error of the file, but there was none"
-            return ProcessExitedError(f"it sent an invalid answer: {reason}")
-        return error
+def _arguments(asked: Ahead) -> dict[str, Any]:
+    """Return the arguments of the command for these candidates."""
+    return asdict(asked) | {"looks_at": asked.looks_at and astuple(asked.looks_at)}

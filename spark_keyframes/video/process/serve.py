@@ -16,10 +16,11 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -50,6 +51,7 @@ from spark_keyframes.video.window import Window
 
 _MAX_COMMAND = 1 << 30  # bytes; the ids of all frames of a long video take some megabytes
 _MAX_TEXT = 10_000  # characters of an error message
+_SECONDS_AT_ONCE = 0.1  # of decoding, after which frames do not wait for the next ones
 
 
 def main() -> None:
@@ -96,6 +98,8 @@ class Session:
         self._iterator: Iterator[Frame] = iter(())
         self._looks_at: CentreCrop | None = None
         """What matters of the iterator's frames; None: all of them."""
+        self._is_to_close = False
+        """Whether to close the video at the end of the iterator."""
         self._times: Iterator[FrameTime] = iter(())
         self._times_sent = 0
         self._buffers: dict[int, NDArray[np.uint8]] = {}
@@ -128,6 +132,7 @@ class Session:
         limits: dict[str, float | None],
         video_stream: int | None,
         window: tuple[float, float | None],
+        fps: float | None = None,
     ) -> tuple[dict[str, Any], None]:
         """Open a video.
 
@@ -139,6 +144,7 @@ class Session:
             limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
             video_stream: number of the video stream, or None.
             window: its start and its end; None stands for infinity here too.
+            fps: of the candidates to count.
         """
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
@@ -158,7 +164,8 @@ class Session:
             window=Window.of(*window),
         )
         self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
-        return {"stream_choice": video.stream_choice, "duration": video.duration}, None
+        facts = {"stream_choice": video.stream_choice, "duration": video.duration}
+        return facts if fps is None else facts | {"count": video.candidate_count(fps)}, None
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
         """Count the candidates."""
@@ -185,67 +192,100 @@ class Session:
         }, None
 
     def candidates(
-        self, *, fps: float, hold: bool, looks_at: Sequence[int] | None, skip: int
-    ) -> tuple[dict[str, Any], None]:
-        """Begin to decode the candidates, without the first `skip`.
+        self,
+        *,
+        fps: float,
+        hold: bool,
+        looks_at: Sequence[int] | None,
+        skip: int,
+        buffer: int,
+        most: int,
+        close: bool = False,
+    ) -> tuple[dict[str, Any], int | None]:
+        """Begin to decode the candidates, without the first `skip`; go on as `next`.
 
         Args:
             fps: of the candidates.
             hold: keep them.
             looks_at: the fields of a `CentreCrop`, or None.
             skip: how many of them the engine has.
+            buffer: as for `next`.
+            most: as for `next`.
+            close: close the video after the last one.
         """
         self._looks_at = CentreCrop(*looks_at) if looks_at else None
         self._iterator = self._opened.candidates(fps, hold=hold, skip=skip)
-        return {}, None
+        self._is_to_close = close
+        return self.next(buffer=buffer, most=most)
 
-    def frames_by_id(self, *, frame_ids: Sequence[int]) -> tuple[dict[str, Any], None]:
-        """Begin to decode the frames with these ids."""
+    def frames_by_id(
+        self, *, frame_ids: Sequence[int], buffer: int, most: int
+    ) -> tuple[dict[str, Any], int | None]:
+        """Begin to decode the frames with these ids; go on as `next`."""
         self._looks_at = None
         self._iterator = self._opened.frames_by_id(frame_ids)
-        return {}, None
+        self._is_to_close = False
+        return self.next(buffer=buffer, most=most)
 
     def candidates_by_id(
-        self, *, frame_ids: Sequence[int], hold: bool, looks_at: Sequence[int] | None
-    ) -> tuple[dict[str, Any], None]:
+        self,
+        *,
+        frame_ids: Sequence[int],
+        hold: bool,
+        looks_at: Sequence[int] | None,
+        buffer: int,
+        most: int,
+    ) -> tuple[dict[str, Any], int | None]:
         """Begin to decode the frames with these ids; the others are as for `candidates`."""
         self._looks_at = CentreCrop(*looks_at) if looks_at else None
         self._iterator = self._opened.candidates_by_id(frame_ids, hold=hold)
-        return {}, None
+        self._is_to_close = False
+        return self.next(buffer=buffer, most=most)
 
-    def next(self, *, buffer: int) -> tuple[dict[str, Any], int | None]:
-        """Write the next frame into a buffer; a new buffer's descriptor goes with the answer."""
-        frame = next(self._iterator, None)
-        if frame is None:
-            return {"end": True, "duration": self._opened.video.duration}, None
-        height, width = frame.height, frame.width
-        size = height * width * 3
-        pixels, memory = self._buffers.get(buffer), None
-        if pixels is None or len(pixels) < size:
-            total = buffer_bytes(height, width)
-            memory = create_shared_memory(total)
-            pixels = map_shared_memory(memory, total)
+    def next(self, *, buffer: int, most: int) -> tuple[dict[str, Any], int | None]:
+        """Write the next frames into a buffer; a new buffer's descriptor goes with the answer.
+
+        At least one, and up to `most` that fit into the buffer, and that are decoded soon.
+        """
+        pictures: list[dict[str, Any]] = []
+        memory, used, end = None, 0, dict[str, Any]()
+        until = time.monotonic() + _SECONDS_AT_ONCE
         try:
-            frame.to_rgb(out=pixels[:size].reshape(height, width, 3), looks_at=self._looks_at)
-        except BaseException:
-            if memory is not None:
-                os.close(memory)
-            raise
-        self._buffers[buffer] = pixels
-        return {
-            "frame_id": frame.frame_id,
-            "timestamp": frame.timestamp,
-            "height": height,
-            "width": width,
-            "nbytes": frame.nbytes,
-            "is_keyframe_packet": frame.is_keyframe_packet,
-        }, memory
+            while len(pictures) < most and (not pictures or time.monotonic() < until):
+                frame = next(self._iterator, None)
+                if frame is None:
+                    end = {"duration": self._opened.video.duration}
+                    if self._is_to_close:
+                        end |= self.close()[0]
+                    break
+                height, width = frame.height, frame.width
+                size = height * width * 3
+                pixels = self._buffers.get(buffer)
+                if pixels is None or used + size > len(pixels):
+                    if pictures:
+                        self._iterator = chain([frame], self._iterator)
+                        break
+                    total = buffer_bytes(size)
+                    memory = create_shared_memory(total)
+                    pixels = map_shared_memory(memory, total)
+                part = pixels[used : used + size].reshape(height, width, 3)
+                frame.to_rgb(out=part, looks_at=self._looks_at)
+                self._buffers[buffer] = pixels
+                used += size
+                pictures.append(_as_picture(frame, height, width))
+        except BaseException as error:
+            if not isinstance(error, Exception) or not pictures:
+                if memory is not None:
+                    os.close(memory)
+                raise
+            self._iterator = _raising(error)  # after the pictures before it
+        return {"pictures": pictures} | ({"end": end} if end else {}), memory
 
     def close(self) -> tuple[dict[str, Any], None]:
         """Close the video and return its counts."""
         self._iterator, self._times = iter(()), iter(())
-        frames, self._frames = self._frames, None
         self._resources.close()
+        frames, self._frames = self._frames, None
         return {
             "decoded": frames.video.frames_decoded if frames else 0,
             "skipped": frames.video.frames_skipped if frames else 0,
@@ -259,6 +299,22 @@ class Session:
         if self._frames is None:
             raise RuntimeError("no video is open")
         return self._frames
+
+
+def _as_picture(frame: Frame, height: int, width: int) -> dict[str, Any]:
+    return {
+        "frame_id": frame.frame_id,
+        "timestamp": frame.timestamp,
+        "height": height,
+        "width": width,
+        "nbytes": frame.nbytes,
+        "is_keyframe_packet": frame.is_keyframe_packet,
+    }
+
+
+def _raising(error: Exception) -> Iterator[Frame]:
+    yield from ()
+    raise error
 
 
 def _as_message(error: Exception) -> dict[str, Any]:

@@ -15,12 +15,14 @@ _IS_LINUX = hasattr(os, "memfd_create")
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL if _IS_LINUX else 0
 
 
-_BUFFER_STEP = 1 << 20  # bytes; buffers grow in steps, so that they are rarely replaced
+# Bytes. Buffers grow in steps, so that they are rarely replaced. A step holds six pictures of 360p
+# or one of 720p.
+_BUFFER_STEP = 4 << 20
 
 
-def buffer_bytes(height: int, width: int) -> int:
-    """Return the size of a new buffer for an RGB picture."""
-    return -(-height * width * 3 // _BUFFER_STEP) * _BUFFER_STEP
+def buffer_bytes(size: int) -> int:
+    """Return the size of a new buffer for an RGB picture of `size` bytes."""
+    return -(-size // _BUFFER_STEP) * _BUFFER_STEP
 
 
 def create_shared_memory(size: int) -> int:
