@@ -96,11 +96,17 @@ class FuzzWorker:
                 pipe.close()
 
 
-def names(inputs: int, first_seed: int = 0) -> Iterator[str]:
-    """Yield names of inputs: for each seed, all pairs with all mutations, shuffled."""
+def names(inputs: int, first_seed: int = 0, only: tuple[str, ...] = ("",)) -> Iterator[str]:
+    """Yield names of inputs: for each seed, all pairs with all mutations, shuffled.
+
+    Only pairs whose name contains one of the texts of `only`.
+    """
+    pairs = [pair for pair in PAIRS if any(text in pair for text in only)]
+    if not pairs:
+        raise ValueError(f"no pair contains {' or '.join(only)}; the pairs are {', '.join(PAIRS)}")
     left = inputs
     for seed in itertools.count(first_seed):
-        every = [f"{pair}:{mutation}:{seed}" for pair in PAIRS for mutation in MUTATIONS]
+        every = [f"{pair}:{mutation}:{seed}" for pair in pairs for mutation in MUTATIONS]
         Random(seed).shuffle(every)
         yield from every[:left]
         left -= len(every)
@@ -173,13 +179,17 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help=f"first seed; each seed gives {_ROUND} inputs"
     )
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="only pairs whose name contains one of these"
+    )
     parser.add_argument("--report", type=Path, help="also write the totals to this file")
     parser.add_argument("--one", metavar="NAME", help="decode only this input, pair:mutation:seed")
     parser.add_argument("--save", type=Path, help="with --one: write the input to this file")
     arguments = parser.parse_args()
     if arguments.save:
         arguments.save.write_bytes(mutated(arguments.one))
-    inputs = [arguments.one] if arguments.one else names(arguments.inputs, arguments.seed)
+    every = names(arguments.inputs, arguments.seed, tuple(arguments.only))
+    inputs = [arguments.one] if arguments.one else every
     count = 1 if arguments.one else arguments.inputs
     totals = run(
         inputs, count, processes=arguments.processes, decoder=arguments.decoder, show=print
