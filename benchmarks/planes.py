@@ -51,7 +51,7 @@ def planes(frame: av.VideoFrame) -> list[Pixels]:
     """Return views of Y, U and V."""
     found = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         found.append(rows[:, : plane.width])
     return found
 
@@ -162,9 +162,10 @@ def main() -> None:
         "tiny CLIP": load_clip(str(MODELS), MODEL, device=CPU, dtype="float32"),
     }
     sides: dict[str, Callable[[av.VideoFrame], object]] = {
-        "engine": lambda frame: centre(frame, out),
-        **{name: partial(way, crop=CENTRE) for name, way in WAYS.items()},
+        "engine": lambda frame: centre(frame, out)
     }
+    for name, way in WAYS.items():
+        sides[name] = lambda frame, way=way: way(frame, CENTRE)
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(options.rounds):
         for name, side in sides.items():
