@@ -147,6 +147,12 @@ def differences(
     return int(levels), float(scores)
 
 
+def in_the_centre(
+    way: Callable[[av.VideoFrame, CentreCrop], torch.Tensor],
+) -> Callable[[av.VideoFrame], torch.Tensor]:
+    return lambda frame: way(frame, CENTRE)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--size", default="1920x1080")
@@ -162,10 +168,9 @@ def main() -> None:
         "tiny CLIP": load_clip(str(MODELS), MODEL, device=CPU, dtype="float32"),
     }
     sides: dict[str, Callable[[av.VideoFrame], object]] = {
-        "engine": lambda frame: centre(frame, out)
+        "engine": lambda frame: centre(frame, out),
+        **{name: in_the_centre(way) for name, way in WAYS.items()},
     }
-    for name, way in WAYS.items():
-        sides[name] = lambda frame, way=way: way(frame, CENTRE)
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(options.rounds):
         for name, side in sides.items():
