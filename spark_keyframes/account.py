@@ -125,10 +125,12 @@ def stage_words(metrics: Mapping[str, Any]) -> str:
 def frame_words(metrics: Mapping[str, Any]) -> str:
     """Return in words how many frames were decoded, skipped and scored, with the rates."""
     decoded, scored = metrics["frames_decoded"], metrics["frames_scored"]
+    doubtful = metrics.get("frames_doubtful")
+    doubt = f", {doubtful} of them for doubt" if doubtful else ""
     total = metrics.get("candidates_total", scored)  # not in accounts of earlier versions
     of_all = f" of {total} candidates" if scored < total else ""
     return (
-        f"{decoded} decoded{_rate(decoded, metrics['decode_seconds'])}, "
+        f"{decoded} decoded{_rate(decoded, metrics['decode_seconds'])}{doubt}, "
         f"{metrics['frames_skipped']} skipped, "
         f"{scored}{of_all} scored{_rate(scored, metrics['clip_seconds'])}"
     )

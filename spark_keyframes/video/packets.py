@@ -29,7 +29,7 @@ from spark_keyframes.video.packet_table import (
     Reach,
 )
 from spark_keyframes.video.problems import Problems, Stamps, add_problems_of_order
-from spark_keyframes.video.stretches import find_stretches
+from spark_keyframes.video.stretches import find_stretches, join_short
 from spark_keyframes.video.timeline import DEFAULT_RATE, LONGEST_STAY, Timeline, end_of
 from spark_keyframes.video.window import Window
 
@@ -276,7 +276,7 @@ def _build_timeline(
             # FFmpeg's decoder of H.264 may lose frames while it learns how far they are reordered.
             codec = stream.codec_context
             depth = codec.reorder_depth if codec.name == "h264" else None
-            table.set_stretches(find_stretches(table, problems, depth))
+            table.set_stretches(join_short(find_stretches(table, problems, depth)))
         return
     table.presented = order
     times = array("q", (pts[i] for i in order))

@@ -35,11 +35,42 @@ def find_stretches(table: PacketTable, problems: Problems, depth: int | None) ->
         reason = "; ".join(sorted(gops.reasons[number]))
         if found and reason and found[-1].reason:
             last = found.pop()
-            reason = "; ".join(sorted({*last.reason.split("; "), *reason.split("; ")}))
-            found.append(Stretch(last.start, gop.stop, (), reason))
+            found.append(Stretch(last.start, gop.stop, (), _joined(last.reason, reason)))
         else:
             found.append(Stretch(gop.start, gop.stop, () if reason else gop.frames, reason))
     return found if any(not stretch.reason for stretch in found) else []
+
+
+def join_short(stretches: list[Stretch], least: int = 32) -> list[Stretch]:
+    """Return the stretches, with short sound parts as a part of the doubtful ones around them.
+
+    To decode what is before a doubtful stretch once more may take longer than what it saves.
+
+    Args:
+        stretches: of a video.
+        least: packets of a sound part, of one or more stretches, that stays as it is.
+
+    Returns:
+        Stretches; none if all of them would be doubtful.
+    """
+    found: list[Stretch] = []
+    sound: list[Stretch] = []
+    for each in stretches:
+        if not each.reason:
+            sound.append(each)
+            continue
+        if sound and found and each.start - sound[0].start < least:
+            last = found.pop()
+            found.append(Stretch(last.start, each.stop, (), _joined(last.reason, each.reason)))
+        else:
+            found += [*sound, each]
+        sound = []
+    found += sound
+    return found if any(not each.reason for each in found) else []
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(sorted({each for reason in reasons for each in reason.split("; ")}))
 
 
 @dataclass

@@ -126,8 +126,12 @@ def test_account_lines():
     ]
     metrics |= {"candidates_total": 200}
     assert "79 of 200 candidates scored (10/s)" in account_lines(metrics)[1]
-    metrics |= {"images_uploaded": 12, "bytes_uploaded": 3_456_000}
-    assert account_lines(metrics)[2:] == ["uploaded   12 images, 3.5 MB"]
+    metrics |= {"images_uploaded": 12, "bytes_uploaded": 3_456_000, "frames_doubtful": 50}
+    assert account_lines(metrics)[1:] == [
+        "frames     1200 decoded (100/s), 50 of them for doubt, 300 skipped, "
+        "79 of 200 candidates scored (10/s)",
+        "uploaded   12 images, 3.5 MB",
+    ]
 
 
 def test_stored_images_of_a_video_that_fails_later_count(plain, clips, tmp_path):

@@ -8,9 +8,9 @@ from itertools import accumulate, chain
 
 import pytest
 
-from spark_keyframes.video.packet_table import RANDOM_ACCESS, RESET, SHOWN, PacketTable
+from spark_keyframes.video.packet_table import RANDOM_ACCESS, RESET, SHOWN, PacketTable, Stretch
 from spark_keyframes.video.problems import Extent, Problems
-from spark_keyframes.video.stretches import find_stretches
+from spark_keyframes.video.stretches import find_stretches, join_short
 
 CORRUPT = "a packet is corrupt"
 BACK = "timestamps go backwards"
@@ -123,3 +123,20 @@ def test_too_many_places_are_a_problem_of_the_whole_stream() -> None:
         problems.add(index, CORRUPT)
     assert problems.of_stream == {CORRUPT}
     assert len(problems.places) == 1000
+
+
+def test_a_short_sound_part_between_doubtful_ones_is_decoded_in_sequence_too() -> None:
+    def stretches(*lengths: tuple[int, str]) -> list[Stretch]:
+        found, start = [], 0
+        for length, reason in lengths:
+            frames = () if reason else range(start, start + length)
+            found.append(Stretch(start, start + length, frames, reason))
+            start += length
+        return found
+
+    odd = stretches((9, ""), (3, "a"), (4, ""), (5, ""), (3, "a; b"), (10, ""), (3, "c"), (9, ""))
+    assert [(s.stop - s.start, s.reason) for s in join_short(odd, 10)] == [
+        *((9, ""), (15, "a; b"), (10, ""), (3, "c"), (9, "")),
+    ]
+    assert join_short(odd, 9) == odd
+    assert join_short([], 9) == []
