@@ -273,12 +273,13 @@ class AvVideo(Closeable):
             if self._view is None and self._table.reach == "times":
                 raise RunFailedError("the first frame cannot be decoded")
         is_empty = True
+        behind = [frame_id for frame_id in frame_ids if wanted and frame_id > wanted[-1]][:1]
         try:
-            with closing(self._runs.frames(wanted, exactly=exactly)) as found:
+            with closing(self._runs.frames(wanted, exactly=exactly, behind=behind)) as found:
                 for each in found:
                     self._look_at_first(each.picture)
                     frame = Frame(each.number, timeline.seconds(each.number), each.picture)
-                    if frame.timestamp >= window.start:
+                    if window.start <= frame.timestamp < window.end:
                         yield frame
                         is_empty = False
         except LostFrameError as error:

@@ -84,7 +84,12 @@ class RunDecoder(Closeable):
             self._reader.forget(stop)
 
     def frames(
-        self, wanted: Sequence[int], *, exactly: bool = False, lowest: int = 0
+        self,
+        wanted: Sequence[int],
+        *,
+        exactly: bool = False,
+        lowest: int = 0,
+        behind: Sequence[int] = (),
     ) -> Generator[Decoded]:
         """Yield wanted frames, whose numbers increase; a damaged one may be left out.
 
@@ -92,6 +97,8 @@ class RunDecoder(Closeable):
             wanted: numbers in `PacketTable.presented`.
             exactly: a damaged frame is an error, and is not replaced by the one before it.
             lowest: number of the first frame that can replace another.
+            behind: the frame that would be wanted next, if any. Where the last wanted ones are
+                damaged, it is yielded too: what replaces it may be a frame before it.
 
         Raises:
             LostFrameError: `exactly`, and a frame is damaged.
@@ -121,9 +128,8 @@ class RunDecoder(Closeable):
                     stop = len(wanted)
                 what = "all" if stop == len(wanted) else f"packets {failed.start} to {failed.stop}"
                 logger.info("decoding %s in sequence: %s", what, redact_text(str(error)))
-                yield from self._replaced(
-                    failed.start, wanted[done:stop], exactly=exactly, lowest=lowest
-                )
+                lost = [*wanted[done:stop], *(behind if stop == len(wanted) else ())]
+                yield from self._replaced(failed.start, lost, exactly=exactly, lowest=lowest)
                 done = stop
 
     def numbered(self, start: int) -> Generator[tuple[int, av.VideoFrame]]:
