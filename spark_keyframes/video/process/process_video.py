@@ -16,6 +16,7 @@ from spark_keyframes.video.process.answers import (
     Failed,
     Fields,
     Parse,
+    Picture,
     Pictures,
     Totals,
     count_of,
@@ -218,23 +219,14 @@ class ProcessVideo(Closeable):
         buffer = 0
         while True:
             answer = self._answer()
-            following = (buffer + 1) % self._decoder.buffers
-            failure = None
+            following, failure = (buffer + 1) % self._decoder.buffers, None
             self._look_for_end(answer)
             if answer.end is None and following != buffer:
                 try:
                     self._send_for("next", expected, following)
                 except ProcessExitedError as error:
                     failure = error  # the process has left its last pictures
-            pixels = self._opened.pixels(buffer, answer.pictures)
-            for picture, rgb in zip(answer.pictures, pixels, strict=True):
-                yield RgbFrame(
-                    frame_id=picture.frame_id,
-                    timestamp=picture.timestamp,
-                    rgb=rgb,
-                    nbytes=picture.nbytes,
-                    is_keyframe_packet=picture.is_keyframe_packet,
-                )
+            yield from self._shown(buffer, answer.pictures)
             if answer.end is not None:
                 return
             if failure is not None:
@@ -242,6 +234,17 @@ class ProcessVideo(Closeable):
             if following == buffer:
                 self._send_for("next", expected, buffer)
             buffer = following
+
+    def _shown(self, buffer: int, pictures: Sequence[Picture]) -> Iterator[RgbFrame]:
+        # Not in `_stream`, whose stack frame lives on in an error: it would keep the buffer.
+        for picture, rgb in zip(pictures, self._opened.pixels(buffer, pictures), strict=True):
+            yield RgbFrame(
+                frame_id=picture.frame_id,
+                timestamp=picture.timestamp,
+                rgb=rgb,
+                nbytes=picture.nbytes,
+                is_keyframe_packet=picture.is_keyframe_packet,
+            )
 
     def _send_for(
         self, command: str, expected: ExpectedPictures, buffer: int, **arguments: Any
