@@ -136,12 +136,16 @@ def _pictures(
     wanted: set[int],
 ) -> Iterator[Sequence[av.VideoFrame]]:
     needed = table.needed_of(run.start, wanted)
+    # A run may go on behind a join of recordings, where all times are earlier.
+    following = table.gop_of(run.start) + 1
+    gop_stop = table.gop_starts[following] if following < len(table.gop_starts) else run.stop
     try:
         codec.flush_buffers()
         for index, packet in enumerate(packets, run.start):
             # Skip leading frames of an open GOP at the start of the run. They are not wanted, no
             # later frame refers to them, and FFmpeg's H.264 decoder would report damage.
-            if codec.name == "h264" and table.pts[index] < table.pts[run.start]:
+            is_leading = index < gop_stop and table.pts[index] < table.pts[run.start]
+            if codec.name == "h264" and is_leading:
                 continue
             if needed is not None and not needed[index - run.start]:
                 continue

@@ -202,8 +202,13 @@ class PacketTable:
 
     def behind_leading(self, start: int) -> int:
         """Return the first packet behind the leading ones of a packet where decoding may start."""
-        index = start + 1
-        while index < len(self) and self.pts[index] < self.pts[start]:
+        index = self.last_of(start) + 1
+        # Where recordings are joined at a keyframe, the times of all that follows may be earlier.
+        while (
+            index < len(self)
+            and self.pts[index] < self.pts[start]
+            and not self.flags[index] & (RANDOM_ACCESS | KEYFRAME)
+        ):
             index += 1
         return index
 

@@ -159,9 +159,10 @@ class RunDecoder(Closeable):
             reader = self._reader or self._source.reader()
         stop = len(table)
         # Leading frames refer to frames before the start.
-        end = table.behind_leading(start) if start > 0 else 1
+        first = table.last_of(start)
+        end = table.behind_leading(start) if start > 0 else first + 1
         numbered = enumerate(reader.part(start, stop), start)
-        used = (packet for index, packet in numbered if index == start or index >= end)
+        used = (packet for index, packet in numbered if index <= first or index >= end)
         for picture in decode_all(codec, used, self.counters):
             yield index_of(picture), picture
 

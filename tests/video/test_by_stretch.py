@@ -97,6 +97,28 @@ def test_a_part_of_an_odd_video_begins_where_it_is_needed() -> None:
         assert video.frames_decoded < 20
 
 
+def in_sequence(data: bytes, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float, bytes]]:
+    """Return all frames as a decode from the first packet to the last gives them."""
+    with monkeypatch.context() as patch:
+        patch.setattr("spark_keyframes.video.packets.find_stretches", lambda *_: [])
+        with AvVideo(io.BytesIO(data)) as video:
+            return candidates(video, 1000.0)
+
+
+def test_a_keyframe_at_a_joins_end_has_no_leading_frames_behind_the_join(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All times of what follows are earlier than those of the last keyframe."""
+    stream, packets = film()
+    second = [*packets[:GOP], *packets[GOP - 4 : GOP]]
+    data = matroska(stream, packets[: 4 * GOP + 1] + second)
+    with AvVideo(io.BytesIO(data)) as video:
+        found = candidates(video, 1000.0)
+        assert 0 < video.frames_doubtful < 20
+    assert found == in_sequence(data, monkeypatch)
+    assert found[-1][0] >= 5 * GOP
+
+
 @pytest.mark.parametrize("decoder", ["thread", "process"])
 def test_the_decoders_of_the_engine_count_the_same(decoder: Any) -> None:
     data = ending_repeated()
