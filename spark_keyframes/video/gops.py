@@ -66,11 +66,14 @@ def _first_needed(table: PacketTable, index: int) -> int:
     if table.pts[index] >= table.pts[start]:
         return start
     # A leading frame of an open GOP also refers to the previous GOP. If that holds only a keyframe
-    # and leading frames, the reference may be in the GOP before it.
+    # and leading frames, the reference may be in the GOP before it, unless the decoder forgets that
+    # one, which may be of another recording and have the same times.
     while gop > 0:
         stop, gop = start, gop - 1
         start = table.gop_starts[gop]
-        if any(table.pts[i] > table.pts[start] for i in range(start + 1, stop)):
+        if table.resets(start) or any(
+            table.pts[i] > table.pts[start] for i in range(start + 1, stop)
+        ):
             break
     return start
 

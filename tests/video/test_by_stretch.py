@@ -119,6 +119,28 @@ def test_a_keyframe_at_a_joins_end_has_no_leading_frames_behind_the_join(
     assert found[-1][0] >= 5 * GOP
 
 
+@pytest.mark.parametrize("back", [0, -40])
+def test_a_leading_frame_is_not_sought_in_the_recording_before(
+    back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last frames before the join have the same times as the first ones behind it."""
+
+    def recording(frames: int, gop: int, is_open: int) -> tuple[Any, list[Any]]:
+        params = f"keyint={gop}:open-gop={is_open}:bframes=1:b-adapt=0:scenecut=0:min-keyint=1"
+        options = {**FAST, "x264-params": f"{params}:repeat-headers=1"}
+        return read(clip("libx264", "matroska", frames=frames, gop=gop, options=options))
+
+    stream, packets = recording(40, GOP, 0)
+    _, second = recording(20, 2, 1)
+    last = max(packet.pts for packet in packets)
+    joined = packets + [packet.later(last + back - second[0].pts) for packet in second]
+    data = matroska(stream, joined)
+    with AvVideo(io.BytesIO(data)) as video:
+        found = candidates(video, 1000.0)
+        assert video.frames_doubtful == 0
+    assert found == in_sequence(data, monkeypatch)
+
+
 @pytest.mark.parametrize("decoder", ["thread", "process"])
 def test_the_decoders_of_the_engine_count_the_same(decoder: Any) -> None:
     data = ending_repeated()
