@@ -48,7 +48,7 @@ class CoarseScan:
             [frame.timestamp for frame in candidates],
             gops,
             selector=choice.selector,
-            places=most,
+            places=sorted({choice.k, most}),
             budget=budget,
             texts=texts,
         )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_keyframes.scan.curve import Curve
 from spark_keyframes.selection import Selector
-from spark_keyframes.selection.base import checked_segments, choose
+from spark_keyframes.selection.base import best, checked_segments, choose
 
 ROUNDS = 4
 """Rounds after the keyframes. More of them stay with the best segments and leave others without a
@@ -59,9 +60,9 @@ class ScanPlan:
         times: of all candidates, in seconds, increasing.
         gops: of the video, from the left; each candidate is in one.
         selector: chooses the keyframes.
-        places: how many candidates the selector will choose.
+        places: how many candidates the selector will choose; several if it is asked several times.
         budget: the most frames to score, keyframes that are no candidates included. It is exceeded
-            where fewer than `places` candidates were seen.
+            where the selector would choose fewer than it may.
         texts: the number of texts, each with scores of its own.
     """
 
@@ -71,7 +72,7 @@ class ScanPlan:
         gops: Sequence[Gop],
         *,
         selector: Selector,
-        places: int,
+        places: Sequence[int],
         budget: int,
         texts: int = 1,
     ) -> None:
@@ -114,36 +115,59 @@ class ScanPlan:
         self._left -= len(candidates) + len(others)
 
     def next(self) -> list[int]:
-        """Return the candidates to look at now, ascending; whole GOPs, but for the last of all."""
+        """Return the candidates to look at now, ascending.
+
+        They are whole GOPs, but for the last of all, and for what the selector needs to choose as
+        many as it may.
+        """
         gains: dict[int, float] = {}
         for curve in self._curves:
             for index, gain in self._gains(curve).items():
                 gop = int(self._gop_of[index])
                 gains[gop] = max(gain, gains.get(gop, gain))
-        missing = self._places - int(self._seen.sum())
-        most = max(min(self._round, self._left), missing)
-        order = sorted(gains, key=lambda gop: (-gains[gop], gop))
-        if missing > 0:  # the selector could not choose as many as it may
-            order += [gop for gop in range(len(self._gops)) if gop not in gains]
+        needed = self._needed()
+        most = min(self._round, self._left - len(needed))
         found: list[int] = []
-        for gop in order:
+        for gop in sorted(gains, key=lambda gop: (-gains[gop], gop)):
             if len(found) >= most:
                 break
-            found += [index for index in self._gops[gop].candidates if not self._seen[index]]
-        return sorted(found[: max(self._left, missing)])
+            unseen = [index for index in self._gops[gop].candidates if not self._seen[index]]
+            found += sorted(unseen, key=lambda index: index not in needed)
+        rest = needed - {*found}
+        found = found[: max(self._left - len(rest), 0)]
+        if not found or len(found) + len(rest) >= self._left:  # the last round
+            found += rest
+        return sorted(found)
+
+    def _needed(self) -> set[int]:
+        """Return unseen candidates without which the selector would choose fewer than of all."""
+        have = self._seen.copy()
+        for curve, places in product(self._curves, self._places):
+            scores, hoped = curve.expected(), curve.optimistic()
+            chosen = choose(self._selector, scores, places, looked_at=have)
+            missing = min(places, len(have)) - len(chosen)
+            if missing <= 0:
+                continue
+            unseen = np.where(have, -np.inf, hoped)
+            more: list[int] = []
+            for start, stop, of_part in checked_segments(self._selector, hoped, places):
+                room = min(of_part, stop - start) - int(have[start:stop].sum())
+                more += best(unseen, start, stop, max(room, 0))
+            have[sorted(more, key=lambda index: -hoped[index])[:missing]] = True
+        return {int(index) for index in np.flatnonzero(have & ~self._seen)}
 
     def _gains(self, curve: Curve) -> dict[int, float]:
         """Return what each unseen candidate, if chosen, may add to the scores of the chosen."""
-        hoped = curve.optimistic()
-        new = [i for i in choose(self._selector, hoped, self._places) if not self._seen[i]]
+        hoped, most = curve.optimistic(), max(self._places)
+        new = [i for i in choose(self._selector, hoped, most) if not self._seen[i]]
         if not new:
             return {}
         known = np.where(self._seen, hoped, curve.least)
         had: list[int] = []
         if self._seen.any():
-            had = choose(self._selector, known, self._places, looked_at=self._seen)
+            had = choose(self._selector, known, most, looked_at=self._seen)
         gains = dict.fromkeys(new, 0.0)
-        for start, stop, places in checked_segments(self._selector, hoped, self._places):
+        for start, stop, places in checked_segments(self._selector, hoped, most):
             here = [float(known[index]) for index in had if start <= index < stop]
             low = min(here) if len(here) >= places else curve.least
             gains |= {i: float(hoped[i]) - low for i in new if start <= i < stop}

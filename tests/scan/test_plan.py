@@ -18,7 +18,7 @@ def gops_of(count, size):
 
 def scanned(scores, gops, *, selector, places, budget):
     """Return the plan after all rounds, and how many frames were scored."""
-    plan = ScanPlan(range(len(scores)), gops, selector=selector, places=places, budget=budget)
+    plan = ScanPlan(range(len(scores)), gops, selector=selector, places=[places], budget=budget)
     # A keyframe shows about what the candidate behind it does.
     plan.learn({}, {gop: [scores[gops[gop].candidates[0]]] for gop in plan.first})
     scored = len(plan.first)
@@ -66,7 +66,7 @@ def test_whole_gops_are_looked_at():
 
 
 def test_short_gops_have_some_of_their_keyframes_scored():
-    plan = ScanPlan(range(600), gops_of(600, 2), selector=Top(), places=8, budget=200)
+    plan = ScanPlan(range(600), gops_of(600, 2), selector=Top(), places=[8], budget=200)
     assert len(plan.first) == 100
     assert set(np.diff(plan.first)) == {3}
 
@@ -87,16 +87,27 @@ def test_the_budget_is_kept_and_as_many_are_seen_as_may_be_chosen(
     plan, scored = scanned(
         scores, gops_of(count, size), selector=selector, places=places, budget=budget
     )
-    assert len(plan.seen) >= min(places, count)
+    assert len(chosen(plan, scores, selector, places)) == min(places, count)
     # Keyframes that are no candidates may take the places of candidates that must be seen.
     assert scored <= max(budget, len(plan.first) + places)
+
+
+@pytest.mark.parametrize("budget", [40, 60, 200])
+def test_each_slice_has_a_candidate_that_was_looked_at(budget):
+    """The best are together in a few GOPs, which would use the budget."""
+    scores = np.zeros(300)
+    scores[:150] = np.random.default_rng(5).uniform(1, 2, size=150)
+    gops = gops_of(300, 10)
+    plan, scored = scanned(scores, gops, selector=Bin(), places=32, budget=budget)
+    assert len(chosen(plan, scores, Bin(), 32)) == 32
+    assert scored <= max(budget, len(plan.first) + 32)
 
 
 def test_several_texts_share_the_budget():
     first, second = np.zeros(300), np.zeros(300)
     first[50:60], second[250:260] = 1.0, 1.0
     gops = gops_of(300, 10)
-    plan = ScanPlan(range(300), gops, selector=Top(), places=4, budget=80, texts=2)
+    plan = ScanPlan(range(300), gops, selector=Top(), places=[4], budget=80, texts=2)
     of = lambda index: [first[index], second[index]]  # noqa: E731
     plan.learn({}, {gop: of(gops[gop].candidates[0]) for gop in plan.first})
     while found := plan.next():
