@@ -25,9 +25,9 @@ from spark_keyframes.video.run_decoder import RunDecoder
 from spark_keyframes.video.sequential import (
     MonotonicTimes,
     candidates_in_sequence,
+    check_frame_ids,
     decode_all,
     frames_in_sequence,
-    no_such_frame,
 )
 from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.thread_slots import ThreadSlots
@@ -156,8 +156,7 @@ class AvVideo(Closeable):
     def candidates(self, fps: float) -> Iterator[Frame]:
         """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
 
-        Only those in the window. No frame is yielded twice. A frame that cannot be decoded is
-        replaced by the one before it.
+        Only those in the window, none twice. A damaged frame is replaced by the one before it.
 
         Raises:
             ParameterError: fps is not greater than 0.
@@ -184,19 +183,17 @@ class AvVideo(Closeable):
         ids = [frame.frame_id for frame in self.candidate_times(fps)]
         return self._table.gop_times(ids)
 
-    def frames(self, frame_ids: Sequence[int]) -> Iterator[Frame]:
+    def frames(self, frame_ids: Sequence[int], *, alone: bool = False) -> Iterator[Frame]:
         """Yield the frames with these ids, sorted, none twice.
 
         Raises:
             ParameterError: the video has no frame with this id.
-            DecodeError: a frame is damaged.
+            DecodeError: a frame is damaged; `alone`: or open GOPs need those before them.
         """
         wanted = sorted({int(frame_id) for frame_id in frame_ids})
         count = len(self.timeline) if self.timeline is not None else None
-        if wanted and (wanted[0] < 0 or (count is not None and wanted[-1] >= count)):
-            bad = wanted[0] if wanted[0] < 0 else wanted[-1]
-            raise no_such_frame(bad, count)
-        return self._exclusive(self._candidates(ids=wanted))
+        check_frame_ids(wanted, count)
+        return self._exclusive(self._candidates(ids=wanted, alone=alone))
 
     def close(self) -> None:
         """Stop decoding and free the decoder; the file stays open, and frames stay usable."""
@@ -223,13 +220,14 @@ class AvVideo(Closeable):
         if self._view is None:
             self._view = View.of(picture, self._source.crop)
 
-    def _candidates(self, fps: float = 1.0, ids: Sequence[int] | None = None) -> Iterator[Frame]:
+    def _candidates(
+        self, fps: float = 1.0, ids: Sequence[int] | None = None, *, alone: bool = False
+    ) -> Iterator[Frame]:
         """Yield the candidates in the window, or exactly the frames with these ids."""
         done = -1
         while True:
             if self.timeline is not None:
-                wanted = self.timeline.candidate_ids(fps) if ids is None else ids
-                frames = self._decode_needed_gops(self.timeline, wanted, exactly=ids is not None)
+                frames = self._decode_needed_gops(self.timeline, fps, ids, alone=alone)
             elif self._stretches is not None:
                 frames = self._decode_stretches(self._stretches, fps, ids)
             elif ids is None:
@@ -263,9 +261,10 @@ class AvVideo(Closeable):
             self._stretches = StretchDecoder(source, self._runs, self._times, look)
 
     def _decode_needed_gops(
-        self, timeline: Timeline, frame_ids: Sequence[int], *, exactly: bool = False
+        self, timeline: Timeline, fps: float, ids: Sequence[int] | None, *, alone: bool
     ) -> Iterator[Frame]:
-        window = Window() if exactly else self._window
+        frame_ids = timeline.candidate_ids(fps) if ids is None else ids
+        window, exactly = self._window if ids is None else Window(), ids is not None
         wanted = timeline.within(frame_ids, window)
         if self._view is None and wanted and wanted[0] > 0:
             is_partial = self._table.reach == "times"
@@ -274,8 +273,9 @@ class AvVideo(Closeable):
                 raise RunFailedError("the first frame cannot be decoded")
         is_empty = True
         behind = [frame_id for frame_id in frame_ids if wanted and frame_id > wanted[-1]][:1]
+        runs = self._runs.frames(wanted, exactly=exactly, alone=alone, behind=behind)
         try:
-            with closing(self._runs.frames(wanted, exactly=exactly, behind=behind)) as found:
+            with closing(runs) as found:
                 for each in found:
                     self._look_at_first(each.picture)
                     frame = Frame(each.number, timeline.seconds(each.number), each.picture)

@@ -40,7 +40,7 @@ class DecodedFrameCache(Closeable):
     def candidates_by_id(self, frame_ids: Sequence[int], *, hold: bool) -> Iterator[Frame]:
         """Implement `Video.candidates_by_id`."""
         with self._slots.first_thread():
-            for frame in self.video.frames(frame_ids):
+            for frame in self.video.frames(frame_ids, alone=True):
                 if hold:
                     self._frames[frame.frame_id] = frame
                 yield frame

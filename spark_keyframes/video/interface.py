@@ -137,7 +137,7 @@ class Video(Closeable, Protocol):
 
         Raises:
             ParameterError: the video has no frame with this id.
-            DecodeError: a frame is damaged.
+            DecodeError: a frame is damaged, or open GOPs turn out to need those before them.
         """
 
     def candidates(

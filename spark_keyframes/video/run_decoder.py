@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from spark_keyframes.errors import DecodeError
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import (
@@ -88,6 +89,7 @@ class RunDecoder(Closeable):
         wanted: Sequence[int],
         *,
         exactly: bool = False,
+        alone: bool = False,
         lowest: int = 0,
         behind: Sequence[int] = (),
     ) -> Generator[Decoded]:
@@ -96,12 +98,15 @@ class RunDecoder(Closeable):
         Args:
             wanted: numbers in `PacketTable.presented`.
             exactly: a damaged frame is an error, and is not replaced by the one before it.
+            alone: it is an error too if open GOPs turn out to need those before them.
             lowest: number of the first frame that can replace another.
             behind: the frame that would be wanted next, if any. Where the last wanted ones are
                 damaged, it is yielded too: what replaces it may be a frame before it.
 
         Raises:
             LostFrameError: `exactly`, and a frame is damaged.
+            DecodeError: `alone`, and open GOPs need those before them. They are decoded with these
+                from now on.
             RunFailedError: a frame is damaged, and not all packets were read.
         """
         table = self._source.table
@@ -118,6 +123,8 @@ class RunDecoder(Closeable):
                 if table.refuse_open_starts(error.start):
                     # Only because of leading frames that the run did not decode.
                     logger.info("open GOPs are not decoded alone: %s", redact_text(str(error)))
+                    if alone:
+                        raise DecodeError("its open GOPs cannot be decoded alone") from error
                     continue
                 if table.reach != "all":
                     raise

@@ -156,6 +156,13 @@ def frames_in_sequence(
     raise no_such_frame(frame_ids[-1], count)
 
 
+def check_frame_ids(frame_ids: Sequence[int], count: int | None) -> None:
+    """Raise ParameterError for an id, of ascending ones, that a video of `count` frames lacks."""
+    for frame_id in (*frame_ids[:1], *frame_ids[-1:]):
+        if frame_id < 0 or (count is not None and frame_id >= count):
+            raise no_such_frame(frame_id, count)
+
+
 def no_such_frame(frame_id: int, count: int | None) -> ParameterError:
     """Return the error for a frame that the video, of `count` frames, does not have."""
     return ParameterError(

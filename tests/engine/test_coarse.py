@@ -8,7 +8,7 @@ import pytest
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.result import Failure
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
-from tests.video.clips import clip, clip_named, damaged, number_in
+from tests.video.clips import H264, clip, clip_named, damaged, number_in
 
 
 class Near(FrameNumber):
@@ -112,6 +112,34 @@ def test_several_texts(video):
     assert first.frame_ids == [125, 130, 135, 140]
     assert second.frame_ids == [30, 35, 40, 45]
     assert [number_in(image) for image in second.images] == second.frame_ids
+
+
+@pytest.mark.parametrize("scan_budget", [0.35, 0.7])
+def test_a_slice_of_the_video_has_a_keyframe_as_by_all_candidates(video, scan_budget):
+    of = coarse(selector="bin", max_num_frames=16, scan_budget=scan_budget)
+    found = only(run(of, [(video, "131")]))
+    every = only(run(replace(of, scan="exhaustive"), [(video, "131")]))
+    assert len(found.frame_ids) == len(every.frame_ids) == 16
+    assert found.account.frames_scored < 50
+
+
+@pytest.mark.parametrize("decoder", ["thread", "process"])
+def test_open_gops_that_need_those_before_them_are_not_decoded_again_and_again(
+    decoder, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    path = tmp_path / "video.mp4"
+    options = H264 | {"x264-params": "open-gop=1:scenecut=0"}
+    path.write_bytes(clip("libx264", "mp4", frames=500, gop=25, options=options))
+    of = coarse(decoder=decoder, scan_budget=0.35)
+    found = only(run(of, [(path, "131")]))
+    every = only(run(replace(of, scan="exhaustive"), [(path, "131")]))
+    assert found.frame_ids == every.frame_ids
+    assert found.candidates.scores == every.candidates.scores
+    assert found.account.frames_scored == found.account.candidates_total == 100
+    assert "its open GOPs cannot be decoded alone" in caplog.text
+    more = found.account.frames_decoded - every.account.frames_decoded
+    assert more <= 30, "up to 17 keyframes, and a part of the first GOPs"
 
 
 def test_a_part_of_a_video(video):
