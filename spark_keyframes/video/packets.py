@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts, state_of
+from spark_keyframes.video.codecs.facts import FIELDS, SEQUENCE, PacketFacts, state_of
 from spark_keyframes.video.codecs.reader import SKIPS_UNREAD, reader_of
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
@@ -215,7 +215,7 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
 
 
 def _add_problem(problems: Problems, index: int, reason: str) -> None:
-    if reason == FIELDS:
+    if reason in {FIELDS, SEQUENCE}:
         problems.add(index, reason)
     elif reason:
         problems.of_stream.add(reason)

@@ -11,6 +11,7 @@ import av
 MATROSKA_IDS = {
     "h264": "V_MPEG4/ISO/AVC",
     "hevc": "V_MPEGH/ISO/HEVC",
+    "mpeg1video": "V_MPEG1",
     "mpeg2video": "V_MPEG2",
     "mpeg4": "V_MPEG4/ISO/ASP",
     "vp8": "V_VP8",

@@ -7,10 +7,13 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import pytest
 
 from spark_keyframes.video import make_decoder
 from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.codecs.facts import SEQUENCES
+from spark_keyframes.video.codecs.mpeg12 import Mpeg12
 from spark_keyframes.video.packet_reader import PacketReader
 from spark_keyframes.video.packet_table import PacketTable
 from spark_keyframes.video.window import Window
@@ -139,6 +142,55 @@ def test_a_leading_frame_is_not_sought_in_the_recording_before(
         found = candidates(video, 1000.0)
         assert video.frames_doubtful == 0
     assert found == in_sequence(data, monkeypatch)
+
+
+def of_other_sizes(codec: str, container: str, *, restarts: bool) -> bytes:
+    """Three recordings, the second one with larger frames."""
+    vp8 = {"lag-in-frames": "0", "deadline": "realtime", "cpu-used": "8"}
+    options = {"bf": "2"} if codec.startswith("mpeg") else vp8
+
+    def recording(size: tuple[int, int]) -> tuple[Any, list[Any]]:
+        return read(clip(codec, container, frames=48, gop=8, options=options, size=size))
+
+    stream, packets = recording((96, 64))
+    _, second = recording((128, 64))
+    length = 0 if restarts else 48 * 40
+    return matroska(
+        stream,
+        packets
+        + [packet.later(length) for packet in second]
+        + [packet.later(2 * length) for packet in packets],
+    )
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+@pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video", "mpeg4", "libvpx"])
+def test_recordings_of_other_sizes(
+    codec: str, restarts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the size changes, FFmpeg drops a frame of MPEG-1 and MPEG-2."""
+    container = "mpeg" if codec == "mpeg1video" else "matroska"
+    data = of_other_sizes(codec, container, restarts=restarts)
+    with av.open(io.BytesIO(data)) as opened:
+        frames = [digest(frame) for frame in opened.decode(video=0)]
+    is_dropping = codec in {"mpeg1video", "mpeg2video"}
+    assert len(frames) == 3 * 48 - 2 * is_dropping
+    with AvVideo(io.BytesIO(data)) as video:
+        found = candidates(video, 1000.0)
+        by_id = [(f.frame_id, f.timestamp, digest(f._picture)) for f in video.frames([30, 60])]
+        assert 0 < video.frames_doubtful < 100 or not is_dropping
+    assert found == in_sequence(data, monkeypatch)
+    assert all(digest_ == frames[frame_id] for frame_id, _, digest_ in [*found, *by_id])
+
+
+def test_a_size_that_changes_where_not_all_keyframes_tell_it() -> None:
+    def header(width: int) -> bytes:
+        return b"\0\0\1\xb3" + (width << 20 | 64 << 8 | 0x13).to_bytes(4, "big") + bytes(4)
+
+    reader = Mpeg12(header(96), has_fields=False)
+    seen = [reader.facts(header(96), is_keyframe=True), reader.facts(b"", is_keyframe=True)]
+    assert [facts.problem for facts in seen] == ["", ""]
+    assert reader.facts(header(128), is_keyframe=True).problem == SEQUENCES
 
 
 @pytest.mark.parametrize("decoder", ["thread", "process"])

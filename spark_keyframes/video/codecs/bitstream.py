@@ -3,19 +3,16 @@
 Containers flag too many packets as keyframes (broadcasts). They never tell which VP8 packets are
 hidden reference frames. Other codecs have a file of their own beside this one.
 
-References: HEVC (ITU-T H.265 7.3.1, 7.4.2.2), MPEG-2 (ITU-T H.262 6.2.3.1), VP8 (RFC 6386 9.1).
+References: HEVC (ITU-T H.265 7.3.1, 7.4.2.2), VP8 (RFC 6386 9.1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts
+from spark_keyframes.video.codecs.facts import PacketFacts
 
-_HEAD = 512  # bytes of a packet that are read
-
-
-INSPECTED = {"hevc", "mpeg2video", "vp8"}
+INSPECTED = {"hevc", "vp8"}
 """Codecs that `inspect` knows."""
 
 
@@ -37,8 +34,6 @@ def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFac
     """
     if codec == "hevc":
         return _inspect_hevc(data, length_size)
-    if codec == "mpeg2video":
-        return PacketFacts(problem=FIELDS * _mpeg2_is_field(data))
     return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
 
 
@@ -71,13 +66,3 @@ def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
                 temporal_layer=(unit[1] & 7) - 1,
             )
     return PacketFacts(is_shown=False)
-
-
-def _mpeg2_is_field(data: memoryview | bytes) -> bool:
-    head = bytes(data[:_HEAD])
-    extension = head.find(b"\0\0\1\xb5")
-    while extension >= 0 and extension + 6 < len(head):
-        if head[extension + 4] >> 4 == 8:  # the picture coding extension
-            return head[extension + 6] & 3 != 3
-        extension = head.find(b"\0\0\1\xb5", extension + 4)
-    return True

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 FIELDS = "fields may be coded separately"
 """`PacketFacts.problem` of H.264 and MPEG-2: two packets may hold one frame."""
 
+SEQUENCE = "the sequence header changes"
+"""The same, of MPEG-1 and MPEG-2: the size of the frames may change with this packet."""
+
+SEQUENCES = "the sequence header changes, and a keyframe has none"
+"""The same: which header a GOP has depends on what was decoded before."""
+
 ALWAYS = 1 << 15
 """Bit of `PacketFacts.writes`: the decoder must get the packet, whatever is wanted."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from av.video.codeccontext import VideoCodecContext
@@ -14,12 +13,11 @@ from spark_keyframes.video.codecs.facts import PacketFacts
 from spark_keyframes.video.codecs.h263 import SorensonH263, Wmv2, microsoft_facts
 from spark_keyframes.video.codecs.h264 import H264
 from spark_keyframes.video.codecs.mpeg4 import Mpeg4
+from spark_keyframes.video.codecs.mpeg12 import Mpeg12
 from spark_keyframes.video.codecs.vp9 import vp9_facts
 
 SKIPS_UNREAD = {"libdav1d", "vp9", "mpeg4", "flv", "msmpeg4v2", "wmv1", "wmv2"}
 """Codecs whose packets tell which others they use, so that the rest need not be decoded."""
-
-_KEYED_BY_CONTAINER = {"mpeg2video"}
 
 
 class Reader(Protocol):
@@ -43,6 +41,8 @@ def reader_of(codec: VideoCodecContext) -> Reader:
         "h264": lambda: H264(extradata).facts,
         "libdav1d": lambda: Av1(extradata).facts,
         "vp9": lambda: vp9_facts,
+        "mpeg1video": lambda: Mpeg12(extradata, has_fields=False).facts,
+        "mpeg2video": lambda: Mpeg12(extradata, has_fields=True).facts,
         "mpeg4": lambda: Mpeg4(extradata, codec.codec_tag).facts,
         "flv": lambda: SorensonH263().facts,
         "msmpeg4v2": lambda: microsoft_facts,
@@ -59,8 +59,7 @@ def _by_container(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
 
 def _by_inspection(codec: str, length_size: int) -> Reader:
     def read(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
-        facts = inspect(codec, data, length_size)
-        is_keyed = codec in _KEYED_BY_CONTAINER
-        return replace(facts, is_random_access=is_keyframe) if is_keyed else facts
+        del is_keyframe  # the packet tells
+        return inspect(codec, data, length_size)
 
     return read
