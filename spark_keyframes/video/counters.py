@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import av
@@ -55,6 +55,12 @@ class Counters:
         self.was_returned = bytearray(b"\1") * len(table)
         for index in table.presented:
             self.was_returned[index] = 0
+
+    def no_longer_expect(self, packets: Iterable[int]) -> None:
+        """Note that only decoding tells which of these packets hold a frame, of a video without a
+        timeline."""
+        for index in packets:
+            self.was_returned[index] = 1
 
     def for_thread(self) -> Counters:
         """Return counters for one thread; pass them to `add` when it is done."""

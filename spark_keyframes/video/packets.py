@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.codecs.facts import FIELDS, SEQUENCE, PacketFacts, state_of
+from spark_keyframes.video.codecs.facts import (
+    FIELDS,
+    LOST_KEYFRAME,
+    SEQUENCE,
+    PacketFacts,
+    state_of,
+)
 from spark_keyframes.video.codecs.reader import SKIPS_UNREAD, reader_of
 from spark_keyframes.video.container import VideoContainer
 from spark_keyframes.video.encryption import encrypted
@@ -215,7 +221,7 @@ def _problems_of_stream(stream: VideoStream) -> list[str]:
 
 
 def _add_problem(problems: Problems, index: int, reason: str) -> None:
-    if reason in {FIELDS, SEQUENCE}:
+    if reason in {FIELDS, LOST_KEYFRAME, SEQUENCE}:
         problems.add(index, reason)
     elif reason:
         problems.of_stream.add(reason)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 
 import av
 
 from spark_keyframes.errors import DecodeError, NoFramesError
+
+_MOST_LATE = 16
+"""Frames that the decoder may return before one that is shown earlier."""
 
 
 class LostFrameError(Exception):
@@ -18,13 +22,18 @@ class LostFrameError(Exception):
 
 
 def replaced(
-    pictures: Iterable[tuple[int, av.VideoFrame]], wanted: Sequence[int], *, exactly: bool
+    pictures: Iterable[tuple[int, av.VideoFrame]],
+    wanted: Sequence[int],
+    is_reset: Callable[[int], bool],
+    *,
+    exactly: bool,
 ) -> Iterator[tuple[int, int, av.VideoFrame]]:
     """Yield each wanted frame, or the one before it if it is not there.
 
     Args:
-        pictures: frames with their numbers, as they are decoded in sequence.
+        pictures: frames with their numbers, as they are decoded in sequence: some may come late.
         wanted: numbers of frames, increasing, at least one.
+        is_reset: whether the decoder returns all frames with lower numbers before one.
         exactly: raise LostFrameError if one of them is not there.
 
     Returns:
@@ -33,9 +42,7 @@ def replaced(
     """
     done = 0
     on_screen: tuple[int, av.VideoFrame] | None = None
-    for number, picture in pictures:
-        if on_screen is not None and number <= on_screen[0]:
-            continue
+    for number, picture in _in_order(pictures, is_reset):
         while done < len(wanted) and wanted[done] < number:
             if exactly:
                 raise LostFrameError(wanted[done])
@@ -53,6 +60,31 @@ def replaced(
             raise LostFrameError(lost)
         if on_screen is not None:
             yield lost, *on_screen
+
+
+def _in_order(
+    pictures: Iterable[tuple[int, av.VideoFrame]], is_reset: Callable[[int], bool]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield frames by their numbers, none twice; hold those behind one that may come late."""
+    held: dict[int, av.VideoFrame] = {}
+    numbers: list[int] = []
+    last = -1
+
+    def held_from(count: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        nonlocal last
+        while numbers and (last in (-1, numbers[0] - 1) or len(numbers) > count):
+            last = heappop(numbers)
+            yield last, held.pop(last)
+
+    for number, picture in pictures:
+        if is_reset(number):
+            yield from held_from(0)
+            last = max(last, number - 1)
+        if number > last and number not in held:
+            held[number] = picture
+            heappush(numbers, number)
+        yield from held_from(_MOST_LATE)
+    yield from held_from(0)
 
 
 def nothing_decoded(

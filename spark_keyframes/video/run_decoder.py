@@ -178,6 +178,10 @@ class RunDecoder(Closeable):
     ) -> Iterator[Decoded]:
         table = self._source.table
         least = table.presented[lowest]
+
+        def is_reset(number: int) -> bool:
+            return table.resets(table.presented[number])
+
         while True:
             start = table.start_before(start)
             with closing(self.numbered(start)) as found:
@@ -188,7 +192,7 @@ class RunDecoder(Closeable):
                 if is_early or exactly or start <= least:
                     head = [] if first is None else [first]
                     for number, shown, picture in replaced(
-                        chain(head, pictures), wanted, exactly=exactly
+                        chain(head, pictures), wanted, is_reset, exactly=exactly
                     ):
                         yield Decoded(number, shown, picture)
                     return

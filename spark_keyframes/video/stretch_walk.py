@@ -11,6 +11,7 @@ from fractions import Fraction
 import av
 
 from spark_keyframes.video.frame import Frame
+from spark_keyframes.video.gops import RunFailedError
 from spark_keyframes.video.packet_reader import NOTHING
 from spark_keyframes.video.packet_source import PacketSource
 from spark_keyframes.video.packet_table import Stretch
@@ -33,6 +34,8 @@ class Part:
     """Number of its first frame in `PacketTable.presented`."""
     stamps: list[int | None] | None = None
     """Timestamps of the frames of a doubtful stretch, once all of it was decoded."""
+    teaches: bool = False
+    """Whether the decoder learned here how far frames are reordered."""
     leading: Collection[int] = ()
     """Packets of these frames that are behind `stop`."""
 
@@ -103,10 +106,11 @@ class StretchWalk:
             at += 1
 
     def may_hold(self, part: Part, frame_ids: Collection[int]) -> bool:
-        """Return whether the next part may hold one of these frames."""
+        """Return whether the next part must be decoded for these frames, or may hold one."""
         count = len(part.frames) if part.stamps is None else len(part.stamps)
         ids = range(self.next_id, self.next_id + count)
-        is_unknown = bool(part.reason) and part.stamps is None
+        # By what it learned before, the decoder returns more frames, or fewer.
+        is_unknown = bool(part.reason) and (part.stamps is None or part.teaches)
         return is_unknown or any(frame_id in frame_ids for frame_id in ids)
 
     def items(self, at: int, *, is_needed: bool = True) -> Generator[Item]:
@@ -223,6 +227,7 @@ class StretchWalk:
         known = {*before.leading, *(i for i in before.frames if i >= part.start)} if before else ()
         most = len(table) if part.stamps is None else len(part.stamps)
         indexes: list[int] = []
+        depth = self._codec.reorder_depth
         with closing(self._runs.in_sequence(start, self._codec)) as pictures:
             for index, picture in pictures:
                 if index is not None and (index < part.start or index in known):
@@ -232,17 +237,29 @@ class StretchWalk:
                 if end.has_moved:
                     self._runs.hold(self._needed_from(end.at))
                 stamps.append(picture.pts)
+                if part.stamps is not None and stamps[-1] != part.stamps[len(stamps) - 1]:
+                    raise _other_frames(part)
                 indexes.append(-1 if index is None else index)
                 yield self._item(self.times.time_of(picture), -1, picture)
             else:
                 end.at = len(self._parts) if part.stamps is None else at + 1
         self._runs.forget(self._needed_from(end.at))
         if part.stamps is not None:
+            if len(stamps) < most:
+                raise _other_frames(part)
             return
         part.stamps = stamps
+        part.teaches = self._codec.reorder_depth != depth
+        self._runs.counters.no_longer_expect(
+            index for each in self._parts[at + 1 : end.at] for index in each.frames
+        )
         part.stop = self._parts[end.at - 1].stop
         part.leading = {index for index in indexes if index >= part.stop}
         del self._parts[at + 1 : end.at]
+
+
+def _other_frames(part: Part) -> RunFailedError:
+    return RunFailedError(f"packet {part.start} and those behind it gave other frames before")
 
 
 class _End:

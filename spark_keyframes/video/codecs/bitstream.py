@@ -3,7 +3,7 @@
 Containers flag too many packets as keyframes (broadcasts). They never tell which VP8 packets are
 hidden reference frames. Other codecs have a file of their own beside this one.
 
-References: HEVC (ITU-T H.265 7.3.1, 7.4.2.2), VP8 (RFC 6386 9.1).
+Reference: VP8 (RFC 6386 9.1).
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from spark_keyframes.video.codecs.facts import PacketFacts
-
-INSPECTED = {"hevc", "vp8"}
-"""Codecs that `inspect` knows."""
 
 
 def length_size_of(codec: str, extradata: bytes | None) -> int:
@@ -27,13 +24,9 @@ def length_size_of(codec: str, extradata: bytes | None) -> int:
     return 0
 
 
-def inspect(codec: str, data: memoryview | bytes, length_size: int) -> PacketFacts:
-    """Return the properties of a packet; `codec` is one of `INSPECTED`.
-
-    `length_size` comes from `length_size_of`.
-    """
-    if codec == "hevc":
-        return _inspect_hevc(data, length_size)
+def vp8_facts(data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
+    """Return the properties of a packet of VP8."""
+    del is_keyframe  # the packet tells
     return PacketFacts(is_random_access=not data[0] & 1, is_shown=bool(data[0] >> 4 & 1))
 
 
@@ -53,16 +46,3 @@ def nal_units(data: memoryview | bytes, length_size: int) -> Iterator[memoryview
         stop = raw.find(b"\0\0\1", start + 3)
         yield view[start + 3 : stop if stop >= 0 else len(raw)]
         start = stop
-
-
-def _inspect_hevc(data: memoryview | bytes, length_size: int) -> PacketFacts:
-    for unit in nal_units(data, length_size):
-        if len(unit) > 2 and unit[0] >> 1 & 63 < 32:
-            kind = unit[0] >> 1 & 63
-            return PacketFacts(
-                is_random_access=16 <= kind <= 21,
-                # An IDR picture, without no_output_of_prior_pics_flag.
-                is_reset=kind in (19, 20) and not unit[2] & 0x40,
-                temporal_layer=(unit[1] & 7) - 1,
-            )
-    return PacketFacts(is_shown=False)

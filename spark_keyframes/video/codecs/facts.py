@@ -14,6 +14,9 @@ SEQUENCE = "the sequence header changes"
 SEQUENCES = "the sequence header changes, and a keyframe has none"
 """The same: which header a GOP has depends on what was decoded before."""
 
+LOST_KEYFRAME = "leading frames lack their keyframe"
+"""`PacketFacts.problem` of HEVC: the decoder does not return the frame."""
+
 ALWAYS = 1 << 15
 """Bit of `PacketFacts.writes`: the decoder must get the packet, whatever is wanted."""
 

@@ -8,10 +8,11 @@ from typing import Protocol
 from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.video.codecs.av1 import Av1
-from spark_keyframes.video.codecs.bitstream import INSPECTED, inspect, length_size_of
+from spark_keyframes.video.codecs.bitstream import vp8_facts
 from spark_keyframes.video.codecs.facts import PacketFacts
 from spark_keyframes.video.codecs.h263 import SorensonH263, Wmv2, microsoft_facts
 from spark_keyframes.video.codecs.h264 import H264
+from spark_keyframes.video.codecs.hevc import Hevc
 from spark_keyframes.video.codecs.mpeg4 import Mpeg4
 from spark_keyframes.video.codecs.mpeg12 import Mpeg12
 from spark_keyframes.video.codecs.vp9 import vp9_facts
@@ -35,11 +36,11 @@ class Reader(Protocol):
 def reader_of(codec: VideoCodecContext) -> Reader:
     """Return the reader for a stream; `codec` has the parameters of the container."""
     name, extradata = codec.name, codec.extradata
-    if name in INSPECTED:
-        return _by_inspection(name, length_size_of(name, extradata))
     readers: dict[str, Callable[[], Reader]] = {
         "h264": lambda: H264(extradata).facts,
+        "hevc": lambda: Hevc(extradata).facts,
         "libdav1d": lambda: Av1(extradata).facts,
+        "vp8": lambda: vp8_facts,
         "vp9": lambda: vp9_facts,
         "mpeg1video": lambda: Mpeg12(extradata, has_fields=False).facts,
         "mpeg2video": lambda: Mpeg12(extradata, has_fields=True).facts,
@@ -55,11 +56,3 @@ def reader_of(codec: VideoCodecContext) -> Reader:
 def _by_container(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
     del data
     return PacketFacts(is_random_access=is_keyframe)
-
-
-def _by_inspection(codec: str, length_size: int) -> Reader:
-    def read(data: memoryview, *, is_keyframe: bool) -> PacketFacts:
-        del is_keyframe  # the packet tells
-        return inspect(codec, data, length_size)
-
-    return read
