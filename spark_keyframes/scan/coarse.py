@@ -42,8 +42,6 @@ class CoarseScan:
         gops = _gops(candidates, starts)
         most = choice.second_look or choice.k
         budget = budget_of(share, len(candidates), most)
-        self.why_not = why_not(gops, len(candidates), budget)
-        """Why all candidates have to be looked at; empty if a part can be."""
         self._plan = ScanPlan(
             [frame.timestamp for frame in candidates],
             gops,
@@ -52,6 +50,10 @@ class CoarseScan:
             budget=budget,
             texts=texts,
         )
+        first = [starts[gop].frame_id for gop in self._plan.first]
+        guides = sum(frame_id not in self.places for frame_id in first)
+        self.why_not = why_not(gops, len(candidates), share=share, least=most, guides=guides)
+        """Why all candidates have to be looked at; empty if a part can be."""
 
     @classmethod
     def of(cls, video: Video, fps: float, choice: Choice, *, share: float, texts: int) -> Self:

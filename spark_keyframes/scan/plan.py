@@ -44,12 +44,30 @@ def budget_of(share: float, count: int, least: int) -> int:
     return min(count, max(math.ceil(round(share * count, 6)), least))
 
 
-def why_not(gops: Sequence[Gop], count: int, budget: int) -> str:
-    """Return why all candidates have to be looked at; empty if a part can be."""
-    if budget >= count:
+def why_not(gops: Sequence[Gop], count: int, *, share: float, least: int, guides: int = 0) -> str:
+    """Return why all candidates have to be looked at; empty if a part can be.
+
+    Args:
+        gops: that hold candidates.
+        count: the number of candidates.
+        share: of the candidates, that may be scored.
+        least: how many of them have to be scored whatever the share.
+        guides: the number of keyframes to score that are no candidates.
+    """
+    if not count:
+        return "it has no candidate"
+    if budget_of(share, count, 1) >= count:
         return f"scan_budget allows for all {count} candidates"
+    if least >= count:
+        return f"{least} candidates have to be scored, and it has {count}"
+    if least + guides >= count:
+        return (
+            f"{least} candidates and {guides} keyframes that are none would be scored, and it has "
+            f"{count} candidates"
+        )
     if len(gops) < _FEWEST_GOPS:
-        return f"its candidates are in {len(gops)} GOPs, fewer than {_FEWEST_GOPS}"
+        gop = "GOP" if len(gops) == 1 else "GOPs"
+        return f"its candidates are in {len(gops)} {gop}, fewer than {_FEWEST_GOPS}"
     return ""
 
 

@@ -204,6 +204,16 @@ def test_a_video_that_the_budget_allows_for_is_looked_at_wholly(video, caplog):
     assert small.account.frames_scored >= 4
 
 
+def test_keyframes_that_are_no_candidates_never_make_it_score_more_than_all(video, caplog):
+    """36 of 50 candidates have to be scored, and of the keyframes 14 or more are none."""
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    of = coarse(max_num_frames=36, scan_budget=0.35)
+    found = only(run(of, [(video, "131")])).account
+    assert found.candidates_total == 50
+    assert (found.frames_scored, found.guides_scored) == (50, 0)
+    assert "keyframes that are none would be scored, and it has 50 candidates" in caplog.text
+
+
 def test_it_can_miss_a_needle(video):
     """Frame 115 alone matches, and no keyframe shows it."""
 

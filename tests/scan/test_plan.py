@@ -131,9 +131,22 @@ def test_budget(share, count, least, budget):
 
 def test_why_all_are_looked_at():
     gops = gops_of(300, 10)
-    assert why_not(gops, 300, 100) == ""
-    assert why_not(gops, 300, 300) == "scan_budget allows for all 300 candidates"
-    assert why_not(gops[:11], 300, 100) == "its candidates are in 11 GOPs, fewer than 12"
+    for of, why in [
+        ((gops, 300, 0.35, 32, 0), ""),
+        ((gops, 300, 1.0, 32, 0), "scan_budget allows for all 300 candidates"),
+        ((gops, 300, 0.9999, 32, 0), "scan_budget allows for all 300 candidates"),
+        ((gops, 300, 0.35, 300, 0), "300 candidates have to be scored, and it has 300"),
+        ((gops, 300, 0.35, 270, 29), ""),
+        (
+            (gops, 300, 0.35, 270, 30),
+            "270 candidates and 30 keyframes that are none would be scored, and it has 300 "
+            "candidates",
+        ),
+        ((gops[:11], 300, 0.35, 32, 0), "its candidates are in 11 GOPs, fewer than 12"),
+        ((gops[:1], 300, 0.35, 32, 0), "its candidates are in 1 GOP, fewer than 12"),
+        (([], 0, 0.35, 32, 0), "it has no candidate"),
+    ]:
+        assert why_not(of[0], of[1], share=of[2], least=of[3], guides=of[4]) == why
 
 
 def test_a_curve_learns_which_estimate_is_right():
