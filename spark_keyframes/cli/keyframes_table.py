@@ -23,7 +23,7 @@ def table_lines(results: Sequence[Keyframes], *, explain: bool) -> Iterator[str]
         of_text = f" for “{redact_text(each.text)}”" if each.text else ""
         yield (
             f"{redact_url(each.source)}: {count} keyframe{'' if count == 1 else 's'} of "
-            f"{len(each.candidates.frame_ids)} candidates{of_text}"
+            f"{_candidates(each)}{of_text}"
         )
         if count:
             yield ""
@@ -50,6 +50,7 @@ def as_json(results: Sequence[Keyframes], *, explain: bool) -> dict[str, Any]:
             {
                 "text": each.text,
                 "candidates": len(each.candidates.frame_ids),
+                "candidates_total": each.account.candidates_total,
                 "keyframes": [
                     {"seconds": seconds, "score": score, "frame_id": frame_id, "path": path}
                     for seconds, score, frame_id, path in _rows(each)
@@ -59,6 +60,12 @@ def as_json(results: Sequence[Keyframes], *, explain: bool) -> dict[str, Any]:
             for each in results
         ],
     }
+
+
+def _candidates(each: Keyframes) -> str:
+    seen, total = len(each.candidates.frame_ids), each.account.candidates_total
+    some = f" that were looked at, of {total} in all" if seen < total else ""
+    return f"{seen} candidate{'' if seen == 1 else 's'}{some}"
 
 
 def _rows(each: Keyframes) -> Iterator[tuple[float, float | None, int, str | None]]:

@@ -20,6 +20,7 @@ from spark_keyframes.jobs.options import INPUT, about
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Keyframes
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
+from spark_keyframes.scan import logger as scan_logger
 
 _SHEETS = (".png", ".jpg", ".jpeg", ".webp")
 _FOLDER = VideoAdaptiveKeyframesSampling.model_path
@@ -145,11 +146,14 @@ def _run(options: VideoOptions) -> int:
     handler = logging.StreamHandler()
     handler.addFilter(_is_news)
     logging.getLogger("spark_keyframes").addHandler(handler)
+    level = scan_logger.level
+    scan_logger.setLevel(logging.INFO)  # why all candidates were looked at, with --scan coarse
     try:
         return run(options)
     except ParameterError as error:
         raise ParameterError(with_flags(str(error), VideoOptions)) from error
     finally:
+        scan_logger.setLevel(level)
         logging.getLogger("spark_keyframes").removeHandler(handler)
 
 

@@ -1,6 +1,5 @@
 """Carries one video from a row's value to its keyframes."""
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,9 @@ from spark_keyframes.error_chain import free_stack_frames
 from spark_keyframes.errors import DecodeError, VideoChangedError, WindowError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
-from spark_keyframes.scan import CoarseScan
+from spark_keyframes.scan import CoarseScan, log_why_not
 from spark_keyframes.video import Ahead, RgbFrame, Source, Video, Window, open_source
 from spark_keyframes.video.frame_cache import FrameCache
-
-logger = logging.getLogger("spark_keyframes")
 
 _NOTHING: dict[str, dict[int, Any]] = {"tos_paths": {}, "images": {}}
 
@@ -98,8 +95,8 @@ class VideoTask:
 
     @property
     def video_seconds(self) -> float:
-        """The timestamp of the last candidate so far, in seconds."""
-        return (self.candidates.timestamps or [0.0])[-1]
+        """The highest timestamp of a candidate so far, in seconds."""
+        return max(self.candidates.timestamps, default=0.0)
 
     def cancel(self) -> None:
         """Make `run` end soon; from any thread."""
@@ -236,7 +233,7 @@ class VideoTask:
                 self._wait_for_scores()
                 of.restart()
                 why_not = str(error)
-        logger.info("%s: all candidates are looked at: %s", self.name, why_not)
+        log_why_not(self.name, why_not)
         return False
 
     @contextmanager

@@ -202,10 +202,9 @@ class Decision:
                 first=None if second is None else scores,
             )
             root = part.filled(self.chosen, timestamps, eligible)
+        seen = choice.selector if isinstance(choice.selector, Seen) else None
         return Trace(
-            selector=short_repr(
-                choice.selector.selector if isinstance(choice.selector, Seen) else choice.selector
-            ),
+            selector=short_repr(seen.selector if seen else choice.selector),
             max_num_frames=choice.k,
             chosen=self.chosen,
             replacements=self.replacements,
@@ -218,6 +217,7 @@ class Decision:
             timestamps=timestamps,
             scores=[float(score) for score in final],
             scale=(float(min(scores)), float(max(scores))) if len(scores) else (0.0, 0.0),
+            in_all=len(seen.expected) if seen else None,
         )
 
 

@@ -44,6 +44,8 @@ class Trace:
     """of all candidates, as the selector got them"""
     scale: tuple[float, float] = (0.0, 0.0)
     """the lowest and the highest score of the model that scored all candidates"""
+    in_all: int | None = None
+    """how many candidates the video has, if only some were looked at: these are the candidates"""
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -62,6 +64,8 @@ class Trace:
         )
         rule = f": {self.root.why}" if self.root and self.root.why and not divided else ""
         few = asked if len(self.keyframes) < min(self.max_num_frames, len(self.scores)) else ""
+        if self.in_all is not None:
+            count += f" that were looked at, of {self.in_all} in all"
         yield f"{self.selector} chose {len(self.chosen)} of {count}{rule}.{few}"
         yield from self._eligible()
         if divided and divided.top is not None:

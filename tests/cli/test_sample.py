@@ -1,6 +1,7 @@
 """`spark-keyframes sample`: one video, without Spark."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,7 @@ from PIL import Image
 
 from spark_keyframes.cli import app
 from tests.environments import environment_without
+from tests.video.clips import H264, clip
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_json_is_alone_on_standard_output(sample, clips, plain, tmp_path):
     found = json.loads(out)
     assert found["video"] == str(clips[0])
     assert [each["text"] for each in found["texts"]] == ["spoon", "egg"]
-    assert found["texts"][0]["candidates"] == 18
+    assert found["texts"][0]["candidates"] == found["texts"][0]["candidates_total"] == 18
     assert "chose 4 of 18 candidates" in found["texts"][0]["explanation"]
     frame_ids, expected = plain.sample(clips[0]).frame_ids, found["texts"][0]["keyframes"]
     assert [each["frame_id"] for each in expected] == frame_ids
@@ -55,6 +57,27 @@ def test_json_is_alone_on_standard_output(sample, clips, plain, tmp_path):
     names = ["sheet-1-spoon.png", "sheet-2-egg.png"]
     assert sorted(path.name for path in sheet.parent.iterdir()) == names
     assert err == "".join(f"sheet: {sheet.parent / name}\n" for name in names)
+
+
+def test_a_coarse_scan_says_how_many_candidates_there_are(sample, tmp_path):
+    path = tmp_path / "video.mp4"
+    options = H264 | {"sc_threshold": "0"}
+    path.write_bytes(clip("libx264", "mp4", frames=250, gop=12, options=options))
+    words = [path, "--text", "spoon", "--scan", "coarse"]
+    status, out, err = sample(*words, "--explain")
+    assert (status, err) == (0, "")
+    some = re.match(rf"{path}: 4 keyframes of (\d+) candidates that were looked at, of 50 in", out)
+    assert 4 <= int(some[1]) < 20
+    assert f"chose 4 of {some[1]} candidates that were looked at, of 50 in all" in out
+    (found,) = json.loads(sample(*words, "--json")[1])["texts"]
+    assert (found["candidates"], found["candidates_total"]) == (int(some[1]), 50)
+
+
+def test_it_says_why_a_coarse_scan_looked_at_all(sample, clips):
+    status, out, err = sample(clips[0], "--text", "spoon", "--scan", "coarse")
+    assert status == 0
+    assert out.startswith(f"{clips[0]}: 4 keyframes of 18 candidates for “spoon”\n")
+    assert re.fullmatch(rf"{clips[0]}: all candidates are looked at: its .*\n", err)
 
 
 def test_explain_says_why_and_draws_it(sample, clips, tmp_path):
