@@ -67,6 +67,15 @@ def test_the_first_of_each_kind_are_said_then_one_a_minute(said, failed):
     assert len(said()) == 23, "said once"
 
 
+def test_a_video_is_as_far_as_the_furthest_frame(failed):
+    """A coarse scan looks at the codec's keyframes first, up to the end of the video."""
+    task = failed(SourceNotFoundError("no"))
+    assert task.video_seconds == 0.0
+    for frame_id, seconds in enumerate([0.0, 90.0, 4.0]):
+        task.candidates.append(frame_id, seconds)
+    assert task.video_seconds == 90.0
+
+
 def test_an_error_that_is_not_known_shows_where_it_was_and_no_secret(said, caplog, failed):
     def defect():
         try:
