@@ -35,7 +35,7 @@ class Part:
     stamps: list[int | None] | None = None
     """Timestamps of the frames of a doubtful stretch, once all of it was decoded."""
     teaches: bool = False
-    """Whether the decoder learned here how far frames are reordered."""
+    """Whether the decoder may have learned here what it needs later, as the depth of reordering."""
     leading: Collection[int] = ()
     """Packets of these frames that are behind `stop`."""
 
@@ -249,7 +249,8 @@ class StretchWalk:
                 raise _other_frames(part)
             return
         part.stamps = stamps
-        part.teaches = self._codec.reorder_depth != depth
+        # Packets without a frame are soon decoded, and may teach what the depth does not show.
+        part.teaches = self._codec.reorder_depth != depth or not stamps
         self._runs.counters.no_longer_expect(
             index for each in self._parts[at + 1 : end.at] for index in each.frames
         )

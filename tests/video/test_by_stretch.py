@@ -144,6 +144,17 @@ def test_a_leading_frame_is_not_sought_in_the_recording_before(
     assert found == in_sequence(data, monkeypatch)
 
 
+def test_packets_without_a_frame_are_decoded_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Without what FFmpeg learned from them, it may lose frames of a later doubtful place."""
+    stream, packets = film()
+    with AvVideo(io.BytesIO(matroska(stream, packets[GOP - 2 :]))) as video:
+        found = candidates(video, 1000.0)
+        assert len(found) == 8 * GOP
+        with caplog.at_level(logging.INFO):
+            assert [frame.frame_id for frame in video.frames([75])] == [75]
+    assert "decoding packets 0 to 1 of 82 in sequence" in caplog.text
+
+
 def of_other_sizes(codec: str, container: str, *, restarts: bool) -> bytes:
     """Three recordings, the second one with larger frames."""
     vp8 = {"lag-in-frames": "0", "deadline": "realtime", "cpu-used": "8"}
