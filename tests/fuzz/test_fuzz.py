@@ -87,7 +87,9 @@ def test_damaged_videos_for_90_seconds() -> None:
     assert tenths is not None
     before, after = tenths
     assert after.memory <= before.memory * (1 + FLAT)
-    assert (after.files, after.threads) == (before.files, before.threads)
+    # The pictures of a decode process come in one buffer or two.
+    assert after.files <= before.files + 1
+    assert after.threads == before.threads
 
 
 @pytest.mark.slow
