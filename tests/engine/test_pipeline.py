@@ -87,7 +87,12 @@ def test_batches_and_workers_do_not_change_the_result(pipeline, clips, batch_siz
 
 
 def test_frames_of_several_videos_share_batches(pipeline, clips):
-    watched = pipeline(batch_size=8, workers=4)
+    class Slow(Watched):
+        def predict_step(self, inputs, texts, *, exact=False):
+            time.sleep(0.3)  # meanwhile the other videos submit their frames
+            return super().predict_step(inputs, texts, exact=exact)
+
+    watched = pipeline(Slow, batch_size=8, workers=4)
     run(watched, [clips[2]] * 8)
     assert sum(size for size, _, _ in watched.module.batches) == 8 * 6
     assert max(size for size, _, _ in watched.module.batches) == 8 > 6
