@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from collections.abc import Callable
-from fractions import Fraction
 
 import av
 import pytest
@@ -15,7 +13,8 @@ from hypothesis import strategies as st
 from spark_keyframes.video.av_video import AvVideo
 
 from .clips import clip, clip_named
-from .reference import Reference, decode_plainly, digest
+from .comparison import assert_any_frames, assert_exact
+from .reference import decode_plainly, digest
 from .stored_times import NOTHING_CODED, like, packed
 
 B_FRAMES = {"bf": "2"}
@@ -25,29 +24,6 @@ NAMES = [
     *("mpeg4 ts, video packets", "flv1", "wmv1", "wmv2", "msmpeg4v2 avi"),
 ]
 PacketFilter = Callable[[list[av.Packet]], list[av.Packet]]
-
-
-@functools.cache
-def reference_of(name: str) -> Reference:
-    return decode_plainly(clip_named(name))
-
-
-def assert_exact(data: bytes, *, reason: str = "", threads: int = 1) -> Reference:
-    """Compare candidates and single frames with a decode of everything."""
-    right = decode_plainly(data, threads=1)
-    with AvVideo(io.BytesIO(data), threads=threads) as video:
-        assert reason in video.sequential_reason
-        assert bool(reason) == bool(video.sequential_reason)
-        for fps in (1.0, 5.0, 100.0):
-            frames = list(video.candidates(fps))
-            assert [frame.frame_id for frame in frames] == right.candidates(Fraction(fps))
-            for frame in frames:
-                assert frame.timestamp == pytest.approx(float(right.times[frame.frame_id]))
-                assert digest(frame._picture) == right.digests[frame.frame_id], frame
-        for number in range(0, len(right.digests), 7):
-            (frame,) = video.frames([number])
-            assert digest(frame._picture) == right.digests[number], frame
-    return right
 
 
 def changed(*changes: tuple[int, Callable[[bytes], bytes]]) -> PacketFilter:
@@ -70,10 +46,7 @@ def kind_of_vop(packet: av.Packet) -> str:
 @settings(max_examples=15, deadline=None)
 @given(ids=st.sets(st.integers(0, 89), min_size=1, max_size=8))
 def test_any_set_of_frames_equals_a_full_decode(name: str, ids: set[int]) -> None:
-    reference = reference_of(name)
-    with AvVideo(io.BytesIO(clip_named(name)), threads=1 + len(ids) % 2) as video:
-        found = [(frame.frame_id, digest(frame._picture)) for frame in video.frames(list(ids))]
-    assert found == [(number, reference.digests[number]) for number in sorted(ids)]
+    assert_any_frames(name, ids)
 
 
 @pytest.mark.parametrize(("name", "most"), [("mpeg4 avi", 12), ("flv1", 22), ("wmv2", 22)])

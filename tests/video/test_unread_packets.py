@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -18,15 +17,10 @@ from spark_keyframes.video.codecs.facts import ALWAYS, EVERYTHING, PacketFacts, 
 from spark_keyframes.video.codecs.reader import Reader, reader_of
 
 from .clips import clip_named
-from .reference import Reference, decode_plainly, digest
+from .comparison import assert_any_frames
 
 SAVING = ["av1 mp4", "av1 mkv, one keyframe", "av1 webm, low delay", "vp9 resilient layers"]
 OTHERS = ["av1 ivf, film grain", "vp9 layers", "vp9 webm"]
-
-
-@functools.cache
-def reference_of(name: str) -> Reference:
-    return decode_plainly(clip_named(name))
 
 
 def facts_of(data: bytes) -> list[PacketFacts]:
@@ -41,10 +35,7 @@ def facts_of(data: bytes) -> list[PacketFacts]:
 @settings(max_examples=25, deadline=None)
 @given(ids=st.sets(st.integers(0, 89), min_size=1, max_size=8))
 def test_any_set_of_frames_equals_a_full_decode(name: str, ids: set[int]) -> None:
-    reference = reference_of(name)
-    with AvVideo(io.BytesIO(clip_named(name)), threads=1 + len(ids) % 2) as video:
-        found = [(frame.frame_id, digest(frame._picture)) for frame in video.frames(list(ids))]
-    assert found == [(number, reference.digests[number]) for number in sorted(ids)]
+    assert_any_frames(name, ids)
 
 
 @pytest.mark.parametrize("name", SAVING)

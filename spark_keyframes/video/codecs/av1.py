@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from spark_keyframes.video.bits import Bits
-from spark_keyframes.video.codecs.facts import ALWAYS, EVERYTHING, PacketFacts
+from spark_keyframes.video.codecs.facts import ALWAYS, EVERYTHING, PacketFacts, facts_of_frames
 
 _SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
 # Temporal delimiter, tile group, metadata, redundant frame header and padding.
@@ -55,29 +55,22 @@ class Av1:
 
     def facts(self, data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
         """Return the properties of the next temporal unit in decode order."""
-        reads = writes = shown = 0
         try:
-            for kind, is_dropped, payload in self._units(data):
-                if kind == _SEQUENCE_HEADER:
-                    self._sequence = _sequence_of(payload)
-                    writes |= ALWAYS
-                elif kind in (_FRAME_HEADER, _FRAME) and not is_dropped:
-                    frame_reads, frame_writes, is_shown = self._frame(payload)
-                    reads |= frame_reads & ~writes
-                    writes |= frame_writes
-                    shown += is_shown
-                elif kind not in _WITHOUT_EFFECT:
-                    raise EOFError
+            return facts_of_frames(self._frames(data), is_keyframe=is_keyframe)
         except (EOFError, IndexError):
             self._key_slots = _ALL_SLOTS
             return PacketFacts(is_random_access=is_keyframe)
-        return PacketFacts(
-            is_random_access=is_keyframe and not reads,
-            is_shown=shown > 0,
-            reads=reads,
-            writes=writes,
-            problem="a packet holds several frames" if shown > 1 else "",
-        )
+
+    def _frames(self, data: memoryview | bytes) -> Iterator[tuple[int, int, bool]]:
+        """Yield what each frame and sequence header reads and writes, and whether it is shown."""
+        for kind, is_dropped, payload in self._units(data):
+            if kind == _SEQUENCE_HEADER:
+                self._sequence = _sequence_of(payload)
+                yield 0, ALWAYS, False
+            elif kind in (_FRAME_HEADER, _FRAME) and not is_dropped:
+                yield self._frame(payload)
+            elif kind not in _WITHOUT_EFFECT:
+                raise EOFError
 
     def _units(self, data: memoryview | bytes) -> Iterator[tuple[int, bool, memoryview]]:
         """Yield the kind of each OBU, whether the decoder drops it, and its payload."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 FIELDS = "fields may be coded separately"
@@ -50,6 +50,22 @@ class PacketFacts:
     """Bits of the decoder's memory that are replaced."""
     problem: str = ""
     """Why the packets around this one cannot be trusted; empty if nothing speaks against it."""
+
+
+def facts_of_frames(frames: Iterable[tuple[int, int, bool]], *, is_keyframe: bool) -> PacketFacts:
+    """Return the properties of a packet by what its frames read and write, and which are shown."""
+    reads = writes = shown = 0
+    for frame_reads, frame_writes, is_shown in frames:
+        reads |= frame_reads & ~writes
+        writes |= frame_writes
+        shown += is_shown
+    return PacketFacts(
+        is_random_access=is_keyframe and not reads,
+        is_shown=shown > 0,
+        reads=reads,
+        writes=writes,
+        problem="a packet holds several frames" if shown > 1 else "",
+    )
 
 
 def state_of(facts: PacketFacts) -> int:

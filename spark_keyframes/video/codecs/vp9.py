@@ -11,7 +11,7 @@ Reference: VP9 Bitstream & Decoding Process Specification, 6.1, 6.2, 7.2, Annex 
 from __future__ import annotations
 
 from spark_keyframes.video.bits import Bits
-from spark_keyframes.video.codecs.facts import PacketFacts
+from spark_keyframes.video.codecs.facts import PacketFacts, facts_of_frames
 
 _ALL_SLOTS = 255
 _ALL_CONTEXTS = 15 << 8
@@ -23,22 +23,10 @@ _SRGB = 7
 
 def vp9_facts(data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
     """Return the properties of a packet: a frame, or a superframe of hidden ones and one shown."""
-    reads = writes = shown = 0
     try:
-        for frame in _frames(memoryview(data)):
-            frame_reads, frame_writes, is_shown = _frame(frame)
-            reads |= frame_reads & ~writes
-            writes |= frame_writes
-            shown += is_shown
+        return facts_of_frames(map(_frame, _frames(memoryview(data))), is_keyframe=is_keyframe)
     except (EOFError, IndexError):
         return PacketFacts(is_random_access=is_keyframe)
-    return PacketFacts(
-        is_random_access=is_keyframe and not reads,
-        is_shown=shown > 0,
-        reads=reads,
-        writes=writes,
-        problem="a packet holds several frames" if shown > 1 else "",
-    )
 
 
 def _frames(data: memoryview) -> list[memoryview]:
