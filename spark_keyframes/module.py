@@ -319,7 +319,8 @@ def check_settings(module: KeyframesModule) -> None:
     if not isinstance(tolerance, float | int) or not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance must be a finite number of at least 0, got {tolerance!r}")
     looks_at: Any = module.looks_at
-    if not (looks_at is None or isinstance(looks_at, CentreCrop)):
+    # No subclass: decode processes get the three numbers only.
+    if looks_at is not None and type(looks_at) is not CentreCrop:
         raise ValueError(f"looks_at must be a CentreCrop or None, got {looks_at!r}")
 
 

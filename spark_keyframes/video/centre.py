@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 
+_MOST = 65_536  # pixels: more than any model has
+
+
 class Box(NamedTuple):
     """Rows and columns of a picture, up to and without `bottom` and `right`."""
 
@@ -35,8 +38,10 @@ class CentreCrop:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"{field.name} must be a whole number from 1, got {value!r}")
+            if type(value) is not int or not 1 <= value <= _MOST:
+                raise ValueError(
+                    f"{field.name} must be a whole number from 1 to {_MOST}, got {value!r}"
+                )
         if self.side > self.shortest_edge:
             raise ValueError(
                 f"side must be at most shortest_edge, got {self.side} and {self.shortest_edge}"

@@ -39,8 +39,8 @@ def test_a_longer_filter_needs_more() -> None:
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ((0, 1, 1), "shortest_edge must be a whole number from 1, got 0"),
-        ((224, 224.0, 1), "side must be a whole number from 1, got 224.0"),
+        ((0, 1, 1), "shortest_edge must be a whole number from 1 to 65536, got 0"),
+        ((224, 224.0, 1), "side must be a whole number from 1 to 65536, got 224.0"),
         ((224, 256, 2), "side must be at most shortest_edge, got 256 and 224"),
     ],
 )

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from spark_keyframes.errors import DecoderCrashedError, LimitError
 from spark_keyframes.limits import Limits
+from spark_keyframes.video import Ahead
 from spark_keyframes.video.process import ProcessDecoder
+from spark_keyframes.video.process.expected_pictures import AT_ONCE
 from spark_keyframes.video.process.process_pool import process_pool
 
 from .clips import H264, clip, clip_named
@@ -43,6 +46,22 @@ def test_another_process_continues_after_a_crash(
         assert [seen(picture) for picture in video.frames_by_id([0, 5, 10])] == expected[:3]
     assert not is_running(first)
     assert 0 < video.decoded_again <= 3, "frames held by the first process are decoded again"
+
+
+@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("at_once", [1, 7])
+@pytest.mark.parametrize("after", [0, 3, 10])
+def test_another_process_continues_with_what_was_asked_for_with_the_opening(
+    decoder: ProcessDecoder, after: int, at_once: int, hold: bool
+) -> None:
+    decoder.pictures_at_once = at_once
+    file, got = io.BytesIO(clip_named("h264 mp4")), []
+    with decoder.open(file, ahead=Ahead(5.0, hold=hold)) as video:
+        for picture in video.candidates(5.0, hold=hold):
+            got.append(picture.frame_id)
+            if len(got) == after + 1:
+                kill(video)
+    assert got == list(range(0, 90, 5))
 
 
 def test_held_frames_of_a_crashed_process_are_decoded_again(decoder: ProcessDecoder) -> None:
@@ -189,6 +208,25 @@ def test_a_process_that_hangs_is_killed_after_max_decode_seconds() -> None:
             with pytest.raises(LimitError, match=r"longer than 3 s, which is max_decode_seconds"):
                 list(candidates)
         assert not is_running(pid)
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_a_longer_video_takes_no_more_memory(decoder: ProcessDecoder, hold: bool) -> None:
+    """Of pictures as large as these, one fits into a buffer; the next waits for its turn."""
+    data = clip("mpeg4", "mp4", frames=110, size=(1280, 720))
+    decoder.pictures_at_once = AT_ONCE
+    used = []
+    with decoder.open(io.BytesIO(data), ahead=Ahead(25.0, hold=hold)) as video:
+        for picture in video.candidates(25.0, hold=hold):
+            video.release([picture.frame_id])
+            if picture.frame_id in (40, 100):
+                used.append(resident(process_of(video).pid))
+    assert used[1] < used[0] + 40 * 2**20, "60 pictures take 83 MB"
+
+
+def resident(pid: int) -> int:
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_memory_is_limited() -> None:

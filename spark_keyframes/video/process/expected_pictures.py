@@ -66,7 +66,7 @@ class ExpectedPictures:
     def rest(self) -> dict[str, Any]:
         """The arguments of the command that asks for those that were not received yet."""
         if self._frame_ids is None:
-            return {"skip": self.received}
+            return {"skip": self.received, "close": self._totals is not None}
         return {"frame_ids": self._frame_ids[self.received :]}
 
     def expect(self, count: int | None) -> None:

@@ -294,8 +294,7 @@ class ProcessVideo(Closeable):
             totals = None if wanted.hold else self._parse_totals
             expected = self._expected(window=self._window, totals=totals)
             self._passes += 1
-            how = {**_arguments(wanted), "close": not wanted.hold}
-            self._send_for("candidates", expected, 0, **how, **expected.rest)
+            self._send_for("candidates", expected, 0, **_arguments(wanted), **expected.rest)
         answer = self._answer()
         self.stream_choice, self.duration = answer.stream_choice, answer.duration
         if wanted is not None:

@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -96,6 +96,8 @@ class Session:
         self._resources = ExitStack()
         self._frames: DecodedFrameCache | None = None
         self._iterator: Iterator[Frame] = iter(())
+        self._left: Frame | None = None
+        """The next frame, if it did not fit into the last buffer."""
         self._looks_at: CentreCrop | None = None
         """What matters of the iterator's frames; None: all of them."""
         self._is_to_close = False
@@ -116,7 +118,7 @@ class Session:
             result, new_memory = command(**request)
             message = {"number": number, "result": result}
         except Exception as error:  # noqa: BLE001 -- raised again by the engine
-            self._iterator = iter(())
+            self._iterator, self._left = iter(()), None
             message = {"number": number, "error": _as_message(error)}
         self._link.send(message, descriptor=new_memory)
         if new_memory is not None:
@@ -213,18 +215,14 @@ class Session:
             most: as for `next`.
             close: close the video after the last one.
         """
-        self._looks_at = CentreCrop(*looks_at) if looks_at else None
-        self._iterator = self._opened.candidates(fps, hold=hold, skip=skip)
-        self._is_to_close = close
+        self._start(self._opened.candidates(fps, hold=hold, skip=skip), looks_at, close=close)
         return self.next(buffer=buffer, most=most)
 
     def frames_by_id(
         self, *, frame_ids: Sequence[int], buffer: int, most: int
     ) -> tuple[dict[str, Any], int | None]:
         """Begin to decode the frames with these ids; go on as `next`."""
-        self._looks_at = None
-        self._iterator = self._opened.frames_by_id(frame_ids)
-        self._is_to_close = False
+        self._start(self._opened.frames_by_id(frame_ids), None)
         return self.next(buffer=buffer, most=most)
 
     def candidates_by_id(
@@ -237,10 +235,15 @@ class Session:
         most: int,
     ) -> tuple[dict[str, Any], int | None]:
         """Begin to decode the frames with these ids; the others are as for `candidates`."""
-        self._looks_at = CentreCrop(*looks_at) if looks_at else None
-        self._iterator = self._opened.candidates_by_id(frame_ids, hold=hold)
-        self._is_to_close = False
+        self._start(self._opened.candidates_by_id(frame_ids, hold=hold), looks_at)
         return self.next(buffer=buffer, most=most)
+
+    def _start(
+        self, frames: Iterator[Frame], looks_at: Sequence[int] | None, *, close: bool = False
+    ) -> None:
+        self._looks_at = CentreCrop(*looks_at) if looks_at else None
+        self._iterator, self._left = frames, None
+        self._is_to_close = close
 
     def next(self, *, buffer: int, most: int) -> tuple[dict[str, Any], int | None]:
         """Write the next frames into a buffer; a new buffer's descriptor goes with the answer.
@@ -252,7 +255,8 @@ class Session:
         until = time.monotonic() + _SECONDS_AT_ONCE
         try:
             while len(pictures) < most and (not pictures or time.monotonic() < until):
-                frame = next(self._iterator, None)
+                frame = next(self._iterator, None) if self._left is None else self._left
+                self._left = None
                 if frame is None:
                     end = {"duration": self._opened.video.duration}
                     if self._is_to_close:
@@ -263,7 +267,7 @@ class Session:
                 pixels = self._buffers.get(buffer)
                 if pixels is None or used + size > len(pixels):
                     if pictures:
-                        self._iterator = chain([frame], self._iterator)
+                        self._left = frame
                         break
                     total = buffer_bytes(size)
                     memory = create_shared_memory(total)
@@ -283,7 +287,7 @@ class Session:
 
     def close(self) -> tuple[dict[str, Any], None]:
         """Close the video and return its counts."""
-        self._iterator, self._times = iter(()), iter(())
+        self._iterator, self._left, self._times = iter(()), None, iter(())
         self._resources.close()
         frames, self._frames = self._frames, None
         return {
