@@ -199,10 +199,17 @@ class Keyframes:
             curve_scores=self.candidates.scores,
             text=self.text,
             video=self.source.rsplit("/", 1)[-1],
-            subtitle=f"{len(frames)} of {len(self.candidates.scores)} candidates",
+            subtitle=f"{len(frames)} of {counted_candidates(self)}",
             spans=spans or (),
             bars=list(_bars(root, self.candidates.timestamps)) if root else (),
         )
+
+
+def counted_candidates(keyframes: Keyframes) -> str:
+    """Say how many candidates were scored, and of how many if not of all."""
+    seen, total = len(keyframes.candidates.frame_ids), keyframes.account.candidates_total
+    some = f" that were looked at, of {total} in all" if seen < total else ""
+    return f"{seen} candidate{'' if seen == 1 else 's'}{some}"
 
 
 def _bars(part: Part, timestamps: list[float], row: int = 0) -> "Iterator[Bar]":

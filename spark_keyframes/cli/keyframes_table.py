@@ -6,7 +6,7 @@ from typing import Any
 
 from spark_keyframes.jobs.moments import clock
 from spark_keyframes.redaction import redact_text, redact_url
-from spark_keyframes.result import Keyframes
+from spark_keyframes.result import Keyframes, counted_candidates
 
 
 def table_lines(results: Sequence[Keyframes], *, explain: bool) -> Iterator[str]:
@@ -23,7 +23,7 @@ def table_lines(results: Sequence[Keyframes], *, explain: bool) -> Iterator[str]
         of_text = f" for “{redact_text(each.text)}”" if each.text else ""
         yield (
             f"{redact_url(each.source)}: {count} keyframe{'' if count == 1 else 's'} of "
-            f"{_candidates(each)}{of_text}"
+            f"{counted_candidates(each)}{of_text}"
         )
         if count:
             yield ""
@@ -60,12 +60,6 @@ def as_json(results: Sequence[Keyframes], *, explain: bool) -> dict[str, Any]:
             for each in results
         ],
     }
-
-
-def _candidates(each: Keyframes) -> str:
-    seen, total = len(each.candidates.frame_ids), each.account.candidates_total
-    some = f" that were looked at, of {total} in all" if seen < total else ""
-    return f"{seen} candidate{'' if seen == 1 else 's'}{some}"
 
 
 def _rows(each: Keyframes) -> Iterator[tuple[float, float | None, int, str | None]]:

@@ -72,6 +72,8 @@ class Trace:
             low, high = map(format_score, self.scale)
             best = f"best {self.max_num_frames} scores" if self.max_num_frames > 1 else "best score"
             by = "" if self.looked_at is None else ", by the first model"
+            if self.in_all is not None:
+                by += "; where no candidate was looked at, they are estimates"
             yield f"top is the mean of a part's {best}, and mean that of all its scores{by}."
             yield f"Both are scaled: the video's lowest ({low}) is 0, its highest ({high}) is 1."
         if divided:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-
 _MOST = 65_536  # pixels: more than any model has
 
 
