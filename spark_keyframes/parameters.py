@@ -157,8 +157,9 @@ class Parameters:
     )
     scan_budget: float = documented(
         0.35,
-        "With `scan` coarse: the share of the candidates that may be scored, above 0, at most 1. "
-        "At least `max_num_frames` are scored.",
+        "With `scan` coarse: how many frames may be scored, as a share of the candidates, above 0, "
+        "at most 1. Keyframes of the codec count, also those that are no candidates. At least "
+        "`max_num_frames` candidates are scored.",
     )
     decoder: DecoderName = documented(
         "process",

@@ -84,8 +84,9 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
         scan: Which candidates are scored. exhaustive: all. coarse: first the keyframes of the
             codec, then only GOPs where the selector may still find better frames. It is faster, and
             can miss a short event between two keyframes; see docs/choosing.md.
-        scan_budget: With `scan` coarse: the share of the candidates that may be scored, above 0, at
-            most 1. At least `max_num_frames` are scored.
+        scan_budget: With `scan` coarse: how many frames may be scored, as a share of the
+            candidates, above 0, at most 1. Keyframes of the codec count, also those that are no
+            candidates. At least `max_num_frames` candidates are scored.
         decoder: Where videos are decoded. process: in child processes, so that a video that crashes
             its codec costs its own row only. thread: in the task itself.
         limits: Limits on one video: download, pixels, frames, seconds, memory; see Limits.

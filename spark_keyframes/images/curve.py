@@ -156,7 +156,7 @@ def _draw_labels(
 
 def _place_legend(axes: CurveAxes, *, spans: bool) -> list[tuple[float, str, str]]:
     """Return (x, symbol, label) of each entry from left to right, aligned to the right edge."""
-    entries = [("curve", "every candidate"), ("mark", "selected")]
+    entries = [("curve", "candidates"), ("mark", "selected")]
     if spans:
         entries.append(("span", "where the text is true"))
     placed, x = [], float(axes.width)
