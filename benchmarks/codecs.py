@@ -56,6 +56,7 @@ class Kind:
     codec: str
     container: str
     options: dict[str, str] = field(default_factory=dict)
+    pix_fmt: str = "yuv420p"
 
 
 KINDS = (
@@ -98,6 +99,8 @@ KINDS = (
     Kind("WMV 8", "wmv2", "asf", {"b": "1M"}),
     Kind("MS MPEG-4 version 2", "msmpeg4v2", "avi", {"b": "1M"}),
     Kind("MS MPEG-4 version 3", "msmpeg4", "avi", {"b": "1M"}),
+    Kind("MJPEG", "mjpeg", "avi", {"b": "8M"}, "yuvj420p"),
+    Kind("ProRes", "prores_ks", "mov", pix_fmt="yuv422p10le"),
 )
 
 
@@ -143,7 +146,7 @@ def encode(kind: Kind, frames: list[av.VideoFrame]) -> bytes:
     with av.open(file, mode="w", format=kind.container) as output:
         stream = output.add_stream(kind.codec, rate=RATE, options=kind.options)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *SIZE, kind.pix_fmt
         stream.codec_context.gop_size = GOP
         for number, frame in enumerate(frames):
             frame.pts, frame.time_base = number, Fraction(1, RATE)
