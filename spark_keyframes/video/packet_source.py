@@ -131,14 +131,24 @@ class PacketSource(Closeable):
         """Read all packets, where only those of the window were."""
         self._hidden = []
         self._opened = self._open()
-        self.table = read_packets(self._opened, self._limits, self._window)
+        self.table = self._read_all(self._opened, self._window)
         self._opened.check_after_reading(has_packets=True)
+
+    def _read_all(self, opened: VideoContainer, window: Window = Window()) -> PacketTable:
+        def again() -> Iterator[Packet[VideoStream]]:
+            number = opened.choice.number
+            with open_container(
+                self._file, self._format_hint, limits=self._limits, video_stream=number
+            ) as other:
+                yield from other.packets()
+
+        return read_packets(opened, self._limits, window, again=again)
 
     def _read_window(self, opened: VideoContainer) -> tuple[VideoContainer, PacketTable]:
         """Read what the window needs, or everything where that is not certain."""
         limits, window = self._limits, self._window
         if window.is_whole:
-            return opened, read_packets(opened, limits)
+            return opened, self._read_all(opened)
         if spans := coded_spans(opened):
             opened.hide(spans)
             table = read_packets(opened, limits, window, reach="times")
@@ -151,10 +161,10 @@ class PacketSource(Closeable):
             if table.reach == "all" or not table.sequential_reason:
                 return opened, table
         else:
-            return opened, read_packets(opened, limits, window)
+            return opened, self._read_all(opened, window)
         logger.debug("the whole video must be read: %s", table.sequential_reason)
         opened = self._open()
-        return opened, read_packets(opened, limits, window)
+        return opened, self._read_all(opened, window)
 
     def _read(self) -> tuple[VideoContainer, PacketTable]:
         """Open the first choice among the streams with packets, and read them."""

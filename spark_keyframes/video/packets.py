@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -35,6 +36,7 @@ from spark_keyframes.video.packet_table import (
     Reach,
 )
 from spark_keyframes.video.problems import Problems, Stamps, add_problems_of_order
+from spark_keyframes.video.returned_order import ReturnedOrder
 from spark_keyframes.video.stretches import find_stretches, join_short
 from spark_keyframes.video.timeline import DEFAULT_RATE, LONGEST_STAY, Timeline, end_of
 from spark_keyframes.video.window import Window
@@ -62,6 +64,7 @@ def read_packets(
     window: Window = Window(),
     *,
     reach: Reach = "all",
+    again: Callable[[], Iterable[Packet[VideoStream]]] = tuple,
 ) -> PacketTable:
     """Read the packets of the video stream, without decoding any.
 
@@ -71,6 +74,7 @@ def read_packets(
         window: the part of the video that will be decoded.
         reach: how far packets are read. Without all of them, only a table without a
             `sequential_reason` is of use.
+        again: reads all packets once more, of an odd video that is too large to keep them.
 
     Raises:
         EncryptedVideoError: a packet is encrypted.
@@ -133,7 +137,7 @@ def read_packets(
     table.decoding_times = order.decoding_times(table.pts, shown)
     if table.decoding_times is not None:
         problems.of_stream.add("timestamps are decoding times, and the frames are reordered")
-    _build_timeline(table, shown, durations, stream, problems)
+    _build_timeline(table, shown, durations, stream, problems, again=again)
     _check_length(table, stream, limits, window, has_jump=stamps.has_jump)
     return table
 
@@ -263,6 +267,8 @@ def _build_timeline(
     durations: array[int],
     stream: VideoStream,
     problems: Problems,
+    *,
+    again: Callable[[], Iterable[Packet[VideoStream]]],
 ) -> None:
     pts = table.pts
     table.find_starts()
@@ -282,7 +288,11 @@ def _build_timeline(
             # FFmpeg's decoder of H.264 may lose frames while it learns how far they are reordered.
             codec = stream.codec_context
             depth = codec.reorder_depth if codec.name == "h264" else None
-            table.set_stretches(join_short(find_stretches(table, problems, depth)))
+            packets = table.kept if table.kept is not None else again()
+            returned = ReturnedOrder(codec, table, packets, problems)
+            if not problems.of_stream:
+                found = find_stretches(table, problems, depth, returned)
+                table.set_stretches(join_short(found))
         return
     table.presented = order
     times = array("q", (pts[i] for i in order))

@@ -15,9 +15,17 @@ from statistics import median_low
 
 from spark_keyframes.video.packet_table import PacketTable, Stretch
 from spark_keyframes.video.problems import NO_KEYFRAME, Problems
+from spark_keyframes.video.returned_order import ReturnedOrder
+
+OTHER_ORDER = "frames are shown in another order than they come in, or one is missing"
 
 
-def find_stretches(table: PacketTable, problems: Problems, depth: int | None) -> list[Stretch]:
+def find_stretches(
+    table: PacketTable,
+    problems: Problems,
+    depth: int | None,
+    order: ReturnedOrder | None = None,
+) -> list[Stretch]:
     """Return the stretches of a video; empty if none of them is sound.
 
     Args:
@@ -25,8 +33,9 @@ def find_stretches(table: PacketTable, problems: Problems, depth: int | None) ->
         problems: those of the video, none of them of the whole stream.
         depth: by how many frames the decoder can reorder frames from the first packet on; None: by
             as many as the stream needs.
+        order: in which the decoder returns the frames; None: in that of their timestamps.
     """
-    gops = _Gops(table, depth)
+    gops = _Gops(table, depth, order)
     for index, extent, reason in problems.places:
         gops.mark(index, reason, is_join=extent == "join", is_open_ended=extent == "on")
     gops.check_all()
@@ -90,9 +99,10 @@ class _Gop:
 class _Gops:
     """All GOPs, with what is wrong with each stretch that begins with one."""
 
-    def __init__(self, table: PacketTable, depth: int | None) -> None:
+    def __init__(self, table: PacketTable, depth: int | None, order: ReturnedOrder | None) -> None:
         self._table = table
         self._depth = depth
+        self._order = order
         self.reasons: dict[int, set[str]] = defaultdict(set)
         self.all: list[_Gop] = []
         starts = table.gop_starts
@@ -111,6 +121,8 @@ class _Gops:
             self.reasons[0].add("the first keyframe has leading frames")
         self._starts = [gop.start for gop in self.all]
         self._open_ended = len(self.all)
+        self._usual = 1
+        """Step between the places of two frames in `order`."""
 
     def mark(self, index: int, reason: str, *, is_join: bool, is_open_ended: bool) -> None:
         """Note what is wrong at a packet."""
@@ -139,6 +151,9 @@ class _Gops:
             leading = following.leading if following is not None else []
             gop.frames = sorted([*gop.trailing, *leading], key=pts.__getitem__)
         steps = [pts[b] - pts[a] for gop in self.all for a, b in pairwise(gop.frames)]
+        if (order := self._order) is not None:
+            places = (order[b] - order[a] for gop in self.all for a, b in pairwise(gop.frames))
+            self._usual = median_low([step for step in places if step > 0] or [1])
         # A lost frame is seldom marked as such. With it, the next ones may be lost too.
         longest = median_low(steps) * 3 // 2 if steps else 0
         for number, (gop, following) in enumerate(zip(self.all, followers, strict=True)):
@@ -160,9 +175,24 @@ class _Gops:
                 self.reasons[number].add("frames seem to be missing")
             if self._depth is not None and self._depth_of(gop, leading) > self._depth:
                 self.reasons[number].add("frames are reordered further than the decoder knows")
+            if self._order is not None:
+                self._check_order(number, self._order)
             # Leading frames may refer to the GOP before, see `plan_runs`.
             if leading and len(gop.trailing) == 1 and number and self.reasons[number - 1]:
                 self.reasons[number] |= self.reasons[number - 1]
+
+    def _check_order(self, number: int, order: ReturnedOrder) -> None:
+        """Look whether the decoder returns the frames of a stretch as their timestamps tell."""
+        gop = self.all[number]
+        if any(order[b] - order[a] != self._usual for a, b in pairwise(gop.frames)):
+            self.reasons[number].add(OTHER_ORDER)
+        if number + 1 == len(self.all):
+            return
+        last, following = gop.frames[-1], self.all[number + 1].start
+        step = order[following] - order[last]
+        if not order.are_apart(last, following) and step != self._usual:
+            self.reasons[number].add(OTHER_ORDER)
+            self.reasons[number + 1].add(OTHER_ORDER)
 
     def _goes_back(self, gop: _Gop, following: _Gop) -> bool:
         """Return whether frames of a stretch are not all behind its start and before the next."""

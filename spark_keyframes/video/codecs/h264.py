@@ -16,8 +16,9 @@ from spark_keyframes.video.bits import Bits
 from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
 from spark_keyframes.video.codecs.facts import FIELDS, PacketFacts
 
-_IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
-_SLICES = range(1, 6)
+IDR, _SEI, _SPS, _PPS = 5, 6, 7, 8
+SLICES = range(1, 6)
+"""Kinds of NAL units that hold a picture, one of them an IDR picture."""
 _CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _RECOVERY_POINT = 6
 
@@ -28,13 +29,17 @@ _FRAME = -1
 
 
 @dataclass(frozen=True)
-class _Slices:
+class Slices:
     """Fields of a sequence parameter set that tell the layout of slice headers."""
 
     number_bits: int
     """Bits of frame_num."""
     has_planes: bool
     may_have_fields: bool
+    count_type: int
+    """How the order of pictures is coded, pic_order_cnt_type."""
+    count_bits: int
+    """Bits of pic_order_cnt_lsb, if it is of type 0."""
 
 
 class H264:
@@ -43,7 +48,7 @@ class H264:
     def __init__(self, extradata: bytes | None) -> None:
         """Read the parameter sets of the container."""
         self._length_size = length_size_of("h264", extradata)
-        self._sequences: dict[int, _Slices] = {}
+        self._sequences: dict[int, Slices] = {}
         self._pictures: dict[int, int] = {}
         """By id of the picture parameter set: that of its sequence parameter set."""
         self._first: _Field | None = None
@@ -51,7 +56,7 @@ class H264:
         self.may_have_fields = False
         """Whether the parameters so far allow fields."""
         for unit in _header_units(extradata or b""):
-            self._read_parameters(unit)
+            self.read_parameters(unit)
 
     def facts(self, data: memoryview | bytes, *, is_keyframe: bool) -> PacketFacts:
         """Return the properties of the next packet in decode order."""
@@ -64,9 +69,9 @@ class H264:
             if kind == _SEI:
                 is_recovery |= _is_exact_recovery_point(unit)
             elif kind in (_SPS, _PPS):
-                self._read_parameters(unit)
-            elif kind in _SLICES:
-                is_idr |= kind == _IDR
+                self.read_parameters(unit)
+            elif kind in SLICES:
+                is_idr |= kind == IDR
                 if not self.may_have_fields:
                     break
                 pictures = self._with_picture_of(unit, pictures)
@@ -95,21 +100,31 @@ class H264:
         """Add the picture of a slice, if it is its first slice; None if it cannot be read."""
         bits = Bits(unit[:64])
         try:
-            first_macroblock = bits.ue()
-            bits.ue()
-            sequence = self._sequences[self._pictures[bits.ue()]]
-            bits.u(2 * sequence.has_planes)
-            number = bits.u(sequence.number_bits)
-            is_field = sequence.may_have_fields and bits.u(1)
-            parity = bits.u(1) if is_field else _FRAME
+            first_macroblock, _, number, parity = self.slice_head(bits)
         except (EOFError, KeyError):
             return None
         if first_macroblock == 0 and pictures is not None:
             kind = unit[0] & 31
-            return [*pictures, (parity, number, bool(unit[0] & 96), kind == _IDR)]
+            return [*pictures, (parity, number, bool(unit[0] & 96), kind == IDR)]
         return pictures or None
 
-    def _read_parameters(self, unit: memoryview) -> None:
+    def slice_head(self, bits: Bits) -> tuple[int, Slices, int, int]:
+        """Read the head of a slice: its first macroblock, its sequence, frame_num and parity.
+
+        Raises:
+            EOFError: it ends before.
+            KeyError: its parameters are not known.
+        """
+        first_macroblock = bits.ue()
+        bits.ue()
+        sequence = self._sequences[self._pictures[bits.ue()]]
+        bits.u(2 * sequence.has_planes)
+        number = bits.u(sequence.number_bits)
+        is_field = sequence.may_have_fields and bits.u(1)
+        return first_macroblock, sequence, number, bits.u(1) if is_field else _FRAME
+
+    def read_parameters(self, unit: memoryview) -> None:
+        """Read a parameter set; other units do not matter."""
         if not unit:
             return
         try:
@@ -171,7 +186,7 @@ def _is_exact_recovery_point(unit: memoryview) -> bool:
         return False
 
 
-def _sequence_parameters(unit: memoryview) -> tuple[int, _Slices]:
+def _sequence_parameters(unit: memoryview) -> tuple[int, Slices]:
     """Return the id of a sequence parameter set, and what it tells."""
     bits = Bits(unit)
     profile = bits.u(8)
@@ -188,10 +203,10 @@ def _sequence_parameters(unit: memoryview) -> tuple[int, _Slices]:
         if bits.u(1):
             _skip_scaling_lists(bits, 12 if chroma_format == 3 else 8)
     number_bits = bits.ue() + 4
-    poc_type = bits.ue()
-    if poc_type == 0:
-        bits.ue()
-    elif poc_type == 1:
+    count_type, count_bits = bits.ue(), 0
+    if count_type == 0:
+        count_bits = bits.ue() + 4
+    elif count_type == 1:
         bits.u(1)
         bits.se()
         bits.se()
@@ -201,7 +216,8 @@ def _sequence_parameters(unit: memoryview) -> tuple[int, _Slices]:
     bits.u(1)
     bits.ue()
     bits.ue()
-    return number, _Slices(number_bits, has_planes, may_have_fields=not bits.u(1))
+    may_have_fields = not bits.u(1)
+    return number, Slices(number_bits, has_planes, may_have_fields, count_type, count_bits)
 
 
 def _skip_scaling_lists(bits: Bits, count: int) -> None:

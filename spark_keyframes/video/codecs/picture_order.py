@@ -1,0 +1,230 @@
+"""Reads from packets in which order the decoder returns their pictures.
+
+Only videos that are odd somewhere are read for it. Their timestamps may tell another order, or hide
+that pictures are missing.
+
+References: ITU-T H.264 7.3.3, 7.4.3 and 8.2.1; ITU-T H.265 7.3.2.2.1, 7.3.2.3.1, 7.3.6.1 and 8.3.1;
+ITU-T H.262 6.2.3 and 6.1.1.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from av.video.codeccontext import VideoCodecContext
+
+from spark_keyframes.video.bits import Bits
+from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
+from spark_keyframes.video.codecs.h264 import H264, IDR, SLICES
+
+UNREADABLE = "the order of a picture cannot be read"
+MISSING = "pictures are missing, by their numbers"
+
+_HEAD = 512  # bytes of a packet of MPEG-1 or MPEG-2 that are read
+_B = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a picture among those that the decoder returns."""
+
+    begins: bool
+    """Whether it is behind all that came before it, in decode order."""
+    count: int
+    """Grows in the order of return, by the same step, up to one that `begins`."""
+    is_next: bool = True
+    """Whether none is missing before it, in decode order, as far as it tells."""
+
+
+class OrderReader(Protocol):
+    """Reads the packets of a stream in turn."""
+
+    def __call__(self, data: memoryview) -> Place | None:
+        """Return the place of the picture of the next packet; None if it cannot be read."""
+
+
+def order_reader_of(codec: VideoCodecContext) -> OrderReader | None:
+    """Return the reader for a stream; None if the decoder returns pictures by their kinds alone."""
+    readers: dict[str, Callable[[bytes | None], OrderReader]] = {
+        "h264": H264Order,
+        "hevc": HevcOrder,
+    }
+    return readers[codec.name](codec.extradata) if codec.name in readers else None
+
+
+def mpeg12_is_b_frame(data: memoryview | bytes) -> bool:
+    """Return whether a packet of MPEG-1 or MPEG-2 holds a B-frame."""
+    head = bytes(data[:_HEAD])
+    start = head.find(b"\0\0\1\0")
+    return 0 <= start < len(head) - 5 and head[start + 5] >> 3 & 7 == _B
+
+
+class _Count:
+    """The picture order count, of which pictures only have the lowest bits."""
+
+    def __init__(self) -> None:
+        self._before = 0
+
+    def of(self, lowest: int, bits: int, *, is_base: bool) -> int:
+        """Return the count; with `is_base`, the following ones are near to it."""
+        size = 1 << bits
+        nearest = self._before - self._before % size
+        step = lowest - self._before % size
+        count = lowest + nearest + (step <= -size // 2) * size - (step > size // 2) * size
+        if is_base:
+            self._before = count
+        return count
+
+    def reset(self) -> None:
+        """Forget all pictures."""
+        self._before = 0
+
+
+class H264Order:
+    """The order of pictures of H.264: by the picture order count of type 0, or as decoded."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        self._length_size = length_size_of("h264", extradata)
+        self._parameters = H264(extradata)
+        self._count = _Count()
+        self._decoded = 0
+        self._number: int | None = None
+        """frame_num of the last reference picture."""
+
+    def __call__(self, data: memoryview) -> Place | None:
+        """Implement `OrderReader`."""
+        for unit in nal_units(data, self._length_size):
+            kind = unit[0] & 31 if unit else 0
+            if kind in SLICES:
+                try:
+                    return self._place_of(unit, is_idr=kind == IDR)
+                except (EOFError, KeyError):
+                    return None
+            self._parameters.read_parameters(unit)
+        return None
+
+    def _place_of(self, unit: memoryview, *, is_idr: bool) -> Place | None:
+        bits = Bits(unit[:64])
+        _, sequence, number, _ = self._parameters.slice_head(bits)
+        is_base = bool(unit[0] & 96)
+        before, most = self._number, 1 << sequence.number_bits
+        is_next = is_idr or before is None or number == (before + 1) % most
+        if is_base:
+            self._number = number
+        self._decoded += 1
+        if is_idr:
+            self._count.reset()
+            bits.ue()
+        if sequence.count_type == 1:
+            return None
+        if sequence.count_type == 2:
+            return Place(is_idr, self._decoded, is_next)
+        lowest = bits.u(sequence.count_bits)
+        count = self._count.of(lowest, sequence.count_bits, is_base=is_base)
+        return Place(is_idr, count, is_next)
+
+
+@dataclass(frozen=True)
+class _HevcPictures:
+    """Fields of a picture parameter set that tell the layout of slice headers."""
+
+    sequence: int
+    has_output_flag: bool
+    extra_bits: int
+
+
+class HevcOrder:
+    """The order of pictures of HEVC: by the picture order count."""
+
+    _SEQUENCE, _PICTURE = 33, 34
+    _SLICES, _KEYS, _IDR, _BLA = range(32), range(16, 24), (19, 20), (16, 17, 18)
+    _DROPPABLE = (*range(6, 10), *range(0, 15, 2))
+    """Leading pictures, and those to which none of their temporal layer refer."""
+
+    def __init__(self, extradata: bytes | None) -> None:
+        self._length_size = length_size_of("hevc", extradata)
+        self._sequences: dict[int, tuple[bool, int]] = {}
+        """By id: whether colour planes are coded alone, and the bits of the count."""
+        self._pictures: dict[int, _HevcPictures] = {}
+        self._count = _Count()
+        for unit in _hevc_header_units(extradata or b""):
+            self._read_parameters(unit)
+
+    def __call__(self, data: memoryview) -> Place | None:
+        """Implement `OrderReader`."""
+        try:
+            for unit in nal_units(data, self._length_size):
+                if len(unit) > 2 and unit[0] >> 1 & 63 in self._SLICES:
+                    return self._place_of(unit)
+                self._read_parameters(unit)
+        except (EOFError, KeyError):
+            pass
+        return None
+
+    def _place_of(self, unit: memoryview) -> Place | None:
+        bits = Bits(unit[:64], header_bytes=2)
+        kind = unit[0] >> 1 & 63
+        if not bits.u(1):
+            return None  # its first slice is lost
+        bits.u(kind in self._KEYS)
+        picture = self._pictures[bits.ue()]
+        has_planes, count_bits = self._sequences[picture.sequence]
+        bits.u(picture.extra_bits)
+        bits.ue()
+        if picture.has_output_flag and not bits.u(1):
+            return None
+        bits.u(2 * has_planes)
+        begins = kind in self._IDR or kind in self._BLA
+        if begins:
+            self._count.reset()
+        lowest = 0 if kind in self._IDR else bits.u(count_bits)
+        is_base = unit[1] & 7 == 1 and kind not in self._DROPPABLE
+        return Place(begins, self._count.of(lowest, count_bits, is_base=is_base))
+
+    def _read_parameters(self, unit: memoryview) -> None:
+        kind = unit[0] >> 1 & 63 if len(unit) > 2 else -1
+        bits = Bits(unit, header_bytes=2)
+        if kind == self._PICTURE:
+            number, sequence = bits.ue(), bits.ue()
+            bits.u(1)
+            self._pictures[number] = _HevcPictures(sequence, bool(bits.u(1)), bits.u(3))
+        elif kind == self._SEQUENCE:
+            bits.u(4)
+            layers = bits.u(3)
+            bits.u(1)
+            _skip_profile(bits, layers)
+            number = bits.ue()
+            has_planes = bits.ue() == 3 and bool(bits.u(1))
+            bits.ue()
+            bits.ue()
+            for _ in range(4 * bits.u(1)):
+                bits.ue()
+            bits.ue()
+            bits.ue()
+            self._sequences[number] = has_planes, bits.ue() + 4
+
+
+def _skip_profile(bits: Bits, layers: int) -> None:
+    bits.u(96)
+    told = [(bits.u(1), bits.u(1)) for _ in range(layers)]
+    bits.u(2 * (8 - layers) if layers else 0)
+    for has_profile, has_level in told:
+        bits.u(88 * has_profile + 8 * has_level)
+
+
+def _hevc_header_units(extradata: bytes) -> Iterable[memoryview]:
+    """Yield the parameter sets of an hvcC, or of a header with start codes."""
+    view = memoryview(extradata)
+    if not extradata or extradata[0] != 1:
+        yield from nal_units(view, 0)
+        return
+    position = 23
+    for _ in range(view[22] if len(view) > 22 else 0):
+        count = int.from_bytes(view[position + 1 : position + 3], "big")
+        position += 3
+        for _ in range(count):
+            size = int.from_bytes(view[position : position + 2], "big")
+            yield view[position + 2 : position + 2 + size]
+            position += 2 + size
