@@ -152,10 +152,30 @@ class RunDecoder(Closeable):
     ) -> Generator[tuple[int | None, av.VideoFrame]]:
         """Decode in sequence from a packet on; yield each frame with the index of its packet.
 
+        Frames before it may be yielded too, if it is damaged.
+
         Args:
             start: the packet: the first, or one where decoding may start.
             codec: decodes it; None: a new one.
         """
+        table, steps = self._source.table, 1
+        while True:
+            with closing(self._from(start, codec)) as pictures:
+                first = next(pictures, None)
+                if first is None:
+                    return
+                # The decoder makes up for what a damaged keyframe lacks from frames before it.
+                if start == 0 or not first[1].is_corrupt:
+                    yield first
+                    yield from pictures
+                    return
+            for _ in range(steps):
+                start = table.start_before(start)
+            steps *= 2
+
+    def _from(
+        self, start: int, codec: VideoCodecContext | None
+    ) -> Generator[tuple[int | None, av.VideoFrame]]:
         table = self._source.table
         if codec is None:
             codec = next(self._source.codecs(strict=False), None)

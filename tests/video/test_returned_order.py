@@ -1,0 +1,123 @@
+"""Times that hide in which order the decoder returns frames, and which are missing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import pytest
+
+from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.codecs.picture_order import MISSING
+from spark_keyframes.video.stretches import OTHER_ORDER
+
+from .clips import H264, H265, clip
+from .odd_files import Coded, Stream, matroska, read
+from .reference import decode_plainly, digest
+from .test_oddities import check
+
+GOP = 10
+
+
+def options_of(codec: str, b_frames: int = 2) -> dict[str, str]:
+    parameters = f"bframes={b_frames}:keyint={GOP}:min-keyint={GOP}:scenecut=0:b-adapt=0:open-gop=0"
+    known = {
+        "libx264": {**H264, "x264-params": parameters},
+        "libx265": {**H265, "x265-params": f"{H265['x265-params']}:{parameters}"},
+        "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    }
+    return known.get(codec, {"bf": str(b_frames)})
+
+
+def recording(codec: str, b_frames: int = 2) -> tuple[Stream, list[Coded]]:
+    options = options_of(codec, b_frames)
+    return read(clip(codec, "matroska", frames=120, gop=GOP, options=options))
+
+
+def starts_of(packets: Sequence[Any]) -> list[int]:
+    return [index for index, packet in enumerate(packets) if packet.is_keyframe]
+
+
+def by_decoding(packets: list[av.Packet]) -> list[av.Packet]:
+    """Let some frames of a GOP have times in the order of decoding, and the last two the same."""
+    start = starts_of(packets)[2]
+    start += 3 if packets[start + 1].pts < packets[start].pts else 4
+    times = sorted(packet.pts for packet in packets[start : start + 6])
+    for packet, time in zip(packets[start:], times, strict=False):
+        packet.pts = time
+    packets[-1].pts = packets[-2].pts = max(packet.pts for packet in packets[-2:])
+    return packets
+
+
+def joined(packets: list[Coded], later: int) -> list[Coded]:
+    """Go on inside of another GOP, with the times that would follow."""
+    starts = starts_of(packets)
+    before, behind = packets[: starts[3] + 5], packets[starts[5] + later :]
+    shift = before[-1].pts + 40 - min(packet.pts for packet in behind)
+    return before + [packet.later(shift) for packet in behind]
+
+
+def odd(stream: Stream, packets: list[Coded]) -> bytes:
+    """Let the times of the last GOP go back by two seconds."""
+    last = starts_of(packets)[-1]
+    return matroska(stream, packets[:last] + [packet.later(-2000) for packet in packets[last:]])
+
+
+def assert_in_sequence(data: bytes, reason: str) -> None:
+    """Compare with a decode of everything, and see that not all is doubtful."""
+    right = decode_plainly(data, threads=1)
+    with AvVideo(io.BytesIO(data)) as video:
+        found = [digest(f._picture) for f in video.frames(range(len(right.digests)))]
+        assert found == right.digests
+        stretches = video._table.stretches
+        assert any(reason in stretch.reason for stretch in stretches)
+        assert any(not stretch.reason for stretch in stretches)
+    check(data, 5.0, [0, len(found) // 2, len(found) - 1])
+
+
+@pytest.mark.parametrize("codec", ["mpeg1video", "mpeg2video", "mpeg4", "libx264", "libx265"])
+def test_times_in_another_order_than_the_frames_come(codec: str) -> None:
+    options = options_of(codec)
+    data = clip(codec, "nut", frames=120, gop=GOP, options=options, packet_filter=by_decoding)
+    assert_in_sequence(data, OTHER_ORDER)
+
+
+@pytest.mark.parametrize(
+    ("codec", "later", "reason"), [("libx264", 2, MISSING), ("libx265", 7, OTHER_ORDER)]
+)
+@pytest.mark.parametrize("keep", [True, False])
+def test_recordings_joined_inside_of_a_gop_with_times_that_go_on(
+    codec: str, later: int, reason: str, keep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The decoder does not return the first packet behind the join."""
+    if not keep:
+        monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
+    stream, packets = recording(codec, 0)
+    assert_in_sequence(odd(stream, joined(packets, later)), reason)
+
+
+@pytest.mark.parametrize("codec", ["mpeg2video", "mpeg4", "libx264", "libx265", "libvpx"])
+def test_the_order_of_sound_gops_leaves_no_doubt(codec: str) -> None:
+    stream, packets = recording(codec)
+    with AvVideo(io.BytesIO(odd(stream, packets))) as video:
+        assert "timestamps go backwards" in video.sequential_reason
+        stretches = video._table.stretches
+        assert len(stretches) > 8
+        doubtful = [stretch.start for stretch in stretches if stretch.reason]
+        assert min(doubtful, default=len(packets)) >= len(packets) - 3 * GOP
+
+
+def test_keyframes_that_are_damaged_are_decoded_behind_those_before() -> None:
+    """Frames of another size without a header of their own: all of them are damaged."""
+    stream, packets = read(clip("mpeg4", "matroska", frames=30, gop=1))
+    _, smaller = read(clip("mpeg4", "matroska", frames=30, gop=1, size=(64, 48)))
+    end = packets[-1].pts + 40
+    data = matroska(stream, packets + [packet.later(end) for packet in smaller])
+    right = decode_plainly(data, threads=1)
+    assert right.digests == decode_plainly(data, threads=1).digests
+    with AvVideo(io.BytesIO(data)) as video:
+        for number in (55, 58, 42, 33):
+            (frame,) = video.frames([number])
+            assert digest(frame._picture) == right.digests[number]
