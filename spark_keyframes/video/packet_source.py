@@ -23,7 +23,7 @@ from spark_keyframes.video.header_parts import Crop, Span
 from spark_keyframes.video.interface import Closeable
 from spark_keyframes.video.needed_packets import coded_spans, needed_spans, without
 from spark_keyframes.video.packet_reader import PacketReader
-from spark_keyframes.video.packet_table import PacketTable
+from spark_keyframes.video.packet_table import PacketTable, Reach
 from spark_keyframes.video.packets import read_packets
 from spark_keyframes.video.run_pool import THREAD_BYTES
 from spark_keyframes.video.window import Window
@@ -131,10 +131,12 @@ class PacketSource(Closeable):
         """Read all packets, where only those of the window were."""
         self._hidden = []
         self._opened = self._open()
-        self.table = self._read_all(self._opened, self._window)
+        self.table = self._table_of(self._opened, self._window)
         self._opened.check_after_reading(has_packets=True)
 
-    def _read_all(self, opened: VideoContainer, window: Window = Window()) -> PacketTable:
+    def _table_of(
+        self, opened: VideoContainer, window: Window = Window(), reach: Reach = "all"
+    ) -> PacketTable:
         def again() -> Iterator[Packet[VideoStream]]:
             number = opened.choice.number
             with open_container(
@@ -142,13 +144,13 @@ class PacketSource(Closeable):
             ) as other:
                 yield from other.packets()
 
-        return read_packets(opened, self._limits, window, again=again)
+        return read_packets(opened, self._limits, window, reach=reach, again=again)
 
     def _read_window(self, opened: VideoContainer) -> tuple[VideoContainer, PacketTable]:
         """Read what the window needs, or everything where that is not certain."""
         limits, window = self._limits, self._window
         if window.is_whole:
-            return opened, self._read_all(opened)
+            return opened, self._table_of(opened)
         if spans := coded_spans(opened):
             opened.hide(spans)
             table = read_packets(opened, limits, window, reach="times")
@@ -157,14 +159,14 @@ class PacketSource(Closeable):
                 self._hidden = without(spans, needed)
                 return opened, table
         elif not opened.is_mp4:
-            table = read_packets(opened, limits, window, reach="window")
+            table = self._table_of(opened, window, "window")
             if table.reach == "all" or not table.sequential_reason:
                 return opened, table
         else:
-            return opened, self._read_all(opened, window)
+            return opened, self._table_of(opened, window)
         logger.debug("the whole video must be read: %s", table.sequential_reason)
         opened = self._open()
-        return opened, self._read_all(opened, window)
+        return opened, self._table_of(opened, window)
 
     def _read(self) -> tuple[VideoContainer, PacketTable]:
         """Open the first choice among the streams with packets, and read them."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ from spark_keyframes.video.packet_table import (
 )
 from spark_keyframes.video.problems import Problems, Stamps, add_problems_of_order
 from spark_keyframes.video.returned_order import ReturnedOrder
-from spark_keyframes.video.stretches import find_stretches, join_short
+from spark_keyframes.video.stretches import GAP, find_stretches, join_short, longest_step
 from spark_keyframes.video.timeline import DEFAULT_RATE, LONGEST_STAY, Timeline, end_of
 from spark_keyframes.video.window import Window
 
@@ -261,6 +263,24 @@ def _mark_lower_layers(table: PacketTable, layers: array[int]) -> None:
             table.flags[index] |= MUST_DECODE
 
 
+def _look_for_gaps(
+    problems: Problems,
+    table: PacketTable,
+    order: Sequence[int],
+    *,
+    codec: VideoCodecContext,
+    again: Callable[[], Iterable[Packet[VideoStream]]],
+) -> None:
+    """Look for lost frames in what was read for a window: odd places behind it make them count."""
+    steps = [table.pts[b] - table.pts[a] for a, b in pairwise(order)]
+    longest = longest_step(steps)
+    # Other decoders return a frame for each packet.
+    if codec.name in {"h264", "hevc"} and any(step > longest for step in steps):
+        returned = ReturnedOrder(codec, table, table.kept or again(), Problems())
+        if not returned.is_regular(order):
+            problems.of_order.add(GAP)
+
+
 def _build_timeline(
     table: PacketTable,
     shown: NDArray[np.int64],
@@ -282,14 +302,15 @@ def _build_timeline(
     if is_whole and table.flags[last] & FIRST_FIELD:
         problems.add(last, FIELDS)
     add_problems_of_order(problems, table, order)
+    if not problems and table.reach == "window":
+        _look_for_gaps(problems, table, order, codec=stream.codec_context, again=again)
     if problems:
         table.sequential_reason = problems.reason()
         if not problems.of_stream and table.reach == "all":
             # FFmpeg's decoder of H.264 may lose frames while it learns how far they are reordered.
             codec = stream.codec_context
             depth = codec.reorder_depth if codec.name == "h264" else None
-            packets = table.kept if table.kept is not None else again()
-            returned = ReturnedOrder(codec, table, packets, problems)
+            returned = ReturnedOrder(codec, table, table.kept or again(), problems)
             if not problems.of_stream:
                 found = find_stretches(table, problems, depth, returned)
                 table.set_stretches(join_short(found))

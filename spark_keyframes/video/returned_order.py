@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from statistics import median_low
 
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -20,6 +22,11 @@ from spark_keyframes.video.packet_table import CONTINUES, PacketTable
 from spark_keyframes.video.problems import Problems
 
 _COUNT_BITS = 40
+
+
+def usual_step(steps: Iterable[int]) -> int:
+    """Return the step between the places of most frames that follow each other."""
+    return median_low([step for step in steps if step > 0] or [1])
 
 
 class ReturnedOrder:
@@ -62,6 +69,16 @@ class ReturnedOrder:
         Then the step between their places may be any.
         """
         return self._places[index] >> _COUNT_BITS != self._places[later] >> _COUNT_BITS
+
+    def is_regular(self, frames: Iterable[int]) -> bool:
+        """Return whether frames come in this order, and none is missing, as far as they tell."""
+        pairs = list(pairwise(frames))
+        steps = [self[b] - self[a] for a, b in pairs]
+        usual = usual_step(steps)
+        return not self._problems and all(
+            step == usual or (step > 0 and self.are_apart(a, b))
+            for step, (a, b) in zip(steps, pairs, strict=True)
+        )
 
     def _frames(self) -> Iterator[bool]:
         """Yield for each packet whether it begins a frame that is shown."""

@@ -15,9 +15,15 @@ from statistics import median_low
 
 from spark_keyframes.video.packet_table import PacketTable, Stretch
 from spark_keyframes.video.problems import NO_KEYFRAME, Problems
-from spark_keyframes.video.returned_order import ReturnedOrder
+from spark_keyframes.video.returned_order import ReturnedOrder, usual_step
 
+GAP = "frames seem to be missing"
 OTHER_ORDER = "frames are shown in another order than they come in, or one is missing"
+
+
+def longest_step(steps: Sequence[int]) -> int:
+    """Return how long frames stay at most where none is missing between them, in such a video."""
+    return median_low(steps) * 3 // 2 if steps else 0
 
 
 def find_stretches(
@@ -153,9 +159,9 @@ class _Gops:
         steps = [pts[b] - pts[a] for gop in self.all for a, b in pairwise(gop.frames)]
         if (order := self._order) is not None:
             places = (order[b] - order[a] for gop in self.all for a, b in pairwise(gop.frames))
-            self._usual = median_low([step for step in places if step > 0] or [1])
+            self._usual = usual_step(places)
         # A lost frame is seldom marked as such. With it, the next ones may be lost too.
-        longest = median_low(steps) * 3 // 2 if steps else 0
+        longest = longest_step(steps)
         for number, (gop, following) in enumerate(zip(self.all, followers, strict=True)):
             leading = following.leading if following is not None else []
             if not gop.frames:
@@ -172,7 +178,7 @@ class _Gops:
             if following is not None and not self._is_clean(number + 1):
                 steps.append(pts[following.start] - pts[gop.frames[-1]])
             if any(step > longest for step in steps):
-                self.reasons[number].add("frames seem to be missing")
+                self.reasons[number].add(GAP)
             if self._depth is not None and self._depth_of(gop, leading) > self._depth:
                 self.reasons[number].add("frames are reordered further than the decoder knows")
             if self._order is not None:

@@ -12,6 +12,7 @@ import pytest
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.codecs.picture_order import MISSING
 from spark_keyframes.video.stretches import OTHER_ORDER
+from spark_keyframes.video.window import Window
 
 from .clips import H264, H265, clip
 from .odd_files import Coded, Stream, matroska, read
@@ -121,3 +122,36 @@ def test_keyframes_that_are_damaged_are_decoded_behind_those_before() -> None:
         for number in (55, 58, 42, 33):
             (frame,) = video.frames([number])
             assert digest(frame._picture) == right.digests[number]
+
+
+def frames_in(data: bytes, window: Window = Window()) -> list[tuple[int, float, bytes]]:
+    with AvVideo(io.BytesIO(data), window=window) as video:
+        return [(f.frame_id, f.timestamp, digest(f._picture)) for f in video.candidates(25.0)]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_window_behind_a_lost_keyframe_and_before_an_odd_place(
+    codec: str, keep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The odd place is behind all that is read for the window."""
+    if not keep:
+        monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
+    stream, packets = recording(codec, 0)
+    del packets[2 * GOP]
+    data = odd(stream, packets)
+    whole = frames_in(data)
+    assert len(whole) < len(packets)
+    window = Window(1.6, 2.5)
+    assert frames_in(data, window) == [each for each in whole if 1.6 <= each[1] < 2.5]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_window_over_frames_that_stay_longer_is_read_alone(codec: str) -> None:
+    """Frames of a variable rate, of which none is missing."""
+    stream, packets = recording(codec)
+    half = len(packets) // 4
+    later = packets[:half] + [packet.later(400) for packet in packets[half:]]
+    with AvVideo(io.BytesIO(matroska(stream, later)), window=Window(0.5, 2.0)) as video:
+        assert video._table.reach == "window"
+        assert video.timeline is not None
