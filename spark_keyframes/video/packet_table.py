@@ -24,6 +24,9 @@ RANDOM_ACCESS, SHOWN, MUST_DECODE, KEYFRAME, RESET, FIRST_FIELD, CONTINUES = (
 """Bits of `PacketTable.flags`."""
 
 _KEPT_FRAMES = 32
+"""Behind so many frames, a decoder refers to none of those before."""
+_LEFT_FRAMES = 24
+"""The same of one that is reset there. It makes up for damage with what its memory still holds."""
 
 Reach = Literal["all", "window", "times"]
 """How far packets are read: all; up to the end of the window, where that shows; or all of them
@@ -193,10 +196,10 @@ class PacketTable:
         That is at least one GOP earlier, for decoders take from there what a damaged frame lacks.
         """
         gop = bisect_right(self.gop_starts, index - 1) - 1
-        # Where it is not reset, the decoder keeps up to 16 frames to refer to.
-        while gop > 0 and not (
-            self.resets(self.gop_starts[gop]) or index - self.gop_starts[gop] >= _KEPT_FRAMES
-        ):
+        while gop > 0:
+            start = self.gop_starts[gop]
+            if index - start >= (_LEFT_FRAMES if self.resets(start) else _KEPT_FRAMES):
+                break
             gop -= 1
         return self.gop_starts[gop] if gop >= 0 else 0
 

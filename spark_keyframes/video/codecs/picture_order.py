@@ -120,7 +120,8 @@ class H264Order:
         if sequence.count_type == 1:
             return None
         if sequence.count_type == 2:
-            return Place(is_idr, self._decoded, is_next)
+            # The step that encoders use for frames with a count, which a join may bring.
+            return Place(is_idr, 2 * self._decoded, is_next)
         lowest = bits.u(sequence.count_bits)
         count = self._count.of(lowest, sequence.count_bits, is_base=is_base)
         return Place(is_idr, count, is_next)
