@@ -87,9 +87,10 @@ class ReturnedOrder:
             yield table.is_shown(index) and not flags & CONTINUES
 
     def _place_by_count(self, read: OrderReader, packets: Iterable[Packet[VideoStream]]) -> None:
-        begun = 0
+        begun, flags = 0, self._table.flags
         for index, (packet, is_frame) in enumerate(zip(packets, self._frames(), strict=False)):
-            place = read(memoryview(packet)) if is_frame else None
+            # Frames that an edit list hides have numbers, too.
+            place = None if flags[index] & CONTINUES else read(memoryview(packet))
             if place is not None:
                 begun += place.begins
                 # The count may be less than 0.

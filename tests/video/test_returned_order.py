@@ -11,6 +11,9 @@ import pytest
 
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.codecs.picture_order import MISSING
+from spark_keyframes.video.packet_table import SHOWN
+from spark_keyframes.video.problems import Problems
+from spark_keyframes.video.returned_order import ReturnedOrder
 from spark_keyframes.video.stretches import OTHER_ORDER
 from spark_keyframes.video.window import Window
 
@@ -22,8 +25,8 @@ from .test_oddities import check
 GOP = 10
 
 
-def options_of(codec: str, b_frames: int = 2) -> dict[str, str]:
-    parameters = f"bframes={b_frames}:keyint={GOP}:min-keyint={GOP}:scenecut=0:b-adapt=0:open-gop=0"
+def options_of(codec: str, b_frames: int = 2, gop: int = GOP) -> dict[str, str]:
+    parameters = f"bframes={b_frames}:keyint={gop}:min-keyint={gop}:scenecut=0:b-adapt=0:open-gop=0"
     known = {
         "libx264": {**H264, "x264-params": parameters},
         "libx265": {**H265, "x265-params": f"{H265['x265-params']}:{parameters}"},
@@ -108,6 +111,27 @@ def test_the_order_of_sound_gops_leaves_no_doubt(codec: str) -> None:
         assert len(stretches) > 8
         doubtful = [stretch.start for stretch in stretches if stretch.reason]
         assert min(doubtful, default=len(packets)) >= len(packets) - 3 * GOP
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_numbers_that_begin_again_inside_of_a_long_gop(codec: str) -> None:
+    """Of the number of a picture, 4 to 8 bits are coded here."""
+    options = options_of(codec, 2, 290)
+    data = odd(*read(clip(codec, "matroska", frames=310, gop=290, options=options)))
+    with AvVideo(io.BytesIO(data)) as video:
+        assert "timestamps go backwards" in video.sequential_reason
+        assert [stretch.reason for stretch in video._table.stretches][:1] == [""]
+
+
+def test_frames_that_an_edit_list_hides_are_not_missing() -> None:
+    """Packets that are not shown have numbers, too."""
+    data = clip("libx264", "mp4", frames=120, gop=GOP, options=options_of("libx264", 0))
+    with AvVideo(io.BytesIO(data)) as video:
+        table, codec = video._table, video._source.stream.codec_context
+        table.flags[13] &= ~SHOWN
+        problems = Problems()
+        ReturnedOrder(codec, table, table.kept or (), problems)
+        assert not problems
 
 
 def test_keyframes_that_are_damaged_are_decoded_behind_those_before() -> None:
