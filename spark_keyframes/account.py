@@ -73,9 +73,12 @@ class StageClock:
         """Begin to count, in the first stage."""
         self._began = time.perf_counter()
 
-    def enter(self, stage: str) -> None:
-        """Begin a stage: errors from now on belong to it, and so do the seconds."""
-        now = time.perf_counter()
+    def enter(self, stage: str, ago: float = 0.0) -> None:
+        """Begin a stage: errors from now on belong to it, and so do the seconds.
+
+        So do these seconds before, of the stage that ends.
+        """
+        now = max(self._began, time.perf_counter() - ago)
         self._account.seconds[self.stage] += now - self._began
         self.stage, self._began = stage, now
 

@@ -189,7 +189,7 @@ class VideoTask:
         if self._context.parameters.scan == "exhaustive" or not self._scan(video):
             if count := video.candidate_count(fps):
                 self.candidates.expect(count, tolerance=self._context.module.tolerance)
-            self._clock.enter("decode")
+            self._clock.enter("decode", video.seconds_ahead)
             self._submit(video, video.candidates(fps, **self._how()))
             self.account.candidates_total = len(self.candidates.frame_ids)
         self.candidates.duration = video.duration

@@ -83,6 +83,10 @@ class Video(Closeable, Protocol):
         """
 
     @property
+    def seconds_ahead(self) -> float:
+        """Wall-clock seconds of opening the video that were spent on decoding."""
+
+    @property
     def frames_decoded(self) -> int:
         """Frames that the decoder returned. A frame decoded twice counts twice.
 

@@ -79,6 +79,11 @@ class ThreadVideo(Closeable):
         return self._frames.video.duration
 
     @property
+    def seconds_ahead(self) -> float:
+        """Implement `Video.seconds_ahead`."""
+        return 0.0
+
+    @property
     def frames_decoded(self) -> int:
         """Implement `Video.frames_decoded`."""
         return self._frames.video.frames_decoded

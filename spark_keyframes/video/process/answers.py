@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -54,8 +54,6 @@ class Opened:
     """Of `Video`."""
     duration: float | None
     """Of `Video`."""
-    count: int | None = None
-    """Number of candidates, if they were asked for and are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +119,18 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedAhead(Opened):
+    """The video is open, and its candidates are being decoded."""
+
+    count: int | None
+    """Number of candidates; None if only decoding can tell."""
+    first: Pictures | None
+    """The first of them; None: why there are none is said when the next are asked for."""
+    seconds: float
+    """Wall-clock seconds that it took to decode them, as the process says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The command failed."""
 
@@ -130,6 +140,13 @@ class Failed:
 
 
 Answer = Done | Opened | Count | Times | Pictures | Totals | Failed
+
+
+def pictures_in(answer: Answer) -> Pictures | None:
+    """Return the pictures that come with an answer."""
+    if isinstance(answer, OpenedAhead):
+        return answer.first
+    return answer if isinstance(answer, Pictures) else None
 
 
 class Fields:
@@ -234,15 +251,6 @@ def done(_: Fields) -> Done:
 def opened(fields: Fields) -> Opened:
     """Parse the answer to the opening of a video."""
     return Opened(fields.text("stream_choice"), duration_of(fields, 0.0))
-
-
-def opened_and(count: Callable[[Fields], Count]) -> Parse:
-    """Return the parser for the opening of a video whose candidates are counted at once."""
-
-    def parse(fields: Fields) -> Opened:
-        return replace(opened(fields), count=count(fields).count)
-
-    return parse
 
 
 def duration_of(fields: Fields, least: float) -> float | None:

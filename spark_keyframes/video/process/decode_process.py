@@ -24,8 +24,8 @@ from spark_keyframes.video.process.answers import (
     InvalidAnswerError,
     Parse,
     Picture,
-    Pictures,
     parse_answer,
+    pictures_in,
 )
 from spark_keyframes.video.process.expected_pictures import ExpectedPictures
 from spark_keyframes.video.process.link import Link
@@ -204,12 +204,12 @@ class DecodeProcess:
         parse = pictures.parse if pictures else cast("Parse", pending.expected)
         try:
             answer = parse_answer(message, pending.number, parse)
-            if isinstance(answer, Pictures):
-                size = sum(picture.size for picture in answer.pictures)
+            if (found := pictures_in(answer)) is not None:
+                size = sum(picture.size for picture in found.pictures)
                 if size > len(self._buffers.get(pending.buffer, b"")):
                     if descriptor is None:
                         raise InvalidAnswerError("pictures without their memory")
-                    new = buffer_bytes(answer.pictures[0].size)
+                    new = buffer_bytes(found.pictures[0].size)
                     if size > new:
                         raise InvalidAnswerError("more pictures than their memory holds")
                     self._buffers[pending.buffer] = map_shared_memory(descriptor, new)

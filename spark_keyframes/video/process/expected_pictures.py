@@ -10,14 +10,19 @@ from spark_keyframes.limits import Limits
 from spark_keyframes.video.process.answers import (
     LARGEST,
     Answer,
+    Count,
     End,
     Failed,
     Fields,
     InvalidAnswerError,
+    OpenedAhead,
+    Parse,
     Picture,
     Pictures,
     Totals,
     duration_of,
+    opened,
+    pictures_in,
 )
 from spark_keyframes.video.window import Window
 
@@ -69,10 +74,21 @@ class ExpectedPictures:
             return {"skip": self.received, "close": self._totals is not None}
         return {"frame_ids": self._frame_ids[self.received :]}
 
-    def expect(self, count: int | None) -> None:
-        """Expect so many candidates, before any of them was received; None: it is unknown."""
-        if count is not None:
-            self._most = count
+    def with_opening(self, count_of: Callable[[Fields], Count]) -> Parse:
+        """Return the parser for the opening of the video with their number and the first ones."""
+
+        def parse(fields: Fields) -> OpenedAhead:
+            video, count = opened(fields), count_of(fields).count
+            if count is not None:
+                self._most = count
+            seconds, first = fields.number("seconds", 0.0, math.inf), None
+            if not fields.is_null("first"):
+                inner = fields.fields("first")
+                first = self.parse(inner)
+                inner.end()
+            return OpenedAhead(video.stream_choice, video.duration, count, first, seconds)
+
+        return parse
 
     def parse(self, fields: Fields) -> Pictures:
         """Parse the answer to a request for the next ones, which `accept` must then count."""
@@ -117,8 +133,8 @@ class ExpectedPictures:
 
     def accept(self, answer: Answer) -> None:
         """Count an answer as received."""
-        if isinstance(answer, Pictures):
-            for picture in answer.pictures:
+        if (found := pictures_in(answer)) is not None:
+            for picture in found.pictures:
                 self.received += 1
                 self._frame_id, self._timestamp = picture.frame_id, picture.timestamp
         elif isinstance(answer, Failed):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from dataclasses import asdict
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.interface import Closeable
@@ -22,9 +24,10 @@ class ProcessLender(Closeable):
         prefetch: bool = True,
         video_stream: int | None = None,
     ) -> None:
-        self.threads = threads
         self.limits = limits
-        self.video_stream = video_stream
+        of_json = {k: None if math.isinf(v) else v for k, v in asdict(limits).items()}
+        self.how = {"threads": threads, "limits": of_json, "video_stream": video_stream}
+        """Arguments of the command that opens a video."""
         self.buffers = 2 if prefetch else 1
         """Frame buffers per process. With 2, it decodes into one while the engine uses another."""
         self.pictures_at_once = AT_ONCE

@@ -6,7 +6,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from typing import Any, BinaryIO
 
 from spark_keyframes.errors import KeyframesError
@@ -21,7 +21,6 @@ from spark_keyframes.video.process.answers import (
     Totals,
     count_of,
     opened,
-    opened_and,
     totals_of,
 )
 from spark_keyframes.video.process.decode_process import (
@@ -82,8 +81,11 @@ class ProcessVideo(Closeable):
         self._is_ended = False
         """Whether the process has closed the video."""
         self._to_release: deque[int] = deque()
+        self.seconds_ahead = 0.0
         self._ahead: ExpectedPictures | None = None
         """The candidates that were asked for with the opening of the video, until they are used."""
+        self._first: Pictures | None = None
+        """Those of them that came with its answer, until they are used."""
         self._wanted = ahead
         self._is_closed = False
         try:
@@ -204,7 +206,8 @@ class ProcessVideo(Closeable):
                 if not is_begun:
                     self._retry(lambda: self._request(command, expected, **arguments))
                 is_begun = False
-                yield from self._stream(expected)
+                first, self._first = self._first, None
+                yield from self._stream(expected, first)
             except ProcessExitedError as error:
                 self._handle_exit(error)
             else:
@@ -214,11 +217,11 @@ class ProcessVideo(Closeable):
         self._passes += 1
         self._send_for(command, expected, 0, **expected.rest, **arguments)
 
-    def _stream(self, expected: ExpectedPictures) -> Iterator[RgbFrame]:
-        """Yield the requested frames; ask for more before they are needed."""
+    def _stream(self, expected: ExpectedPictures, answer: Pictures | None) -> Iterator[RgbFrame]:
+        """Yield those of `answer` and the requested frames; ask for more before they are needed."""
         buffer = 0
         while True:
-            answer = self._answer()
+            answer = answer or self._answer()
             following, failure = (buffer + 1) % self._decoder.buffers, None
             self._look_for_end(answer)
             if answer.end is None and following != buffer:
@@ -233,7 +236,7 @@ class ProcessVideo(Closeable):
                 raise failure
             if following == buffer:
                 self._send_for("next", expected, buffer)
-            buffer = following
+            buffer, answer = following, None
 
     def _shown(self, buffer: int, pictures: Sequence[Picture]) -> Iterator[RgbFrame]:
         # Not in `_stream`, whose stack frame lives on in an error: it would keep the buffer.
@@ -272,35 +275,34 @@ class ProcessVideo(Closeable):
         # be killing the idle ones too, and that would count as an attempt of this video.
         self._process = self._decoder.acquire(is_new=bool(self._exits))
         descriptor, served_bytes = self._handed.hand_over()
-        limits = {k: None if math.isinf(v) else v for k, v in asdict(self._limits).items()}
-        wanted = None if self._passes else self._wanted
+        wanted, ahead = None if self._passes else self._wanted, None
         parse: Parse = opened
         if wanted is not None:
-            parse = opened_and(count_of(self._limits, wanted.fps, self._window))
+            # Frames that are not held are seldom asked for again; then the video is opened again.
+            totals = None if wanted.hold else self._parse_totals
+            expected = self._expected(window=self._window, totals=totals)
+            self._passes += 1
+            parse = expected.with_opening(count_of(self._limits, wanted.fps, self._window))
+            most = self._decoder.pictures_at_once
+            ahead = {"buffer": 0, "most": most, **_arguments(wanted), **expected.rest}
         self._send(
             "open",
             parse,
             descriptor=descriptor,
             served_bytes=served_bytes,
             format_hint=self._format_hint,
-            threads=self._decoder.threads,
-            limits=limits,
-            video_stream=self._decoder.video_stream,
+            **self._decoder.how,
             window=[self._window.start, None if math.isinf(self._window.end) else self._window.end],
-            fps=wanted and wanted.fps,
+            ahead=ahead,
         )
-        if wanted is not None:
-            # Frames that are not held are seldom asked for again; then the video is opened again.
-            totals = None if wanted.hold else self._parse_totals
-            expected = self._expected(window=self._window, totals=totals)
-            self._passes += 1
-            self._send_for("candidates", expected, 0, **_arguments(wanted), **expected.rest)
         answer = self._answer()
         self.stream_choice, self.duration = answer.stream_choice, answer.duration
         if wanted is not None:
-            self._counts[wanted.fps] = answer.count
-            expected.expect(answer.count)
-            self._ahead = expected
+            self._counts[wanted.fps], self.seconds_ahead = answer.count, answer.seconds
+            expected.accept(answer)
+            self._ahead, self._first = expected, answer.first
+            if answer.first is None:
+                self._send_for("next", expected, 0)
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""
@@ -328,6 +330,9 @@ class ProcessVideo(Closeable):
     def _drop_answers(self) -> None:
         """Receive what is no longer needed."""
         self._ahead, process = None, self._opened
+        if self._first is not None:
+            self._look_for_end(self._first)
+            self._first = None
         while process.pending_answers:
             answer = self._answers.receive(process)
             if isinstance(answer, Pictures):
@@ -346,4 +351,5 @@ class ProcessVideo(Closeable):
 
 def _arguments(asked: Ahead) -> dict[str, Any]:
     """Return the arguments of the command for these candidates."""
-    return asdict(asked) | {"looks_at": asked.looks_at and astuple(asked.looks_at)}
+    crop = asked.looks_at and astuple(asked.looks_at)
+    return {"fps": asked.fps, "hold": asked.hold, "looks_at": crop}

@@ -134,8 +134,8 @@ class Session:
         limits: dict[str, float | None],
         video_stream: int | None,
         window: tuple[float, float | None],
-        fps: float | None = None,
-    ) -> tuple[dict[str, Any], None]:
+        ahead: dict[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], int | None]:
         """Open a video.
 
         Args:
@@ -146,7 +146,7 @@ class Session:
             limits: the fields of `Limits`; None stands for infinity, which JSON cannot express.
             video_stream: number of the video stream, or None.
             window: its start and its end; None stands for infinity here too.
-            fps: of the candidates to count.
+            ahead: arguments of `candidates`, which are counted and begun at once; or None.
         """
         file = self._resources.enter_context(
             cast("BinaryIO", os.fdopen(descriptor, "rb"))
@@ -166,8 +166,15 @@ class Session:
             window=Window.of(*window),
         )
         self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
-        facts = {"stream_choice": video.stream_choice, "duration": video.duration}
-        return facts if fps is None else facts | {"count": video.candidate_count(fps)}, None
+        facts: dict[str, Any] = {"stream_choice": video.stream_choice, "duration": video.duration}
+        if ahead is None:
+            return facts, None
+        facts["count"], memory, began = video.candidate_count(ahead["fps"]), None, time.monotonic()
+        try:
+            facts["first"], memory = self.candidates(**ahead)
+        except Exception as error:  # noqa: BLE001 -- of the next command
+            self._iterator, facts["first"] = _raising(error), None
+        return facts | {"seconds": time.monotonic() - began}, memory
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
         """Count the candidates."""

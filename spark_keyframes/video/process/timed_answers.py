@@ -6,7 +6,7 @@ import time
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.process.answers import Answer, Failed, Pictures, Totals
+from spark_keyframes.video.process.answers import Answer, Failed, Totals, pictures_in
 from spark_keyframes.video.process.decode_process import DecodeProcess
 from spark_keyframes.video.timed_file import TimedFile
 
@@ -41,8 +41,8 @@ class TimedAnswers:
             read = self._reads.seconds - read_before
             self._decode_seconds += time.perf_counter() - began - read
             if answer is not None:
-                end = answer.end if isinstance(answer, Pictures) else None
-                ended = end.totals if end else answer
+                found = pictures_in(answer)
+                ended = found.end.totals if found and found.end else answer
                 if isinstance(ended, Totals | Failed) and ended.must_be_replaced:
                     process.kill()
                 return answer
