@@ -7,6 +7,7 @@ thread that calls it, but not the pool's threads. Processes forked by other thre
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +47,25 @@ def torch_threads_restored() -> Iterator[None]:
         with _lock:
             _runs.pop()
         torch.set_num_threads(before)
+
+
+@contextmanager
+def video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Return a pool of threads for this number of videos, each with one thread of OpenMP."""
+    import torch
+
+    # Each thread that calls torch gets OpenMP threads of its own. One per CPU for each video would
+    # wait for each other busily, so the videos' threads get one each.
+    with (
+        torch_threads_restored(),
+        ThreadPoolExecutor(
+            count,
+            thread_name_prefix="video",
+            initializer=torch.set_num_threads,
+            initargs=(1,),
+        ) as pool,
+    ):
+        yield pool
 
 
 def check_fork(threads: int) -> None:

@@ -23,8 +23,8 @@ from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.ready_modules import ready_module
 from spark_keyframes.result import Failure, ImagesAs, VideoFailedError
-from spark_keyframes.threads import torch_threads_restored
-from spark_keyframes.video import make_decoder
+from spark_keyframes.threads import video_threads
+from spark_keyframes.video import Turns, make_decoder
 from spark_keyframes.video.frame_cache import ByteBudget
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class Pipeline:
                 scorer=scorer,
                 budget=ByteBudget(self.held_bytes),
                 decoder=decoder,
+                turns=Turns(is_needed=only_cpu),
                 writer=self.writer,
                 row_bytes=self.row_bytes,
                 images_as=self.images_as,
@@ -146,7 +147,7 @@ class Pipeline:
                 embeddings=self.embeddings,
                 matcher=matcher,
             )
-            pool = stack.enter_context(_video_threads(workers))
+            pool = stack.enter_context(video_threads(workers))
             tasks: deque[VideoTask] = deque()
             try:
                 yield from _outcomes(
@@ -217,24 +218,6 @@ def _has_room(tasks: Iterable[VideoTask], workers: int) -> bool:
     few = len(waiting) < _DONE_AHEAD * workers
     size = sum(getattr(task.outcome, "nbytes", 0) for task in waiting)
     return working < workers and few and size < _DONE_BYTES
-
-
-@contextlib.contextmanager
-def _video_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    import torch
-
-    # Each thread that calls torch gets OpenMP threads of its own. One per CPU for each video would
-    # wait for each other busily, so the videos' threads get one each.
-    with (
-        torch_threads_restored(),
-        ThreadPoolExecutor(
-            count,
-            thread_name_prefix="video",
-            initializer=torch.set_num_threads,
-            initargs=(1,),
-        ) as pool,
-    ):
-        yield pool
 
 
 def _taken_from(task: VideoTask, log: VideoLog) -> Outcome:

@@ -11,7 +11,7 @@ from spark_keyframes.module import KeyframesModule
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Answers, Candidates, Failure, ImagesAs, Keyframes
 from spark_keyframes.selection import Choice
-from spark_keyframes.video import Decoder
+from spark_keyframes.video import Decoder, Turns
 from spark_keyframes.video.frame_cache import ByteBudget
 
 Outcome = Keyframes | Answers | Failure | None
@@ -55,6 +55,7 @@ class RunContext:
     scorer: BatchScorer
     budget: ByteBudget
     decoder: Decoder
+    turns: Turns
     writer: ImageWriter | None = None
     """None: images are not stored"""
     row_bytes: int | None = None

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,7 @@ class VideoTask:
         self._clock = StageClock(self.account)
         self.stream_choice = ""
         self._source_name = ""
+        self._turn = ExitStack()
         self._began: float | None = None
         self._ended: float | None = None
         self._cache = FrameCache(context.budget, keep=_kept_candidates(request, context))
@@ -115,6 +116,7 @@ class VideoTask:
             self._submit_candidates(video)
             self._wait_for_scores()
             self._score_contested(video)
+            self._turn.close()
             return self._arranged(self._finish(self._choose(video), source, video))
 
     def _ask_index(self, indexed: Candidates) -> Keyframes | Answers:
@@ -147,8 +149,10 @@ class VideoTask:
             whole=self.candidates.window.is_whole,
         ) as source:
             self._source_name = source.name
+            with self._waiting():
+                self._turn = self._context.turns.take(source)
             self._clock.enter("demux")
-            with self._counted(source) as video:
+            with self._turn, self._counted(source) as video:
                 yield source, video
 
     def _arranged(self, of_texts: Mapping[str, Keyframes]) -> Keyframes | Answers:

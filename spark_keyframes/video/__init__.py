@@ -19,6 +19,7 @@ from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.interface import Ahead, Decoder, RgbFrame, Video
 from spark_keyframes.video.source import Source, VideoSrcType, open_source
 from spark_keyframes.video.timeline import exact_fps
+from spark_keyframes.video.turns import Turns
 from spark_keyframes.video.window import Window
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Frame",
     "RgbFrame",
     "Source",
+    "Turns",
     "Video",
     "VideoSrcType",
     "Window",

@@ -23,6 +23,7 @@ from spark_keyframes.storage.base64_text import decode_base64
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.urls import LONGEST_URL, check_length, scheme_of
 from spark_keyframes.video.interface import Closeable
+from spark_keyframes.video.timed_file import descriptor_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -49,6 +50,9 @@ class Source(Closeable):
 
     format_hint: str | None
     """Container to try if the content does not tell: `video_format`; None for URLs."""
+
+    is_at_hand: bool = False
+    """Whether all of its bytes are on this machine, so that reading them waits for no network."""
 
     def close(self) -> None:
         """Close the file."""
@@ -112,12 +116,14 @@ def _from_url(value: object, access: Access, limits: Limits, *, whole: bool) -> 
     except ValueError:
         # Do not chain the ValueError: its message may show the password in the URL.
         raise SourceReadError(f"{name} is not a valid URL; check its host and brackets") from None
+    file = open_url(value, access=access, limits=limits, whole=whole)
     return Source(
         name=name,
         stem=(scheme_of(value) != "data" and PurePosixPath(path).stem) or _STEM_WITHOUT_URL,
         identity=hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest(),
-        file=open_url(value, access=access, limits=limits, whole=whole),
+        file=file,
         format_hint=None,
+        is_at_hand=descriptor_of(file) is not None,
     )
 
 
@@ -130,6 +136,7 @@ def _from_bytes(data: bytes | memoryview, video_src_type: str, video_format: str
         identity=hashlib.sha256(data).hexdigest(),
         file=cast("BinaryIO", io.BufferedReader(_MemoryFile(data))),
         format_hint=video_format,
+        is_at_hand=True,
     )
 
 

@@ -5,6 +5,8 @@ A storage has limits of its own. This one holds too if the storage does not keep
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 import time
 from typing import BinaryIO
@@ -69,6 +71,15 @@ class TimedFile:
 
     def _until(self, now: float) -> float:
         return self._seconds + (now - self._began if self._began is not None else 0.0)
+
+
+def descriptor_of(file: BinaryIO) -> int | None:
+    """Return the descriptor of a regular file, which a process can read itself; otherwise None."""
+    try:
+        descriptor = file.fileno()
+    except OSError:  # includes io.UnsupportedOperation
+        return None
+    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 def read_error(error: Exception) -> Exception:

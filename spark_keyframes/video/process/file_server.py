@@ -6,13 +6,11 @@ Used for files without a descriptor of their own: downloads in progress, and byt
 from __future__ import annotations
 
 import io
-import os
 import socket
-import stat
 import struct
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from spark_keyframes.storage.seekable import SeekableFile
 from spark_keyframes.video.interface import Closeable
@@ -30,15 +28,6 @@ _MAX_READ = 16 << 20  # bytes
 
 class FileServerError(OSError):
     """The engine could not read the file; `FileServer.error` says why."""
-
-
-def descriptor_of(file: BinaryIO) -> int | None:
-    """Return the descriptor of a regular file, which a process can read itself; otherwise None."""
-    try:
-        descriptor = file.fileno()
-    except OSError:  # includes io.UnsupportedOperation
-        return None
-    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 class InvalidRequestError(Exception):

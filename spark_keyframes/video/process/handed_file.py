@@ -6,12 +6,8 @@ from typing import BinaryIO
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.process.decode_process import ProcessExitedError
-from spark_keyframes.video.process.file_server import (
-    FileServer,
-    InvalidRequestError,
-    descriptor_of,
-)
-from spark_keyframes.video.timed_file import TimedFile
+from spark_keyframes.video.process.file_server import FileServer, InvalidRequestError
+from spark_keyframes.video.timed_file import TimedFile, descriptor_of
 
 
 class HandedFile:
