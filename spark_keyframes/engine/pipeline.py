@@ -139,7 +139,7 @@ class Pipeline:
                 scorer=scorer,
                 budget=ByteBudget(self.held_bytes),
                 decoder=decoder,
-                turns=Turns(is_needed=only_cpu),
+                turns=Turns(is_needed=only_cpu and parameters.decoder == "process"),
                 writer=self.writer,
                 row_bytes=self.row_bytes,
                 images_as=self.images_as,

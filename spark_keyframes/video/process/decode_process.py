@@ -44,6 +44,7 @@ _VIDEOS_PER_PROCESS = 1000
 
 _MAX_ANSWER = 1 << 18  # bytes; two texts of 10,000 characters, of up to 12 bytes each in JSON
 _STDERR_BYTES = 16 << 10  # such as the traceback of a process that cannot start
+_KEPT_BYTES = 32 << 20  # glibc raises its own limits up to here, once a process frees so much
 _EXIT_SECONDS = 1.0  # between the end of the connection and that of the process
 _END_SECONDS = 5.0  # after SIGKILL; a process that waits for a dead file server may not end at all
 _PROGRAM = ("-m", "spark_keyframes.video.process.serve")
@@ -298,4 +299,8 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         # Each arena takes 64 MB of address space, which is limited.
         "MALLOC_ARENA_MAX": "4",
+        # Keep memory that was freed for the next video: by default, a small process gives back
+        # each video's memory, and the kernel clears it again for the next.
+        "MALLOC_MMAP_THRESHOLD_": str(_KEPT_BYTES),
+        "MALLOC_TRIM_THRESHOLD_": str(_KEPT_BYTES),
     }

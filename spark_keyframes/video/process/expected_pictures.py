@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.interface import Ahead
 from spark_keyframes.video.process.answers import (
     LARGEST,
     Answer,
@@ -28,6 +30,12 @@ from spark_keyframes.video.window import Window
 
 AT_ONCE = 64
 """The most pictures of an answer."""
+
+
+def arguments_of(asked: Ahead) -> dict[str, Any]:
+    """Return the arguments of the command for these candidates."""
+    crop = asked.looks_at and astuple(asked.looks_at)
+    return {"fps": asked.fps, "hold": asked.hold, "looks_at": crop}
 
 
 class ExpectedPictures:

@@ -28,7 +28,7 @@ from spark_keyframes.video.process.decode_process import (
     ProcessExitedError,
     crash_error,
 )
-from spark_keyframes.video.process.expected_pictures import ExpectedPictures
+from spark_keyframes.video.process.expected_pictures import ExpectedPictures, arguments_of
 from spark_keyframes.video.process.expected_times import ExpectedTimes
 from spark_keyframes.video.process.handed_file import HandedFile
 from spark_keyframes.video.process.process_lender import ProcessLender
@@ -128,7 +128,7 @@ class ProcessVideo(Closeable):
         is_begun = expected is not None and self._wanted == asked
         if expected is None or not is_begun:
             expected = self._expected(count=self._counts.get(fps), window=self._window)
-        return self._frames(expected, "candidates", is_begun=is_begun, **_arguments(asked))
+        return self._frames(expected, "candidates", is_begun=is_begun, **arguments_of(asked))
 
     def candidates_by_id(
         self, frame_ids: Sequence[int], *, hold: bool, looks_at: CentreCrop | None = None
@@ -284,7 +284,7 @@ class ProcessVideo(Closeable):
             self._passes += 1
             parse = expected.with_opening(count_of(self._limits, wanted.fps, self._window))
             most = self._decoder.pictures_at_once
-            ahead = {"buffer": 0, "most": most, **_arguments(wanted), **expected.rest}
+            ahead = {"buffer": 0, "most": most, **arguments_of(wanted), **expected.rest}
         self._send(
             "open",
             parse,
@@ -347,9 +347,3 @@ class ProcessVideo(Closeable):
         if isinstance(answer, Failed):
             raise answer.error or self._handed.error()
         return answer
-
-
-def _arguments(asked: Ahead) -> dict[str, Any]:
-    """Return the arguments of the command for these candidates."""
-    crop = asked.looks_at and astuple(asked.looks_at)
-    return {"fps": asked.fps, "hold": asked.hold, "looks_at": crop}

@@ -17,7 +17,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -26,20 +25,16 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_keyframes.errors import KeyframesError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
 from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.interface import FrameTime
-from spark_keyframes.video.memory_limit import (
-    limit_memory,
-    raise_if_out_of_memory,
-    used_over_half_of_memory,
-)
+from spark_keyframes.video.memory_limit import limit_memory, used_over_half_of_memory
+from spark_keyframes.video.process.error_message import error_message
 from spark_keyframes.video.process.expected_times import TIMES_AT_ONCE
-from spark_keyframes.video.process.file_server import FileServerError, ServedFile
+from spark_keyframes.video.process.file_server import ServedFile
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.shared_memory import (
     buffer_bytes,
@@ -50,7 +45,6 @@ from spark_keyframes.video.process.shared_thread_slots import SharedThreadSlots,
 from spark_keyframes.video.window import Window
 
 _MAX_COMMAND = 1 << 30  # bytes; the ids of all frames of a long video take some megabytes
-_MAX_TEXT = 10_000  # characters of an error message
 _SECONDS_AT_ONCE = 0.1  # of decoding, after which frames do not wait for the next ones
 
 
@@ -119,7 +113,7 @@ class Session:
             message = {"number": number, "result": result}
         except Exception as error:  # noqa: BLE001 -- raised again by the engine
             self._iterator, self._left = iter(()), None
-            message = {"number": number, "error": _as_message(error)}
+            message = {"number": number, "error": error_message(error)}
         self._link.send(message, descriptor=new_memory)
         if new_memory is not None:
             os.close(new_memory)
@@ -326,30 +320,6 @@ def _as_picture(frame: Frame, height: int, width: int) -> dict[str, Any]:
 def _raising(error: Exception) -> Iterator[Frame]:
     yield from ()
     raise error
-
-
-def _as_message(error: Exception) -> dict[str, Any]:
-    is_source = isinstance(error, FileServerError | EOFError)
-    if not is_source:
-        error = _limit_error_of(error)
-    is_known = is_source or isinstance(error, KeyframesError)
-    return {
-        "error": "source" if is_source else type(error).__name__,
-        "message": str(error)[:_MAX_TEXT],
-        "stage": error.stage if isinstance(error, KeyframesError) else "",
-        "traceback": "" if is_known else "".join(traceback.format_exception(error))[-_MAX_TEXT:],
-        # A process that ran out of memory may fail on the next video too.
-        "must_be_replaced": isinstance(error.__cause__, MemoryError),
-    }
-
-
-def _limit_error_of(error: Exception) -> Exception:
-    """Return LimitError if a lack of memory caused the error, otherwise the error."""
-    try:
-        raise_if_out_of_memory(error)
-    except KeyframesError as limit:
-        return limit
-    return error
 
 
 if __name__ == "__main__":
