@@ -83,6 +83,13 @@ class StageClock:
         self.stage, self._began = stage, now
 
     @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Wait for other videos; these seconds belong to no stage."""
+        self.enter(self.stage)
+        yield
+        self._began = time.perf_counter()
+
+    @contextmanager
     def waiting(self) -> Iterator[None]:
         """Wait for the scorer, whose thread adds the seconds of "clip"; these are others."""
         self.enter("clip")

@@ -149,7 +149,7 @@ class VideoTask:
             whole=self.candidates.window.is_whole,
         ) as source:
             self._source_name = source.name
-            with self._waiting():
+            with self._clock.paused():
                 self._turn = self._context.turns.take(source)
             self._clock.enter("demux")
             with self._turn, self._counted(source) as video:

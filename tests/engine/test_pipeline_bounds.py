@@ -14,7 +14,7 @@ from spark_keyframes.engine.candidates import CandidateScores
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
-from spark_keyframes.video import run_pool
+from spark_keyframes.video import run_pool, turns
 from spark_keyframes.video.frame_cache import FrameCache
 from tests.engine.pipelines import CPU, Gate, Watched, run
 from tests.video.clips import clip
@@ -43,6 +43,27 @@ def test_reads_only_a_few_requests_ahead(pipeline, clips):
         for done in range(1, 6):
             next(outcomes)
             assert len(asked) <= done + 3 + 3 * 8, "workers, and what may be done ahead"
+
+
+def test_on_one_cpu_a_video_is_scored_before_the_next_one_is_decoded(
+    pipeline, clips, tmp_path, monkeypatch
+):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    began, ended = [], []
+    submit, score = VideoTask._submit_candidates, VideoTask._score_contested
+    monkeypatch.setattr(
+        VideoTask, "_submit_candidates", lambda *of: (began.append(time.monotonic()), submit(*of))
+    )
+    monkeypatch.setattr(
+        VideoTask, "_score_contested", lambda *of: (score(*of), ended.append(time.monotonic()))
+    )
+    monkeypatch.setattr(turns, "_MAX_WAIT_SECONDS", 60)
+    outcomes = run(pipeline(threads=1, workers=3), [*clips, broken, *clips, broken, *clips])
+    assert [isinstance(each, Failure) for each in outcomes].count(True) == 2
+    assert len(began) == len(ended) == 9
+    assert all(end <= start for end, start in zip(ended[:-1], began[1:], strict=True))
+    assert ended[-1] - began[0] < 60, "broken videos have given their turns back"
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def failed(plain):
     def make(error, row=0):
         request = Request("http://host/a.mp4?X-Tos-Signature=abc", "spoon")
         context = RunContext(
-            plain.make_module(), plain, plain.make_selector(), Callbacks(), *[None] * 3
+            plain.make_module(), plain, plain.make_selector(), Callbacks(), *[None] * 4
         )
         task = VideoTask(request, context, row=row)
         task.outcome = Failure.of(error, "open", "a.mp4")

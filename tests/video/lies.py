@@ -75,9 +75,9 @@ def _lie(kind: str, at: int = 8, **needs: st.SearchStrategy[Any]) -> st.SearchSt
 
 _LARGE = st.sampled_from([-(2**63), -1, 0, 1, 2**20, 2**31, 2**40, 2**63 - 1])
 QUICK_LIES = st.one_of(
-    _lie("value", leaf=st.integers(0, 9), source=st.none() | st.sampled_from(JSON_VALUES)),
-    _lie("value", leaf=st.integers(0, 9), source=st.integers().map(str)),
-    _lie("value", leaf=st.integers(0, 9), source=st.floats().map(json.dumps)),
+    _lie("value", leaf=st.integers(0, 15), source=st.none() | st.sampled_from(JSON_VALUES)),
+    _lie("value", leaf=st.integers(0, 15), source=st.integers().map(str)),
+    _lie("value", leaf=st.integers(0, 15), source=st.floats().map(json.dumps)),
     _lie("whole", source=st.sampled_from(WHOLE)),
     _lie("add", key=st.sampled_from(["end", "memory", "error", "count", "__class__"])),
     _lie("cut", size=st.integers(0, 300), hangs=st.just(False)),

@@ -148,6 +148,12 @@ def _add(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> N
     link.raw(framed(json.dumps(message).encode()), descriptor)
 
 
+def _first_or_all(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the pictures of an answer, also those that come with the opening of the video."""
+    result: dict[str, Any] = message.get("result", {})
+    return result.get("first") or result
+
+
 def _cut(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
     data = framed(json.dumps(message).encode())
     link.raw(data[: link.lie["size"] % len(data)], descriptor)
@@ -184,7 +190,7 @@ def _trickle(link: _LyingLink, message: dict[str, Any], descriptor: int | None) 
 def _more(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
     """Send other pictures where there is none, without end."""
     link.answers -= 1  # lie again at the next answer
-    result = message.get("result", {})
+    result = _first_or_all(message)
     pictures = result.get("pictures")
     if pictures:
         link.picture = pictures[-1]
@@ -249,7 +255,7 @@ def _with_descriptors(link: _LyingLink, message: dict[str, Any], descriptor: int
 
 def _pixels(link: _LyingLink, message: dict[str, Any], descriptor: int | None) -> None:
     """Memory of the right size, and a picture that claims to be larger."""
-    for picture in message.get("result", {}).get("pictures", ()):
+    for picture in _first_or_all(message).get("pictures", ()):
         picture["height"], picture["width"] = link.lie["height"], link.lie["width"]
     link.raw(framed(json.dumps(message).encode()), descriptor)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spark_keyframes.errors import DecodeError, ParameterError, SourceReadError
+from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError, SourceReadError
 from spark_keyframes.video import Ahead, CentreCrop, Frame, Window, candidate_frames
 from spark_keyframes.video.process import ProcessDecoder
 from spark_keyframes.video.process.link import Link
@@ -125,6 +126,27 @@ def test_no_message_is_needed_to_close_a_video_whose_candidates_were_decoded(
 def test_the_wrong_fps_is_an_error_of_the_opening(decoder: ProcessDecoder) -> None:
     with pytest.raises(ParameterError, match="fps must be greater than 0"):
         decoder.open(io.BytesIO(clip_named("h264 mp4")), ahead=Ahead(0.0, hold=True))
+
+
+def test_an_error_of_the_first_candidates_is_none_of_the_opening(decoder: ProcessDecoder) -> None:
+    data = bytearray(clip("libx264", "mp4", options=H264))
+    start, stop = data.index(b"mdat") + 4, data.index(b"moov")
+    data[start:stop] = bytes(stop - start)
+    with decoder.open(io.BytesIO(data), ahead=Ahead(5.0, hold=False)) as video:
+        for _ in range(2):
+            with pytest.raises((DecodeError, NoFramesError), match="none of the video's"):
+                next(video.candidates(5.0, hold=False))
+    assert process_of(video).is_usable
+
+
+def test_the_seconds_of_decoding_are_known_apart_from_those_of_opening(
+    decoder: ProcessDecoder,
+) -> None:
+    data = clip_named("h264 mp4")
+    for ahead in (None, Ahead(5.0, hold=False)):
+        began = time.monotonic()
+        with decoder.open(io.BytesIO(data), ahead=ahead) as video:
+            assert (0 < video.seconds_ahead < time.monotonic() - began) == (ahead is not None)
 
 
 def test_pictures_before_an_error_come_first() -> None:

@@ -30,6 +30,7 @@ def test_a_source_from_a_path_has_its_name_stem_and_identity(tmp_path: Path) -> 
         assert source.stem == "cooking show"
         assert source.identity == hashlib.sha256(str(path).encode()).hexdigest()
         assert source.format_hint is None
+        assert source.is_at_hand
         assert source.file.read() == b"abc"
     assert source.file.closed
 
