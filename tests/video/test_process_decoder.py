@@ -133,10 +133,11 @@ def test_an_error_of_the_first_candidates_is_none_of_the_opening(decoder: Proces
     start, stop = data.index(b"mdat") + 4, data.index(b"moov")
     data[start:stop] = bytes(stop - start)
     with decoder.open(io.BytesIO(data), ahead=Ahead(5.0, hold=False)) as video:
+        process = process_of(video)
         for _ in range(2):
             with pytest.raises((DecodeError, NoFramesError), match="none of the video's"):
                 next(video.candidates(5.0, hold=False))
-    assert process_of(video).is_usable
+    assert process.is_usable
 
 
 def test_the_seconds_of_decoding_are_known_apart_from_those_of_opening(
