@@ -142,13 +142,14 @@ def _pictures(
     # A run may go on behind a join of recordings, where all times are earlier.
     following = table.gop_of(run.start) + 1
     gop_stop = table.gop_starts[following] if following < len(table.gop_starts) else run.stop
+    # There are none behind an IDR picture, whatever the times say.
+    has_leading = codec.name == "h264" and not table.resets(run.start)
     try:
         codec.flush_buffers()
         for index, packet in enumerate(packets, run.start):
             # Skip leading frames of an open GOP at the start of the run. They are not wanted, no
             # later frame refers to them, and FFmpeg's H.264 decoder would report damage.
-            is_leading = index < gop_stop and table.pts[index] < table.pts[run.start]
-            if codec.name == "h264" and is_leading:
+            if has_leading and index < gop_stop and table.pts[index] < table.pts[run.start]:
                 continue
             if needed is not None and not needed[index - run.start]:
                 continue

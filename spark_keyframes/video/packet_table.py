@@ -215,6 +215,12 @@ class PacketTable:
             index += 1
         return index
 
+    def has_leading(self, start: int) -> bool:
+        """Return whether frames of a GOP have times before that of its first packet."""
+        following = self.gop_of(start) + 1
+        stop = self.gop_starts[following] if following < len(self.gop_starts) else len(self)
+        return any(self.pts[index] < self.pts[start] for index in range(start + 1, stop))
+
     def number_of(self, index: int) -> int:
         """Return the place of a packet in `presented`; -1 if it is not there."""
         if len(self._numbers) != len(self):

@@ -78,7 +78,9 @@ def _in_order(
 
     for number, picture in pictures:
         if is_reset(number):
-            yield from held_from(0)
+            while numbers and numbers[0] < number:
+                last = heappop(numbers)
+                yield last, held.pop(last)
             last = max(last, number - 1)
         if number > last and number not in held:
             held[number] = picture

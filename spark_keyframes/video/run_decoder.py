@@ -185,9 +185,10 @@ class RunDecoder(Closeable):
         else:
             reader = self._reader or self._source.reader()
         stop = len(table)
-        # Leading frames refer to frames before the start.
+        # Leading frames refer to frames before the start. An IDR picture has none.
         first = table.last_of(start)
-        end = table.behind_leading(start) if start > 0 else first + 1
+        is_alone = start == 0 or (codec.name == "h264" and table.resets(start))
+        end = first + 1 if is_alone else table.behind_leading(start)
         numbered = enumerate(reader.part(start, stop), start)
         used = (packet for index, packet in numbered if index <= first or index >= end)
         for picture in decode_all(codec, used, self.counters):
@@ -200,7 +201,8 @@ class RunDecoder(Closeable):
         least = table.presented[lowest]
 
         def is_reset(number: int) -> bool:
-            return table.resets(table.presented[number])
+            index = table.presented[number]
+            return table.resets(index) and not table.has_leading(index)
 
         while True:
             start = table.start_before(start)

@@ -42,6 +42,36 @@ def test_a_frame_that_comes_late_is_not_replaced() -> None:
         replaced([0, 1, 3, 4, 5], [2], exactly=True)
 
 
+def test_a_keyframe_that_comes_late_is_not_replaced() -> None:
+    """As the one that a decoder of MPEG-2 holds back, behind frames with later times."""
+    assert replaced([8, 9, 11, 10, 12], [9, 10, 11, 12]) == [(9, 9), (10, 10), (11, 11), (12, 12)]
+
+
+def test_frames_with_earlier_times_than_their_keyframe_come_behind_it() -> None:
+    """Of another order than H.264 tells; the times look sound."""
+
+    def earlier(packets: list[Any]) -> list[Any]:
+        start = [i for i, packet in enumerate(packets) if packet.is_keyframe][2]
+        for packet in packets:
+            packet.pts += 2
+        packets[start].pts, packets[start + 1].pts = packets[start + 1].pts, packets[start].pts
+        return packets
+
+    options = {**H264, "x264-params": "bframes=0:keyint=10:min-keyint=10:scenecut=0"}
+    data = clip("libx264", "mp4", frames=60, gop=GOP, options=options, packet_filter=earlier)
+    right = decode_plainly(data, threads=1)
+    assert len(set(right.pts)) == 60
+    assert right.pts != sorted(right.pts, key=lambda each: each or 0)
+    with AvVideo(io.BytesIO(data)) as video:
+        assert video.timeline is not None
+        found = facts(video.candidates(1000.0))
+        assert [number for number, *_ in found] == list(range(60))
+        by_time = dict(zip(right.pts, right.digests, strict=True))
+        for number in (20, 21, 22, 25):
+            assert facts(video.frames([number])) == [found[number]]
+            assert found[number][2] == by_time[sorted(by_time)[number]]
+
+
 def test_no_frame_is_awaited_behind_a_reset() -> None:
     taken = []
 
