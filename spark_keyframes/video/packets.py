@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 from av.packet import Packet
@@ -38,7 +37,7 @@ from spark_keyframes.video.packet_table import (
     Reach,
 )
 from spark_keyframes.video.problems import Problems, Stamps, add_problems_of_order
-from spark_keyframes.video.returned_order import ReturnedOrder
+from spark_keyframes.video.returned_order import ReturnedOrder, low_median
 from spark_keyframes.video.stretches import GAP, find_stretches, join_short, longest_step
 from spark_keyframes.video.timeline import DEFAULT_RATE, LONGEST_STAY, Timeline, end_of
 from spark_keyframes.video.window import Window
@@ -272,10 +271,11 @@ def _look_for_gaps(
     again: Callable[[], Iterable[Packet[VideoStream]]],
 ) -> None:
     """Look for lost frames in what was read for a window: odd places behind it make them count."""
-    steps = [table.pts[b] - table.pts[a] for a, b in pairwise(order)]
-    longest = longest_step(steps)
     # Other decoders return a frame for each packet.
-    if codec.name in {"h264", "hevc"} and any(step > longest for step in steps):
+    if codec.name not in {"h264", "hevc"} or len(order) < 2:
+        return
+    steps = np.diff(np.frombuffer(table.pts, np.int64)[np.asarray(order, np.int64)])
+    if (steps > longest_step(low_median(steps))).any():
         returned = ReturnedOrder(codec, table, table.kept or again(), Problems())
         if not returned.is_regular(order):
             problems.of_order.add(GAP)

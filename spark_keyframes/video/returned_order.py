@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median_low
 
+import numpy as np
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from spark_keyframes.video.codecs.picture_order import (
     MISSING,
@@ -27,6 +28,12 @@ _COUNT_BITS = 40
 def usual_step(steps: Iterable[int]) -> int:
     """Return the step between the places of most frames that follow each other."""
     return median_low([step for step in steps if step > 0] or [1])
+
+
+def low_median(values: NDArray[np.int64]) -> int:
+    """Return the lower one of the two values in the middle, of at least one value."""
+    middle = (len(values) - 1) // 2
+    return int(np.partition(values, middle)[middle])
 
 
 class ReturnedOrder:
@@ -70,15 +77,14 @@ class ReturnedOrder:
         """
         return self._places[index] >> _COUNT_BITS != self._places[later] >> _COUNT_BITS
 
-    def is_regular(self, frames: Iterable[int]) -> bool:
+    def is_regular(self, frames: Sequence[int]) -> bool:
         """Return whether frames come in this order, and none is missing, as far as they tell."""
-        pairs = list(pairwise(frames))
-        steps = [self[b] - self[a] for a, b in pairs]
-        usual = usual_step(steps)
-        return not self._problems and all(
-            step == usual or (step > 0 and self.are_apart(a, b))
-            for step, (a, b) in zip(steps, pairs, strict=True)
-        )
+        places = np.frombuffer(self._places, np.int64)[np.asarray(frames, np.int64)]
+        steps = np.diff(places)
+        are_apart = np.diff(places >> _COUNT_BITS) > 0
+        growing = steps[steps > 0]
+        is_sound = are_apart | (steps == low_median(growing)) if len(growing) else are_apart
+        return not self._problems and bool(is_sound.all())
 
     def _frames(self) -> Iterator[bool]:
         """Yield for each packet whether it begins a frame that is shown."""

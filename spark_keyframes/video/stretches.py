@@ -21,9 +21,9 @@ GAP = "frames seem to be missing"
 OTHER_ORDER = "frames are shown in another order than they come in, or one is missing"
 
 
-def longest_step(steps: Sequence[int]) -> int:
-    """Return how long frames stay at most where none is missing between them, in such a video."""
-    return median_low(steps) * 3 // 2 if steps else 0
+def longest_step(usual: int) -> int:
+    """Return how long frames stay at most where none is missing, by how long most of them stay."""
+    return usual * 3 // 2
 
 
 def find_stretches(
@@ -161,7 +161,7 @@ class _Gops:
             places = (order[b] - order[a] for gop in self.all for a, b in pairwise(gop.frames))
             self._usual = usual_step(places)
         # A lost frame is seldom marked as such. With it, the next ones may be lost too.
-        longest = longest_step(steps)
+        longest = longest_step(median_low(steps)) if steps else 0
         for number, (gop, following) in enumerate(zip(self.all, followers, strict=True)):
             leading = following.leading if following is not None else []
             if not gop.frames:
