@@ -149,16 +149,22 @@ def _as_view(value: object) -> memoryview:
     return memoryview(value).cast("B")
 
 
+def bytes_in_memory(file: BinaryIO) -> memoryview | None:
+    """Return the bytes of a source that was opened from bytes; None for other files."""
+    raw = getattr(file, "raw", None)
+    return raw.data if isinstance(raw, _MemoryFile) else None
+
+
 class _MemoryFile(SeekableFile):
     """A file over bytes in memory, without the copy that `BytesIO` makes of Arrow's buffers."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         super().__init__(len(data))
-        self._data = memoryview(data)
+        self.data = memoryview(data)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         target = memoryview(buffer).cast("B")
-        part = self._data[self.position : self.position + len(target)]
+        part = self.data[self.position : self.position + len(target)]
         target[: len(part)] = part
         self.position += len(part)
         return len(part)

@@ -13,8 +13,15 @@ import numpy as np
 import pytest
 
 from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError, SourceReadError
-from spark_keyframes.video import Ahead, CentreCrop, Frame, Window, candidate_frames
-from spark_keyframes.video.process import ProcessDecoder
+from spark_keyframes.video import (
+    Ahead,
+    CentreCrop,
+    Frame,
+    Window,
+    candidate_frames,
+    open_source,
+)
+from spark_keyframes.video.process import ProcessDecoder, handed_file
 from spark_keyframes.video.process.link import Link
 from spark_keyframes.video.process.process_pool import process_pool
 from spark_keyframes.video.process.serve import Session
@@ -148,6 +155,24 @@ def test_the_seconds_of_decoding_are_known_apart_from_those_of_opening(
         began = time.monotonic()
         with decoder.open(io.BytesIO(data), ahead=ahead) as video:
             assert (0 < video.seconds_ahead < time.monotonic() - began) == (ahead is not None)
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_small_bytes_are_handed_over_whole(
+    most: int, decoder: ProcessDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handed_file, "_MOST_COPIED", most)
+    data = clip_named("h264 mp4")
+    with (
+        open_source(data, video_src_type="video_binary") as source,
+        decoder.open(source.file) as video,
+    ):
+        assert (video._handed.server is None) == (len(data) <= most)
+        found = [number_in(picture.rgb) for picture in video.candidates(5.0, hold=True)]
+        kill(process_of(video))  # the next process gets the bytes again
+        found += [number_in(picture.rgb) for picture in video.frames_by_id([5, 30])]
+    assert found == [*range(0, 90, 5), 5, 30]
+    assert video._handed._copy is None, "closed"
 
 
 def test_pictures_before_an_error_come_first() -> None:
