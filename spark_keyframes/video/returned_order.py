@@ -104,11 +104,13 @@ class ReturnedOrder:
             if is_frame and (place is None or not place.is_next):
                 self._problems.add(index, UNREADABLE if place is None else MISSING)
 
-    def _place_by_kind(self, are_b_frames: Iterable[bool]) -> None:
+    def _place_by_kind(self, are_b_frames: Iterable[bool | None]) -> None:
         """Place frames of a decoder that holds back the last one that is no B-frame."""
         place, held = 0, -1
         for index, (is_b, is_frame) in enumerate(zip(are_b_frames, self._frames(), strict=False)):
-            if not is_frame:
+            if is_frame and is_b is None:
+                self._problems.add(index, UNREADABLE)
+            if not is_frame or is_b is None:
                 continue
             returned = index if is_b else held
             held = held if is_b else index

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import av
 import pytest
 
 from spark_keyframes.video.av_video import AvVideo
-from spark_keyframes.video.codecs.picture_order import MISSING
+from spark_keyframes.video.codecs.picture_order import MISSING, UNREADABLE
 from spark_keyframes.video.packet_table import SHOWN
 from spark_keyframes.video.problems import Problems
 from spark_keyframes.video.returned_order import ReturnedOrder
@@ -100,6 +101,15 @@ def test_recordings_joined_inside_of_a_gop_with_times_that_go_on(
         monkeypatch.setattr("spark_keyframes.video.packets._KEEP_BYTES", 100)
     stream, packets = recording(codec, 0)
     assert_in_sequence(odd(stream, joined(packets, later)), reason)
+
+
+@pytest.mark.parametrize("codec", ["mpeg1video", "libx264"])
+def test_packets_that_hold_no_picture(codec: str) -> None:
+    """As behind a hole in the data. FFmpeg returns no frame for them."""
+    stream, packets = recording(codec, 0)
+    size = len(packets[44].data)
+    packets[44] = replace(packets[44], data=(b"\0\0\1\xba" + b"U" * size)[:size])
+    assert_in_sequence(odd(stream, packets), UNREADABLE)
 
 
 @pytest.mark.parametrize("codec", ["mpeg2video", "mpeg4", "libx264", "libx265", "libvpx"])

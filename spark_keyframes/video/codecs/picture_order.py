@@ -54,11 +54,11 @@ def order_reader_of(codec: VideoCodecContext) -> OrderReader | None:
     return readers[codec.name](codec.extradata) if codec.name in readers else None
 
 
-def mpeg12_is_b_frame(data: memoryview | bytes) -> bool:
-    """Return whether a packet of MPEG-1 or MPEG-2 holds a B-frame."""
+def mpeg12_is_b_frame(data: memoryview | bytes) -> bool | None:
+    """Return whether a packet of MPEG-1 or MPEG-2 holds a B-frame; None if it begins no frame."""
     head = bytes(data[:_HEAD])
     start = head.find(b"\0\0\1\0")
-    return 0 <= start < len(head) - 5 and head[start + 5] >> 3 & 7 == _B
+    return head[start + 5] >> 3 & 7 == _B if 0 <= start < len(head) - 5 else None
 
 
 class _Count:
