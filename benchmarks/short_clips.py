@@ -30,6 +30,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import av
+import torch
 
 from benchmarks import inputs
 from spark_keyframes import VideoAdaptiveKeyframesSampling
@@ -137,6 +138,7 @@ def bare(clips: Sequence[Path]) -> Stages:
 def measure(clips: int, blocks: int, *, what: str, cache: Path) -> dict[str, list[Block]]:
     """Let the sides take turns; return their blocks by name."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # child processes inherit it
+    torch.set_num_threads(1)  # more of them on one core wait for each other busily
     each = list(islice(cycle(make_clips(cache)), max(1, clips // blocks)))
     sides: dict[str, Callable[[Sequence[Path]], Stages]] = {
         "process": partial(sample, "process", what),
