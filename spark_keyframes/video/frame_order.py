@@ -4,7 +4,7 @@ Some files store decoding times only: AVI, FLV without composition times, MP4 wi
 `ctts`. FFmpeg then gives decoding times as presentation times. They increase in decode order,
 although B-frames are presented before a frame that is decoded earlier.
 
-References: H.264 (ITU-T H.264 7.3.3), HEVC (ITU-T H.265 7.3.2, 7.3.6), MPEG-1 and MPEG-2 (ITU-T
+References: H.264 (ITU-T H.264 7.3.3), MPEG-1 and MPEG-2 (ITU-T
 H.262 6.2.3), MPEG-4 part 2 (ISO/IEC 14496-2 6.2.5).
 """
 
@@ -22,11 +22,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from spark_keyframes.video.bits import Bits
 from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
+from spark_keyframes.video.codecs.hevc_slices import HevcSlices
 
 _HEAD = 4096  # bytes of a packet in which a picture begins
-_HEVC_VPS, _HEVC_SPS, _HEVC_PPS = 32, 33, 34
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def _coded_order(codec: VideoCodecContext) -> _CodedOrder | None:
     if codec.name == "h264":
         return _H264(length_size)
     if codec.name == "hevc":
-        return _Hevc(codec.extradata or b"", length_size)
+        return _Hevc(codec.extradata)
     if codec.name in {"mpeg1video", "mpeg2video"}:
         return _StartCodes(b"\0\0\1\0", 5, 0b0011_1000, 0b0001_1000)
     if codec.name == "mpeg4":
@@ -189,111 +188,17 @@ class _H264:
 class _Hevc:
     """HEVC: whether the picture order count goes back. P-frames may be coded as B-slices."""
 
-    def __init__(self, extradata: bytes, length_size: int) -> None:
-        self._length_size = length_size
-        self._count_bits: dict[int, int] = {}
-        """By id of the sequence parameter set: bits of slice_pic_order_cnt_lsb."""
-        self._slices: dict[int, tuple[int, int, bool]] = {}
-        """By id of the picture parameter set: its sequence parameter set, extra bits of a slice
-        header, and whether there is pic_output_flag."""
+    def __init__(self, extradata: bytes | None) -> None:
+        self._slices = HevcSlices(extradata)
         self._last: int | None = None
-        for unit in _hvcc_units(extradata) if length_size else nal_units(extradata, 0):
-            self._read_parameters(unit)
 
     def goes_back(self, data: memoryview, *, begins_gop: bool) -> bool:
         """Implement `_CodedOrder.goes_back`."""
-        for unit in nal_units(data if begins_gop else data[:_HEAD], self._length_size):
-            if len(unit) < 3 or _hevc_layer(unit):
-                continue
-            if _hevc_kind(unit) >= _HEVC_VPS:
-                self._read_parameters(unit)
-                continue
-            try:
-                count, bits = self._order_count(unit)
-            except (EOFError, KeyError):
-                return False
-            last, self._last = self._last, count
-            if begins_gop or last is None:
-                return False
-            return (count - last) % (1 << bits) >= 1 << (bits - 1)
-        return False
-
-    def _order_count(self, unit: memoryview) -> tuple[int, int]:
-        """Return slice_pic_order_cnt_lsb of a slice, and its number of bits."""
-        kind = _hevc_kind(unit)
-        bits = Bits(unit[:64], header_bytes=2)
-        if not bits.u(1):  # not the first slice of its picture
-            raise EOFError
-        if 16 <= kind <= 23:
-            bits.u(1)
-        sequence, extra_bits, has_output_flag = self._slices[bits.ue()]
-        count_bits = self._count_bits[sequence]
-        if kind in (19, 20):  # IDR
-            return 0, count_bits
-        bits.u(extra_bits)
-        bits.ue()
-        bits.u(int(has_output_flag))
-        return bits.u(count_bits), count_bits
-
-    def _read_parameters(self, unit: memoryview | bytes) -> None:
-        if len(unit) < 3 or _hevc_layer(unit):
-            return
-        bits = Bits(unit, header_bytes=2)
-        try:
-            if _hevc_kind(unit) == _HEVC_PPS:
-                number, sequence = bits.ue(), bits.ue()
-                bits.u(1)
-                has_output_flag = bool(bits.u(1))
-                self._slices[number] = sequence, bits.u(3), has_output_flag
-            elif _hevc_kind(unit) == _HEVC_SPS:
-                number, count_bits = _sequence_parameters(bits)
-                self._count_bits[number] = count_bits
-        except EOFError:
-            return
-
-
-def _sequence_parameters(bits: Bits) -> tuple[int, int]:
-    """Return the id of a sequence parameter set and the bits of slice_pic_order_cnt_lsb."""
-    bits.u(4)
-    sub_layers = bits.u(3)
-    bits.u(1 + 88 + 8)  # with the general profile and level
-    present = [(bits.u(1), bits.u(1)) for _ in range(sub_layers)]
-    if sub_layers:
-        bits.u(2 * (8 - sub_layers))
-    for has_profile, has_level in present:
-        bits.u(88 * has_profile + 8 * has_level)
-    number = bits.ue()
-    if bits.ue() == 3 and bits.u(1):  # separate_colour_plane_flag adds a field to slices
-        raise EOFError
-    bits.ue()
-    bits.ue()
-    if bits.u(1):
-        for _ in range(4):
-            bits.ue()
-    bits.ue()
-    bits.ue()
-    return number, bits.ue() + 4
-
-
-def _hevc_kind(unit: memoryview | bytes) -> int:
-    return unit[0] >> 1 & 63
-
-
-def _hevc_layer(unit: memoryview | bytes) -> int:
-    return (unit[0] & 1) << 5 | unit[1] >> 3
-
-
-def _hvcc_units(extradata: bytes) -> list[bytes]:
-    """Return the NAL units of a HEVCDecoderConfigurationRecord, ISO/IEC 14496-15 8.3.3.1."""
-    units: list[bytes] = []
-    position = 23
-    for _ in range(extradata[22] if len(extradata) > 22 else 0):
-        count = int.from_bytes(extradata[position + 1 : position + 3], "big")
-        position += 3
-        for _ in range(count):
-            size = int.from_bytes(extradata[position : position + 2], "big")
-            units.append(extradata[position + 2 : position + 2 + size])
-            position += 2 + size
-            if position > len(extradata):
-                return units
-    return units
+        head = self._slices.first_of(data if begins_gop else data[:_HEAD])
+        if head is None:
+            return False
+        last, self._last = self._last, head.lowest
+        if begins_gop or last is None:
+            return False
+        size = 1 << head.count_bits
+        return (head.lowest - last) % size >= size // 2

@@ -3,21 +3,22 @@
 Only videos that are odd somewhere are read for it. Their timestamps may tell another order, or hide
 that pictures are missing.
 
-References: ITU-T H.264 7.3.3, 7.4.3 and 8.2.1; ITU-T H.265 7.3.2.2.1, 7.3.2.3.1, 7.3.6.1 and 8.3.1;
-ITU-T H.262 6.2.3 and 6.1.1.11.
+References: ITU-T H.264 7.3.3, 7.4.3 and 8.2.1; ITU-T H.265 8.3.1; ITU-T H.262 6.2.3 and 6.1.1.11.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from av.video.codeccontext import VideoCodecContext
 
 from spark_keyframes.video.bits import Bits
+from spark_keyframes.video.codecs import hevc_slices
 from spark_keyframes.video.codecs.bitstream import length_size_of, nal_units
 from spark_keyframes.video.codecs.h264 import H264, IDR, SLICES
+from spark_keyframes.video.codecs.hevc_slices import HevcSlices
 
 UNREADABLE = "the order of a picture cannot be read"
 MISSING = "pictures are missing, by their numbers"
@@ -127,105 +128,24 @@ class H264Order:
         return Place(is_idr, count, is_next)
 
 
-@dataclass(frozen=True)
-class _HevcPictures:
-    """Fields of a picture parameter set that tell the layout of slice headers."""
-
-    sequence: int
-    has_output_flag: bool
-    extra_bits: int
-
-
 class HevcOrder:
     """The order of pictures of HEVC: by the picture order count."""
 
-    _SEQUENCE, _PICTURE = 33, 34
-    _SLICES, _KEYS, _IDR, _BLA = range(32), range(16, 24), (19, 20), (16, 17, 18)
+    _BLA = (16, 17, 18)
     _DROPPABLE = (*range(6, 10), *range(0, 15, 2))
     """Leading pictures, and those to which none of their temporal layer refer."""
 
     def __init__(self, extradata: bytes | None) -> None:
-        self._length_size = length_size_of("hevc", extradata)
-        self._sequences: dict[int, tuple[bool, int]] = {}
-        """By id: whether colour planes are coded alone, and the bits of the count."""
-        self._pictures: dict[int, _HevcPictures] = {}
+        self._slices = HevcSlices(extradata)
         self._count = _Count()
-        for unit in _hevc_header_units(extradata or b""):
-            self._read_parameters(unit)
 
     def __call__(self, data: memoryview) -> Place | None:
         """Implement `OrderReader`."""
-        try:
-            for unit in nal_units(data, self._length_size):
-                if len(unit) > 2 and unit[0] >> 1 & 63 in self._SLICES:
-                    return self._place_of(unit)
-                self._read_parameters(unit)
-        except (EOFError, KeyError):
-            pass
-        return None
-
-    def _place_of(self, unit: memoryview) -> Place | None:
-        bits = Bits(unit[:64], header_bytes=2)
-        kind = unit[0] >> 1 & 63
-        if not bits.u(1):
-            return None  # its first slice is lost
-        bits.u(kind in self._KEYS)
-        picture = self._pictures[bits.ue()]
-        has_planes, count_bits = self._sequences[picture.sequence]
-        bits.u(picture.extra_bits)
-        bits.ue()
-        if picture.has_output_flag and not bits.u(1):
+        head = self._slices.first_of(data)
+        if head is None or not head.is_output:
             return None
-        bits.u(2 * has_planes)
-        begins = kind in self._IDR or kind in self._BLA
+        begins = head.kind in hevc_slices.IDR or head.kind in self._BLA
         if begins:
             self._count.reset()
-        lowest = 0 if kind in self._IDR else bits.u(count_bits)
-        is_base = unit[1] & 7 == 1 and kind not in self._DROPPABLE
-        return Place(begins, self._count.of(lowest, count_bits, is_base=is_base))
-
-    def _read_parameters(self, unit: memoryview) -> None:
-        kind = unit[0] >> 1 & 63 if len(unit) > 2 else -1
-        bits = Bits(unit, header_bytes=2)
-        if kind == self._PICTURE:
-            number, sequence = bits.ue(), bits.ue()
-            bits.u(1)
-            self._pictures[number] = _HevcPictures(sequence, bool(bits.u(1)), bits.u(3))
-        elif kind == self._SEQUENCE:
-            bits.u(4)
-            layers = bits.u(3)
-            bits.u(1)
-            _skip_profile(bits, layers)
-            number = bits.ue()
-            has_planes = bits.ue() == 3 and bool(bits.u(1))
-            bits.ue()
-            bits.ue()
-            for _ in range(4 * bits.u(1)):
-                bits.ue()
-            bits.ue()
-            bits.ue()
-            self._sequences[number] = has_planes, bits.ue() + 4
-
-
-def _skip_profile(bits: Bits, layers: int) -> None:
-    bits.u(96)
-    told = [(bits.u(1), bits.u(1)) for _ in range(layers)]
-    bits.u(2 * (8 - layers) if layers else 0)
-    for has_profile, has_level in told:
-        bits.u(88 * has_profile + 8 * has_level)
-
-
-def _hevc_header_units(extradata: bytes) -> Iterable[memoryview]:
-    """Yield the parameter sets of an hvcC, or of a header with start codes."""
-    view = memoryview(extradata)
-    if not extradata or extradata[0] != 1:
-        yield from nal_units(view, 0)
-        return
-    position = 23
-    for _ in range(view[22] if len(view) > 22 else 0):
-        count = int.from_bytes(view[position + 1 : position + 3], "big")
-        position += 3
-        for _ in range(count):
-            size = int.from_bytes(view[position : position + 2], "big")
-            yield view[position + 2 : position + 2 + size]
-            position += 2 + size
+        is_base = head.temporal_layer == 0 and head.kind not in self._DROPPABLE
+        return Place(begins, self._count.of(head.lowest, head.count_bits, is_base=is_base))
