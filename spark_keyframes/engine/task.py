@@ -116,7 +116,6 @@ class VideoTask:
             self._submit_candidates(video)
             self._wait_for_scores()
             self._score_contested(video)
-            self._turn.close()
             return self._arranged(self._finish(self._choose(video), source, video))
 
     def _ask_index(self, indexed: Candidates) -> Keyframes | Answers:
@@ -293,6 +292,7 @@ class VideoTask:
         self, chosen: list[list[int]], source: Source | None = None, video: Video | None = None
     ) -> dict[str, Keyframes]:
         """The keyframes of each text; an image that several texts share is made once."""
+        self._turn.close()  # images may wait for a network
         texts = self.candidates.texts
         self._clock.enter("encode")
         images: dict[str, dict[int, Any]] = {}

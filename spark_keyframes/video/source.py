@@ -146,7 +146,8 @@ def _as_view(value: object) -> memoryview:
             f"video_src_type='video_binary' needs bytes, got {type(value).__name__}; use "
             "video_src_type='video_url' or 'video_base64' for strings"
         )
-    return memoryview(value).cast("B")
+    view = memoryview(value)
+    return (view if view.c_contiguous else memoryview(view.tobytes())).cast("B")
 
 
 def bytes_in_memory(file: BinaryIO) -> memoryview | None:

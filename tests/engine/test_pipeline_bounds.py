@@ -11,6 +11,7 @@ import torch
 
 from spark_keyframes.engine import Request
 from spark_keyframes.engine.candidates import CandidateScores
+from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.engine.task import VideoTask
 from spark_keyframes.result import Failure, Keyframes, VideoFailedError
@@ -64,6 +65,26 @@ def test_on_one_cpu_a_video_is_scored_before_the_next_one_is_decoded(
     assert len(began) == len(ended) == 9
     assert all(end <= start for end, start in zip(ended[:-1], began[1:], strict=True))
     assert ended[-1] - began[0] < 60, "broken videos have given their turns back"
+
+
+@pytest.mark.parametrize("from_index", [False, True])
+def test_images_are_made_after_the_turn(pipeline, clips, monkeypatch, from_index):
+    """Storing them may wait for a network."""
+    taken, held = [], []
+    take, images = turns.Turns.take, Fetcher.images
+    monkeypatch.setattr(
+        turns.Turns, "take", lambda self, source: (taken.append(self._lock), take(self, source))[1]
+    )
+    monkeypatch.setattr(
+        Fetcher, "images", lambda *of: (held.append(taken[-1].locked()), images(*of))[1]
+    )
+    (answer,) = pipeline(embeddings=True).run([Request(str(clips[0]), [])], device=CPU)
+    held.clear()
+    indexed = answer.candidates if from_index else None
+    asking = pipeline(asks_index=from_index, return_keyframes=True, threads=1, workers=1)
+    (asked,) = asking.run([Request(str(clips[0]), "spoon", indexed=indexed)], device=CPU)
+    assert len(asked.images) > 0
+    assert held == [False]
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ def test_base64_and_binary_give_the_same_bytes_and_identity() -> None:
         (data, "video_binary"),
         (bytearray(data), "video_binary"),
         (memoryview(data), "video_binary"),
+        (memoryview(b"".join(bytes([byte, 0]) for byte in data))[::2], "video_binary"),
         (text, "video_base64"),
         (text.encode(), "video_base64"),
         (lines + "\r\n", "video_base64"),
