@@ -92,6 +92,11 @@ picture: .venv/.stamp ## Print how many imports each room has from each other ro
 bench: .venv/.stamp .venv-bench/.stamp ## Measure decoding, scoring and the whole beside what people use today
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# Of the card's machine, which needs no more than benchmarks/gpu.py says. GPU="--part scoring" runs one.
+GPU_PYTHON ?= python3
+gpu-check: ## Check and measure everything on a GPU, in minutes, without Spark and this environment
+	$(GPU_PYTHON) -m benchmarks.gpu $(GPU)
+
 # Without the variable, the theme advertises its successor on every run. With --quiet, mkdocs would
 # not notice warnings either, and they are errors here.
 docs docs-serve: export NO_MKDOCS_2_WARNING = 1
@@ -114,4 +119,4 @@ notebook: .venv/.stamp ## Execute the notebook, and write its output
 clean: ## Remove the virtual environment and all outputs
 	rm -rf .venv .venv-* out site build dist *.egg-info
 
-.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) test-oldest lint picture bench docs docs-serve texts pictures notebook clean
+.PHONY: help sample test test-slow test-all test-matrix $(SPARKS:%=test-spark-%) test-oldest lint picture bench gpu-check docs docs-serve texts pictures notebook clean

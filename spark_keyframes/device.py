@@ -3,6 +3,8 @@
 import functools
 import logging
 import os
+import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
 logger = logging.getLogger("spark_keyframes")
+
+_has_looked = threading.Event()  # for GPUs; CUDA reads CUDA_VISIBLE_DEVICES once
 
 
 def resolve_device(
@@ -30,8 +34,11 @@ def resolve_device(
         AcceleratorError: there are GPUs, but not this one.
     """
     wait_passively()
+    if assigned:
+        _show_only(assigned[0])
     import torch
 
+    _has_looked.set()
     if not torch.cuda.is_available():
         if assigned:
             logger.warning(
@@ -53,17 +60,45 @@ def resolve_device(
     return torch.device("cuda", index)
 
 
+def _show_only(address: str) -> None:
+    """Let CUDA see the part of a GPU (MIG) with this address: it shows one only, which is named.
+
+    No effect once this process has looked for GPUs: then it sees what it saw.
+    """
+    torch = sys.modules.get("torch")
+    is_too_late = _has_looked.is_set() or (torch is not None and torch.cuda.is_initialized())
+    if address.startswith("MIG-") and not is_too_late:
+        os.environ["CUDA_VISIBLE_DEVICES"] = address
+
+
 def _cuda_index(address: str) -> int:
-    # torch numbers the visible devices from 0; Spark's addresses are the machine's numbers.
+    """Return torch's number of a GPU: it numbers the visible ones from 0.
+
+    Spark's addresses are the machine's numbers, or the names of `nvidia-smi -L`.
+    """
     visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    if address in visible:
-        return visible.index(address)
-    if not address.isdecimal():
+    for index, name in enumerate(visible):
+        # CUDA takes the beginning of a name for the whole.
+        if name == address or (name.startswith(("GPU-", "MIG-")) and address.startswith(name)):
+            return index
+    if address.isdecimal():
+        return int(address)
+    if address.startswith("GPU-"):
+        import torch
+
+        for index in range(torch.cuda.device_count()):
+            if f"GPU-{torch.cuda.get_device_properties(index).uuid}" == address:
+                return index
+    if address.startswith("MIG-"):
         raise AcceleratorError(
-            f"GPU address {address!r} is neither a number nor in CUDA_VISIBLE_DEVICES; "
-            "a discovery script should print the numbers of nvidia-smi"
+            f"GPU address {address!r} is a part of a GPU, and this process uses another one "
+            "already: a process sees one part only. Set spark.python.worker.reuse=false, so that "
+            "each task has a process of its own"
         )
-    return int(address)
+    raise AcceleratorError(
+        f"GPU address {address!r} is neither a number nor a name of nvidia-smi -L that torch or "
+        "CUDA_VISIBLE_DEVICES has; a discovery script should print the numbers of nvidia-smi"
+    )
 
 
 @functools.cache

@@ -234,12 +234,12 @@ class InvalidTextError(KeyframesError):
 
 
 class AcceleratorError(KeyframesError):
-    """The requested GPU does not exist."""
+    """The requested GPU does not exist, cannot do what is asked, or has failed."""
 
     stage = "clip"
     remedy = (
         "Lower `rank`, or give the task a GPU: docs/gpu-cluster.md. Without a GPU, leave "
-        "`rank` at 0."
+        "`rank` at 0. Where it has failed, run the task again: docs/gpu.md."
     )
 
 

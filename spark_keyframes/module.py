@@ -61,6 +61,9 @@ class KeyframesModule(ABC):
     """The part of a frame that `preprocess` looks at, for a model that crops the centre; None: all
     of it. Only that part is converted to RGB; the other pixels are undefined. It may be set in
     `setup`. Set it to None where `preprocess` looks at more."""
+    preferred_batch: int | None = None
+    """As many frames as `predict_step` takes at its fastest, for a GPU. Where more than `batch_size`
+    wait, batches have up to this many. It may be set in `setup`."""
     revision: str | None = None
     """Which version of the model this is; results say it in `made_by`. Read without `setup`."""
 
@@ -78,8 +81,8 @@ class KeyframesModule(ABC):
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> Any:
         """Return what `predict_step` needs of a frame: by default the frame itself.
 
-        Up to 3 × `batch_size` of these wait in memory, so return something small. Several threads
-        call this at once.
+        Up to 3 × `batch_size` of these wait in memory, or 3 × `preferred_batch`, so return something
+        small. Several threads call this at once.
 
         Args:
             rgb: H×W×3, uint8, RGB, upright, full size; with `looks_at`, undefined elsewhere.
@@ -91,9 +94,9 @@ class KeyframesModule(ABC):
         """Return the score of each frame for its own text: N finite floats, higher is better.
 
         Args:
-            inputs: N results of `preprocess`, 1 to `batch_size` of them. They may be of several
-                videos, so frames may differ in size. They must not be changed: they may be scored
-                again.
+            inputs: N results of `preprocess`, 1 to `batch_size` of them, or to `preferred_batch`
+                if that is more. They may be of several videos, so frames may differ in size. They
+                must not be changed: they may be scored again.
             texts: N texts, one for each frame.
 
         Returns:
@@ -147,6 +150,11 @@ class EmbeddingModule(KeyframesModule):
         self, unit_embeddings: "torch.Tensor", texts: Sequence[str]
     ) -> npt.NDArray[np.float32]:
         """Return the cosine similarity of each row and its text, float32 of shape (N,)."""
+        result: npt.NDArray[np.float32] = self.products(unit_embeddings, texts).cpu().numpy()
+        return result
+
+    def products(self, unit_embeddings: "torch.Tensor", texts: Sequence[str]) -> "torch.Tensor":
+        """Return `similarities` as a tensor on the embeddings' device, which may be at work yet."""
         import torch
 
         rows = self.unit_texts(texts)
@@ -156,9 +164,7 @@ class EmbeddingModule(KeyframesModule):
                 f"embed_images of {type(self).__name__} gave {unit_embeddings.shape[1]} numbers, "
                 f"and embed_texts {of_texts.shape[1]}; return as many for an image as for a text"
             )
-        products = (unit_embeddings * of_texts).sum(dim=1)
-        result: npt.NDArray[np.float32] = products.cpu().numpy()
-        return result
+        return (unit_embeddings * of_texts).sum(dim=1)
 
     def unit_texts(self, texts: Sequence[str]) -> "dict[str, torch.Tensor]":
         """Return the embeddings of texts at length 1, by text: float32 of shape (D,)."""
@@ -271,6 +277,7 @@ class ClipModule(EmbeddingModule):
             self.model_path, self.clip_model_name, device=device, dtype=self.dtype
         )
         self.tolerance = self._clip.tolerance
+        self.preferred_batch = self._clip.preferred_batch
 
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> "torch.Tensor":
         """Return the 3×S×S uint8 picture that CLIP sees of a frame."""
@@ -280,9 +287,7 @@ class ClipModule(EmbeddingModule):
         self, inputs: "Sequence[torch.Tensor]", *, exact: bool = False
     ) -> "torch.Tensor":
         """Return unit-length embeddings, float32 of shape (N, D), on the model's device."""
-        import torch
-
-        return self.clip.embed_images(torch.stack(list(inputs)), exact=exact)
+        return self.clip.embed_images(self.clip.uploader.stacked(inputs), exact=exact)
 
     def embed_texts(self, texts: Sequence[str]) -> "torch.Tensor":
         """Return unit-length embeddings, float32 of shape (M, D), on the model's device."""
@@ -318,6 +323,9 @@ def check_settings(module: KeyframesModule) -> None:
     tolerance: Any = module.tolerance
     if not isinstance(tolerance, float | int) or not 0 <= tolerance < math.inf:
         raise ValueError(f"tolerance must be a finite number of at least 0, got {tolerance!r}")
+    preferred: Any = module.preferred_batch
+    if preferred is not None and (type(preferred) is not int or preferred < 1):
+        raise ValueError(f"preferred_batch must be a number of at least 1, got {preferred!r}")
     looks_at: Any = module.looks_at
     # No subclass: decode processes get the three numbers only.
     if looks_at is not None and type(looks_at) is not CentreCrop:

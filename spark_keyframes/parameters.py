@@ -129,7 +129,7 @@ class Parameters:
         True, "Return the images too, as arrays in a second column."
     )
     batch_size: int = documented(
-        16, "Frames per forward pass of the model, at least 1; 64 or more for a GPU."
+        16, "Frames per forward pass of the model, at least 1. A GPU takes more where they wait."
     )
     rank: int = documented(0, "The GPU's number, where Spark has not assigned one.")
     video_format: str = documented(
@@ -164,7 +164,8 @@ class Parameters:
     decoder: DecoderName = documented(
         "process",
         "Where videos are decoded. process: in child processes, so that a video that crashes its "
-        "codec costs its own row only. thread: in the task itself.",
+        "codec costs its own row only. thread: in the task itself. gpu: by the task's GPU, or on "
+        "CPUs what it cannot decode. auto: by whichever of both is idle; see docs/gpu.md.",
     )
     limits: Limits = documented(
         Limits(), "Limits on one video: download, pixels, frames, seconds, memory; see Limits."
@@ -340,11 +341,10 @@ _NUMBERS = {
 _WHOLE_NUMBERS = {
     "max_num_frames": (1, "it is the number of keyframes per video"),
     "all_depth": (0, "5 is the usual depth, and 0 is no spread over the video"),
-    "batch_size": (1, "use 16, or 64 and more for a GPU"),
+    "batch_size": (1, "use 16; a GPU takes more where they wait"),
     "rank": (0, "GPUs are numbered from 0"),
     "video_stream": (0, "video streams are numbered from 0; leave it out for FFmpeg's own choice"),
     "rerank_candidates": (1, "leave it out for 4 × max_num_frames"),
 }
 _OPTIONAL = ("min_score", "video_stream", "rerank_candidates")
-_LOOKED_AT = 4
-"""how many candidates `rerank` looks at for each keyframe"""
+_LOOKED_AT = 4  # how many candidates `rerank` looks at for each keyframe

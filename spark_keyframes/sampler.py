@@ -71,7 +71,8 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
         output_tos_dir: Where keyframe images are stored: tos://bucket/prefix, s3://bucket/prefix, a
             local folder, file://, or a scheme of fsspec. Empty: they are not stored.
         return_keyframes: Return the images too, as arrays in a second column.
-        batch_size: Frames per forward pass of the model, at least 1; 64 or more for a GPU.
+        batch_size: Frames per forward pass of the model, at least 1. A GPU takes more where they
+            wait.
         rank: The GPU's number, where Spark has not assigned one.
         video_format: The container of base64 and binary videos (mp4, mov, …), where the bytes do
             not tell.
@@ -88,7 +89,8 @@ class VideoAdaptiveKeyframesSampling(PandasMethods):
             candidates, above 0, at most 1. Keyframes of the codec count, also those that are no
             candidates. At least `max_num_frames` candidates are scored.
         decoder: Where videos are decoded. process: in child processes, so that a video that crashes
-            its codec costs its own row only. thread: in the task itself.
+            its codec costs its own row only. thread: in the task itself. gpu: by the task's GPU, or
+            on CPUs what it cannot decode. auto: by whichever of both is idle; see docs/gpu.md.
         limits: Limits on one video: download, pixels, frames, seconds, memory; see Limits.
         access: Which URLs may be read: schemes, hosts, folders, private addresses; see Access.
         module: A KeyframesModule of your own, which scores frames against texts. It replaces CLIP:

@@ -1,6 +1,9 @@
 """Which device and how many CPUs: Spark's word first, then rank, then the CPU."""
 
 import logging
+import os
+import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +18,12 @@ def gpus(monkeypatch):
     def pretend(count, visible=None):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(
+            torch.cuda, "get_device_properties", lambda n: SimpleNamespace(uuid=f"{n}-5e")
+        )
+        monkeypatch.setattr(accelerator, "_has_looked", threading.Event())
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that it is restored
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
         if visible is not None:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
 
@@ -58,8 +66,29 @@ def test_a_gpu_that_is_not_there_is_an_error(gpus):
         resolve_device(rank=5)
     with pytest.raises(AcceleratorError, match="GPU '7', which Spark assigned, does not exist"):
         resolve_device(rank=0, assigned=["7"])
-    with pytest.raises(AcceleratorError, match="'GPU-x' is neither a number nor in CUDA_VISIBLE"):
+    with pytest.raises(AcceleratorError, match="'GPU-x' is neither a number nor a name of nvidia"):
         resolve_device(rank=0, assigned=["GPU-x"])
+
+
+def test_names_of_gpus_are_found_by_their_beginning_and_by_what_torch_says(gpus):
+    gpus(2, "GPU-8932f937,GPU-1b2c")
+    name = "GPU-1b2c0000-72c8-72ee-0a96-3a37d8d8bc1e"
+    assert resolve_device(rank=0, assigned=[name]) == torch.device("cuda", 1)
+    gpus(2)
+    assert resolve_device(rank=0, assigned=["GPU-1-5e"]) == torch.device("cuda", 1)
+    with pytest.raises(AcceleratorError, match="'GPU-2-5e' is neither"):
+        resolve_device(rank=0, assigned=["GPU-2-5e"])
+
+
+@pytest.mark.parametrize("visible", [None, "MIG-a", "MIG-a,MIG-b"])
+def test_a_part_of_a_gpu_is_made_visible_and_is_the_only_one(gpus, visible):
+    gpus(1, visible)
+    assert resolve_device(rank=0, assigned=["MIG-b"]) == torch.device("cuda", 0)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-b"
+    assert resolve_device(rank=0, assigned=["MIG-b"]) == torch.device("cuda", 0)
+    with pytest.raises(AcceleratorError, match=r"'MIG-a' is a part of a GPU.*worker\.reuse=false"):
+        resolve_device(rank=0, assigned=["MIG-a"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "MIG-b"
 
 
 def test_cpus_are_those_of_the_task(monkeypatch):

@@ -89,7 +89,7 @@ class Parts(NamedTuple):
     """What a model is loaded as, in the order of the arguments of Clip."""
 
     model: Any
-    """of transformers, in the precision and on the device that were asked for"""
+    """of transformers, on the device that was asked for"""
     tokenizer: Any
     preprocessor: Preprocessor
     precision: Precision
@@ -103,6 +103,7 @@ def load_parts(
     *,
     local: bool,
     families: Callable[[dict[str, Any], str], Family] = family_of,
+    half: bool = False,
 ) -> Parts:
     """Load a model with all that belongs to it.
 
@@ -113,12 +114,13 @@ def load_parts(
         local: whether `source` is a folder.
         families: returns the family for the contents of config.json, and raises ModelError where
             there is none.
+        half: load the weights in float16. By default they are in float32.
 
     Raises: as `load_clip`.
     """
     import torch
 
-    dtype = torch.float16 if precision == "float16" else torch.float32
+    dtype = torch.float16 if half else torch.float32
     settings, family = _settings_and_family(source, families, local=local)
     read = functools.partial(
         reading, source=source, local=local, kind=family.name, parameter=family.parameter

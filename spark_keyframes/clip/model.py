@@ -9,6 +9,7 @@ from spark_keyframes.clip.precision import Precision
 from spark_keyframes.clip.preprocess import Preprocessor
 from spark_keyframes.clip.vision import vision_tower
 from spark_keyframes.errors import InvalidTextError
+from spark_keyframes.transfer import Uploader
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,9 @@ _WHITESPACE = re.compile(r"[^\S\x1c-\x1f]+")
 # A token is made of at least one character, but normalisation joins up to 3 to one. The rest leaves
 # room for a last word that is cut.
 _ROOM = 8
+# Until it is measured on a card (`make gpu-check`): a layer of ViT-B/32 then takes longer than the
+# start of its kernels.
+_GPU_BATCH = 256
 
 
 class Clip:
@@ -40,6 +44,8 @@ class Clip:
         self._vision = vision_tower(model, preprocessor, precision)
         self._model = model
         self._tokenizer = tokenizer
+        self.uploader = Uploader(model.device)
+        """puts pictures together as `embed_images` takes them"""
         self._context = family.context(model.config.text_config, tokenizer)
         longest_token = max(map(len, tokenizer.get_vocab()))
         self._most_characters = _ROOM * self._context * longest_token
@@ -54,6 +60,11 @@ class Clip:
     def tolerance(self) -> float:
         """How far similarities may be off, see TOLERANCE; 0 in full precision."""
         return self._vision.tolerance
+
+    @property
+    def preferred_batch(self) -> int | None:
+        """As many images as are fastest together; None on a CPU, where few are as fast."""
+        return None if self.device.type == "cpu" else _GPU_BATCH
 
     def embed_text(self, text: str) -> "torch.Tensor":
         """Return the unit-length embedding of `text`, float32 of shape (D,) on `device`.
@@ -92,7 +103,7 @@ class Clip:
     def embed_images(self, pixels: "torch.Tensor", *, exact: bool = False) -> "torch.Tensor":
         """Return unit-length embeddings of N×3×S×S uint8, float32 of shape (N, D) on `device`.
 
-        `exact` computes in the weights' own precision.
+        `exact` computes in float32.
         """
         import torch
 

@@ -11,10 +11,10 @@ logger = logging.getLogger("spark_keyframes")
 Dtype = Literal["float16", "float32"]
 
 Precision = Literal["float32", "float16", "bfloat16"]
-"""Weights in float32 or float16, or weights in float32 with matrix products in bfloat16."""
+"""Weights in float32; matrix products in bfloat16, or the whole vision tower in float16."""
 
 
-TOLERANCE: dict[Precision, float] = {"bfloat16": 1e-4}
+TOLERANCE: dict[Precision, float] = {"bfloat16": 1e-4, "float16": 1e-4}
 """Frames whose selection depends on score errors of this size are scored again, exactly.
 
 It is a little over the standard deviation of the error with random weights on ViT-B/32, 8e-5; the

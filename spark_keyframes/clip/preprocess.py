@@ -1,8 +1,8 @@
 """Resizes frames to an encoder's input, without torchvision."""
 
+import functools
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -101,7 +101,7 @@ class Preprocessor:
             f"mean {mean}, std {std}"
         )
 
-    @cached_property
+    @functools.cached_property
     def looks_at(self) -> CentreCrop | None:
         """The part of a picture on which `pixels` depends; None: all of it."""
         if self.squash:
@@ -172,15 +172,29 @@ class Preprocessor:
         """Return (value / 255 − mean) / std of N×3×crop×crop uint8, float32 on the same device."""
         import torch
 
-        def channels(values: npt.NDArray[np.float64]) -> torch.Tensor:
-            vector = torch.from_numpy(values.astype(np.float32)).to(pixels.device)
-            # One value for each column: torch has no SIMD for a single one, and takes 1.8 times as
-            # long on a CPU.
-            return vector.view(1, 3, 1, 1).expand(1, 3, 1, pixels.shape[3]).contiguous()
+        factors, offsets = _channels(self.mean, self.std, pixels.shape[3], pixels.device)
+        return torch.addcmul(offsets, pixels.float(), factors)
 
-        mean, std = np.array(self.mean), np.array(self.std)
-        # One multiplication and one addition per value: (v/255 − m)/s = v·1/(255·s) + (−m/s).
-        return torch.addcmul(channels(-mean / std), pixels.float(), channels(1 / (255 * std)))
+
+@functools.lru_cache(maxsize=16)
+def _channels(
+    mean: tuple[float, ...], std: tuple[float, ...], columns: int, device: "torch.device"
+) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return factors and offsets, one of each per value, that normalise pixels.
+
+    (v/255 − m)/s = v·1/(255·s) + (−m/s). They are kept, because a GPU would have to finish all its
+    work before it took them.
+    """
+    import torch
+
+    def channels(values: npt.NDArray[np.float64]) -> torch.Tensor:
+        vector = torch.from_numpy(values.astype(np.float32)).to(device)
+        # One value for each column: torch has no SIMD for a single one, and takes 1.8 times as
+        # long on a CPU.
+        return vector.view(1, 3, 1, 1).expand(1, 3, 1, columns).contiguous()
+
+    means, deviations = np.array(mean), np.array(std)
+    return channels(1 / (255 * deviations)), channels(-means / deviations)
 
 
 def _factor(before: int, after: int) -> float | None:

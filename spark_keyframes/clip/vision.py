@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,13 +28,15 @@ class VisionTower(Protocol):
     def embed(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:
         """Return embeddings of N×3×S×S uint8, of any length, float32 of shape (N, D).
 
-        `exact` computes in the weights' own precision.
+        `exact` computes in float32.
         """
         ...
 
 
 def vision_tower(model: Any, preprocessor: Preprocessor, precision: Precision) -> VisionTower:
     """Return the vision tower of a model of transformers, which may lose its own."""
+    if precision == "float16":
+        return HalfTower(model, preprocessor)
     from spark_keyframes.clip.packed_tower import can_pack, fault_of_operators
 
     if can_pack(model):
@@ -77,10 +80,30 @@ class TransformersTower:
 
         lower = self._precision == "bfloat16" and not exact
         model = self._model
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower):
+        with (
+            torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower),
+            # By default, cuDNN rounds the pixels of float32 to the 10 bits of TF32.
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        ):
             normal = self._preprocessor.normalise(pixels.to(model.device, non_blocking=True))
             output = model.get_image_features(pixel_values=normal.to(model.dtype))
         return embeddings_of(output).float()
+
+
+class HalfTower:
+    """Computed by transformers in float16, on GPUs; exact from the model's weights in float32.
+
+    The copy in float16 takes 0.3 GB of the GPU's memory for ViT-B/32.
+    """
+
+    def __init__(self, model: Any, preprocessor: Preprocessor) -> None:
+        self.tolerance = TOLERANCE["float16"]
+        self._half = TransformersTower(copy.deepcopy(model).half(), preprocessor, "float16")
+        self._exact = TransformersTower(model, preprocessor, "float32")
+
+    def embed(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:
+        """See VisionTower."""
+        return (self._exact if exact else self._half).embed(pixels)
 
 
 class PackedTower:

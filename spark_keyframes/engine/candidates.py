@@ -6,18 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from spark_keyframes.account import Account
 from spark_keyframes.errors import RowTooLargeError
+from spark_keyframes.prediction import Embedding, Scores
 from spark_keyframes.result import Candidates
 from spark_keyframes.selection import Choice, Decision, Survivors
 from spark_keyframes.video import Window
 from spark_keyframes.video.frame_cache import FrameCache
-
-Embedding = npt.NDArray[np.float32]
-Scores = tuple[Sequence[float], Embedding | None]
-"""of a frame: one number for each text, and the frame's embedding where it is needed"""
 
 
 class CancelledError(Exception):

@@ -46,8 +46,8 @@ class Pipeline:
         callbacks: called around each video, in this order.
         writer: stores the keyframes' images; None: they are not stored.
         threads: decode threads of all videos together; None: as many as CPUs.
-        workers: videos in flight; None: one more than threads, so that one can wait for the
-            network while the others decode.
+        workers: videos in flight; None: one more than are decoded at the same time, so that one can
+            wait for the network.
         held_bytes: memory for decoded frames that can still be selected. Frames beyond it are
             decoded a second time if they are selected.
         row_bytes: a video whose keyframes' images take more than this fails; None: no limit.
@@ -103,7 +103,6 @@ class Pipeline:
             self.writer.check()
         parameters = self.parameters
         threads = self.threads or task_cpus()
-        workers = self.workers or threads + 1
         decodes = self.needs_images or self.matcher is not None or not self.asks_index
         only_cpu = threads == 1 and device.type == "cpu"
         callbacks = Callbacks(self.callbacks)
@@ -120,8 +119,10 @@ class Pipeline:
                     limits=parameters.limits,
                     prefetch=not only_cpu,
                     video_stream=parameters.video_stream,
+                    card=(device.index or 0) if device.type == "cuda" else None,
                 )
             )
+            workers = self.workers or threads + decoder.card_videos + 1
             module = stack.enter_context(ready_module(self.module, device))
             matcher = self.matcher and stack.enter_context(ready_module(self.matcher, device))
             stack.enter_context(callbacks.running(module, device))
@@ -187,8 +188,10 @@ def _outcomes(
         if stop_on_failure:
             _stop_on_failure(tasks, log)
         if tasks and tasks[0].done:
+            context.scorer.settle()
             yield _taken_from(tasks.popleft(), log)
         elif not exhausted and _has_room(tasks, workers):
+            context.scorer.settle()  # the next request may be a long time in coming
             request = next(source, _END)
             if request is _END:
                 exhausted = True

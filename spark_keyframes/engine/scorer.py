@@ -1,20 +1,19 @@
 """Scores the candidates of many videos in shared batches."""
 
 import contextlib
-import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-from spark_keyframes.engine.candidates import CancelledError, CandidateScores, Scores
-from spark_keyframes.errors import KeyframesError, ModuleError
-from spark_keyframes.hooks import calling, finite_embeddings, finite_scores
-from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
+from spark_keyframes.engine.candidates import CancelledError, CandidateScores
+from spark_keyframes.errors import AcceleratorError, KeyframesError, ModuleError
+from spark_keyframes.hooks import calling, finite_scores
+from spark_keyframes.module import EmbeddingModule, KeyframesModule
+from spark_keyframes.prediction import PAIRS, Prediction, Predictor, Scores
 from spark_keyframes.result import Candidates
-
-_PAIRS = 4096  # of embeddings that are compared at a time
 
 
 class _Candidate(NamedTuple):
@@ -24,14 +23,24 @@ class _Candidate(NamedTuple):
     inputs: Any
 
 
+class _Begun(NamedTuple):
+    """A batch that the device computes."""
+
+    batch: list[_Candidate]
+    prediction: Prediction
+    seconds: float
+    """that it took to begin"""
+
+
 class BatchScorer:
     """Collects the candidates of several videos, and scores them batch by batch.
 
-    The videos' threads submit; the thread that calls `step` scores.
+    The videos' threads submit; the thread that calls `step` scores. While a GPU computes a batch,
+    the next one is prepared.
 
     Args:
         module: set up already.
-        batch_size: the most frames of a batch.
+        batch_size: the most frames of a batch, unless the module prefers more.
         embeddings: keep the embedding of each frame beside its score.
         pause_decoding: let videos wait while a batch is scored, but for a frame that was begun. On
             one CPU, decoding only evicts the batch's data from the caches: 2 to 6 % of all work.
@@ -47,16 +56,15 @@ class BatchScorer:
     ) -> None:
         self._module = module
         self._batch_size = batch_size
-        self._embeddings = embeddings
+        self._predictor = Predictor(module, batch_size, embeddings=embeddings)
         self._queue: queue.Queue[_Candidate | Callable[[], None] | None] = queue.Queue(
-            2 * batch_size
+            2 * self._predictor.most
         )
         self._batch: list[_Candidate] = []
+        self._begun: deque[_Begun] = deque()
         self._closed = threading.Event()
         self._pause_decoding = pause_decoding
         self._scoring = threading.Lock()
-        self._size: int | None = None
-        """of the embeddings so far"""
 
     def submit(self, video: CandidateScores, inputs: Any) -> None:
         """Queue the next candidate of a video; its score comes by `CandidateScores.add`.
@@ -102,8 +110,14 @@ class BatchScorer:
     def step(self) -> None:
         """Wait for an item; score a batch if one is full, or if a video waits for its last frames.
 
-        Returns after one second without an item, too.
+        Returns after one second without an item, too. The scores of the last batches may not be
+        there yet; see `settle`.
+
+        Raises:
+            AcceleratorError: the GPU does not compute any more.
         """
+        if self._queue.empty():
+            self.settle()
         try:
             item = self._queue.get(timeout=1.0)
         except queue.Empty:
@@ -112,11 +126,18 @@ class BatchScorer:
             self._batch.append(item)
         elif item is not None:
             item()
+        waiting, most = len(self._batch), self._predictor.most
+        is_idle = self._queue.empty()
         # The last frames of a video do not wait for another video to fill their batch.
-        awaited = self._queue.empty() and any(item.video.complete for item in self._batch)
-        if len(self._batch) == self._batch_size or awaited:
+        is_awaited = is_idle and any(item.video.complete for item in self._batch)
+        if waiting >= most or is_awaited or (is_idle and waiting >= self._batch_size):
             batch, self._batch = self._batch, []
             self._score(batch)
+
+    def settle(self) -> None:
+        """Wait for the device, and add the scores that it has computed."""
+        while self._begun:
+            self._collect()
 
     def _score(self, batch: list[_Candidate]) -> None:
         batch = [item for item in batch if item.video.error is None]
@@ -124,22 +145,49 @@ class BatchScorer:
             return
         began = time.perf_counter()
         try:
-            scores = self._predict(
+            prediction = self._begin(batch)
+        except KeyframesError as error:
+            self.settle()  # batches before this one come first
+            self._blame(batch, error)
+            return
+        self._begun.append(_Begun(batch, prediction, time.perf_counter() - began))
+        while len(self._begun) > 1 or (self._begun and self._begun[0].prediction.is_ready):
+            self._collect()
+
+    def _begin(self, batch: list[_Candidate]) -> Prediction:
+        with self._scoring:
+            return self._predictor.begin(
                 [item.inputs for item in batch], [item.video.texts for item in batch]
             )
+
+    def _collect(self) -> None:
+        """Add the scores of the oldest batch."""
+        batch, prediction, seconds = self._begun.popleft()
+        began = time.perf_counter()
+        try:
+            scores = prediction.collect()
         except KeyframesError as error:
-            videos = {id(item.video): item.video for item in batch}
-            if len(videos) == 1:
-                batch[0].video.fail(error)
-                return
-            # One of the videos is to blame, so the others are scored without it.
-            for video in videos.values():
-                self._score([item for item in batch if item.video is video])
-            return
-        share = (time.perf_counter() - began) / len(batch)
+            self._blame(batch, error)
+        else:
+            self._add(batch, scores, seconds + time.perf_counter() - began)
+
+    def _blame(self, batch: list[_Candidate], error: KeyframesError) -> None:
+        """Let the video fail that a batch failed for; the others are scored without it."""
+        videos = {id(item.video): item.video for item in batch}
+        for video in videos.values():
+            with _failing(video):
+                if len(videos) == 1 or isinstance(error, AcceleratorError):
+                    raise error
+                of_video = [item for item in batch if item.video is video]
+                began = time.perf_counter()
+                scores = self._begin(of_video).collect()
+                self._add(of_video, scores, time.perf_counter() - began)
+
+    def _add(self, batch: list[_Candidate], scores: list[Scores], seconds: float) -> None:
         for item, score in zip(batch, scores, strict=True):
-            item.video.account.seconds["clip"] += share
-            item.video.add(score)
+            item.video.account.seconds["clip"] += seconds / len(batch)
+            if item.video.error is None:
+                item.video.add(score)
 
     def _score_together(
         self,
@@ -151,15 +199,13 @@ class BatchScorer:
         began = time.perf_counter()
         scores: list[Scores] = []
         how: dict[str, Any] = {"by": by} if by is not None else {"exact": True}
-        try:
+        with _failing(video):
             for start in range(0, len(inputs), self._batch_size):
                 part = slice(start, start + self._batch_size)
-                scores += self._predict(inputs[part], texts[part], **how)
-        except KeyframesError as error:
-            video.fail(error)
-            return
-        video.account.seconds["clip"] += time.perf_counter() - began
-        video.add_together(scores)
+                with self._scoring:
+                    scores += self._predictor.begin(inputs[part], texts[part], **how).collect()
+            video.account.seconds["clip"] += time.perf_counter() - began
+            video.add_together(scores)
 
     def _score_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
         import torch
@@ -167,62 +213,29 @@ class BatchScorer:
         began = time.perf_counter()
         module, rows = cast(EmbeddingModule, self._module), cast(Any, indexed.embeddings)
         scores: list[list[float]] = [[] for _ in video.texts]
-        try:
+        with _failing(video):
             with calling("embed_texts", module, ModuleError, "clip"), torch.inference_mode():
                 for text, of_text in zip(video.texts, scores, strict=True):
                     device = module.unit_texts([text])[text].device
-                    for start in range(0, len(rows), _PAIRS):
+                    for start in range(0, len(rows), PAIRS):
                         # A copy, since torch takes no read-only memory.
-                        part = torch.tensor(rows[start : start + _PAIRS], device=device)
+                        part = torch.tensor(rows[start : start + PAIRS], device=device)
                         found = module.similarities(part, [text] * len(part))
                         of_text.extend(finite_scores(found, len(part), module))
-        except KeyframesError as error:
-            video.fail(error)
-            return
-        video.account.seconds["clip"] += time.perf_counter() - began
-        video.add_indexed(indexed, scores)
-
-    def _predict(
-        self,
-        inputs: Sequence[Any],
-        texts: Sequence[Sequence[str]],
-        *,
-        by: KeyframesModule | None = None,
-        **exact: bool,
-    ) -> list[Scores]:
-        """The scores of each frame for its texts; only KeyframesError is raised."""
-        import torch
-
-        pairs = [(i, text) for i, own in enumerate(texts) for text in own]
-        module, embeddings = by or self._module, self._embeddings and by is None
-        rows: Any = None
-        values: list[float] = []
-        with (
-            self._scoring,
-            calling("predict_step", module, ModuleError, "clip"),
-            torch.inference_mode(),
-        ):
-            if embeddings or (len(pairs) > len(inputs) and is_cosine(module)):
-                rows = cast(EmbeddingModule, module).unit_embeddings(inputs, **exact)
-            size = self._batch_size if rows is None else _PAIRS
-            for start in range(0, len(pairs), size):
-                frames, of = zip(*pairs[start : start + size], strict=True)
-                if rows is None:
-                    predict_step: Any = module.predict_step
-                    found = predict_step([inputs[i] for i in frames], of, **exact)
-                else:
-                    found = cast(EmbeddingModule, module).similarities(rows[list(frames)], of)
-                values += finite_scores(found, len(of), module)
-            kept: Sequence[Any] = [None] * len(inputs)
-            if embeddings:
-                kept = finite_embeddings(rows, module, size=self._size)
-                self._size = kept[0].size
-        rest = iter(values)
-        return [
-            (list(itertools.islice(rest, len(own))), row)
-            for own, row in zip(texts, kept, strict=True)
-        ]
+            video.account.seconds["clip"] += time.perf_counter() - began
+            video.add_indexed(indexed, scores)
 
     def close(self) -> None:
         """Refuse further items, and wake the threads that wait to submit."""
         self._closed.set()
+
+
+@contextlib.contextmanager
+def _failing(video: CandidateScores) -> Iterator[None]:
+    """Let a video fail by what the block raises, unless the GPU is at fault."""
+    try:
+        yield
+    except AcceleratorError:
+        raise
+    except KeyframesError as error:
+        video.fail(error)

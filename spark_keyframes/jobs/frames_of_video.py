@@ -7,7 +7,7 @@ from spark_keyframes.errors import KeyframesError, ParameterError, VideoChangedE
 from spark_keyframes.images import Pixels
 from spark_keyframes.limits import Limits
 from spark_keyframes.storage import Access
-from spark_keyframes.video import DecoderName, Source, Video, make_decoder, open_source
+from spark_keyframes.video import CpuDecoderName, Source, Video, make_decoder, open_source
 
 Wanted = tuple[int, float | None]
 """A frame's number, from 0, and when it was shown, in seconds; None: not known."""
@@ -19,7 +19,7 @@ def frames_of_video(
     *,
     changed: str,
     video_stream: int | None = None,
-    decoder: DecoderName = "process",
+    decoder: CpuDecoderName = "process",
     access: Access = Access(),
     limits: Limits = Limits(),
 ) -> Iterator[tuple[Source, Wanted, Pixels | KeyframesError]]:

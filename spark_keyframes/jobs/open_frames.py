@@ -11,7 +11,7 @@ from spark_keyframes.jobs.frames_of_video import Wanted, frames_of_video
 from spark_keyframes.jobs.moments import Moment
 from spark_keyframes.sampler import VideoAdaptiveKeyframesSampling
 from spark_keyframes.storage import write_url
-from spark_keyframes.video import Source
+from spark_keyframes.video import Source, cpu_decoder
 
 _CHANGED = "the video has changed since it was indexed: index it again"
 
@@ -60,7 +60,7 @@ class FrameOpener:
             of_frame,
             changed=_CHANGED,
             video_stream=stream,
-            decoder=sampler.decoder,
+            decoder=cpu_decoder(sampler.decoder),
             access=sampler.access,
             limits=sampler.limits,
         ):

@@ -74,7 +74,14 @@ def load_blip(model_path: str, model_name: str, *, device: "torch.device", dtype
         check_model_folder(model_path, model_name, parameter=BlipFamily.parameter)
     source = model_source(model_path, model_name)
     precision: Precision = "float16" if dtype == "float16" and device.type != "cpu" else "float32"
-    parts = load_parts(source, device, precision, local=bool(model_path), families=_blip)
+    parts = load_parts(
+        source,
+        device,
+        precision,
+        local=bool(model_path),
+        families=_blip,
+        half=precision == "float16",
+    )
     logger.info("loaded BLIP %s on %s: dtype %s runs as %s", source, device, dtype, precision)
     return Blip(parts)
 

@@ -14,7 +14,7 @@ from spark_keyframes.images import ImgType
 from spark_keyframes.limits import Limits
 from spark_keyframes.result import ImagesAs, OnError
 from spark_keyframes.storage import Access
-from spark_keyframes.video import DecoderName
+from spark_keyframes.video import CpuDecoderName
 from spark_keyframes.video.stream_choice import check_video_stream
 from spark_keyframes.video.timeline import exact_fps
 
@@ -53,7 +53,7 @@ class CandidatesOptions:
         "The video stream to read, counted from 0 among the video streams as FFmpeg's v:0. None: "
         "FFmpeg's own choice among those that can be decoded.",
     )
-    decoder: DecoderName = documented(
+    decoder: CpuDecoderName = documented(
         "process",
         "Where videos are decoded. process: in child processes, so that a video that crashes its "
         "codec is one video that fails. thread: in the task itself.",

@@ -9,7 +9,7 @@ from spark_keyframes.device import task_cpus
 from spark_keyframes.parameters import Parameters
 from spark_keyframes.result import Failure
 from spark_keyframes.schema import ERROR_DDL, arrow_type
-from spark_keyframes.video import VideoSrcType, make_decoder, open_source
+from spark_keyframes.video import VideoSrcType, cpu_decoder, make_decoder, open_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,10 @@ class HeaderStage:
         )
         parameters = replace(self.parameters, limits=limits)
         decoding = make_decoder(
-            parameters.decoder, task_cpus(), limits=limits, video_stream=parameters.video_stream
+            cpu_decoder(parameters.decoder),
+            task_cpus(),
+            limits=limits,
+            video_stream=parameters.video_stream,
         )
         with decoding as decoder:
             for batch in batches:

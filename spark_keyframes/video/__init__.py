@@ -8,12 +8,15 @@ PyAV and all modules that need it are imported when first needed: a driver decod
 
 from __future__ import annotations
 
+import functools
 import io
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from spark_keyframes.errors import AcceleratorError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.interface import Ahead, Decoder, RgbFrame, Video
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ahead",
     "CentreCrop",
+    "CpuDecoderName",
     "Decoder",
     "DecoderName",
     "Frame",
@@ -39,12 +43,16 @@ __all__ = [
     "VideoSrcType",
     "Window",
     "candidate_frames",
+    "cpu_decoder",
     "make_decoder",
     "open_source",
     "open_video",
 ]
 
-DecoderName = Literal["process", "thread"]
+logger = logging.getLogger("spark_keyframes")
+
+CpuDecoderName = Literal["process", "thread"]
+DecoderName = Literal[CpuDecoderName, "gpu", "auto"]
 
 
 def __getattr__(name: str) -> Any:
@@ -59,6 +67,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def cpu_decoder(name: DecoderName) -> CpuDecoderName:
+    """Return the decoder of what is too little for a GPU, such as a header or a single frame."""
+    return "thread" if name == "thread" else "process"
+
+
 def make_decoder(
     name: DecoderName,
     threads: int,
@@ -66,19 +79,23 @@ def make_decoder(
     limits: Limits = Limits(),
     prefetch: bool = True,
     video_stream: int | None = None,
+    card: int | None = None,
 ) -> Decoder:
     """Return a decoder whose videos share `threads` decode threads.
 
     Args:
         name: "process" decodes each video in a process of its own, so that a codec crash fails only
-            that video. "thread" decodes in this process.
+            that video. "thread" decodes in this process. "gpu" decodes on `card`, and on CPUs what
+            the card does not decode; "auto" on both, and without a card on CPUs.
         threads: decode threads for all videos together, at least 1.
         limits: bounds on the size, length, time and memory of each video.
         prefetch: decode the next frame while the caller uses the current one. Only for "process".
         video_stream: number of the video stream of each video, from 0; None: FFmpeg's own choice.
+        card: number of the GPU; None: there is none.
 
     Raises:
         ParameterError: video_stream is no whole number, or less than 0.
+        AcceleratorError: "gpu", and there is no GPU that decodes.
     """
     from spark_keyframes.video.stream_choice import check_video_stream
 
@@ -89,7 +106,30 @@ def make_decoder(
         return ThreadDecoder(threads, limits=limits, video_stream=video_stream)
     from spark_keyframes.video.process import ProcessDecoder
 
-    return ProcessDecoder(threads, limits=limits, prefetch=prefetch, video_stream=video_stream)
+    def in_processes(card: int | None = None) -> Decoder:
+        return ProcessDecoder(
+            threads,
+            limits=limits,
+            prefetch=prefetch,
+            video_stream=video_stream,
+            card=card,
+            only_card=name == "gpu",
+        )
+
+    if name == "gpu":
+        return in_processes(card or 0)
+    if name == "auto" and card is not None:
+        try:
+            return in_processes(card)
+        except AcceleratorError as error:
+            _warn_of_card(str(error))
+    return in_processes()
+
+
+@functools.cache
+def _warn_of_card(reason: str) -> None:
+    """Warn once in a process, which runs many tasks."""
+    logger.warning("videos are decoded on CPUs only: %s", reason)
 
 
 def candidate_frames(

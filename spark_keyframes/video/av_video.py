@@ -15,6 +15,7 @@ from spark_keyframes.errors import DecodeError, NoFramesError, ParameterError
 from spark_keyframes.limits import Limits
 from spark_keyframes.redaction import redact_text
 from spark_keyframes.video.by_stretch import StretchDecoder
+from spark_keyframes.video.card import Card, CardError
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.frame import Frame
 from spark_keyframes.video.gops import RunFailedError, plan_runs
@@ -52,8 +53,10 @@ class AvVideo(Closeable):
         video_stream: number of the video stream, from 0; None: FFmpeg's own choice, or another one
             if that holds no packet.
         window: the part of the video whose candidates will be asked for.
+        card: the GPU that decodes; None: the CPU does.
 
     Raises:
+        CardError: the card does not decode this video. Asking for frames may raise it too.
         ParameterError: threads is less than 1, or video_stream is not a valid number.
         NotAVideoError: the file is no video in a supported format.
         NoVideoStreamError: the container holds no video stream, or none of this number.
@@ -74,6 +77,7 @@ class AvVideo(Closeable):
         limits: Limits = Limits(),
         video_stream: int | None = None,
         window: Window = Window(),
+        card: Card | None = None,
     ) -> None:
         if threads < 1:
             raise ParameterError(f"threads must be at least 1, got {threads}; use e.g. 2")
@@ -91,6 +95,7 @@ class AvVideo(Closeable):
             limits=limits,
             video_stream=video_stream,
             window=window,
+            card=card,
         )
         self._table = self._source.table
         self._runs = RunDecoder(self._source, Counters(self._table.timeline), threads, slots)
@@ -115,10 +120,7 @@ class AvVideo(Closeable):
 
     @property
     def duration(self) -> float | None:
-        """Seconds from the start of the first frame to the end of the last; None if not known yet.
-
-        Without a timeline, or if packets are read up to the end of a window, only its end tells.
-        """
+        """Implement `Video.duration`. Without a timeline, or in a window, only the end tells."""
         if self.timeline is None or self._table.reach == "window":
             return self._duration
         return self.timeline.duration
@@ -130,20 +132,17 @@ class AvVideo(Closeable):
 
     @property
     def frames_decoded(self) -> int:
-        """Frames that the decoder returned so far. A frame decoded twice counts twice."""
+        """Implement `Video.frames_decoded`."""
         return self.counters.frames
 
     @property
     def frames_skipped(self) -> int:
-        """Frames that the decoder never returned so far: not needed, damaged, or not reached.
-
-        0 where no packet tells which frames there are: then all packets are decoded.
-        """
+        """Implement `Video.frames_skipped`."""
         return self.counters.skipped
 
     @property
     def frames_doubtful(self) -> int:
-        """Frames that the decoder returned while decoding in sequence, because of a doubt."""
+        """Implement `Video.frames_doubtful`."""
         return self.counters.doubtful
 
     def candidate_count(self, fps: float) -> int | None:
@@ -154,9 +153,7 @@ class AvVideo(Closeable):
         return len(self.timeline.within(self.timeline.candidate_ids(fps), self._window))
 
     def candidates(self, fps: float) -> Iterator[Frame]:
-        """Yield the frames on screen at k/fps seconds, k = 0, 1, …, in presentation order.
-
-        Only those in the window, none twice. A damaged frame is replaced by the one before it.
+        """Implement `Video.candidates`. A damaged frame is replaced by the one before it.
 
         Raises:
             ParameterError: fps is not greater than 0.
@@ -252,6 +249,8 @@ class AvVideo(Closeable):
     def _check_table(self) -> None:
         if self.duration is not None:
             self._window.check_start(self.duration)
+        if self.timeline is None and self._source.card is not None:
+            raise CardError(self.sequential_reason)
         if self._table.sequential_reason:
             logger.debug("decoding in sequence: %s", self._table.sequential_reason)
         self._stretches = None

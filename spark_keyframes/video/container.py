@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard
@@ -147,6 +148,7 @@ def open_container(
     limits: Limits = Limits(),
     video_stream: int | None = None,
     empty_streams: Collection[int] = (),
+    hwaccel: HWAccel | None = None,
 ) -> Iterator[VideoContainer]:
     """Open a video from the start of `file`; errors of reading the file are raised as they are.
 
@@ -156,6 +158,7 @@ def open_container(
         limits: bounds on the size of the frames.
         video_stream: number of the video stream, from 0; None: see `choose_stream`.
         empty_streams: numbers of those that have turned out to hold no packet.
+        hwaccel: what decodes the streams instead of the CPU.
 
     Raises:
         NotAVideoError: the file is no video in an allowed format.
@@ -164,7 +167,7 @@ def open_container(
         DecodeError: the codec is unknown.
         LimitError: the frames are too large.
     """
-    container, reader = _open(file, format_hint, limits)
+    container, reader = _open(file, format_hint, limits, hwaccel)
     with container:
         if reader.error is not None:
             raise reader.error
@@ -267,10 +270,10 @@ def _options(limits: Limits) -> dict[str, str]:
 
 
 def _open(
-    file: BinaryIO, format_hint: str | None, limits: Limits
+    file: BinaryIO, format_hint: str | None, limits: Limits, hwaccel: HWAccel | None
 ) -> tuple[InputContainer, FileReader]:
     try:
-        return _try_open(file, None, _options(limits))
+        return _try_open(file, None, _options(limits), hwaccel)
     except av.error.FFmpegError as error:
         raise_if_out_of_memory(error)
         if isinstance(error, MemoryError):
@@ -288,14 +291,17 @@ def _open(
     # The hint only applies if no format was detected: a detected, forbidden format stays forbidden.
     if isinstance(first_error, av.error.InvalidDataError) and hint in _VIDEO_FORMATS.split(","):
         try:
-            return _try_open(file, hint, _options(limits))
+            return _try_open(file, hint, _options(limits), hwaccel)
         except av.error.FFmpegError:
             pass
     raise NotAVideoError(_describe(file)) from first_error
 
 
 def _try_open(
-    file: BinaryIO, container_format: str | None, options: dict[str, str]
+    file: BinaryIO,
+    container_format: str | None,
+    options: dict[str, str],
+    hwaccel: HWAccel | None = None,
 ) -> tuple[InputContainer, FileReader]:
     reader = FileReader(file)
     try:
@@ -307,6 +313,7 @@ def _try_open(
             container_options={"format_whitelist": _ALLOWED, "protocol_whitelist": "none"},
             metadata_errors="replace",
             buffer_size=BUFFER_SIZE,
+            hwaccel=hwaccel,
         )
     except av.error.FFmpegError:
         if reader.error is not None:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from av.codec.hwaccel import HWAccel
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from spark_keyframes.errors import NoFramesError
 from spark_keyframes.limits import Limits
+from spark_keyframes.video.card import Card
 from spark_keyframes.video.container import (
     VideoContainer,
     new_codec,
@@ -49,7 +51,10 @@ class PacketSource(Closeable):
         limits: Limits,
         video_stream: int | None,
         window: Window,
+        card: Card | None = None,
     ) -> None:
+        self.card = card
+        """the GPU that decodes single GOPs; None: the CPU does"""
         self._file = file
         self._format_hint = format_hint
         self._limits = limits
@@ -78,14 +83,23 @@ class PacketSource(Closeable):
         return self._opened.crop
 
     def begin(self, *, strict: bool) -> tuple[VideoCodecContext, Iterable[Packet[VideoStream]]]:
-        """Return a codec context and all packets; with `strict`, damage is an error."""
+        """Return a codec context and all packets; with `strict`, damage is an error.
+
+        With `strict` it is one of the card, if that decodes.
+
+        Raises:
+            CardError: the card does not decode this codec.
+        """
         codec = self.stream.codec_context
-        kept = self.table.kept
+        kept, card = self.table.kept, self.card if strict else None
         # An open context keeps its options, and its estimate of the frame order. That does not
         # matter for single GOPs, but decoding in sequence needs a fresh context.
-        if kept is None or (codec.is_open and not (strict and "err_detect" in codec.options)):
-            self._opened = self._open()
+        is_used = codec.is_open and not (strict and "err_detect" in codec.options)
+        if kept is None or is_used or card is not None or codec.is_hwaccel:
+            self._opened = self._open(hwaccel=card and card.hwaccel())
             codec = self.stream.codec_context
+            if card is not None:
+                card.check(codec)
         if not codec.is_open:
             prepare_codec(codec, strict=strict, limits=self._limits)
         return codec, self._opened.packets() if kept is None else kept
@@ -110,7 +124,9 @@ class PacketSource(Closeable):
         """Close the container; the file stays open."""
         self._resources.close()
 
-    def _open(self, empty_streams: Collection[int] = ()) -> VideoContainer:
+    def _open(
+        self, empty_streams: Collection[int] = (), hwaccel: HWAccel | None = None
+    ) -> VideoContainer:
         self._resources.close()
         opening = open_container(
             self._file,
@@ -118,6 +134,7 @@ class PacketSource(Closeable):
             limits=self._limits,
             video_stream=self._video_stream,
             empty_streams=empty_streams,
+            hwaccel=hwaccel,
         )
         opened = self._resources.enter_context(opening)
         opened.hide(self._hidden)

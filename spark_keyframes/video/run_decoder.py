@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from spark_keyframes.errors import DecodeError
 from spark_keyframes.redaction import redact_text
+from spark_keyframes.video.card import CardError
 from spark_keyframes.video.counters import Counters
 from spark_keyframes.video.gops import (
     PacketRun,
@@ -108,6 +109,7 @@ class RunDecoder(Closeable):
             DecodeError: `alone`, and open GOPs need those before them. They are decoded with these
                 from now on.
             RunFailedError: a frame is damaged, and not all packets were read.
+            CardError: the card did not decode a frame.
         """
         table = self._source.table
         done = repairs = 0
@@ -120,6 +122,8 @@ class RunDecoder(Closeable):
                         done += 1
                 return
             except RunFailedError as error:
+                if self._source.card is not None:
+                    raise CardError(str(error)) from error
                 if table.refuse_open_starts(error.start):
                     # Only because of leading frames that the run did not decode.
                     logger.info("open GOPs are not decoded alone: %s", redact_text(str(error)))
@@ -220,7 +224,7 @@ class RunDecoder(Closeable):
                     return
 
     def _decode_runs(self, runs: Sequence[PacketRun]) -> Generator[tuple[int, av.VideoFrame]]:
-        table = self._source.table
+        table, card = self._source.table, self._source.card
         codecs = self._source.codecs()
         packets: Iterable[Packet[VideoStream]] | PacketReader
         if self._reader is None:
@@ -229,10 +233,13 @@ class RunDecoder(Closeable):
             codec = self._codec = self._codec or next(codecs)
             packets = self._reader
         threads = min(self._threads, len(runs), self._source.affordable_threads())
+        if card is not None:
+            threads = 1  # its decoders serve other videos meanwhile
         first = next(codecs, None) if threads > 1 else None
         if first is None:
             for run, part in with_packets(runs, packets):
-                yield from decode_run(codec, part, run, table, self.counters)
+                for number, picture in decode_run(codec, part, run, table, self.counters):
+                    yield number, picture if card is None else card.in_memory(picture)
             return
         self._pool = RunPool(
             threads,

@@ -29,6 +29,8 @@ class ThreadDecoder(Closeable):
     the packets' table: a running codec cannot be interrupted from within the same process.
     """
 
+    card_videos = 0
+
     def __init__(
         self, threads: int, *, limits: Limits = Limits(), video_stream: int | None = None
     ) -> None:

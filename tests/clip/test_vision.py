@@ -158,6 +158,23 @@ def test_bfloat16_is_closer_than_autocast_and_exact_on_demand():
     assert torch.equal(quick, again)
 
 
+def test_float16_is_close_and_exact_on_demand():
+    """As on a GPU, on which it is used; here it is slow."""
+    model = random_model()
+    pixels = random_pixels(16)
+    theirs = expected(model, pixels)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    tower = vision_tower(model, PREPROCESSOR, "float16")
+    assert 0 < tower.tolerance < 1e-3
+    with torch.inference_mode():
+        quick, exact = (tower.embed(pixels, exact=e) for e in (False, True))
+    assert 1e-5 < relative_error(quick, theirs) < 5e-3
+    assert relative_error(exact, theirs) < 1e-6
+    assert quick.dtype == exact.dtype == torch.float32
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before[name]), "texts are embedded in float32"
+
+
 @needs_bfloat16
 def test_exact_embeddings_of_many_take_no_more_memory_than_of_few():
     model = random_model()

@@ -376,5 +376,5 @@ def test_a_process_that_used_much_memory_decodes_no_other_video(
             with small.open(io.BytesIO(data)) as video:
                 pids.append(process_of(video).pid)
                 assert len(list(video.candidates(25.0, hold=True))) in (3, 90)
-                assert video._exits == [], "no video was given to a process that is about to end"
+                assert not video._exits, "no video was given to a process that is about to end"
     assert pids[0] == pids[1] != pids[2]

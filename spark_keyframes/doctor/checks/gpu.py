@@ -1,4 +1,4 @@
-"""GPUs: what torch finds, what the driver finds, and whether one computes."""
+"""GPUs: what torch finds, what the driver finds, and whether one computes and decodes."""
 
 import os
 import shutil
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from spark_keyframes.doctor.finding import Finding, bad, good, note
 from spark_keyframes.doctor.options import Options
+from spark_keyframes.errors import AcceleratorError
+from spark_keyframes.video import make_decoder
 
 _SECONDS = 20.0
-_NVDEC = "NVDEC is not used, videos are decoded on CPUs"
 
 
 def check(options: Options) -> Iterator[Finding]:
@@ -23,7 +24,7 @@ def check(options: Options) -> Iterator[Finding]:
     driver = _of_driver()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not driver and not assigned:
-        yield good("GPU", f"none: CLIP computes on the CPU; {_NVDEC}")
+        yield good("GPU", "none: CLIP computes and videos are decoded on CPUs")
     elif visible is not None and not assigned and visible.strip() in ("", "-1"):
         yield note(
             "GPU",
@@ -63,9 +64,17 @@ def _compute(assigned: str) -> Iterator[Finding]:
             yield bad("GPU", f"{index}: {name}, multiplies wrongly", "do not use this GPU")
             continue
         at = f"; Spark assigned GPU {assigned}" if assigned else ""
-        yield good(
-            "GPU", f"{index}: {name}, CUDA {torch.version.cuda}; float16 computes{at}; {_NVDEC}"
-        )
+        yield good("GPU", f"{index}: {name}, CUDA {torch.version.cuda}; float16 computes{at}")
+        yield _decoders(index, name)
+
+
+def _decoders(index: int, name: str) -> Finding:
+    """Say whether the GPU decodes videos."""
+    try:
+        make_decoder("gpu", 1, card=index).close()
+    except AcceleratorError as error:
+        return note("GPU", f"{index}: {name}, decodes no videos, CPUs do", str(error))
+    return good("GPU", f'{index}: {name}, decodes videos with decoder="gpu" and "auto"')
 
 
 def _of_driver() -> str:

@@ -25,6 +25,7 @@ LARGEST = 2**63 - 1  # of Spark's bigint
 
 # Errors that a decode process raises about a video.
 _REPORTED = (
+    errors.AcceleratorError,
     errors.DecodeError,
     errors.EncryptedVideoError,
     errors.LimitError,
@@ -139,7 +140,14 @@ class Failed:
     must_be_replaced: bool
 
 
-Answer = Done | Opened | Count | Times | Pictures | Totals | Failed
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The card does not decode this video."""
+
+    why: str
+
+
+Answer = Done | Opened | Count | Times | Pictures | Totals | Failed | Refused
 
 
 def pictures_in(answer: Answer) -> Pictures | None:
@@ -295,12 +303,14 @@ def totals_of(fields: Fields, limits: Limits, *, passes: int, asked: int) -> Tot
     )
 
 
-def _failed(fields: Fields) -> Failed:
+def _failed(fields: Fields) -> Failed | Refused:
     must_be_replaced = fields.flag("must_be_replaced")
     name, message = fields.text("error"), fields.text("message")
     stage, trace = fields.text("stage"), fields.text("traceback", lines=True)
     if name == "source":
         return Failed(None, must_be_replaced)
+    if name == "CardError":
+        return Refused(message)
     kind = next((kind for kind in _REPORTED if kind.__name__ == name), None)
     if kind is None:
         unexpected = RuntimeError(f"{name[:100]}: {message}")

@@ -62,6 +62,9 @@ _ENVIRONMENT = (
     "LC_ALL",
     "LC_CTYPE",
     "TZ",
+    # Of the driver, and which GPUs there are.
+    "CUDA_DEVICE_ORDER",
+    "CUDA_VISIBLE_DEVICES",
 )
 
 
@@ -72,6 +75,10 @@ class ProcessExitedError(Exception):
         super().__init__(message)
         self.is_from_outside = is_from_outside
         """Whether a signal ended it that a process does not send itself: SIGKILL or SIGTERM."""
+
+
+class CardRefusedError(ProcessExitedError):
+    """The process has a card that does not decode this video. It can decode others."""
 
 
 def crash_error(exits: Sequence[ProcessExitedError]) -> DecoderCrashedError:
@@ -97,9 +104,11 @@ class _Pending:
 class DecodeProcess:
     """A decode process. For one thread at a time, except `kill`, which any thread may call."""
 
-    def __init__(self, thread_counts: ThreadCounts, index: int) -> None:
+    def __init__(self, thread_counts: ThreadCounts, index: int, card: int | None = None) -> None:
         self.index = index
         """Place of this process in `thread_counts`."""
+        self.card = card
+        """Number of the GPU that decodes; None: the CPU does."""
         self.videos = 0
         """Videos that it was given so far."""
         self._pending: deque[_Pending] = deque()
@@ -117,13 +126,14 @@ class DecodeProcess:
         stderr = create_shared_memory(_STDERR_BYTES)
         self._stderr = map_shared_memory(stderr, _STDERR_BYTES)
         descriptors = (other.fileno(), parent_pipe, thread_counts.descriptor)
+        numbers = [*descriptors, index, *([] if card is None else [card])]
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- no argument comes from outside
                 [
                     sys.executable,
                     "-P",  # import nothing from the working directory
                     *_PROGRAM,
-                    *map(str, [*descriptors, index]),
+                    *map(str, numbers),
                 ],
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,

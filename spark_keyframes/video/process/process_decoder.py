@@ -15,7 +15,7 @@ class ProcessDecoder(ProcessLender):
 
     A codec that crashes, hangs, or exceeds its time or memory fails only its own video. The
     processes have no credentials, no network access and no model. Each decodes one video after
-    another.
+    another. With a `card`, some of them decode on a GPU.
     """
 
     def open(

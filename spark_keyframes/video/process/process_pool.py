@@ -25,13 +25,19 @@ class ProcessPool:
         """Killed processes that the kernel has not ended yet."""
         self.thread_counts = ThreadCounts()
 
-    def acquire(self, *, is_new: bool = False) -> DecodeProcess:
-        """Return an idle process, or a new one; give it back with `release`."""
+    def acquire(self, *, is_new: bool = False, card: int | None = None) -> DecodeProcess:
+        """Return an idle process, or a new one; give it back with `release`.
+
+        Args:
+            is_new: return no idle one.
+            card: number of the GPU that decodes; None: the CPU does.
+        """
         while True:
             with self._lock:
-                if is_new or not self._idle:
-                    return self._start()
-                process = self._idle.pop()
+                idle = None if is_new else self._idle_for(card)
+                if idle is None:
+                    return self._start(card)
+                process = self._idle.pop(idle)
             if self._may_decode(process):
                 return process
             self._end(process)
@@ -39,7 +45,7 @@ class ProcessPool:
     def warm_up(self) -> None:
         """Start a process if none is idle, because starting takes 0.2 s."""
         with self._lock:
-            if not self._idle:
+            if self._idle_for(None) is None:
                 self._idle.append(self._start())
 
     def release(self, process: DecodeProcess) -> None:
@@ -59,11 +65,16 @@ class ProcessPool:
         # Between two videos a process has no decode thread, unless it writes what it likes.
         return process.is_usable and not self.thread_counts.counts[process.index]
 
-    def _start(self) -> DecodeProcess:
+    def _idle_for(self, card: int | None) -> int | None:
+        """Return the place of an idle process of this kind, the last one used."""
+        places = range(len(self._idle) - 1, -1, -1)
+        return next((n for n in places if self._idle[n].card == card), None)
+
+    def _start(self, card: int | None = None) -> DecodeProcess:
         self._ending = [process for process in self._ending if not process.has_ended]
         used = {each.index for each in self._processes}
         index = next(i for i in itertools.count() if i not in used)
-        process = DecodeProcess(self.thread_counts, index)
+        process = DecodeProcess(self.thread_counts, index, card)
         self._processes.add(process)
         return process
 

@@ -24,10 +24,11 @@ from spark_keyframes.video.process.answers import (
     totals_of,
 )
 from spark_keyframes.video.process.decode_process import (
+    CardRefusedError,
     DecodeProcess,
     ProcessExitedError,
-    crash_error,
 )
+from spark_keyframes.video.process.exits import Exits
 from spark_keyframes.video.process.expected_pictures import ExpectedPictures, arguments_of
 from spark_keyframes.video.process.expected_times import ExpectedTimes
 from spark_keyframes.video.process.handed_file import HandedFile
@@ -36,10 +37,6 @@ from spark_keyframes.video.process.timed_answers import TimedAnswers
 from spark_keyframes.video.window import Window
 
 logger = logging.getLogger("spark_keyframes")
-
-# The video need not be the cause of a crash: the kernel may kill a process when memory is short.
-_MAX_CRASHES = 2
-_MAX_ATTEMPTS = 3  # with processes that SIGKILL or SIGTERM ended
 
 
 class ProcessVideo(Closeable):
@@ -70,8 +67,8 @@ class ProcessVideo(Closeable):
         self._window = window
         self._process: DecodeProcess | None = None
         self._answers = TimedAnswers(decoder.limits, self._handed.reads)
-        self._exits: list[ProcessExitedError] = []
-        """One entry for each process that ended unexpectedly."""
+        self._exits = Exits()
+        self._may_use_card = True
         self._counts: dict[float, int | None] = {}
         """Number of candidates by fps."""
         self._passes = 0
@@ -273,7 +270,9 @@ class ProcessVideo(Closeable):
             raise RuntimeError("the video was closed")
         # After a crash, take no idle process. What killed the first, such as a lack of memory, may
         # be killing the idle ones too, and that would count as an attempt of this video.
-        self._process = self._decoder.acquire(is_new=bool(self._exits))
+        self._process = self._decoder.acquire(
+            is_new=bool(self._exits), may_use_card=self._may_use_card
+        )
         descriptor, served_bytes = self._handed.hand_over()
         wanted, ahead = None if self._passes else self._wanted, None
         parse: Parse = opened
@@ -306,14 +305,16 @@ class ProcessVideo(Closeable):
 
     def _handle_exit(self, error: ProcessExitedError) -> None:
         """Release the process that ended; raise if there is no attempt left."""
-        self._exits.append(error)
-        self._ahead = None
+        self._ahead, self._may_use_card = None, False
+        was_on_card = self._process is not None and self._process.card is not None
+        if isinstance(error, CardRefusedError) and was_on_card:
+            logger.info("a video is decoded on the CPU, because of the GPU: %s", error)
+            self._release_process()
+            return
         if self._process is not None:
             self._process.kill()
         self._release_process()
-        by_itself = [exit for exit in self._exits if not exit.is_from_outside]
-        if len(self._exits) == _MAX_ATTEMPTS or len(by_itself) == _MAX_CRASHES:
-            raise crash_error(self._exits)
+        self._exits.add(error)
 
     def _release_process(self) -> None:
         process, self._process, self._is_ended = self._process, None, False

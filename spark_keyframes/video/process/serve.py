@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from spark_keyframes.limits import Limits
 from spark_keyframes.video.av_video import AvVideo
+from spark_keyframes.video.card import Card, CardError, refusing
 from spark_keyframes.video.centre import CentreCrop
 from spark_keyframes.video.decoded_frame_cache import DecodedFrameCache
 from spark_keyframes.video.frame import Frame
@@ -42,6 +43,7 @@ from spark_keyframes.video.process.shared_memory import (
     map_shared_memory,
 )
 from spark_keyframes.video.process.shared_thread_slots import SharedThreadSlots, ThreadCounts
+from spark_keyframes.video.thread_slots import ThreadSlots
 from spark_keyframes.video.window import Window
 
 _MAX_COMMAND = 1 << 30  # bytes; the ids of all frames of a long video take some megabytes
@@ -50,13 +52,13 @@ _SECONDS_AT_ONCE = 0.1  # of decoding, after which frames do not wait for the ne
 
 def main() -> None:
     """Execute the engine's commands until the link closes."""
-    link_descriptor, parent_pipe, thread_counts, index = map(int, sys.argv[1:])
+    link_descriptor, parent_pipe, thread_counts, index, *card = map(int, sys.argv[1:])
     exit_with_parent(parent_pipe)
     # Ctrl-C in a terminal reaches all processes of a job; the engine decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     link = Link(link_descriptor, max_message=_MAX_COMMAND)
-    session = Session(link, ThreadCounts(thread_counts), index)
+    session = Session(link, ThreadCounts(thread_counts), index, *card)
     try:
         while (received := link.receive()) is not None:
             session.answer(*received)
@@ -83,8 +85,13 @@ def exit_with_parent(parent_pipe: int) -> None:
 class Session:
     """Executes commands. Each command is a method of the same name and has one answer."""
 
-    def __init__(self, link: Link, thread_counts: ThreadCounts, index: int) -> None:
+    def __init__(
+        self, link: Link, thread_counts: ThreadCounts, index: int, card: int | None = None
+    ) -> None:
         self._link = link
+        self._card_number = card
+        """of the GPU that decodes; None: the CPU does"""
+        self._card: Card | None = None
         self._thread_counts = thread_counts
         self._index = index
         self._resources = ExitStack()
@@ -113,6 +120,8 @@ class Session:
             message = {"number": number, "result": result}
         except Exception as error:  # noqa: BLE001 -- raised again by the engine
             self._iterator, self._left = iter(()), None
+            if isinstance(error, CardError):
+                self.close()  # another process decodes it
             message = {"number": number, "error": error_message(error)}
         self._link.send(message, descriptor=new_memory)
         if new_memory is not None:
@@ -148,8 +157,15 @@ class Session:
             else cast("BinaryIO", io.BufferedReader(ServedFile(descriptor, served_bytes)))
         )
         known = Limits(**{k: math.inf if v is None else v for k, v in limits.items()})  # type: ignore[arg-type]
-        limit_memory(known.max_decode_bytes)
-        slots = SharedThreadSlots(threads, self._thread_counts, self._index)
+        slots: ThreadSlots
+        if self._card_number is None:
+            limit_memory(known.max_decode_bytes)
+            slots = SharedThreadSlots(threads, self._thread_counts, self._index)
+        else:
+            # CUDA takes as much address space as there is memory, and only the copies take a CPU.
+            with refusing():
+                self.check_card()
+            slots = ThreadSlots(1)
         video = AvVideo(
             file,
             format_hint=format_hint,
@@ -158,6 +174,7 @@ class Session:
             limits=known,
             video_stream=video_stream,
             window=Window.of(*window),
+            card=self._card,
         )
         self._frames = self._resources.enter_context(DecodedFrameCache(video, slots))
         facts: dict[str, Any] = {"stream_choice": video.stream_choice, "duration": video.duration}
@@ -169,6 +186,12 @@ class Session:
         except Exception as error:  # noqa: BLE001 -- of the next command
             self._iterator, facts["first"] = _raising(error), None
         return facts | {"seconds": time.monotonic() - began}, memory
+
+    def check_card(self) -> tuple[dict[str, Any], None]:
+        """Open the card, if that is still to be done."""
+        if self._card is None and self._card_number is not None:
+            self._card = Card(self._card_number)
+        return {}, None
 
     def count(self, *, fps: float) -> tuple[dict[str, Any], None]:
         """Count the candidates."""

@@ -6,8 +6,8 @@ import time
 
 from spark_keyframes.errors import LimitError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.process.answers import Answer, Failed, Totals, pictures_in
-from spark_keyframes.video.process.decode_process import DecodeProcess
+from spark_keyframes.video.process.answers import Answer, Failed, Refused, Totals, pictures_in
+from spark_keyframes.video.process.decode_process import CardRefusedError, DecodeProcess
 from spark_keyframes.video.timed_file import TimedFile
 
 _MAX_WAIT_SECONDS = 60.0  # of a single wait; waits are repeated until the time limit
@@ -31,6 +31,7 @@ class TimedAnswers:
         """Return the next answer.
 
         Raises:
+            ProcessExitedError: as `DecodeProcess.receive`, or a card does not decode the video.
             LimitError: the time of the video is used up, for decoding or for reading its file.
         """
         limit = self._limits.max_decode_seconds
@@ -45,6 +46,8 @@ class TimedAnswers:
                 ended = found.end.totals if found and found.end else answer
                 if isinstance(ended, Totals | Failed) and ended.must_be_replaced:
                     process.kill()
+                if isinstance(answer, Refused):
+                    raise CardRefusedError(answer.why)
                 return answer
             try:
                 self._reads.check()

@@ -1,0 +1,130 @@
+"""The whole job on one card, from file to keyframes, beside a plain pipeline in torch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.inputs import KINDS, prepare, prepare_clip, prepare_warm_up
+from benchmarks.on_gpu.figures import Figure, Setting
+from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.engine import Request
+from spark_keyframes.selection import make_selector
+from spark_keyframes.video import DecoderName, candidate_frames
+
+_TEXT = "a red spoon on a wooden table"
+_VIDEOS = 48
+_PLAIN_VIDEOS = 16
+_MINUTES = 2
+_BATCH = 64
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Sample many videos with each decoder, then with the plain pipeline."""
+    kind, minutes = ("1080p", _MINUTES) if setting.on_gpu else ("tiny", 1)
+    path = prepare(KINDS[kind], minutes, cache=setting.cache, videos=setting.videos)
+    folder = prepare_clip(setting.cache)
+    names: list[DecoderName] = ["process", "gpu", "auto"] if setting.on_gpu else ["process"]
+    rates: dict[str, float] = {}
+    for name in setting.while_time(names, "the job, decoder"):
+        videos = [path] * (_VIDEOS if setting.on_gpu else 1)
+        rates[name] = minutes / 60 * _per_second(videos, name, folder, setting) * 3600
+        yield Figure(f"the job, decoder={name}", rates[name], "hours/h", note=f"of {kind}")
+    for name, frames_of in setting.while_time(_plain_decoders(), "a plain pipeline"):
+        plain = _Plain(folder, setting.device, frames_of)
+        plain(prepare_warm_up(cache=setting.cache))
+        videos = [path] * (_PLAIN_VIDEOS if setting.on_gpu else 1)
+        began = time.perf_counter()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(plain, videos))
+        rate = minutes / 60 * len(videos) / (time.perf_counter() - began) * 3600
+        yield Figure(f"a plain pipeline, {name}", rate, "hours/h", note="a video per CPU")
+        if rates:
+            times, goal = max(rates.values()) / rate, ("≥", 3.0) if setting.on_gpu else None
+            yield Figure(f"the job, against the plain pipeline, {name}", times, "times", goal)
+
+
+def _per_second(videos: list[Path], name: DecoderName, folder: Path, setting: Setting) -> float:
+    """Return videos per second."""
+    sampler = VideoAdaptiveKeyframesSampling(
+        model_path=str(folder.parent),
+        clip_model_name=folder.name,
+        text=_TEXT,
+        decoder=name,
+        return_keyframes=False,
+    )
+    pipeline = sampler._pipeline(None)
+    warm_up = [Request(str(prepare_warm_up(cache=setting.cache)), _TEXT)] * 2
+    list(pipeline.run(warm_up, device=setting.device))
+    began = time.perf_counter()
+    requests = [Request(str(video), _TEXT) for video in videos]
+    outcomes = list(pipeline.run(requests, device=setting.device, stop_on_failure=True))
+    return len(outcomes) / (time.perf_counter() - began)
+
+
+class _Plain:
+    """What one would write: decode, transformers' image processor, CLIP in float16, AKS."""
+
+    def __init__(
+        self, folder: Path, device: torch.device, frames_of: Callable[[Path], Iterator[np.ndarray]]
+    ) -> None:
+        from transformers import CLIPModel, CLIPProcessor
+
+        dtype = torch.float16 if device.type == "cuda" else torch.float32
+        self._model = CLIPModel.from_pretrained(folder, dtype=dtype).to(device).eval()
+        self._processor = CLIPProcessor.from_pretrained(folder)
+        self._device, self._dtype, self._frames_of = device, dtype, frames_of
+
+    @torch.inference_mode()
+    def __call__(self, video: Path) -> list[int]:
+        text = self._processor(text=[_TEXT], return_tensors="pt", padding=True).to(self._device)
+        of_text = self._model.get_text_features(**text).pooler_output
+        scores: list[float] = []
+        batch: list[np.ndarray] = []
+        for frame in self._frames_of(video):
+            batch.append(frame)
+            if len(batch) == _BATCH:
+                scores += self._scores(batch, of_text)
+                batch = []
+        scores += self._scores(batch, of_text) if batch else []
+        selector = make_selector("aks", t1=0.8, t2=-100, all_depth=5)
+        return sorted(selector.select(np.array(scores), 32))
+
+    def _scores(self, batch: list[np.ndarray], of_text: torch.Tensor) -> list[float]:
+        inputs = self._processor(images=batch, return_tensors="pt")["pixel_values"]
+        pixels = inputs.to(self._device, self._dtype)
+        found = self._model.get_image_features(pixel_values=pixels).pooler_output
+        scores: list[float] = torch.cosine_similarity(found, of_text).tolist()
+        return scores
+
+
+def _plain_decoders() -> list[tuple[str, Callable[[Path], Iterator[np.ndarray]]]]:
+    found: list[tuple[str, Callable[[Path], Iterator[np.ndarray]]]] = []
+    try:
+        import torchcodec.decoders  # noqa: F401
+    except (ImportError, OSError, RuntimeError):
+        found.append(("PyAV (no torchcodec here)", _of_pyav))
+    else:
+        found.append(("torchcodec", _of_torchcodec))
+    return found
+
+
+def _of_pyav(video: Path) -> Iterator[np.ndarray]:
+    return (frame.to_rgb() for frame in candidate_frames(video))
+
+
+def _of_torchcodec(video: Path) -> Iterator[np.ndarray]:
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(str(video), num_ffmpeg_threads=1)
+    end = int(decoder.metadata.end_stream_seconds)
+    for first in range(0, end, _BATCH):
+        seconds = [float(second) for second in range(first, min(end, first + _BATCH))]
+        for frame in decoder.get_frames_played_at(seconds).data:
+            yield frame.permute(1, 2, 0).numpy()

@@ -1,0 +1,136 @@
+"""How fast ViT-B/32 scores pictures that lie in host memory, and how busy the card is."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from benchmarks.inputs import prepare_clip
+from benchmarks.on_gpu.figures import Figure, Setting
+from spark_keyframes.clip import Clip
+from spark_keyframes.module import ClipModule
+from spark_keyframes.prediction import Prediction, Predictor
+
+_BATCHES = (64, 128, 256, 512, 1024)
+_SECONDS = 3.0
+_TEXT = "a red spoon on a wooden table"
+
+
+def measure(setting: Setting) -> Iterator[Figure]:
+    """Score as the engine does, for each size of a batch; then variants that might be faster."""
+    folder = prepare_clip(setting.cache)
+    module = ClipModule(model_path=str(folder.parent), clip_model_name=folder.name, dtype="float16")
+    module.setup(setting.device)
+    best, rates = 0, dict[int, float]()
+    for batch in setting.while_time(_BATCHES if setting.on_gpu else (4,), "scoring in batches of"):
+        rates[batch] = _rate(module, batch, setting)
+        yield Figure(f"scoring in batches of {batch}", rates[batch], "images/s")
+        best = max(rates, key=rates.__getitem__)
+    if not rates:
+        return
+    yield Figure(
+        f"scoring, the fastest (batches of {best})",
+        rates[best],
+        "images/s",
+        ("≥", 25_000) if setting.on_gpu else None,
+        "goal of an H200",
+    )
+    if setting.on_gpu:
+        yield from _variants(module, module.preferred_batch or best, rates, setting)
+
+
+def _rate(module: ClipModule, batch: int, setting: Setting) -> float:
+    """Return images per second, from uint8 in host memory to scores, two batches in flight."""
+    predictor = Predictor(module, batch)
+    side = module.clip.preprocessor.crop
+    pictures = [torch.randint(0, 256, (3, side, side), dtype=torch.uint8) for _ in range(2 * batch)]
+    halves = pictures[:batch], pictures[batch:]
+    texts = [[_TEXT]] * batch
+    for half in halves:
+        predictor.begin(half, texts).collect()
+    count, before = 0, None
+    seconds = _SECONDS if setting.on_gpu else 0.0
+    began = time.perf_counter()
+    while time.perf_counter() - began < seconds or count < 2:
+        begun: Prediction = predictor.begin(halves[count % 2], texts)
+        if before is not None:
+            before.collect()
+        before, count = begun, count + 1
+    if before is not None:
+        before.collect()
+    return count * batch / (time.perf_counter() - began)
+
+
+def _variants(
+    module: ClipModule, batch: int, rates: dict[int, float], setting: Setting
+) -> Iterator[Figure]:
+    clip, side = module.clip, module.clip.preprocessor.crop
+    pixels = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)
+    on_card = pixels.to(setting.device)
+    alone = batch / _seconds_on_card(lambda: clip.embed_images(on_card))
+    yield Figure(f"the tower alone, batches of {batch}, pixels on the card", alone, "images/s")
+    if batch in rates:
+        busy = 100 * rates[batch] / alone
+        yield Figure("card busy while scoring", min(busy, 100.0), "%", ("≥", 90))
+    exact = batch / _seconds_on_card(lambda: clip.embed_images(on_card, exact=True))
+    yield Figure("the tower alone, in float32", exact, "images/s", note="the second look")
+    for name, memory in (("page-locked", pixels.pin_memory()), ("pageable", pixels)):
+        seconds = _seconds_on_card(lambda m=memory: m.to(setting.device, non_blocking=True))
+        yield Figure(f"copying pictures, {name}", pixels.nbytes / seconds / 1e9, "GB/s")
+    for name, make in (("CUDA graph", _graph), ("torch.compile", _compiled)):
+        for _ in setting.while_time([name], "the tower alone with"):
+            try:
+                step = make(clip, on_card)
+                rate = batch / _seconds_on_card(step)
+            except Exception as error:  # noqa: BLE001 - a variant, whatever it fails for
+                yield Figure(f"the tower alone, {name}", "failed", note=str(error)[:80])
+            else:
+                yield Figure(f"the tower alone, {name}", rate, "images/s")
+
+
+def _seconds_on_card(step: Callable[[], object], least: float = 1.0) -> float:
+    """Return the card's seconds for a step, by its own clock."""
+    for _ in range(3):
+        step()
+    torch.cuda.synchronize()
+    count, began = 0, time.perf_counter()
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first.record()
+    while time.perf_counter() - began < least or count < 5:
+        step()
+        count += 1
+        if count % 8 == 0:
+            torch.cuda.synchronize()
+    last.record()
+    torch.cuda.synchronize()
+    return first.elapsed_time(last) / 1000 / count
+
+
+def _graph(clip: Clip, pixels: torch.Tensor) -> Callable[[], object]:
+    with torch.inference_mode():
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                clip.embed_images(pixels)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            clip.embed_images(pixels)
+    return graph.replay
+
+
+def _compiled(clip: Clip, pixels: torch.Tensor) -> Callable[[], object]:
+    model = copy.deepcopy(clip._model.vision_model).half()
+    compiled = torch.compile(model, mode="max-autotune-no-cudagraphs")
+    with torch.inference_mode():
+        normal = clip.preprocessor.normalise(pixels).half()
+
+    def step() -> object:
+        with torch.inference_mode():
+            return compiled(pixel_values=normal)
+
+    return step

@@ -1,0 +1,100 @@
+"""Decoding by a GPU (NVDEC), through PyAV: FFmpeg's hardware acceleration "cuda".
+
+The card decodes the packets that the CPU would decode. Decoded pictures stay in its memory; those
+that are wanted are copied to the host, where they are converted as those of the CPU are. H.264 and
+its successors say exactly what a decoder returns, so the pixels are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import av
+from av.codec.hwaccel import HWAccel, hwdevices_available
+from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import ColorRange
+
+from spark_keyframes.errors import AcceleratorError
+from spark_keyframes.redaction import redact_text
+
+logger = logging.getLogger("spark_keyframes")
+
+# What the card returns of 4:2:0 with 8 and with 10 bits, and what the CPU returns of the same.
+_PLANAR = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
+
+
+class CardError(Exception):
+    """The card does not decode this video, or not without a doubt; the CPU decodes it anew."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Leave a video to the CPU if the card has failed meanwhile."""
+    try:
+        yield
+    except AcceleratorError as error:
+        raise CardError(str(error)) from error
+
+
+class Card:
+    """A GPU that decodes.
+
+    Args:
+        number: of the GPU, among those that CUDA shows.
+
+    Raises:
+        AcceleratorError: there is no such GPU, or it cannot decode.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        if "cuda" not in hwdevices_available():
+            raise AcceleratorError(
+                "this PyAV was built without CUDA, so that no GPU decodes; install the wheel of "
+                'PyPI, or use decoder="process"'
+            )
+        try:
+            # Kept: the card's state would be set up for each video otherwise, in 0.2 s and more.
+            self._kept = av.CodecContext.create("h264", "r", self.hwaccel())
+        except (av.error.FFmpegError, RuntimeError) as error:
+            raise AcceleratorError(
+                f"GPU {number} does not decode videos: {redact_text(str(error))}; "
+                'decoder="gpu" needs an NVIDIA GPU with its driver (libcuda.so.1 and libnvcuvid, in '
+                'containers NVIDIA_DRIVER_CAPABILITIES=compute,video); use decoder="auto" or '
+                '"process"'
+            ) from error
+
+    def hwaccel(self) -> HWAccel:
+        """Return what PyAV needs to open a video for this card."""
+        return HWAccel("cuda", str(self._number), is_hw_owned=True)
+
+    def check(self, codec: VideoCodecContext) -> None:
+        """Raise CardError unless the card decodes what this codec context is for."""
+        if not codec.is_hwaccel:
+            raise CardError(f"it has no decoder for {codec.name}")
+
+    def in_memory(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """Return a decoded picture in host memory, in the format that the CPU decodes to.
+
+        Raises:
+            CardError: the card did not decode it, or into another format.
+        """
+        if picture.sw_format is None:
+            raise CardError(f"it does not decode {picture.format.name} of this size")
+        return as_planar(picture.reformat(format=picture.sw_format.name, threads=1))
+
+
+def as_planar(picture: av.VideoFrame) -> av.VideoFrame:
+    """Return a picture whose chroma is interleaved, as NVDEC's, as one with planes.
+
+    Raises:
+        CardError: it is in another format.
+    """
+    planar = _PLANAR.get(picture.format.name)
+    if planar is None:
+        raise CardError(f"it returns pictures in {picture.format.name}")
+    if planar == "yuv420p" and picture.color_range == ColorRange.JPEG:
+        planar = "yuvj420p"
+    return picture.reformat(format=planar, threads=1)

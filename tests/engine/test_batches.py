@@ -1,0 +1,221 @@
+"""Batches: how large they are, two at a time on a GPU, and what fails. A stand-in is the GPU."""
+
+import logging
+
+import pytest
+import torch
+
+from spark_keyframes import EmbeddingModule, KeyframesModule, prediction
+from spark_keyframes.engine import Pipeline, Request
+from spark_keyframes.engine.scorer import BatchScorer
+from spark_keyframes.errors import AcceleratorError, ModuleError
+from spark_keyframes.result import Failure
+from tests.engine.own_modules import CPU, FrameNumber, run, sampler
+from tests.video.clips import clip, number_in
+
+
+class Angles(EmbeddingModule):
+    """Embeds a frame by the number drawn on it, and any text as the largest one."""
+
+    def preprocess(self, rgb):
+        return number_in(rgb)
+
+    def embed_images(self, inputs):
+        angles = torch.tensor(inputs, dtype=torch.float32) / 256
+        return torch.stack([angles, 1 - angles], dim=1)
+
+    def embed_texts(self, texts):
+        return torch.tensor([[1.0, 0.0]] * len(texts))
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """Let each batch be ready only when somebody waits for it, as on a GPU; return a log."""
+
+    class Late(prediction.Download):
+        """A copy that is not there before it is asked for."""
+
+        is_ready = False
+        begun, most = 0, 0
+
+        def __init__(self, tensor):
+            super().__init__(tensor)
+            Late.begun += 1
+            Late.most = max(Late.most, Late.begun)
+
+        def result(self):
+            Late.begun -= 1
+            return super().result()
+
+    monkeypatch.setattr(prediction, "Download", Late)
+    return Late
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("videos")
+    paths = [folder / f"{number}.mp4" for number in range(4)]
+    for number, path in enumerate(paths):
+        path.write_bytes(clip("libx264", "mp4", frames=40 + 20 * number))
+    return paths
+
+
+def asked(videos, text="red"):
+    return [(video, text) for video in videos]
+
+
+@pytest.mark.parametrize("text", ["red", ["red", "green", None, "red"]])
+@pytest.mark.parametrize("selector", ["top", "gift"])
+def test_scores_are_the_same_with_two_batches_at_a_time(late, videos, text, selector, monkeypatch):
+    of = sampler(Angles(), fps=25, batch_size=4, selector=selector)
+    late_ones = run(of, asked(videos, text), embeddings=True)
+    assert late.begun == 0
+    assert late.most > 2, "each batch has its scores and its embeddings"
+    monkeypatch.undo()
+    assert late_ones == run(of, asked(videos, text), embeddings=True)
+
+
+def test_no_score_is_held_back_while_the_next_request_is_awaited(late, videos):
+    """Somebody may give the next video only after the keyframes of this one."""
+    of = sampler(Angles(), fps=25, batch_size=4)
+    done = []
+
+    def requests():
+        for video in videos:
+            yield Request(str(video), "red")
+            while len(done) < len(videos) and late.begun:
+                pytest.fail("a batch was begun and not collected")
+
+    pipeline = Pipeline(of.make_module(), of, workers=2)
+    for outcome in pipeline.run(requests(), device=CPU):
+        assert late.begun == 0, "nothing is left while the consumer is at work"
+        done.append(outcome)
+    assert len(done) == len(videos)
+
+
+class Late(FrameNumber):
+    """Gives a frame's number late, and no number for one frame."""
+
+    def predict_step(self, inputs, texts):
+        return [float("nan") if number == 55 else number for number in inputs]
+
+
+def test_a_batch_that_fails_late_costs_its_own_video(videos, monkeypatch):
+    """Frame 55 is in the last two videos only."""
+    monkeypatch.setattr(prediction._Asked, "is_ready", False)
+    outcomes = run(sampler(Late(), fps=25, batch_size=8), asked(videos))
+    assert [isinstance(each, Failure) for each in outcomes] == [False, True, True, True]
+    assert "nan for 1 of" in outcomes[3].message
+    monkeypatch.undo()
+    again = run(sampler(Late(), fps=25, batch_size=8), asked(videos))
+    assert outcomes[0] == again[0]
+
+
+class Sizes(FrameNumber):
+    """Remembers the sizes of its batches."""
+
+    seen: list[int] = []
+
+    def predict_step(self, inputs, texts):
+        self.seen.append(len(inputs))
+        return inputs
+
+
+@pytest.mark.parametrize(("preferred", "most"), [(None, 4), (3, 4), (16, 16)])
+def test_batches_are_as_large_as_the_module_prefers(videos, preferred, most):
+    Sizes.seen = []
+    module = Sizes()
+    module.preferred_batch = preferred
+    scorer = BatchScorer(module, 4)
+    found = []
+
+    class Video:
+        """What the scorer needs of a video."""
+
+        texts, error, complete = ["red"], None, False
+
+        class account:  # noqa: N801
+            seconds = {"clip": 0.0}
+
+        def add(self, scores):
+            found.append(scores[0][0])
+
+    video = Video()
+    for number in range(scorer._queue.maxsize):
+        scorer.submit(video, number)
+    while not scorer._queue.empty():
+        scorer.step()
+    scorer.settle()
+    assert found == list(map(float, range(len(found))))
+    assert max(Sizes.seen) == most
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "many", True])
+def test_a_preferred_batch_that_is_no_number_is_an_error(videos, wrong):
+    module = FrameNumber()
+    module.preferred_batch = wrong
+    with pytest.raises(ModuleError, match="preferred_batch must be a number of at least 1"):
+        run(sampler(module), asked(videos[:1]))
+
+
+class Small(FrameNumber):
+    """Computes at most so many frames at a time, as a GPU with little memory."""
+
+    room = 3
+    preferred_batch = 32
+
+    def predict_step(self, inputs, texts):
+        if len(inputs) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0")
+        return inputs
+
+
+def test_too_little_memory_halves_the_batch(videos, caplog):
+    with caplog.at_level(logging.WARNING, logger="spark_keyframes"):
+        found = run(sampler(Small(), fps=25, batch_size=16), asked(videos))
+    assert found == run(sampler(FrameNumber(), fps=25, batch_size=16), asked(videos))
+    warnings = [
+        record.message for record in caplog.records if "memory is too small" in record.message
+    ]
+    assert 1 <= len(warnings) <= 5
+    assert "Tried to allocate 20.00 MiB" in warnings[-1]
+    assert int(warnings[-1].rpartition("at most ")[2].split()[0]) <= 3
+
+
+def test_too_little_memory_for_one_frame_ends_the_task(videos):
+    module = Small()
+    module.room = 0
+    with pytest.raises(AcceleratorError, match="memory is too small.* even for one frame"):
+        run(sampler(module, fps=25), asked(videos))
+
+
+class Lost(KeyframesModule):
+    """Computes on a card that falls off after some frames."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def preprocess(self, rgb):
+        return number_in(rgb)
+
+    def predict_step(self, inputs, texts):
+        if max(inputs) > 50:
+            raise self.error
+        return inputs
+
+
+LOST = [RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA")]
+if hasattr(torch, "AcceleratorError"):
+    LOST.append(torch.AcceleratorError("the card fell off\nfor some reason"))
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
+def test_a_card_that_is_lost_ends_the_task_and_not_its_rows_one_by_one(videos, error):
+    with pytest.raises(AcceleratorError, match="does not compute any more: .*in a new process"):
+        run(sampler(Lost(error), fps=25, batch_size=4), asked(videos))
+
+
+def test_another_error_of_a_module_costs_its_rows(videos):
+    outcomes = run(sampler(Lost(RuntimeError("no CUDA here")), fps=25), asked(videos))
+    assert [isinstance(each, Failure) for each in outcomes] == [False, True, True, True]
+    assert outcomes[1].error == "ModuleError"
