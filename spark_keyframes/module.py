@@ -62,8 +62,8 @@ class KeyframesModule(ABC):
     of it. Only that part is converted to RGB; the other pixels are undefined. It may be set in
     `setup`. Set it to None where `preprocess` looks at more."""
     preferred_batch: int | None = None
-    """As many frames as `predict_step` takes at its fastest, for a GPU. Where more than `batch_size`
-    wait, batches have up to this many. It may be set in `setup`."""
+    """As many frames as `predict_step` takes at its fastest, for a GPU. Where more than
+    `batch_size` wait, batches have up to this many. It may be set in `setup`."""
     revision: str | None = None
     """Which version of the model this is; results say it in `made_by`. Read without `setup`."""
 
@@ -81,8 +81,8 @@ class KeyframesModule(ABC):
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> Any:
         """Return what `predict_step` needs of a frame: by default the frame itself.
 
-        Up to 3 × `batch_size` of these wait in memory, or 3 × `preferred_batch`, so return something
-        small. Several threads call this at once.
+        Up to 3 × `batch_size` of these wait in memory, or 3 × `preferred_batch`, so return
+        something small. Several threads call this at once.
 
         Args:
             rgb: H×W×3, uint8, RGB, upright, full size; with `looks_at`, undefined elsewhere.

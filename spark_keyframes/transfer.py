@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,7 @@ class _Event(Protocol):
 
 
 class Uploader:
-    """Copies batches of pictures to a device. For one thread at a time.
+    """Copies batches of pictures to a device. Safe for use by several threads.
 
     A copy from pageable memory would wait until the GPU has finished all work before it. So
     batches are put together in page-locked memory, in two buffers by turns.
@@ -31,6 +32,7 @@ class Uploader:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._buffers: list[tuple[torch.Tensor, _Event]] = []
+        self._lock = threading.Lock()
 
     def stacked(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return N pictures of one shape and dtype as one tensor on the device."""
@@ -38,13 +40,14 @@ class Uploader:
 
         if self._device.type == "cpu":
             return torch.stack(list(pictures))
-        buffer, read = self._buffer_for(pictures)
-        part = buffer[: len(pictures)]
-        torch.stack(list(pictures), out=part)
-        on_device = part.to(self._device, non_blocking=True)
-        read.record()
-        self._buffers.append((buffer, read))
-        return on_device
+        with self._lock:  # several runs of a process share a model
+            buffer, read = self._buffer_for(pictures)
+            part = buffer[: len(pictures)]
+            torch.stack(list(pictures), out=part)
+            on_device = part.to(self._device, non_blocking=True)
+            read.record()
+            self._buffers.append((buffer, read))
+            return on_device
 
     def _buffer_for(self, pictures: Sequence[torch.Tensor]) -> tuple[torch.Tensor, _Event]:
         """Take a buffer that is large enough, and that the device does not read any more."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import av
 from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.video.codeccontext import VideoCodecContext
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from spark_keyframes.errors import AcceleratorError
 from spark_keyframes.redaction import redact_text
@@ -50,6 +50,7 @@ class Card:
 
     def __init__(self, number: int) -> None:
         self._number = number
+        self._reformatter = VideoReformatter()
         if "cuda" not in hwdevices_available():
             raise AcceleratorError(
                 "this PyAV was built without CUDA, so that no GPU decodes; install the wheel of "
@@ -61,8 +62,8 @@ class Card:
         except (av.error.FFmpegError, RuntimeError) as error:
             raise AcceleratorError(
                 f"GPU {number} does not decode videos: {redact_text(str(error))}; "
-                'decoder="gpu" needs an NVIDIA GPU with its driver (libcuda.so.1 and libnvcuvid, in '
-                'containers NVIDIA_DRIVER_CAPABILITIES=compute,video); use decoder="auto" or '
+                'decoder="gpu" needs an NVIDIA GPU with its driver (libcuda.so.1, libnvcuvid.so.1; '
+                'in containers NVIDIA_DRIVER_CAPABILITIES=compute,video); use decoder="auto" or '
                 '"process"'
             ) from error
 
@@ -75,19 +76,27 @@ class Card:
         if not codec.is_hwaccel:
             raise CardError(f"it has no decoder for {codec.name}")
 
-    def in_memory(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return a decoded picture in host memory, in the format that the CPU decodes to.
+    def in_memory(self, picture: av.VideoFrame, codec: VideoCodecContext) -> av.VideoFrame:
+        """Return a picture that `codec` decoded in host memory, in the format of the CPU's.
 
         Raises:
             CardError: the card did not decode it, or into another format.
         """
         if picture.sw_format is None:
             raise CardError(f"it does not decode {picture.format.name} of this size")
-        return as_planar(picture.reformat(format=picture.sw_format.name, threads=1))
+        if (picture.width, picture.height) != (codec.width, codec.height):
+            # FFmpeg cuts pictures of a card at the right and at the bottom only.
+            raise CardError("it does not crop pictures as this video says")
+        downloaded = picture.reformat(format=picture.sw_format.name, threads=1)
+        return as_planar(downloaded, self._reformatter)
 
 
-def as_planar(picture: av.VideoFrame) -> av.VideoFrame:
+def as_planar(picture: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame:
     """Return a picture whose chroma is interleaved, as NVDEC's, as one with planes.
+
+    Args:
+        picture: in host memory.
+        reformatter: used for such pictures only, because it keeps what it has set up.
 
     Raises:
         CardError: it is in another format.
@@ -97,4 +106,4 @@ def as_planar(picture: av.VideoFrame) -> av.VideoFrame:
         raise CardError(f"it returns pictures in {picture.format.name}")
     if planar == "yuv420p" and picture.color_range == ColorRange.JPEG:
         planar = "yuvj420p"
-    return picture.reformat(format=planar, threads=1)
+    return reformatter.reformat(picture, format=planar, threads=1)

@@ -239,7 +239,7 @@ class RunDecoder(Closeable):
         if first is None:
             for run, part in with_packets(runs, packets):
                 for number, picture in decode_run(codec, part, run, table, self.counters):
-                    yield number, picture if card is None else card.in_memory(picture)
+                    yield number, picture if card is None else card.in_memory(picture, codec)
             return
         self._pool = RunPool(
             threads,

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
+import torch
 
 from benchmarks.gpu import PARTS
 from benchmarks.on_gpu.figures import Figure
@@ -24,19 +26,8 @@ def test_it_runs_on_a_cpu_without_spark_and_without_an_installed_package(tmp_pat
     output = tmp_path / "gpu.json"
     done = subprocess.run(
         [
-            python,
-            "-m",
-            "benchmarks.gpu",
-            "--device",
-            "cpu",
-            "--seconds",
-            "400",
-            "--cache",
-            tmp_path / "cache",
-            "--videos",
-            tmp_path,
-            "--output",
-            output,
+            *(python, "-m", "benchmarks.gpu", "--device", "cpu", "--seconds", "400"),
+            *("--cache", tmp_path / "cache", "--videos", tmp_path, "--output", output),
         ],
         cwd=REPO,
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
@@ -66,21 +57,20 @@ def test_a_goal_is_met_missed_or_not_there():
     assert Figure("a", 2.0, goal=("≤", 1.9)).is_met is False
     assert Figure("a", 2.0, goal=("=", 2.0)).is_met is True
     assert Figure("a", "failed", goal=("≤", 1.9)).is_met is False
-    assert Figure("a", 1234.5, "images/s", ("≥", 2e3)).row().split() == [
+    assert Figure("a", 1234.0, "images/s", ("≥", 2e3)).row().split() == [
         *("a", "1,234", "images/s", "≥", "2000", "MISSED"),
     ]
 
 
 def test_it_needs_no_card_to_say_that_there_is_none(tmp_path):
     """A part that fails does not keep the others from being tried."""
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    import sys
-
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--part", "packages", "faults", "--cache", tmp_path, "--output", tmp_path / "gpu.json"],
+        [
+            *(sys.executable, "-m", "benchmarks.gpu", "--part", "packages", "faults"),
+            *("--cache", tmp_path, "--output", tmp_path / "gpu.json"),
+        ],
         cwd=REPO, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1

@@ -11,6 +11,7 @@ import sys
 
 import av
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import VideoReformatter
 
 from spark_keyframes.errors import AcceleratorError
 from spark_keyframes.video.card import CardError, as_planar
@@ -28,6 +29,7 @@ class StandIn:
 
     def __init__(self, number: int) -> None:
         self._pictures = 0
+        self._reformatter = VideoReformatter()
         if self.how == "no card":
             raise AcceleratorError(f"GPU {number} does not decode videos: no card")
 
@@ -38,14 +40,15 @@ class StandIn:
         if self.how == "no codec":
             raise CardError(f"it has no decoder for {codec.name}")
 
-    def in_memory(self, picture: av.VideoFrame) -> av.VideoFrame:
+    def in_memory(self, picture: av.VideoFrame, codec: VideoCodecContext) -> av.VideoFrame:
+        assert (picture.width, picture.height) == (codec.width, codec.height)
         if self._pictures == self.at and self.how == "refuse":
             raise CardError("it does not decode this picture")
         if self._pictures == self.at and self.how == "exit":
             os._exit(3)
         self._pictures += 1
         interleaved = _INTERLEAVED.get(picture.format.name, picture.format.name)
-        return as_planar(picture.reformat(format=interleaved))
+        return as_planar(picture.reformat(format=interleaved), self._reformatter)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from spark_keyframes import video as video_package
 from spark_keyframes.errors import AcceleratorError
@@ -175,6 +175,7 @@ def test_only_processes_of_the_cpu_have_a_limit_of_memory(stand_in: StandIn) -> 
     [
         ((96, 64), "yuv420p", "nv12"),
         ((98, 66), "yuv420p", "nv12"),
+        ((99, 67), "yuv420p", "nv12"),
         ((1280, 720), "yuv420p", "nv12"),
         ((96, 64), "yuv420p10le", "p010le"),
     ],
@@ -200,7 +201,7 @@ def test_pictures_of_the_card_become_those_of_the_cpu(
         each.color_range = colour_range
         if matrix is not None:
             each.colorspace = matrix
-    found = as_planar(of_card)
+    found = as_planar(of_card, VideoReformatter())
     assert found.format.name == planar
     assert found.pts == 5
     assert np.array_equal(converted(found), converted(decoded))
@@ -209,7 +210,7 @@ def test_pictures_of_the_card_become_those_of_the_cpu(
 def test_other_formats_are_left_to_the_cpu() -> None:
     decoded = av.VideoFrame.from_ndarray(picture(7, 96, 64), format="rgb24")
     with pytest.raises(CardError, match="pictures in yuv444p"):
-        as_planar(decoded.reformat(format="yuv444p"))
+        as_planar(decoded.reformat(format="yuv444p"), VideoReformatter())
 
 
 @without_card

@@ -24,7 +24,7 @@ def check(options: Options) -> Iterator[Finding]:
     driver = _of_driver()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not driver and not assigned:
-        yield good("GPU", "none: CLIP computes and videos are decoded on CPUs")
+        yield good("GPU", "none: CLIP computes on the CPU, and videos are decoded there")
     elif visible is not None and not assigned and visible.strip() in ("", "-1"):
         yield note(
             "GPU",
