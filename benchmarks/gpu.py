@@ -27,8 +27,8 @@ import torch
 from benchmarks.inputs import CACHE, VIDEOS
 from benchmarks.on_gpu.figures import Figure, Setting
 
-PARTS = ("packages", "scoring", "faults", "decoding", "agreement", "job")
-"""Modules of benchmarks.on_gpu, in the order in which a broken card would show itself."""
+PARTS = ("packages", "faults", "scoring", "decoding", "job", "agreement", "compiled")
+"""Modules of benchmarks.on_gpu: first those that show a broken card, last what may take long."""
 
 _PACKAGES = ("torch", "transformers", "av", "numpy", "pandas", "pyarrow", "Pillow", "torchcodec")
 
@@ -51,9 +51,11 @@ def main() -> int:
     options = parsed()
     began = time.monotonic()
     options.cache.mkdir(parents=True, exist_ok=True)
-    setting = Setting(
-        torch.device(options.device), options.cache, options.videos, began + options.seconds
-    )
+    device = torch.device(options.device)
+    if device.type == "cuda" and torch.cuda.is_available():
+        device = torch.device("cuda", device.index or 0)
+        torch.cuda.set_device(device)
+    setting = Setting(device, options.cache, options.videos, began + options.seconds)
     about = machine(setting)
     print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
     figures: dict[str, list[Figure]] = {}

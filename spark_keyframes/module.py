@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from spark_keyframes.clip import Clip, Dtype, load_clip, model_preprocessing, model_revision
 from spark_keyframes.errors import ModuleError
+from spark_keyframes.gpu_faults import gpu_faults
 from spark_keyframes.hooks import calling, short_repr
 from spark_keyframes.threads import renew_after_fork
 from spark_keyframes.video import CentreCrop
@@ -81,7 +82,7 @@ class KeyframesModule(ABC):
     def preprocess(self, rgb: npt.NDArray[np.uint8]) -> Any:
         """Return what `predict_step` needs of a frame: by default the frame itself.
 
-        Up to 3 × `batch_size` of these wait in memory, or 3 × `preferred_batch`, so return
+        Up to 3 × `batch_size` of these wait in memory, or 5 × `preferred_batch`, so return
         something small. Several threads call this at once.
 
         Args:
@@ -143,7 +144,7 @@ class EmbeddingModule(KeyframesModule):
 
     def unit_embeddings(self, inputs: Sequence[Any], **exact: bool) -> "torch.Tensor":
         """Return the embeddings of N frames at length 1, float32 of shape (N, D)."""
-        with calling("embed_images", self, ModuleError, "clip"):
+        with calling("embed_images", self, ModuleError, "clip"), gpu_faults():
             return _unit_rows(self.embed_images(inputs, **exact), len(inputs), "images", self)
 
     def similarities(
@@ -174,7 +175,7 @@ class EmbeddingModule(KeyframesModule):
         rows = {text: row for text, row in known.items() if row is not None}
         missing = [text for text in known if text not in rows]
         if missing:
-            with calling("embed_texts", self, ModuleError, "clip"):
+            with calling("embed_texts", self, ModuleError, "clip"), gpu_faults():
                 new = _unit_rows(self.embed_texts(missing), len(missing), "texts", self)
             for text, row in zip(missing, new, strict=True):
                 rows[text] = row.clone()  # a view would keep the memory of all rows

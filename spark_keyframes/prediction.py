@@ -12,7 +12,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from spark_keyframes.errors import AcceleratorError, KeyframesError, ModuleError
+from spark_keyframes.errors import AcceleratorError, ModuleError
+from spark_keyframes.gpu_faults import GpuMemoryError, gpu_faults
 from spark_keyframes.hooks import calling, finite_embeddings, finite_scores
 from spark_keyframes.module import EmbeddingModule, KeyframesModule, is_cosine
 from spark_keyframes.transfer import Download, indices_on
@@ -23,12 +24,7 @@ Embedding = npt.NDArray[np.float32]
 Scores = tuple[Sequence[float], Embedding | None]
 """of a frame: one number for each text, and the frame's embedding where it is needed"""
 
-PAIRS = 4096
-"""how many embeddings are compared at a time"""
-
-
-class _OutOfMemoryError(KeyframesError):
-    """The GPU's memory does not hold a batch; `Predictor` makes a smaller one."""
+_PAIRS = 4096  # of embeddings that are compared at a time
 
 
 class Prediction(Protocol):
@@ -60,7 +56,8 @@ class _Asked:
 
     @property
     def is_ready(self) -> bool:
-        return not any(isinstance(of, Download) and not of.is_ready for of, _ in self.found)
+        asked = [self.rows, *(of for of, _ in self.found)]
+        return not any(isinstance(of, Download) and not of.is_ready for of in asked)
 
     def collect(self) -> list[Scores]:
         values: list[float] = []
@@ -116,11 +113,21 @@ class Predictor:
     def __init__(
         self, module: KeyframesModule, batch_size: int, *, embeddings: bool = False
     ) -> None:
-        self.most = max(batch_size, module.preferred_batch or 0)
-        """the most frames of a batch; fewer once the GPU's memory was too small"""
         self._module = module
+        self._batch_size = batch_size
         self._embeddings = embeddings
         self._sizes = _EmbeddingSize()
+        self._lowered: dict[int, int] = {}
+        """the most frames of a batch, by the id of the module, after a lack of memory"""
+
+    @property
+    def most(self) -> int:
+        """The most frames of a batch; fewer once the GPU's memory was too small."""
+        return self._most_of(self._module)
+
+    def _most_of(self, module: KeyframesModule) -> int:
+        usual = max(self._batch_size, module.preferred_batch or 0)
+        return self._lowered.get(id(module), usual)
 
     def begin(
         self,
@@ -132,8 +139,8 @@ class Predictor:
     ) -> Prediction:
         """Ask for the scores of N frames for their texts.
 
-        Where the GPU's memory is too small, the batch is computed in two halves, and later batches
-        are as small.
+        Where the GPU's memory is too small, the batch is computed in parts, each half as large as
+        the one that did not fit, and later batches are as small.
 
         Args:
             inputs: N results of `preprocess`.
@@ -142,90 +149,117 @@ class Predictor:
             **exact: `exact=True` for a module with a tolerance.
 
         Raises:
-            AcceleratorError: the GPU does not compute any more.
+            AcceleratorError: the GPU does not compute any more, or not even for one frame.
             KeyframesError: any other failure, of the module or its own.
         """
-        try:
-            with _predicting(by or self._module):
-                return self._asked(inputs, texts, by, **exact)
-        except _OutOfMemoryError as error:
-            self._halve(len(inputs), error)
-        middle = len(inputs) // 2
-        parts = slice(middle), slice(middle, None)
-        scores = [self.begin(inputs[p], texts[p], by=by, **exact).collect() for p in parts]
-        return _Computed([*scores[0], *scores[1]])
+        module = by or self._module
+        asked = self._asked(inputs, texts, module, **exact)
+        if isinstance(asked, _Asked):
+            return asked
+        self._lower(module, len(inputs), texts, asked)
+        scores: list[Scores] = []
+        while (done := len(scores)) < len(inputs):
+            part = slice(done, done + self._most_of(module))
+            asked = self._asked(inputs[part], texts[part], module, **exact)
+            if isinstance(asked, _Asked):
+                scores += asked.collect()
+            else:
+                self._lower(module, len(inputs[part]), texts[part], asked)
+        return _Computed(scores)
+
+    def of_index(self, embeddings: Any, texts: Sequence[str]) -> list[list[float]]:
+        """Return the scores of an index for each text.
+
+        Args:
+            embeddings: of all candidates, float32 of shape (N, D).
+            texts: at least one.
+
+        Raises: as `begin`.
+        """
+        import torch
+
+        module = cast(EmbeddingModule, self._module)
+        scores: list[list[float]] = [[] for _ in texts]
+        with (
+            calling("embed_texts", module, ModuleError, "clip"),
+            gpu_faults(),
+            torch.inference_mode(),
+        ):
+            for text, of_text in zip(texts, scores, strict=True):
+                device = module.unit_texts([text])[text].device
+                for part in _slices(len(embeddings), _PAIRS):
+                    # A copy, since torch takes no read-only memory.
+                    rows = torch.tensor(embeddings[part], device=device)
+                    found = module.similarities(rows, [text] * len(rows))
+                    of_text.extend(finite_scores(found, len(rows), module))
+        return scores
 
     def _asked(
         self,
         inputs: Sequence[Any],
         texts: Sequence[Sequence[str]],
-        by: KeyframesModule | None,
+        module: KeyframesModule,
+        **exact: bool,
+    ) -> _Asked | str:
+        """Ask for scores; return why the GPU's memory is too small, where it is."""
+        try:
+            with _predicting(module):
+                return self._given(inputs, texts, module, **exact)
+        except GpuMemoryError as error:
+            return str(error)  # and not the error, which would keep what the batch took
+
+    def _given(
+        self,
+        inputs: Sequence[Any],
+        texts: Sequence[Sequence[str]],
+        module: KeyframesModule,
         **exact: bool,
     ) -> _Asked:
         import torch
 
         pairs = [(i, text) for i, own in enumerate(texts) for text in own]
-        module, embeddings = by or self._module, self._embeddings and by is None
+        embeddings = self._embeddings and module is self._module
+        have_one_text = all(len(own) == 1 for own in texts)
         rows: Any = None
         found: list[tuple[Any, int]] = []
         with torch.inference_mode():
             if embeddings or is_cosine(module):
                 rows = cast(EmbeddingModule, module).unit_embeddings(inputs, **exact)
-            for part in _slices(len(pairs), self.most if rows is None else PAIRS):
+            for part in _slices(len(pairs), self._most_of(module) if rows is None else _PAIRS):
                 frames, of = zip(*pairs[part], strict=True)
                 if rows is None:
                     predict_step: Any = module.predict_step
                     found.append((predict_step([inputs[i] for i in frames], of, **exact), len(of)))
                     continue
-                has_one_text = len(pairs) == len(rows)
-                own = rows[part] if has_one_text else rows[indices_on(rows.device, frames)]
+                own = rows[part] if have_one_text else rows[indices_on(rows.device, frames)]
                 products = cast(EmbeddingModule, module).products(own, of)
                 found.append((Download(products), len(of)))
         kept = Download(rows) if embeddings else None
         return _Asked(module, texts, found, kept, self._sizes)
 
-    def _halve(self, count: int, error: _OutOfMemoryError) -> None:
+    def _lower(
+        self, module: KeyframesModule, frames: int, texts: Sequence[Sequence[str]], reason: str
+    ) -> None:
+        """Halve the size of batches, after so many frames did not fit."""
         import torch
 
-        if count == 1:
+        pairs = min(sum(map(len, texts)), self._most_of(module))
+        size = frames if is_cosine(module) else max(frames, pairs)
+        if size == 1:
             raise AcceleratorError(
-                f"{error}, even for one frame; other processes may use it (nvidia-smi shows them): "
-                "give each task a GPU of its own, or use a smaller model"
-            ) from error
-        self.most = max(1, min(self.most, count) // 2)
-        logger.warning("%s; batches have at most %d frames from now on", error, self.most)
+                f"{reason}, even for one frame; other processes may use it (nvidia-smi shows "
+                "them): give each task a GPU of its own, or use a smaller model"
+            )
+        self._lowered[id(module)] = most = min(self._most_of(module), size) // 2
+        logger.warning("%s; batches have at most %d frames from now on", reason, most)
         torch.cuda.empty_cache()  # what is left of the batch, in pieces of its own sizes
 
 
 @contextmanager
 def _predicting(module: KeyframesModule) -> Iterator[None]:
     """Name the module in what it raises, and tell the GPU's faults from its own."""
-    with calling("predict_step", module, ModuleError, "clip"), _device_faults():
+    with calling("predict_step", module, ModuleError, "clip"), gpu_faults():
         yield
-
-
-@contextmanager
-def _device_faults() -> Iterator[None]:
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise _OutOfMemoryError(f"the GPU's memory is too small: {_first_line(error)}") from error
-    except RuntimeError as error:
-        # torch 2.8 and later have a class for it. The process cannot use the GPU after it.
-        kind = getattr(torch, "AcceleratorError", None)
-        if (kind is not None and isinstance(error, kind)) or str(error).startswith("CUDA error"):
-            raise AcceleratorError(
-                f"the GPU does not compute any more: {_first_line(error)}; the rows of this task "
-                "have to be computed again in a new process, as Spark does by itself. If it comes "
-                "back, look for Xid in dmesg and at nvidia-smi -q"
-            ) from error
-        raise
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(".")
 
 
 def _slices(count: int, size: int) -> Iterator[slice]:

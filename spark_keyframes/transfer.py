@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Uploader:
 
         if self._device.type == "cpu":
             return torch.stack(list(pictures))
-        with self._lock:  # several runs of a process share a model
+        # Several runs of a process share a model. A buffer that was made in inference mode could
+        # not be written outside it.
+        with self._lock, _on(self._device), torch.inference_mode():
             buffer, read = self._buffer_for(pictures)
             part = buffer[: len(pictures)]
             torch.stack(list(pictures), out=part)
@@ -58,7 +61,7 @@ class Uploader:
             fits = len(buffer) >= count and buffer.shape[1:] == first.shape
             if fits and buffer.dtype == first.dtype:
                 return buffer, read
-        return page_locked((count, *first.shape), first.dtype), new_event(self._device)
+        return page_locked((count, *first.shape), first.dtype), new_event()
 
 
 class Download:
@@ -72,11 +75,12 @@ class Download:
         self._copy = tensor
         self._done: _Event | None = None
         if tensor.device.type != "cpu":
-            self._copy = page_locked(tuple(tensor.shape), tensor.dtype)
-            self._copy.copy_(tensor, non_blocking=True)
-            # Behind this copy, and not behind what is asked of the device later.
-            self._done = new_event(tensor.device)
-            self._done.record()
+            with _on(tensor.device):
+                self._copy = page_locked(tuple(tensor.shape), tensor.dtype)
+                self._copy.copy_(tensor, non_blocking=True)
+                # Behind this copy, and not behind what is asked of the device later.
+                self._done = new_event()
+                self._done.record()
 
     @property
     def is_ready(self) -> bool:
@@ -95,7 +99,17 @@ def indices_on(device: torch.device, indices: Sequence[int]) -> torch.Tensor:
     import torch
 
     found = torch.tensor(indices)
-    return found if device.type == "cpu" else found.pin_memory().to(device, non_blocking=True)
+    if device.type == "cpu":
+        return found
+    with _on(device):
+        return found.pin_memory().to(device, non_blocking=True)
+
+
+def _on(device: torch.device) -> AbstractContextManager[None]:
+    """Return what makes a GPU the current one: events and page-locked memory are of that one."""
+    import torch
+
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def page_locked(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -105,10 +119,9 @@ def page_locked(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.empty(shape, dtype=dtype, pin_memory=True)
 
 
-def new_event(device: torch.device) -> _Event:
-    """Return a point in the work of a device that can be waited for."""
+def new_event() -> _Event:
+    """Return a point in the work of the current GPU, for which a thread can wait asleep."""
     import torch
 
-    with torch.cuda.device(device):
-        event: _Event = torch.cuda.Event()
-        return event
+    event: _Event = torch.cuda.Event(blocking=True)
+    return event

@@ -39,7 +39,7 @@ def log(monkeypatch):
         return torch.zeros(shape, dtype=dtype) if len(shape) > 1 else Memory(shape, dtype)
 
     monkeypatch.setattr(transfer, "page_locked", page_locked)
-    monkeypatch.setattr(transfer, "new_event", lambda device: Event())
+    monkeypatch.setattr(transfer, "new_event", Event)
     return found
 
 

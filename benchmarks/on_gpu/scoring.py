@@ -1,10 +1,14 @@
-"""How fast ViT-B/32 scores pictures that lie in host memory, and how busy the card is."""
+"""How fast ViT-B/32 scores pictures that lie in host memory, and how busy the card is.
+
+A CUDA graph starts all kernels of a batch at once. So its time is that of the card alone, and the
+share of it in the time of scoring is how busy the card was.
+"""
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 
@@ -39,7 +43,7 @@ def measure(setting: Setting) -> Iterator[Figure]:
         "goal of an H200",
     )
     if setting.on_gpu:
-        yield from _variants(module, module.preferred_batch or best, rates, setting)
+        yield from _on_card(module, best, rates[best])
 
 
 def _rate(module: ClipModule, batch: int, setting: Setting) -> float:
@@ -64,34 +68,34 @@ def _rate(module: ClipModule, batch: int, setting: Setting) -> float:
     return count * batch / (time.perf_counter() - began)
 
 
-def _variants(
-    module: ClipModule, batch: int, rates: dict[int, float], setting: Setting
-) -> Iterator[Figure]:
+def _on_card(module: ClipModule, batch: int, rate: float) -> Iterator[Figure]:
+    """Measure the parts of scoring in batches of the fastest size, which has this rate."""
     clip, side = module.clip, module.clip.preprocessor.crop
     pixels = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8)
-    on_card = pixels.to(setting.device)
-    alone = batch / _seconds_on_card(lambda: clip.embed_images(on_card))
-    yield Figure(f"the tower alone, batches of {batch}, pixels on the card", alone, "images/s")
-    if batch in rates:
-        busy = 100 * rates[batch] / alone
-        yield Figure("card busy while scoring", min(busy, 100.0), "%", ("≥", 90))
-    exact = batch / _seconds_on_card(lambda: clip.embed_images(on_card, exact=True))
+    on_card = pixels.to(module.clip.device)
+    eager = batch / seconds_on_card(lambda: clip.embed_images(on_card))
+    yield Figure(f"the tower alone, batches of {batch}, pixels on the card", eager, "images/s")
+    try:
+        alone = batch / seconds_on_card(_graph(clip, on_card))
+    except RuntimeError as error:
+        yield Figure("the tower alone, CUDA graph", "failed", note=str(error)[:80])
+    else:
+        yield Figure("the tower alone, CUDA graph", alone, "images/s")
+        yield Figure("card busy while scoring", 100 * rate / alone, "%", ("≥", 90))
+    exact = batch / seconds_on_card(lambda: clip.embed_images(on_card, exact=True))
     yield Figure("the tower alone, in float32", exact, "images/s", note="the second look")
     for name, memory in (("page-locked", pixels.pin_memory()), ("pageable", pixels)):
-        seconds = _seconds_on_card(lambda m=memory: m.to(setting.device, non_blocking=True))
+        seconds = seconds_on_card(partial(memory.to, clip.device, non_blocking=True))
         yield Figure(f"copying pictures, {name}", pixels.nbytes / seconds / 1e9, "GB/s")
-    for name, make in (("CUDA graph", _graph), ("torch.compile", _compiled)):
-        for _ in setting.while_time([name], "the tower alone with"):
-            try:
-                step = make(clip, on_card)
-                rate = batch / _seconds_on_card(step)
-            except Exception as error:  # noqa: BLE001 - a variant, whatever it fails for
-                yield Figure(f"the tower alone, {name}", "failed", note=str(error)[:80])
-            else:
-                yield Figure(f"the tower alone, {name}", rate, "images/s")
+    pictures = list(pixels)
+    began = time.perf_counter()
+    for _ in range(10):
+        clip.uploader.stacked(pictures)
+    seconds = (time.perf_counter() - began) / 10
+    yield Figure("putting a batch together and copying it", pixels.nbytes / seconds / 1e9, "GB/s")
 
 
-def _seconds_on_card(step: Callable[[], object], least: float = 1.0) -> float:
+def seconds_on_card(step: Callable[[], object], least: float = 1.0) -> float:
     """Return the card's seconds for a step, by its own clock."""
     for _ in range(3):
         step()
@@ -121,16 +125,3 @@ def _graph(clip: Clip, pixels: torch.Tensor) -> Callable[[], object]:
         with torch.cuda.graph(graph):
             clip.embed_images(pixels)
     return graph.replay
-
-
-def _compiled(clip: Clip, pixels: torch.Tensor) -> Callable[[], object]:
-    model = copy.deepcopy(clip._model.vision_model).half()
-    compiled = torch.compile(model, mode="max-autotune-no-cudagraphs")
-    with torch.inference_mode():
-        normal = clip.preprocessor.normalise(pixels).half()
-
-    def step() -> object:
-        with torch.inference_mode():
-            return compiled(pixel_values=normal)
-
-    return step

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from spark_keyframes.clip.precision import AUTOCAST_TOLERANCE, TOLERANCE, Precision
@@ -80,14 +83,25 @@ class TransformersTower:
 
         lower = self._precision == "bfloat16" and not exact
         model = self._model
-        with (
-            torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower),
-            # By default, cuDNN rounds the pixels of float32 to the 10 bits of TF32.
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-        ):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=lower), _exactly(model):
             normal = self._preprocessor.normalise(pixels.to(model.device, non_blocking=True))
             output = model.get_image_features(pixel_values=normal.to(model.dtype))
         return embeddings_of(output).float()
+
+
+_flags = threading.Lock()  # cuDNN's are of the process
+
+
+@contextmanager
+def _exactly(model: Any) -> Iterator[None]:
+    """Compute a model of float32 on a GPU in float32: cuDNN would round pixels to 10 bits, TF32."""
+    import torch
+
+    if model.device.type != "cuda" or model.dtype != torch.float32:
+        yield
+        return
+    with _flags, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 class HalfTower:

@@ -122,7 +122,7 @@ class Pipeline:
                     card=(device.index or 0) if device.type == "cuda" else None,
                 )
             )
-            workers = self.workers or threads + decoder.card_videos + 1
+            workers = self.workers or decoder.videos_at_once + 1
             module = stack.enter_context(ready_module(self.module, device))
             matcher = self.matcher and stack.enter_context(ready_module(self.matcher, device))
             stack.enter_context(callbacks.running(module, device))

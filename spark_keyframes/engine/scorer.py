@@ -6,13 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from spark_keyframes.engine.candidates import CancelledError, CandidateScores
-from spark_keyframes.errors import AcceleratorError, KeyframesError, ModuleError
-from spark_keyframes.hooks import calling, finite_scores
-from spark_keyframes.module import EmbeddingModule, KeyframesModule
-from spark_keyframes.prediction import PAIRS, Prediction, Predictor, Scores
+from spark_keyframes.errors import AcceleratorError, KeyframesError
+from spark_keyframes.module import KeyframesModule
+from spark_keyframes.prediction import Prediction, Predictor, Scores
 from spark_keyframes.result import Candidates
 
 
@@ -54,7 +53,6 @@ class BatchScorer:
         embeddings: bool = False,
         pause_decoding: bool = False,
     ) -> None:
-        self._module = module
         self._batch_size = batch_size
         self._predictor = Predictor(module, batch_size, embeddings=embeddings)
         self._queue: queue.Queue[_Candidate | Callable[[], None] | None] = queue.Queue(
@@ -208,20 +206,9 @@ class BatchScorer:
             video.add_together(scores)
 
     def _score_indexed(self, video: CandidateScores, indexed: Candidates) -> None:
-        import torch
-
         began = time.perf_counter()
-        module, rows = cast(EmbeddingModule, self._module), cast(Any, indexed.embeddings)
-        scores: list[list[float]] = [[] for _ in video.texts]
         with _failing(video):
-            with calling("embed_texts", module, ModuleError, "clip"), torch.inference_mode():
-                for text, of_text in zip(video.texts, scores, strict=True):
-                    device = module.unit_texts([text])[text].device
-                    for start in range(0, len(rows), PAIRS):
-                        # A copy, since torch takes no read-only memory.
-                        part = torch.tensor(rows[start : start + PAIRS], device=device)
-                        found = module.similarities(part, [text] * len(part))
-                        of_text.extend(finite_scores(found, len(part), module))
+            scores = self._predictor.of_index(indexed.embeddings, video.texts)
             video.account.seconds["clip"] += time.perf_counter() - began
             video.add_indexed(indexed, scores)
 

@@ -1,8 +1,8 @@
 """Decoding by a GPU (NVDEC), through PyAV: FFmpeg's hardware acceleration "cuda".
 
 The card decodes the packets that the CPU would decode. Decoded pictures stay in its memory; those
-that are wanted are copied to the host, where they are converted as those of the CPU are. H.264 and
-its successors say exactly what a decoder returns, so the pixels are the same.
+that are wanted are copied to the host, where they are converted as those of the CPU are. It decodes
+codecs only whose standard says exactly which pixels a decoder returns.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ from spark_keyframes.redaction import redact_text
 logger = logging.getLogger("spark_keyframes")
 
 # What the card returns of 4:2:0 with 8 and with 10 bits, and what the CPU returns of the same.
+_EXACT = ("h264", "hevc", "vp8", "vp9")
+# A grey picture of 128×128 pixels: parameter sets and an IDR slice, by x264.
+_SAMPLE = bytes.fromhex(
+    "00000001674d400bdc204684000003000400000300c83c50ae0000000168ee0392c80000000165"
+    "88843ff11ad5334f960d2e4244ddc9fc7a941de014c1d796fd81"
+)
+
 _PLANAR = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
 
 
@@ -59,13 +66,19 @@ class Card:
         try:
             # Kept: the card's state would be set up for each video otherwise, in 0.2 s and more.
             self._kept = av.CodecContext.create("h264", "r", self.hwaccel())
+            decoded = decode_sample(self._kept)
         except (av.error.FFmpegError, RuntimeError) as error:
-            raise AcceleratorError(
-                f"GPU {number} does not decode videos: {redact_text(str(error))}; "
-                'decoder="gpu" needs an NVIDIA GPU with its driver (libcuda.so.1, libnvcuvid.so.1; '
-                'in containers NVIDIA_DRIVER_CAPABILITIES=compute,video); use decoder="auto" or '
-                '"process"'
-            ) from error
+            raise self._does_not_decode(redact_text(str(error))) from error
+        if decoded.sw_format is None:
+            raise self._does_not_decode("the driver lacks NVDEC, and FFmpeg decoded on the CPU")
+
+    def _does_not_decode(self, reason: str) -> AcceleratorError:
+        return AcceleratorError(
+            f"GPU {self._number} does not decode videos: {reason}; "
+            'decoder="gpu" needs an NVIDIA GPU with its driver (libcuda.so.1, libnvcuvid.so.1; in '
+            "containers NVIDIA_DRIVER_CAPABILITIES=compute,utility,video); use "
+            'decoder="auto" or "process"'
+        )
 
     def hwaccel(self) -> HWAccel:
         """Return what PyAV needs to open a video for this card."""
@@ -73,8 +86,8 @@ class Card:
 
     def check(self, codec: VideoCodecContext) -> None:
         """Raise CardError unless the card decodes what this codec context is for."""
-        if not codec.is_hwaccel:
-            raise CardError(f"it has no decoder for {codec.name}")
+        if not codec.is_hwaccel or codec.name not in _EXACT:
+            raise CardError(f"it does not decode {codec.name}")
 
     def in_memory(self, picture: av.VideoFrame, codec: VideoCodecContext) -> av.VideoFrame:
         """Return a picture that `codec` decoded in host memory, in the format of the CPU's.
@@ -87,8 +100,25 @@ class Card:
         if (picture.width, picture.height) != (codec.width, codec.height):
             # FFmpeg cuts pictures of a card at the right and at the bottom only.
             raise CardError("it does not crop pictures as this video says")
-        downloaded = picture.reformat(format=picture.sw_format.name, threads=1)
-        return as_planar(downloaded, self._reformatter)
+        if picture.width % 2 or picture.height % 2:
+            raise CardError("it does not copy the last row or column of chroma")
+        try:
+            downloaded = picture.reformat(format=picture.sw_format.name, threads=1)
+            return as_planar(downloaded, self._reformatter)
+        except av.error.FFmpegError as error:
+            raise CardError(redact_text(str(error))) from error
+
+
+def decode_sample(codec: VideoCodecContext) -> av.VideoFrame:
+    """Decode the sample, a grey picture.
+
+    Raises:
+        RuntimeError: there is no picture.
+    """
+    for packet in (av.Packet(_SAMPLE), None):
+        for picture in codec.decode(packet):
+            return picture
+    raise RuntimeError("it returned no picture")
 
 
 def as_planar(picture: av.VideoFrame, reformatter: VideoReformatter) -> av.VideoFrame:

@@ -182,8 +182,8 @@ class Video(Closeable, Protocol):
 class Decoder(Closeable, Protocol):
     """Opens videos. Several threads may open and decode several videos at the same time."""
 
-    card_videos: int
-    """How many videos a GPU decodes at the same time, besides those that CPUs decode."""
+    videos_at_once: int
+    """How many videos are decoded at the same time."""
 
     def open(
         self,

@@ -12,9 +12,9 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from spark_keyframes.errors import NoFramesError
+from spark_keyframes.errors import LimitError, NoFramesError, NotAVideoError
 from spark_keyframes.limits import Limits
-from spark_keyframes.video.card import Card
+from spark_keyframes.video.card import Card, CardError
 from spark_keyframes.video.container import (
     VideoContainer,
     new_codec,
@@ -95,14 +95,23 @@ class PacketSource(Closeable):
         # An open context keeps its options, and its estimate of the frame order. That does not
         # matter for single GOPs, but decoding in sequence needs a fresh context.
         is_used = codec.is_open and not (strict and "err_detect" in codec.options)
-        if kept is None or is_used or card is not None or codec.is_hwaccel:
-            self._opened = self._open(hwaccel=card and card.hwaccel())
-            codec = self.stream.codec_context
-            if card is not None:
-                card.check(codec)
+        if kept is None or is_used or (card is not None) != codec.is_hwaccel:
+            codec = self._open_on(card)
         if not codec.is_open:
             prepare_codec(codec, strict=strict, limits=self._limits)
         return codec, self._opened.packets() if kept is None else kept
+
+    def _open_on(self, card: Card | None) -> VideoCodecContext:
+        """Open the file again, and return a codec context of a card, or of the CPU."""
+        if card is None:
+            self._opened = self._open()
+            return self.stream.codec_context
+        try:
+            self._opened = self._open(hwaccel=card.hwaccel())
+        except (NotAVideoError, LimitError) as error:  # without the card it was opened already
+            raise CardError(str(error)) from error
+        card.check(self.stream.codec_context)
+        return self.stream.codec_context
 
     def reader(self) -> PacketReader:
         """Return all packets, to be read in parts; use none that was returned before."""

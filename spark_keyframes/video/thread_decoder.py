@@ -29,11 +29,10 @@ class ThreadDecoder(Closeable):
     the packets' table: a running codec cannot be interrupted from within the same process.
     """
 
-    card_videos = 0
-
     def __init__(
         self, threads: int, *, limits: Limits = Limits(), video_stream: int | None = None
     ) -> None:
+        self.videos_at_once = threads
         self._threads = threads
         self._video_stream = video_stream
         self._limits = limits

@@ -9,6 +9,8 @@ from spark_keyframes import EmbeddingModule, KeyframesModule, prediction
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.engine.scorer import BatchScorer
 from spark_keyframes.errors import AcceleratorError, ModuleError
+from spark_keyframes.gpu_faults import GpuMemoryError, gpu_faults
+from spark_keyframes.prediction import Predictor
 from spark_keyframes.result import Failure
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
 from tests.video.clips import clip, number_in
@@ -170,6 +172,54 @@ class Small(FrameNumber):
         return inputs
 
 
+@pytest.mark.parametrize("room", [1, 3, 16, 31])
+@pytest.mark.parametrize("kind", ["scores", "embeddings"])
+def test_too_little_memory_halves_the_batch_until_it_fits(room, kind):
+    module = Small() if kind == "scores" else SmallAngles()
+    module.room = room
+    predictor = Predictor(module, 4)
+    prediction = predictor.begin(list(range(32)), [["red"]] * 32)
+    free = type(module)()
+    free.room = 32
+    wanted = Predictor(free, 4).begin(list(range(32)), [["red"]] * 32).collect()
+    assert prediction.collect() == wanted
+    sizes = [32, 16, 8, 4, 2, 1]
+    assert predictor.most == next(size for size in sizes if size <= room)
+
+
+def test_a_frame_with_many_texts_may_be_computed_text_by_text():
+    module = Small()
+    module.room = 5
+    predictor = Predictor(module, 4)
+    texts = [["red", "green", "blue"] * 7] * 2
+    scores = predictor.begin([3, 4], texts).collect()
+    assert [list(of) for of, _ in scores] == [[3.0] * 21, [4.0] * 21]
+    assert predictor.most == 4
+
+
+def test_a_second_module_has_sizes_of_its_own():
+    first, second = Small(), Small()
+    first.room, second.room, second.preferred_batch = 8, 2, None
+    predictor = Predictor(first, 4)
+    predictor.begin([1, 2, 3], [["red"]] * 3, by=second).collect()
+    assert predictor.most == 32
+    predictor.begin(list(range(32)), [["red"]] * 32).collect()
+    assert predictor.most == 8
+
+
+@pytest.mark.parametrize(
+    "texts", [[["red", "green"], []], [[], ["red", "green"]], [["red"], ["green"]], [[], []]]
+)
+def test_frames_have_the_scores_of_their_own_texts(texts):
+    """A row may have no text, and as many pairs as frames do not mean one text for each."""
+    module = Angles()
+    module.embed_texts = lambda texts: torch.tensor([[len(text), 1.0] for text in texts])
+    together = Predictor(module, 4).begin([10, 200], texts).collect()
+    for frame, own, (found, _) in zip([10, 200], texts, together, strict=True):
+        alone = [Predictor(module, 4).begin([frame], [[text]]).collect()[0][0][0] for text in own]
+        assert found == pytest.approx(alone, abs=1e-7)
+
+
 def test_too_little_memory_halves_the_batch(videos, caplog):
     with caplog.at_level(logging.WARNING, logger="spark_keyframes"):
         found = run(sampler(Small(), fps=25, batch_size=16), asked(videos))
@@ -180,6 +230,18 @@ def test_too_little_memory_halves_the_batch(videos, caplog):
     assert 1 <= len(warnings) <= 5
     assert "Tried to allocate 20.00 MiB" in warnings[-1]
     assert int(warnings[-1].rpartition("at most ")[2].split()[0]) <= 3
+
+
+class SmallAngles(Angles):
+    """Embeds at most so many frames at a time."""
+
+    room = 3
+    preferred_batch = 32
+
+    def embed_images(self, inputs):
+        if len(inputs) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return super().embed_images(inputs)
 
 
 def test_too_little_memory_for_one_frame_ends_the_task(videos):
@@ -207,6 +269,46 @@ class Lost(KeyframesModule):
 LOST = [RuntimeError("CUDA error: unspecified launch failure\nCompile with TORCH_USE_CUDA_DSA")]
 if hasattr(torch, "AcceleratorError"):
     LOST.append(torch.AcceleratorError("the card fell off\nfor some reason"))
+
+
+class LostAngles(Angles):
+    """Embeds on a card that falls off, at images or at texts."""
+
+    def __init__(self, error, at):
+        self.error, self.at = error, at
+
+    def embed_images(self, inputs):
+        if self.at == "images" and max(inputs) > 50:
+            raise self.error
+        return super().embed_images(inputs)
+
+    def embed_texts(self, texts):
+        if self.at == "texts":
+            raise self.error
+        return super().embed_texts(texts)
+
+
+@pytest.mark.parametrize("at", ["images", "texts"])
+def test_a_card_that_is_lost_while_it_embeds_ends_the_task_too(videos, at):
+    with pytest.raises(AcceleratorError, match="does not compute any more"):
+        run(sampler(LostAngles(LOST[0], at), fps=25, batch_size=4), asked(videos))
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("CUDA error: out of memory", GpuMemoryError),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate", GpuMemoryError),
+        ("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling", AcceleratorError),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", AcceleratorError),
+        ("CUDA error: CUBLAS_STATUS_INVALID_VALUE when calling", RuntimeError),
+        ("shapes do not fit", RuntimeError),
+    ],
+)
+def test_faults_of_a_card_are_told_from_those_of_the_code(said, error):
+    with pytest.raises(error) as found, gpu_faults():
+        raise RuntimeError(said)
+    assert type(found.value) is error
 
 
 @pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)

@@ -38,7 +38,7 @@ class StandIn:
 
     def check(self, codec: VideoCodecContext) -> None:
         if self.how == "no codec":
-            raise CardError(f"it has no decoder for {codec.name}")
+            raise CardError(f"it does not decode {codec.name}")
 
     def in_memory(self, picture: av.VideoFrame, codec: VideoCodecContext) -> av.VideoFrame:
         assert (picture.width, picture.height) == (codec.width, codec.height)

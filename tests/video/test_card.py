@@ -14,13 +14,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from spark_keyframes import video as video_package
 from spark_keyframes.errors import AcceleratorError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video import Ahead, RgbFrame, make_decoder
-from spark_keyframes.video.card import Card, CardError, as_planar
+from spark_keyframes.video.card import Card, CardError, as_planar, decode_sample
 from spark_keyframes.video.conversion import converted
 from spark_keyframes.video.process import ProcessDecoder, process_lender, process_pool
 from spark_keyframes.video.thread_decoder import ThreadDecoder
@@ -113,7 +114,7 @@ def test_a_card_that_refuses_a_video_keeps_its_process(
     assert sorted(process.card is None for process in processes) == [False, True]
     said = [record.message for record in caplog.records if "because of the GPU" in record.message]
     assert len(said) == 3
-    assert "it has no decoder for h264" in said[0]
+    assert "it does not decode h264" in said[0]
 
 
 def test_a_video_without_a_timeline_goes_to_the_cpu(stand_in: StandIn) -> None:
@@ -140,7 +141,7 @@ def test_the_card_has_few_videos_at_a_time_and_cpus_the_others(
 ) -> None:
     monkeypatch.setattr(process_lender, "_VIDEOS_PER_CARD", 2)
     decoder = stand_in(only_card=False)
-    assert decoder.card_videos == 2
+    assert decoder.videos_at_once == 2 + 2
     files = [io.BytesIO(clip_named("h264 mp4")) for _ in range(4)]
     videos = [decoder.open(file) for file in files[:3]]
     assert [process_of(video).card for video in videos] == [0, 0, None]
@@ -160,7 +161,7 @@ def test_only_processes_of_the_cpu_have_a_limit_of_memory(stand_in: StandIn) -> 
     limits = Limits(max_decode_bytes=300 * 2**20)
     for only_card, limited in ((True, False), (False, True)):
         decoder = stand_in(only_card=only_card, limits=limits)
-        decoder.card_videos = 0
+        decoder._card_videos = 0
         with decoder.open(io.BytesIO(clip_named("h264 mp4"))) as video:
             pid = process_of(video).pid
             with open(f"/proc/{pid}/limits") as file:  # noqa: PTH123
@@ -207,6 +208,20 @@ def test_pictures_of_the_card_become_those_of_the_cpu(
     assert np.array_equal(converted(found), converted(decoded))
 
 
+def test_the_sample_that_a_card_is_asked_for_is_a_grey_picture() -> None:
+    codec = av.CodecContext.create("h264", "r")
+    assert isinstance(codec, VideoCodecContext)
+    for _ in range(2):
+        decoded = decode_sample(codec)
+        assert (decoded.width, decoded.height) == (128, 128)
+        assert set(decoded.to_ndarray().flat) == {128}
+        codec.flush_buffers()
+    empty = av.CodecContext.create("hevc", "r")
+    assert isinstance(empty, VideoCodecContext)
+    with pytest.raises((RuntimeError, av.error.FFmpegError)):
+        decode_sample(empty)
+
+
 def test_other_formats_are_left_to_the_cpu() -> None:
     decoded = av.VideoFrame.from_ndarray(picture(7, 96, 64), format="rgb24")
     with pytest.raises(CardError, match="pictures in yuv444p"):
@@ -224,13 +239,13 @@ def test_without_a_card_auto_is_the_cpu(caplog: pytest.LogCaptureFixture) -> Non
     video_package._warn_of_card.cache_clear()
     for _ in range(2):
         with make_decoder("auto", 1, card=0) as decoder:
-            assert decoder.card_videos == 0
+            assert decoder.videos_at_once == 1
             found = all_of(decoder, clip_named("h264 mp4"))  # type: ignore[arg-type]
     assert found == all_of(ThreadDecoder(2), clip_named("h264 mp4"))
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert len([each for each in warnings if "decoded on CPUs only" in each]) == 1
     with make_decoder("auto", 1) as decoder:
-        assert decoder.card_videos == 0
+        assert decoder.videos_at_once == 1
 
 
 @pytest.mark.gpu

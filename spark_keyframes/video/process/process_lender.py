@@ -56,7 +56,8 @@ class ProcessLender(Closeable):
         """Frame buffers per process. With 2, it decodes into one while the engine uses another."""
         self.pictures_at_once = AT_ONCE
         """The most pictures in a buffer."""
-        self.card_videos = 0 if card is None else _VIDEOS_PER_CARD
+        self._card_videos = 0 if card is None else _VIDEOS_PER_CARD
+        self.videos_at_once = self._card_videos + (0 if card is not None and only_card else threads)
         self._at_work: set[DecodeProcess] = set()
         self._card, self._only_card = card, only_card
         self._on_card = 0
@@ -97,7 +98,7 @@ class ProcessLender(Closeable):
 
     def _take_card(self) -> bool:
         with self._lock:
-            is_free = self._only_card or self._on_card < self.card_videos
+            is_free = self._only_card or self._on_card < self._card_videos
             self._on_card += self._card is not None and is_free
             return is_free
 
