@@ -229,7 +229,9 @@ class Predictor:
                 frames, of = zip(*pairs[part], strict=True)
                 if rows is None:
                     predict_step: Any = module.predict_step
-                    found.append((predict_step([inputs[i] for i in frames], of, **exact), len(of)))
+                    given = predict_step([inputs[i] for i in frames], of, **exact)
+                    given = Download(given.detach()) if torch.is_tensor(given) else given
+                    found.append((given, len(of)))
                     continue
                 own = rows[part] if have_one_text else rows[indices_on(rows.device, frames)]
                 products = cast(EmbeddingModule, module).products(own, of)

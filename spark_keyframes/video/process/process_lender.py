@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from dataclasses import asdict
@@ -14,8 +13,6 @@ from spark_keyframes.video.process.answers import Failed, done
 from spark_keyframes.video.process.decode_process import DecodeProcess, ProcessExitedError
 from spark_keyframes.video.process.expected_pictures import AT_ONCE
 from spark_keyframes.video.process.process_pool import process_pool
-
-logger = logging.getLogger("spark_keyframes")
 
 # An H100 and an H200 have 7 decoders. A video leaves its own idle while its pictures are copied.
 _VIDEOS_PER_CARD = 8
