@@ -90,7 +90,7 @@ def machine(setting: Setting) -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "absent"
-    if setting.on_gpu:
+    if setting.on_gpu and torch.cuda.is_available():
         asked = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv"]
         try:
             done = subprocess.run(asked, capture_output=True, text=True, check=True)

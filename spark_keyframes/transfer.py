@@ -123,5 +123,5 @@ def new_event() -> _Event:
     """Return a point in the work of the current GPU, for which a thread can wait asleep."""
     import torch
 
-    event: _Event = torch.cuda.Event(blocking=True)
+    event: _Event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
     return event

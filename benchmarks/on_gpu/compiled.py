@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -25,7 +26,8 @@ def measure(setting: Setting) -> Iterator[Figure]:
     module.setup(setting.device)
     clip, side = module.clip, module.clip.preprocessor.crop
     model = copy.deepcopy(clip._model.vision_model).half()
-    compiled = torch.compile(model)
+    compile_it: Any = torch.compile  # untyped
+    compiled = compile_it(model)
     pixels = torch.randint(0, 256, (_BATCH, 3, side, side), dtype=torch.uint8)
     with torch.inference_mode():
         normal = clip.preprocessor.normalise(pixels.to(setting.device)).half()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -155,7 +156,7 @@ def _pixels(kind: _Kind, setting: Setting) -> Iterator[Figure]:
 def _digests(decoder: Decoder, path: Path) -> list[tuple[int, str]]:
     with path.open("rb") as file, decoder.open(file) as video:
         return [
-            (frame.frame_id, hashlib.sha256(np.ascontiguousarray(frame.rgb)).hexdigest())
+            (frame.frame_id, hashlib.sha256(frame.rgb.tobytes()).hexdigest())
             for frame in video.candidates(5.0, hold=False)
         ]
 
@@ -166,7 +167,7 @@ def _encode(kind: _Kind, path: Path) -> None:
     rows, columns = np.mgrid[:height, :width]
     part = path.with_suffix(".part.mp4")
     with av.open(str(part), "w") as output:
-        stream = output.add_stream(kind.codec, rate=Fraction(24), options=dict(kind.options))
+        stream: Any = output.add_stream(kind.codec, rate=Fraction(24), options=dict(kind.options))
         stream.width, stream.height, stream.pix_fmt = width, height, kind.format
         if kind.full_range:
             stream.codec_context.color_range = ColorRange.JPEG

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import torch
 
+Goal = tuple[Literal["≥", "≤", "="], float]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -18,7 +20,7 @@ class Figure:
     name: str
     value: float | str
     unit: str = ""
-    goal: tuple[Literal["≥", "≤", "="], float] | None = None
+    goal: Goal | None = None
     """None: there is none"""
     note: str = ""
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ import torch
 
 from benchmarks.inputs import KINDS, prepare, prepare_clip, prepare_warm_up
 from benchmarks.on_gpu.decoding import left_to_cpus
-from benchmarks.on_gpu.figures import Figure, Setting
+from benchmarks.on_gpu.figures import Figure, Goal, Setting
 from spark_keyframes import VideoAdaptiveKeyframesSampling
 from spark_keyframes.engine import Request
 from spark_keyframes.selection import make_selector
@@ -59,7 +60,8 @@ def measure(setting: Setting) -> Iterator[Figure]:
         torch.set_num_threads(os.cpu_count() or 1)
         yield Figure(f"a plain pipeline, {name}", rate, "hours/h", note="a video per CPU")
         if rates:
-            times, goal = max(rates.values()) / rate, ("≥", 3.0) if setting.on_gpu else None
+            goal: Goal | None = ("≥", 3.0) if setting.on_gpu else None
+            times = max(rates.values()) / rate
             yield Figure(f"the job, against the plain pipeline, {name}", times, "times", goal)
 
 
@@ -119,7 +121,7 @@ class _Plain:
 
 def _plain_decoder() -> tuple[str, Callable[[Path], Iterator[np.ndarray]]]:
     try:
-        import torchcodec.decoders  # noqa: F401
+        import_module("torchcodec.decoders")
     except (ImportError, OSError, RuntimeError):
         return "PyAV (no torchcodec here)", _of_pyav
     return "torchcodec", _of_torchcodec
@@ -136,9 +138,7 @@ def _of_pyav(video: Path) -> Iterator[np.ndarray]:
 
 
 def _of_torchcodec(video: Path) -> Iterator[np.ndarray]:
-    from torchcodec.decoders import VideoDecoder
-
-    decoder = VideoDecoder(str(video), num_ffmpeg_threads=1)
+    decoder = import_module("torchcodec.decoders").VideoDecoder(str(video), num_ffmpeg_threads=1)
     end = int(decoder.metadata.end_stream_seconds)
     for first in range(0, end, _BATCH):
         seconds = [float(second) for second in range(first, min(end, first + _BATCH))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -101,7 +102,8 @@ def seconds_on_card(step: Callable[[], object], least: float = 1.0) -> float:
         step()
     torch.cuda.synchronize()
     count, began = 0, time.perf_counter()
-    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    make: Any = torch.cuda.Event  # untyped
+    first, last = make(enable_timing=True), make(enable_timing=True)
     first.record()
     while time.perf_counter() - began < least or count < 5:
         step()
@@ -110,12 +112,13 @@ def seconds_on_card(step: Callable[[], object], least: float = 1.0) -> float:
             torch.cuda.synchronize()
     last.record()
     torch.cuda.synchronize()
-    return first.elapsed_time(last) / 1000 / count
+    return float(first.elapsed_time(last)) / 1000 / count
 
 
 def _graph(clip: Clip, pixels: torch.Tensor) -> Callable[[], object]:
     with torch.inference_mode():
-        stream = torch.cuda.Stream()
+        make: Any = torch.cuda.Stream  # untyped
+        stream = make()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(3):

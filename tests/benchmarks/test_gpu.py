@@ -14,8 +14,8 @@ from tests.environments import environment_without
 
 # What a machine with a GPU does not have, as a rule; pytest's own is not needed either.
 ABSENT = (
-    *("pyspark", "py4j", "tos", "tqdm", "requests", "fsspec", "boto", "s3transfer", "click"),
-    *("daft", "getdaft", "ray", "jinja2", "markupsafe", "pytest", "_pytest", "hypothesis"),
+    *("pyspark", "py4j", "tos", "requests", "boto", "s3transfer", "daft", "getdaft", "ray"),
+    *("pytest", "_pytest", "hypothesis", "moto", "flask"),
 )
 
 
