@@ -1,6 +1,7 @@
 """Batches: how large they are, two at a time on a GPU, and what fails. A stand-in is the GPU."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,22 +78,63 @@ def test_scores_are_the_same_with_two_batches_at_a_time(late, videos, text, sele
     assert late_ones == run(of, asked(videos, text), embeddings=True)
 
 
-def test_no_score_is_held_back_while_the_next_request_is_awaited(late, videos):
-    """Somebody may give the next video only after the keyframes of this one."""
-    of = sampler(Angles(), fps=25, batch_size=4)
-    done = []
+def test_no_score_is_held_back_while_somebody_else_is_at_work(late, videos, monkeypatch):
+    """The next video may be given only after the keyframes of this one, and those taken late."""
+    events = []
+    step, settle = BatchScorer.step, BatchScorer.settle
+    monkeypatch.setattr(BatchScorer, "step", lambda self: (step(self), events.append("step")))
+    monkeypatch.setattr(BatchScorer, "settle", lambda self: (settle(self), events.append("all")))
 
     def requests():
         for video in videos:
+            assert events[-1] == "all"
             yield Request(str(video), "red")
-            while len(done) < len(videos) and late.begun:
-                pytest.fail("a batch was begun and not collected")
 
+    of = sampler(Angles(), fps=25, batch_size=4)
     pipeline = Pipeline(of.make_module(), of, workers=2)
-    for outcome in pipeline.run(requests(), device=CPU):
-        assert late.begun == 0, "nothing is left while the consumer is at work"
-        done.append(outcome)
-    assert len(done) == len(videos)
+    for _ in pipeline.run(requests(), device=CPU):
+        assert events[-1] == "all"
+        assert late.begun == 0
+    assert events.count("step") > 10
+
+
+class Video:
+    """What the scorer needs of a video."""
+
+    complete = False
+
+    def __init__(self):
+        self.texts, self.found, self.error = ["red"], [], None
+        self.account = SimpleNamespace(seconds={"clip": 0.0})
+
+    def add(self, scores):
+        self.found.append(scores[0][0])
+
+    def fail(self, error):
+        self.error = error
+
+
+class Refuses(FrameNumber):
+    """Takes any number but 99."""
+
+    def predict_step(self, inputs, texts):
+        if 99 in inputs:
+            raise ValueError("99")
+        return inputs
+
+
+def test_a_batch_that_fails_at_once_comes_behind_the_one_that_is_computed(monkeypatch):
+    monkeypatch.setattr(prediction._Asked, "is_ready", False)
+    scorer = BatchScorer(Refuses(), 4)
+    one, two = Video(), Video()
+    for video, number in [*((one, n) for n in range(5)), (two, 99), (one, 5), (one, 6)]:
+        scorer.submit(video, number)
+    while not scorer._queue.empty():
+        scorer.step()
+    scorer.settle()
+    assert one.found == [0, 1, 2, 3, 4, 5, 6]
+    assert two.found == []
+    assert "99" in str(two.error)
 
 
 class Late(FrameNumber):
@@ -129,26 +171,13 @@ def test_batches_are_as_large_as_the_module_prefers(videos, preferred, most):
     module = Sizes()
     module.preferred_batch = preferred
     scorer = BatchScorer(module, 4)
-    found = []
-
-    class Video:
-        """What the scorer needs of a video."""
-
-        texts, error, complete = ["red"], None, False
-
-        class account:  # noqa: N801
-            seconds = {"clip": 0.0}
-
-        def add(self, scores):
-            found.append(scores[0][0])
-
     video = Video()
     for number in range(scorer._queue.maxsize):
         scorer.submit(video, number)
     while not scorer._queue.empty():
         scorer.step()
     scorer.settle()
-    assert found == list(map(float, range(len(found))))
+    assert video.found == list(map(float, range(len(video.found))))
     assert max(Sizes.seen) == most
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -107,9 +108,14 @@ def test_a_card_that_refuses_a_video_keeps_its_process(
     stand_in: StandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     decoder = stand_in("no codec")
+    files = set()
     with caplog.at_level(logging.INFO, logger="spark_keyframes"):
         for _ in range(3):
             all_of(decoder, clip_named("h264 mp4"))
+            idle = process_pool.process_pool()._idle
+            pid = next(process.pid for process in idle if process.card == 0)
+            files.add(len(list(Path(f"/proc/{pid}/fd").iterdir())))
+    assert len(files) == 1, "it has closed the videos"
     processes = process_pool.process_pool()._processes
     assert sorted(process.card is None for process in processes) == [False, True]
     said = [record.message for record in caplog.records if "because of the GPU" in record.message]
