@@ -36,14 +36,30 @@ _PACKAGES = ("torch", "transformers", "av", "numpy", "pandas", "pyarrow", "Pillo
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--device", default="cuda", help="cuda, cuda:1 or cpu")
+    parser.add_argument("--device", type=device, default="cuda", help="cuda, cuda:1 or cpu")
     parser.add_argument(
         "--seconds", type=float, default=420.0, help="after which no measurement begins"
     )
     parser.add_argument("--output", type=Path, help="a file for all figures, as JSON")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--videos", type=Path, default=VIDEOS, help="real clips, if there are any")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if options.device.index >= count:
+            parser.error(
+                f"torch {torch.__version__} finds {count} GPU(s), and not {options.device}; "
+                "--device cpu shows that the script runs"
+            )
+    return options
+
+
+def device(text: str) -> torch.device:
+    """Return the device that an option names."""
+    kind, _, number = text.partition(":")
+    if kind not in ("cuda", "cpu") or not (number or "0").isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not cuda, cuda:1 or cpu")
+    return torch.device(kind, int(number or 0)) if kind == "cuda" else torch.device("cpu")
 
 
 def main() -> int:
@@ -51,11 +67,9 @@ def main() -> int:
     options = parsed()
     began = time.monotonic()
     options.cache.mkdir(parents=True, exist_ok=True)
-    device = torch.device(options.device)
-    if device.type == "cuda" and torch.cuda.is_available():
-        device = torch.device("cuda", device.index or 0)
-        torch.cuda.set_device(device)
-    setting = Setting(device, options.cache, options.videos, began + options.seconds)
+    if options.device.type == "cuda":
+        torch.cuda.set_device(options.device)
+    setting = Setting(options.device, options.cache, options.videos, began + options.seconds)
     about = machine(setting)
     print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
     figures: dict[str, list[Figure]] = {}
@@ -90,7 +104,7 @@ def machine(setting: Setting) -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "absent"
-    if setting.on_gpu and torch.cuda.is_available():
+    if setting.on_gpu:
         asked = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv"]
         try:
             done = subprocess.run(asked, capture_output=True, text=True, check=True)

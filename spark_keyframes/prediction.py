@@ -253,7 +253,7 @@ class Predictor:
                 "them): give each task a GPU of its own, or use a smaller model"
             )
         self._lowered[id(module)] = most = min(self._most_of(module), size) // 2
-        logger.warning("%s; batches have at most %d frames from now on", reason, most)
+        logger.warning("%s; frames of a batch from now on: at most %d", reason, most)
         torch.cuda.empty_cache()  # what is left of the batch, in pieces of its own sizes
 
 

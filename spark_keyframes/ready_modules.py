@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spark_keyframes.errors import KeyframesError, ModuleError
+from spark_keyframes.gpu_faults import gpu_faults
 from spark_keyframes.hooks import calling, torn_down
 from spark_keyframes.module import KeyframesModule, check_settings, copied
 from spark_keyframes.threads import check_fork, renew_after_fork
@@ -63,7 +64,7 @@ def _kept(module: KeyframesModule, device: "torch.device") -> KeyframesModule:
 
 
 def _set_up(module: KeyframesModule, device: "torch.device") -> KeyframesModule:
-    with calling("setup", module, ModuleError, "clip"):
+    with calling("setup", module, ModuleError, "clip"), gpu_faults():
         ready = copied(module)
         ready.setup(device)
         check_settings(ready)

@@ -104,6 +104,9 @@ class Pipeline:
         parameters = self.parameters
         threads = self.threads or task_cpus()
         decodes = self.needs_images or self.matcher is not None or not self.asks_index
+        card = parameters.rank if parameters.decoder == "gpu" else None
+        if device.type == "cuda":
+            card = device.index or 0
         only_cpu = threads == 1 and device.type == "cpu"
         callbacks = Callbacks(self.callbacks)
         choice = parameters.make_choice()
@@ -119,7 +122,7 @@ class Pipeline:
                     limits=parameters.limits,
                     prefetch=not only_cpu,
                     video_stream=parameters.video_stream,
-                    card=(device.index or 0) if device.type == "cuda" else None,
+                    card=card,
                 )
             )
             workers = self.workers or decoder.videos_at_once + 1

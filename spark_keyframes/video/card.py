@@ -68,7 +68,8 @@ class Card:
             self._kept = av.CodecContext.create("h264", "r", self.hwaccel())
             decoded = decode_sample(self._kept)
         except (av.error.FFmpegError, RuntimeError) as error:
-            raise self._does_not_decode(redact_text(str(error))) from error
+            said = f"FFmpeg cannot set it up: {redact_text(str(error))}"
+            raise self._does_not_decode(said) from error
         if decoded.sw_format is None:
             raise self._does_not_decode("the driver lacks NVDEC, and FFmpeg decoded on the CPU")
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from benchmarks import gpu
 from benchmarks.gpu import PARTS
 from benchmarks.on_gpu.figures import Figure
 from tests.conftest import REPO
@@ -62,17 +63,19 @@ def test_a_goal_is_met_missed_or_not_there():
     ]
 
 
-def test_it_needs_no_card_to_say_that_there_is_none(tmp_path):
-    """A part that fails does not keep the others from being tried."""
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchmarks.gpu", "--part", "packages", "faults"),
-            *("--cache", tmp_path, "--output", tmp_path / "gpu.json"),
-        ],
-        cwd=REPO, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert set(json.loads((tmp_path / "gpu.json").read_text())["failed"]) == {"packages", "faults"}
-    assert "FAILED: packages" in done.stdout
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("cuda", "finds 0 GPU(s), and not cuda:0; --device cpu shows"),
+        ("cuda:3", "finds 0 GPU(s), and not cuda:3"),
+        ("tpu", "'tpu' is not cuda, cuda:1 or cpu"),
+        ("cuda:x", "'cuda:x' is not cuda"),
+    ],
+)
+def test_a_card_that_is_not_there_is_said_in_a_line(device, message, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu", "--device", device])
+    with pytest.raises(SystemExit) as ended:
+        gpu.main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
