@@ -7,7 +7,6 @@ codecs only whose standard says exactly which pixels a decoder returns.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,9 +18,6 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from spark_keyframes.errors import AcceleratorError
 from spark_keyframes.redaction import redact_text
 
-logger = logging.getLogger("spark_keyframes")
-
-# What the card returns of 4:2:0 with 8 and with 10 bits, and what the CPU returns of the same.
 _EXACT = ("h264", "hevc", "vp8", "vp9")
 # A grey picture of 128×128 pixels: parameter sets and an IDR slice, by x264.
 _SAMPLE = bytes.fromhex(
@@ -29,6 +25,7 @@ _SAMPLE = bytes.fromhex(
     "88843ff11ad5334f960d2e4244ddc9fc7a941de014c1d796fd81"
 )
 
+# What the card returns of 4:2:0 with 8 and with 10 bits, and what the CPU returns of the same.
 _PLANAR = {"nv12": "yuv420p", "p010le": "yuv420p10le"}
 
 

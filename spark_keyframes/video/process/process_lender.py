@@ -72,7 +72,7 @@ class ProcessLender(Closeable):
             is_new: return no idle one.
             may_use_card: return one that decodes on the card, if there is a card that is free.
         """
-        card = self._card if may_use_card and self._take_card() else None
+        card = self._take_card() if may_use_card else None
         try:
             process = process_pool().acquire(is_new=is_new, card=card)
         except BaseException:
@@ -93,11 +93,13 @@ class ProcessLender(Closeable):
         self._give_back_card(process.card)
         process_pool().release(process)
 
-    def _take_card(self) -> bool:
+    def _take_card(self) -> int | None:
+        """Return the card if it is free for another video."""
         with self._lock:
-            is_free = self._only_card or self._on_card < self._card_videos
-            self._on_card += self._card is not None and is_free
-            return is_free
+            if self._card is None or not (self._only_card or self._on_card < self._card_videos):
+                return None
+            self._on_card += 1
+            return self._card
 
     def _give_back_card(self, card: int | None) -> None:
         with self._lock:
