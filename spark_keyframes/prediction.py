@@ -48,8 +48,8 @@ class _Asked:
     module: KeyframesModule
     texts: Sequence[Sequence[str]]
     """of each frame"""
-    found: list[tuple[Any, int]]
-    """for the pairs of frame and text, in order: what the module gave, and for how many"""
+    found: list[tuple[Download | list[float], int]]
+    """for the pairs of frame and text, in order: the scores, and of how many pairs they are"""
     rows: Download | None
     """the embeddings, where they are kept"""
     sizes: _EmbeddingSize
@@ -63,8 +63,10 @@ class _Asked:
         values: list[float] = []
         with _predicting(self.module):
             for of, count in self.found:
-                scores = of.result() if isinstance(of, Download) else of
-                values += finite_scores(scores, count, self.module)
+                if isinstance(of, Download):
+                    values += finite_scores(of.result(), count, self.module)
+                else:
+                    values += of
             kept: Sequence[Any] = [None] * len(self.texts)
             if self.rows is not None:
                 kept = self.sizes.checked(self.rows.result(), self.module)
@@ -153,10 +155,11 @@ class Predictor:
             KeyframesError: any other failure, of the module or its own.
         """
         module = by or self._module
-        asked = self._asked(inputs, texts, module, **exact)
-        if isinstance(asked, _Asked):
-            return asked
-        self._lower(module, len(inputs), texts, asked)
+        if len(inputs) <= self._most_of(module) or id(module) not in self._lowered:
+            asked = self._asked(inputs, texts, module, **exact)
+            if isinstance(asked, _Asked):
+                return asked
+            self._lower(module, len(inputs), texts, asked)
         scores: list[Scores] = []
         while (done := len(scores)) < len(inputs):
             part = slice(done, done + self._most_of(module))
@@ -221,7 +224,7 @@ class Predictor:
         embeddings = self._embeddings and module is self._module
         have_one_text = all(len(own) == 1 for own in texts)
         rows: Any = None
-        found: list[tuple[Any, int]] = []
+        found: list[tuple[Download | list[float], int]] = []
         with torch.inference_mode():
             if embeddings or is_cosine(module):
                 rows = cast(EmbeddingModule, module).unit_embeddings(inputs, **exact)
@@ -230,8 +233,10 @@ class Predictor:
                 if rows is None:
                     predict_step: Any = module.predict_step
                     given = predict_step([inputs[i] for i in frames], of, **exact)
-                    given = Download(given.detach()) if torch.is_tensor(given) else given
-                    found.append((given, len(of)))
+                    if torch.is_tensor(given) and given.device.type != "cpu":
+                        found.append((Download(given.detach()), len(of)))
+                    else:  # read at once: the module may use its memory for the next part
+                        found.append((finite_scores(given, len(of), module), len(of)))
                     continue
                 own = rows[part] if have_one_text else rows[indices_on(rows.device, frames)]
                 products = cast(EmbeddingModule, module).products(own, of)
@@ -245,14 +250,14 @@ class Predictor:
         """Halve the size of batches, after so many frames did not fit."""
         import torch
 
-        pairs = min(sum(map(len, texts)), self._most_of(module))
-        size = frames if is_cosine(module) else max(frames, pairs)
-        if size == 1:
+        by_frames = is_cosine(module) or (self._embeddings and module is self._module)
+        size = frames if by_frames else min(sum(map(len, texts)), self._most_of(module))
+        if size <= 1:
             raise AcceleratorError(
                 f"{reason}, even for one frame; other processes may use it (nvidia-smi shows "
                 "them): give each task a GPU of its own, or use a smaller model"
             )
-        self._lowered[id(module)] = most = min(self._most_of(module), size) // 2
+        self._lowered[id(module)] = most = size // 2
         logger.warning("%s; frames of a batch from now on: at most %d", reason, most)
         torch.cuda.empty_cache()  # what is left of the batch, in pieces of its own sizes
 

@@ -3,6 +3,7 @@
 import logging
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -137,11 +138,13 @@ def test_a_batch_that_fails_at_once_comes_behind_the_one_that_is_computed(monkey
     assert "99" in str(two.error)
 
 
-class Late(FrameNumber):
-    """Gives a frame's number late, and no number for one frame."""
+class Late(Angles):
+    """Gives no number for one frame."""
 
-    def predict_step(self, inputs, texts):
-        return [float("nan") if number == 55 else number for number in inputs]
+    def embed_images(self, inputs):
+        rows = super().embed_images(inputs)
+        rows[[number == 55 for number in inputs]] = float("nan")
+        return rows
 
 
 def test_a_batch_that_fails_late_costs_its_own_video(videos, monkeypatch):
@@ -224,6 +227,38 @@ def test_a_frame_with_many_texts_may_be_computed_text_by_text():
     scores = predictor.begin([3, 4], texts).collect()
     assert [list(of) for of, _ in scores] == [[3.0] * 21, [4.0] * 21]
     assert predictor.most == 4
+
+
+@pytest.mark.parametrize("kind", ["scores", "embeddings"])
+def test_batches_stay_as_small_as_what_fitted(kind):
+    """Callers may go on to ask for as many frames as before."""
+    module = Small() if kind == "scores" else SmallAngles()
+    module.room = 4
+    predictor = Predictor(module, 16)
+    for _ in range(6):
+        scores = predictor.begin(list(range(16)), [["red"]] * 16).collect()
+        assert len(scores) == 16
+        assert predictor.most == 4
+    module.room = 0
+    for _ in range(2):
+        with pytest.raises(AcceleratorError, match="even for one frame"):
+            predictor.begin(list(range(16)), [["red"]] * 16)
+    module.room = 16
+    assert len(predictor.begin(list(range(16)), [["red"]] * 16).collect()) == 16
+
+
+@pytest.mark.parametrize("kind", [torch.zeros, np.zeros])
+def test_a_module_may_return_the_same_memory_again(kind):
+    class Reuses(FrameNumber):
+        memory = kind(4)
+
+        def predict_step(self, inputs, texts):
+            for place, number in enumerate(inputs):
+                self.memory[place] = number
+            return self.memory[: len(inputs)]
+
+    found = Predictor(Reuses(), 4).begin([0, 1, 2, 3], [["red", "green"]] * 4).collect()
+    assert [list(of) for of, _ in found] == [[0, 0], [1, 1], [2, 2], [3, 3]]
 
 
 def test_a_second_module_has_sizes_of_its_own():
