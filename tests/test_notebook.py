@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from spark_keyframes import VideoAdaptiveKeyframesSampling
+from spark_keyframes.demo import MODEL
 from tests.conftest import REPO
 from tests.html.reading import Page
 from tests.test_readme import words_of
@@ -19,6 +21,10 @@ def committed():
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
+def words_of_html(html):
+    return Page(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)).text
+
+
 def shown(cell):
     """The outputs of a cell as texts: what it printed, its result, and the words of its HTML."""
     texts = {}
@@ -27,8 +33,7 @@ def shown(cell):
             texts[output.name] = texts.get(output.name, "") + output.text
             continue
         for kind, data in output.data.items():
-            html = re.sub(r"<style.*?</style>", "", data, flags=re.DOTALL)
-            texts[kind] = Page(html).text if kind == "text/html" else data
+            texts[kind] = words_of_html(data) if kind == "text/html" else data
     return texts
 
 
@@ -48,6 +53,15 @@ def test_it_runs_and_prints_what_it_shows(committed, tmp_path, monkeypatch):
         assert new.keys() == old.keys(), cell.source
         for kind, text in new.items():
             assert words_of(text) == words_of(old[kind]), f"{cell.source}\n{kind}:\n{text}"
+
+
+def test_its_sheet_of_parameters_is_of_today(committed):
+    """Without a run: a text of a parameter that changed is named by the quick tests already."""
+    sampler = VideoAdaptiveKeyframesSampling(
+        text="spoon", max_num_frames=4, fps=2.0, model_path="out/models", clip_model_name=MODEL
+    )
+    sheet = next(cell for cell in committed.cells if cell.source == "sampler")
+    assert shown(sheet)["text/html"] == words_of_html(sampler._repr_html_()), "run: make notebook"
 
 
 def test_it_is_committed_with_its_output(committed):
