@@ -11,6 +11,7 @@ from benchmarks.process import Cost
 
 OURSELVES = "spark_keyframes"
 COARSE = "spark_keyframes, coarse"
+COARSE_OF_8 = "spark_keyframes, coarse, 8 keyframes"
 IN_THREADS = "spark_keyframes, decoding in threads"
 FLOOR = "floor: bare libavcodec and CLIP"
 PACKED_FLOOR = "floor, with spark_keyframes' CLIP"
