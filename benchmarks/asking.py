@@ -31,12 +31,12 @@ def texts(scope: Scope) -> list[Row]:
         ("tiny CLIP, float32", "float32", MODELS / MODEL),
     ):
         sides = [
-            Side(OURSELVES, "ours", OURS, precision),
-            Side(THREE_TEXTS, "ours", OURS, precision, _TEXTS),
+            Side(OURSELVES, "ours", OURS, precision, model=model),
+            Side(THREE_TEXTS, "ours", OURS, precision, _TEXTS, model),
         ]
         made = scope.made(scope.kinds, scope.minutes)
         videos = {f"{video}, {title}": path for video, path in made.items()}
-        rows += measure(sides, videos, scope, cores=one_core(), model=model)
+        rows += measure(sides, videos, scope, cores=one_core())
     return rows
 
 

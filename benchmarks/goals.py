@@ -31,16 +31,9 @@ from benchmarks.rows import (
     TRANSFORMS,
     Group,
     Row,
+    ratio_of_sums,
 )
 from benchmarks.section import Goal, at_least, at_most
-
-
-def _cpu(row: Row) -> float:
-    return row.cpu
-
-
-def _wall(row: Row) -> float:
-    return row.wall
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Ratio:
     side: str
     base: str
     at_least: float
-    of: Callable[[Row], float] = _cpu
+    of: Callable[[Row, Row], float] = Row.cpu_to
 
 
 _RATIOS = {
@@ -62,23 +55,29 @@ _RATIOS = {
         Ratio("CPU time of the AKS recipe", AKS_RECIPE, OURSELVES, 4),
     ],
     "wall": [
-        Ratio("wall clock of Daft, to ours on Spark", DAFT, ON_SPARK, 2, _wall),
-        Ratio("wall clock of Ray Data, to ours on Spark", RAY, ON_SPARK, 2, _wall),
+        Ratio("wall clock of Daft, to ours on Spark", DAFT, ON_SPARK, 2, Row.wall_to),
+        Ratio("wall clock of Ray Data, to ours on Spark", RAY, ON_SPARK, 2, Row.wall_to),
     ],
     "wall-long": [
-        Ratio("wall clock of Daft, exhaustive", DAFT, OURSELVES, 1.8, _wall),
-        Ratio("… on Spark", DAFT, ON_SPARK, 1.8, _wall),
-        Ratio("wall clock of Daft, coarse", DAFT, COARSE, 4, _wall),
-        Ratio("… on Spark", DAFT, COARSE_ON_SPARK, 4, _wall),
-        Ratio("wall clock of a plain Spark UDF, to ours on Spark", NAIVE_HALF, ON_SPARK, 2, _wall),
-        Ratio("… with OpenCV", NAIVE_OPENCV, ON_SPARK, 2, _wall),
-        Ratio("wall clock of Ray Data, to ours on Spark", RAY, ON_SPARK, 2, _wall),
+        Ratio("wall clock of Daft, exhaustive", DAFT, OURSELVES, 1.8, Row.wall_to),
+        Ratio("… on Spark", DAFT, ON_SPARK, 1.8, Row.wall_to),
+        Ratio("wall clock of Daft, coarse", DAFT, COARSE, 4, Row.wall_to),
+        Ratio("… on Spark", DAFT, COARSE_ON_SPARK, 4, Row.wall_to),
+        Ratio(
+            "wall clock of a plain Spark UDF, to ours on Spark",
+            NAIVE_HALF,
+            ON_SPARK,
+            2,
+            Row.wall_to,
+        ),
+        Ratio("… with OpenCV", NAIVE_OPENCV, ON_SPARK, 2, Row.wall_to),
+        Ratio("wall clock of Ray Data, to ours on Spark", RAY, ON_SPARK, 2, Row.wall_to),
     ],
     "isolation": [
         Ratio(
             "CPU time of decoding in threads, to child processes", IN_THREADS, OURSELVES, 1 / 1.03
         ),
-        Ratio("… wall clock", IN_THREADS, OURSELVES, 1 / 1.03, _wall),
+        Ratio("… wall clock", IN_THREADS, OURSELVES, 1 / 1.03, Row.wall_to),
     ],
 }
 
@@ -95,7 +94,7 @@ def _ratio_goal(group: Group, ratio: Ratio) -> Goal:
     text = ratio.text
     if group.kind == "wall-long":
         text = f"{text}, {', '.join(dict.fromkeys(v.split(' ', 1)[1] for v in group.videos))}"
-    values = [ratio.of(row) / ratio.of(base) for row, base in group.pairs(ratio.side, ratio.base)]
+    values = [ratio.of(row, base) for row, base in group.pairs(ratio.side, ratio.base)]
     if not values:
         return Goal(text, f"≥ {ratio.at_least:.2f}")
     goal = at_least(text, min(values), ratio.at_least, _floor_note(group, ratio))
@@ -109,13 +108,13 @@ def _with_range(goal: Goal, values: list[float]) -> Goal:
 
 def _floor_note(group: Group, ratio: Ratio) -> str:
     """Return the floor's own ratio: a goal above it is out of reach on these inputs."""
-    values = [row.cpu / floor.cpu for row, floor in group.pairs(ratio.side, FLOOR)]
+    values = [row.cpu_to(floor) for row, floor in group.pairs(ratio.side, FLOOR)]
     return f"the floor itself: {min(values):.2f}" if values else ""
 
 
 def _to_the_floor(group: Group) -> list[Goal]:
     return [
-        at_most(f"CPU time to the floor, {ours.video}", ours.cpu / floor.cpu, 1.1)
+        at_most(f"CPU time to the floor, {ours.video}", ours.cpu_to(floor), 1.1)
         for ours, floor in group.pairs(OURSELVES, FLOOR)
     ]
 
@@ -130,8 +129,8 @@ def _decoding(group: Group) -> list[Goal]:
         if not pairs:
             found.append(Goal(f"decoding: {side}", f"≥ {limit:.2f}"))
             continue
-        found.append(at_least(f"decoding: {side}, sum of all videos", _of_sums(pairs), limit))
-        worst = min(row.cpu / ours.cpu for row, ours in pairs)
+        found.append(at_least(f"decoding: {side}, sum of all videos", ratio_of_sums(pairs), limit))
+        worst = min(row.cpu_to(ours) for row, ours in pairs)
         found.append(at_least(f"decoding: {side}, worst video", worst, 1.0))
     note = "the scan includes the tiny CLIP's scoring"
     for side, text in (
@@ -139,13 +138,9 @@ def _decoding(group: Group) -> list[Goal]:
         (COARSE_OF_8, "… of 8 keyframes"),
     ):
         pairs = group.pairs(TORCHCODEC, side)
-        goal = at_least(text, _of_sums(pairs), 5.0, note) if pairs else Goal(text, "≥ 5.00")
+        goal = at_least(text, ratio_of_sums(pairs), 5.0, note) if pairs else Goal(text, "≥ 5.00")
         found.append(goal)
     return found
-
-
-def _of_sums(pairs: list[tuple[Row, Row]]) -> float:
-    return sum(row.cpu for row, _ in pairs) / sum(other.cpu for _, other in pairs)
 
 
 def _hour(group: Group) -> list[Goal]:
@@ -154,7 +149,7 @@ def _hour(group: Group) -> list[Goal]:
         text = f"CPU time of a coarse scan to an exhaustive one, {video}, one core"
         ours, coarse = group.row(OURSELVES, video), group.row(COARSE, video)
         if ours.costs and coarse.costs:
-            found.append(at_most(text, coarse.cpu / ours.cpu, 0.35))
+            found.append(at_most(text, coarse.cpu_to(ours), 0.35))
         else:
             found.append(Goal(text, "≤ 0.35"))
     return found
@@ -166,7 +161,7 @@ def _texts(group: Group) -> list[Goal]:
         decoded = [row.costs[-1].result["decoded"] for row in (one, three)]
         goal = at_most(
             f"CPU time of three texts to one, {one.video}",
-            three.cpu / one.cpu,
+            three.cpu_to(one),
             1.1,
             f"{decoded[1]} frames decoded for three, {decoded[0]} for one",
         )
@@ -180,7 +175,7 @@ def _questions(group: Group) -> list[Goal]:
     return [
         at_most(
             f"CPU time of ten questions, {side}, to ten transforms, {row.video}",
-            row.cpu / transforms.cpu,
+            row.cpu_to(transforms),
             0.01,
             form=".2%",
         )
@@ -192,7 +187,7 @@ def _questions(group: Group) -> list[Goal]:
 def _search(group: Group) -> list[Goal]:
     found = []
     for searching, reading in group.pairs(SEARCHING, READING):
-        wall, cpu = searching.wall / reading.wall, searching.cpu / reading.cpu
+        wall, cpu = searching.wall_to(reading), searching.cpu_to(reading)
         worker = max(cost.result["worker_mb"] for cost in searching.costs)
         text = f"wall clock of a search to reading alone, {searching.video}"
         found += [
@@ -213,7 +208,7 @@ def _hours(group: Group) -> list[Goal]:
         return [Goal(scaling, "≥ 1.85"), Goal(memory, "≤ 1.15")]
     note = f"{every.resident_mb:.0f} MB with pages of files"
     return [
-        at_least(scaling, one.wall / every.wall, 1.85),
+        at_least(scaling, one.wall_to(every), 1.85),
         at_most(memory, every.peak_mb / first.peak_mb, 1.15),
         at_most("… of all processes together", every.together_mb / first.together_mb, 1.15),
         at_most(f"peak memory of {long}, MB", every.peak_mb, 1500, note, form=".0f"),
@@ -225,10 +220,8 @@ def _short(group: Group) -> list[Goal]:
     ours, on_spark = group.row(OURSELVES, video), group.row(ON_SPARK, video)
     if not (ours.costs and on_spark.costs):
         return [Goal(text, "≤ 5.0%")]
-    cpu = on_spark.cpu / ours.cpu - 1
-    return [
-        at_most(text, on_spark.wall / ours.wall - 1, 0.05, f"of CPU time {cpu:.1%}", form=".1%")
-    ]
+    cpu = on_spark.cpu_to(ours) - 1
+    return [at_most(text, on_spark.wall_to(ours) - 1, 0.05, f"of CPU time {cpu:.1%}", form=".1%")]
 
 
 _MORE = {

@@ -38,21 +38,17 @@ def measure(
     rounds: int | None = None,
     tries: int = 1,
     together: Iterable[str] = (),
-    model: Path | None = None,
 ) -> list[Row]:
     """Let the sides take turns on each video. A side that fails is left out, with its reason.
 
     Returns the rows with all costs; see Row.counted.
 
     With `together`, all those videos are one job; `videos` then maps its title to any one of them.
-    `model` is the folder of a model, by default that of ViT-B/32.
     """
     many = {"videos": list(together)} if together else {}
     warm_up = {"video": str(inputs.prepare_warm_up(cache=scope.cache)), "fps": 15.0}
     jobs = {title: {"video": str(video), "fps": 1.0} | many for title, video in videos.items()}
-    return take_turns(
-        sides, jobs, scope, cores=cores, warm_up=warm_up, rounds=rounds, tries=tries, model=model
-    )
+    return take_turns(sides, jobs, scope, cores=cores, warm_up=warm_up, rounds=rounds, tries=tries)
 
 
 def take_turns(
@@ -64,10 +60,8 @@ def take_turns(
     warm_up: Job,
     rounds: int | None = None,
     tries: int = 1,
-    model: Path | None = None,
 ) -> list[Row]:
     """Let the sides take turns on each job, by its title, each time after a job to warm up."""
-    model = model or inputs.prepare_clip(scope.cache)
     rounds = scope.rounds if rounds is None else rounds
     record = scope.record
     rows = {
@@ -89,6 +83,7 @@ def take_turns(
                     scope.check_time()
                     try:
                         if side.name not in running:
+                            model = side.model or inputs.prepare_clip(scope.cache)
                             running[side.name] = stack.enter_context(
                                 Process(side, model=model, cache=scope.cache, cores=cores)
                             )

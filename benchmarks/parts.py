@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import asking, inputs, printed, startup
@@ -70,20 +70,24 @@ _WALL = [
     Side(RAY, "ray_data", precision=HALF),
 ]
 _DECODED = ["720p", "1080p", "720p-gop2s"]
+_COARSE_DECODING = Side(
+    COARSE, "ours", OURS, options=(*_SCAN, "--decoder", "thread"), model=MODELS / MODEL
+)
 _DECODING = [
     Side(OURSELVES, "decode_ours", OURS),
     Side(TORCHCODEC, "decode_torchcodec"),
     Side("decord get_batch", "decode_decord"),
     Side("OpenCV grab, retrieve", "decode_opencv"),
     Side("PyAV every frame", "decode_pyav"),
-]
-# The scores decide what a coarse scan decodes, so it is measured with the scoring: by the tiny
-# CLIP, which takes little. Two minutes have 120 candidates: 32 keyframes, the default, leave little
-# to pass over.
-_COARSE_OPTIONS = (*_SCAN, "--decoder", "thread")
-_COARSE_DECODING = [
-    Side(COARSE, "ours", OURS, options=_COARSE_OPTIONS),
-    Side(COARSE_OF_8, "ours", OURS, options=(*_COARSE_OPTIONS, "--frames", "8")),
+    # The scores decide what a coarse scan decodes, so it is measured with the scoring: by the tiny
+    # CLIP, which takes little. Two minutes have 120 candidates: 32 keyframes, the default, leave
+    # little to pass over.
+    _COARSE_DECODING,
+    replace(
+        _COARSE_DECODING,
+        name=COARSE_OF_8,
+        options=(*_COARSE_DECODING.options, "--frames", "8"),
+    ),
 ]
 
 
@@ -91,9 +95,7 @@ def _decoding(scope: Scope) -> list[Row]:
     videos = scope.made(scope.kinds if scope.quick else _DECODED, scope.minutes)
     clips = inputs.h264_clips(scope.videos)
     videos |= {path.name: path for path in (clips[:1] if scope.quick else clips)}
-    rows = measure(_DECODING, videos, scope, cores=one_core())
-    tiny = MODELS / MODEL
-    return rows + measure(_COARSE_DECODING, videos, scope, cores=one_core(), model=tiny)
+    return measure(_DECODING, videos, scope, cores=one_core())
 
 
 def _work(scope: Scope) -> list[Row]:

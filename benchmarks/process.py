@@ -59,6 +59,8 @@ class Side:
     python: Path = THEIRS
     precision: str = "float32"
     options: tuple[str, ...] = ()
+    model: Path | None = None
+    """the folder of a model, instead of ViT-B/32"""
 
     @property
     def definition(self) -> str:

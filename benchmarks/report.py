@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.goals import goals_of
 from benchmarks.record import Record, Setup
-from benchmarks.rows import OURSELVES, Group, Row
+from benchmarks.rows import OURSELVES, Group, Row, ratio_of_sums
 from benchmarks.section import Goal, Section, table
 
 _TITLES = {
@@ -60,8 +60,9 @@ video a side processes a clip of 3.5 s, so imports, model loading and start-up d
 sides take turns; figures are medians.
 
 - **CPU s** is user and system time of a side's processes, children included.
-- **ratio** is the side's figure divided by spark_keyframes' own: above 1, spark_keyframes is
-  faster.
+- **ratio** is the side's figure divided by spark_keyframes' own, of the same round: above 1,
+  spark_keyframes is faster. A machine is not as fast in every minute, so that ratio may differ
+  from that of the medians.
 - **peak MB** is the memory of the largest process, without pages of files; in brackets with them.
   Processes share the pages of files, mostly the model's, and the system can drop them.
 - **others** is how many cores the rest of the machine kept busy meanwhile. If it is not near 0, the
@@ -126,8 +127,8 @@ def _decoding(group: Group) -> str:
     for side in group.sides:
         pairs = group.pairs(side, OURSELVES)
         if len(pairs) == len(group.videos):
-            total, own = sum(row.cpu for row, _ in pairs), sum(ours.cpu for _, ours in pairs)
-            totals.append(f"{total:.2f} ({total / own:.2f})")
+            total = sum(row.cpu for row, _ in pairs)
+            totals.append(f"{total:.2f} ({ratio_of_sums(pairs):.2f})")
         else:
             totals.append("–")
     return (
@@ -140,7 +141,7 @@ def _decoding(group: Group) -> str:
 def _ratio_cell(row: Row, ours: Row) -> str:
     if not row.costs:
         return "–"
-    ratio = f" ({row.cpu / ours.cpu:.2f})" if ours.costs and row is not ours else ""
+    ratio = f" ({row.cpu_to(ours):.2f})" if ours.costs and row is not ours else ""
     return f"{row.cpu:.2f}{ratio}"
 
 
@@ -197,9 +198,9 @@ def _keyframes_cells(row: Row, ours: Row) -> list[str]:
         str(result.get("scored") or "–"),
         same,
         f"{row.cpu:.2f}",
-        f"{row.cpu / ours.cpu:.2f}",
+        f"{row.cpu_to(ours):.2f}",
         f"{row.wall:.2f}",
-        f"{row.wall / ours.wall:.2f}",
+        f"{row.wall_to(ours):.2f}",
         f"{row.peak_mb:.0f} ({row.resident_mb:.0f})",
         f"{row.median(lambda cost: cost.others):.2f}",
     ]

@@ -69,6 +69,14 @@ class Row:
         """Median wall-clock seconds."""
         return self.median(lambda cost: cost.wall)
 
+    def cpu_to(self, other: Row) -> float:
+        """Return the ratio of CPU times to those of another side."""
+        return _median_ratio(self, other, lambda cost: cost.cpu)
+
+    def wall_to(self, other: Row) -> float:
+        """Return the ratio of wall-clock times to those of another side."""
+        return _median_ratio(self, other, lambda cost: cost.wall)
+
     @property
     def peak_mb(self) -> float:
         """Largest memory of one process, without pages of files."""
@@ -83,6 +91,29 @@ class Row:
     def resident_mb(self) -> float:
         """Largest memory of one process, with pages of files."""
         return max(cost.resident_mb for cost in self.costs)
+
+
+def _median_ratio(row: Row, other: Row, value: Callable[[Cost], float]) -> float:
+    """Return the median of the ratios within each round.
+
+    A machine is faster in one minute than in another. Within a round the sides follow each other.
+    What was measured once is compared with the median of the other side.
+    """
+    rounds = min(len(row.costs), len(other.costs))
+    if rounds == 1:
+        return row.median(value) / other.median(value)
+    pairs = zip(row.costs[-rounds:], other.costs[-rounds:], strict=True)
+    return statistics.median(value(cost) / value(base) for cost, base in pairs)
+
+
+def ratio_of_sums(pairs: list[tuple[Row, Row]]) -> float:
+    """Return the ratio of the CPU times of two sides on all videos: the median of the rounds."""
+    rounds = min(len(row.costs) for pair in pairs for row in pair)
+    return statistics.median(
+        sum(row.costs[-turn].cpu for row, _ in pairs)
+        / sum(base.costs[-turn].cpu for _, base in pairs)
+        for turn in range(1, rounds + 1)
+    )
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A benchmark that was interrupted goes on, and one of changed code begins anew."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from benchmarks.section import Goal, Section, at_least
 
 SETUP = Setup("code", "abc123", "a machine", "Linux", "av 1", "daft 1")
 JOBS = {"short": {"video": "s.mp4"}, "long": {"video": "l.mp4"}}
-SIDES = [Side("one", "one"), Side("two", "two")]
+SIDES = [Side(name, name, model=Path("model")) for name in ("one", "two")]
 
 
 class FakeProcess:
@@ -56,7 +57,7 @@ def scope_of(tmp_path, setup=SETUP, **more):
 
 
 def turns(scope, sides=SIDES):
-    rows = take_turns(sides, JOBS, scope, cores={0}, warm_up={"video": "w.mp4"}, model=scope.cache)
+    rows = take_turns(sides, JOBS, scope, cores={0}, warm_up={"video": "w.mp4"})
     return {(row.side, row.video): len(row.costs) for row in rows}
 
 
@@ -110,9 +111,7 @@ def test_a_broken_side_is_left_out_and_tried_again_later(tmp_path, jobs):
     part = Part(
         "",
         1,
-        lambda scope: take_turns(
-            SIDES, JOBS, scope, cores={0}, warm_up={"video": "w.mp4"}, model=scope.cache
-        ),
+        lambda scope: take_turns(SIDES, JOBS, scope, cores={0}, warm_up={"video": "w.mp4"}),
     )
     assert run(part, scope, 2)
     kept = records(["work", "wall"], tmp_path)["work"]
