@@ -49,9 +49,9 @@ def measure(scope: Scope) -> Section:
 
 
 def goals(kept: dict[tuple[str, float], Kept]) -> tuple[Goal, ...]:
-    """Return the goals at the default budget, of the GOPs of x264's default and of streams."""
+    """Return the goals at the default budget."""
     found = []
-    for gops in GOPS[:2]:
+    for gops in GOPS:
         of = kept[gops.name, DEFAULT]
         found += [
             at_least(
