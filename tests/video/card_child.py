@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -32,6 +33,8 @@ class StandIn:
         self._reformatter = VideoReformatter()
         if self.how == "no card":
             raise AcceleratorError(f"GPU {number} does not decode videos: no card")
+        if self.how == "hang at the start":
+            time.sleep(3600)
 
     def hwaccel(self) -> None:
         return None
@@ -46,6 +49,8 @@ class StandIn:
             raise CardError("it does not decode this picture")
         if self._pictures == self.at and self.how == "exit":
             os._exit(3)
+        if self._pictures == self.at and self.how == "hang":
+            time.sleep(3600)
         self._pictures += 1
         interleaved = _INTERLEAVED.get(picture.format.name, picture.format.name)
         return as_planar(picture.reformat(format=interleaved), self._reformatter)

@@ -19,7 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from spark_keyframes import video as video_package
-from spark_keyframes.errors import AcceleratorError
+from spark_keyframes.errors import AcceleratorError, LimitError
 from spark_keyframes.limits import Limits
 from spark_keyframes.video import Ahead, RgbFrame, make_decoder
 from spark_keyframes.video.card import Card, CardError, as_planar, decode_sample
@@ -102,6 +102,24 @@ def test_what_the_card_does_not_decode_goes_to_the_cpu(
     decoder.pictures_at_once = at_once
     assert all_of(decoder, data) == all_of(ThreadDecoder(2), data)
     assert decoder._on_card == 0, "its place on the card is free again"
+
+
+def test_a_card_that_hangs_costs_its_row_the_time_limit(stand_in: StandIn) -> None:
+    decoder = stand_in("hang", 3, limits=Limits(max_decode_seconds=1.0))
+    with pytest.raises(LimitError, match="max_decode_seconds"):
+        all_of(decoder, clip_named("h264 mp4"))
+    assert decoder._on_card == 0, "its place on the card is free again"
+    cards = {process.card for process in process_pool.process_pool()._processes}
+    assert 0 not in cards, "the process that hung is gone"
+
+
+def test_a_card_that_hangs_at_the_start_is_an_error_of_the_task(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_lender, "_CARD_SECONDS", 1.0)
+    with pytest.raises(AcceleratorError, match="did not begin to decode within 1 s"):
+        stand_in("hang at the start")
+    assert not process_pool.process_pool()._processes, "the process that hung is gone"
 
 
 def test_a_card_that_refuses_a_video_keeps_its_process(

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from spark_keyframes.errors import KeyframesError
@@ -207,6 +207,25 @@ def run_ts(structure: Any, kind: int, place: tuple[int, int], fps: float, ids: l
     else:
         data = without_stamp(data, place[0] % 50)
     check(data, fps, ids)
+
+
+# A few of each kind in the quick tests, always the same.
+_FEW = settings(max_examples=3, derandomize=True, deadline=None, phases=[Phase.generate])
+
+
+@pytest.mark.parametrize("change", ODDITIES, ids=lambda change: change.__name__)
+@_FEW
+@given(st.sampled_from(["libx264", "libx265"]), st.integers(0, 1), places)
+def test_one_odd_place(change: Any, codec: str, is_open: int, place: tuple[int, int]) -> None:
+    structure = (codec, 9, 2, is_open, 0)
+    run_packets(structure, [(change, place)], "matroska", 3.0, [0, 30, 33, 59])
+
+
+@pytest.mark.parametrize("kind", range(4), ids=["lost", "joined", "cut and joined", "no stamp"])
+@_FEW
+@given(places)
+def test_one_odd_transport_stream(kind: int, place: tuple[int, int]) -> None:
+    run_ts(("libx264", 9, 2, 0, 0), kind, place, 3.0, [0, 30, 33, 59])
 
 
 @pytest.mark.slow
