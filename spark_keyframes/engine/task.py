@@ -12,7 +12,7 @@ from spark_keyframes.engine.fetching import Fetcher
 from spark_keyframes.engine.request import Outcome, Request, RunContext
 from spark_keyframes.engine.second_look import look_again
 from spark_keyframes.error_chain import free_stack_frames
-from spark_keyframes.errors import DecodeError, VideoChangedError, WindowError
+from spark_keyframes.errors import DecodeError, ParameterError, VideoChangedError, WindowError
 from spark_keyframes.redaction import redact_url
 from spark_keyframes.result import Answers, Candidates, Failure, Keyframes
 from spark_keyframes.scan import CoarseScan, log_why_not
@@ -219,7 +219,8 @@ class VideoTask:
         def look(frame_ids: Sequence[int]) -> dict[int, list[float]]:
             before = len(of.frame_ids)
             self._clock.enter("decode")
-            self._submit(video, video.candidates_by_id(frame_ids, **self._how()))
+            looked_at = video.candidates_by_id(frame_ids, **self._how())
+            self._submit(video, scan.as_planned(looked_at))
             self._wait_for_scores()
             of.complete = False
             return of.scores_since(before)
@@ -232,7 +233,8 @@ class VideoTask:
                 of.settle(scan.run(look))
                 self.account.candidates_total = len(scan.places)
                 return True
-            except DecodeError as error:  # the others can be decoded without a damaged frame
+            # A frame is damaged, or decoding shows other frames than the packets announced.
+            except (DecodeError, ParameterError) as error:
                 self._wait_for_scores()
                 of.restart()
                 why_not = str(error)

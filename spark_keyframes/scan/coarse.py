@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Self
 
+from spark_keyframes.errors import DecodeError
 from spark_keyframes.scan.plan import Gop, ScanPlan, budget_of, why_not
 from spark_keyframes.selection import Choice
 from spark_keyframes.selection.seen import Seen
-from spark_keyframes.video.interface import FrameTime, Video
+from spark_keyframes.video.interface import FrameTime, RgbFrame, Video
 
 
 class CoarseScan:
@@ -38,6 +39,7 @@ class CoarseScan:
         self.places = {frame_id: place for place, frame_id in enumerate(self._ids)}
         """The index of each candidate, by frame id."""
         self._starts = starts
+        self._times = {frame.frame_id: frame.timestamp for frame in (*starts, *candidates)}
         self._choice = choice
         gops = _gops(candidates, starts)
         most = choice.second_look or choice.k
@@ -84,6 +86,21 @@ class CoarseScan:
             if not unseen:
                 return self._choices()
             scores = look(unseen)
+
+    def as_planned(self, frames: Iterable[RgbFrame]) -> Iterator[RgbFrame]:
+        """Yield frames that are looked at.
+
+        Raises:
+            DecodeError: one has another time than its packet had: ids are not those of the plan.
+        """
+        for frame in frames:
+            planned = self._times[frame.frame_id]
+            if frame.timestamp != planned:
+                raise DecodeError(
+                    f"frame {frame.frame_id} was planned at {planned:g} s, and decoding shows it "
+                    f"at {frame.timestamp:g} s"
+                )
+            yield frame
 
     def _choices(self) -> list[Choice]:
         return [

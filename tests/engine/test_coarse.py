@@ -7,6 +7,8 @@ import pytest
 
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.result import Failure
+from spark_keyframes.video.sequential import no_such_frame
+from spark_keyframes.video.thread_decoder import ThreadVideo
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
 from tests.video.clips import H264, clip, clip_named, damaged, number_in
 
@@ -195,6 +197,52 @@ def test_a_damaged_video_is_looked_at_wholly(video, tmp_path, caplog):
     assert "all candidates are looked at: frame " in caplog.text
 
 
+@pytest.mark.parametrize("way", ["later", "gone"])
+def test_where_decoding_shows_other_frames_than_planned_all_are_looked_at(
+    video, way, caplog, monkeypatch
+):
+    """The third look has them, as if the video had to be decoded in sequence since."""
+    caplog.set_level(logging.INFO, "spark_keyframes")
+    looks, original = [], ThreadVideo.candidates_by_id
+
+    def candidates_by_id(self, frame_ids, **how):
+        looks.append(frame_ids)
+        if len(looks) < 3:
+            yield from original(self, frame_ids, **how)
+            return
+        if way == "gone":
+            raise no_such_frame(frame_ids[0], 3)
+        for frame in original(self, frame_ids, **how):
+            yield replace(frame, timestamp=frame.timestamp + 0.04)
+
+    monkeypatch.setattr(ThreadVideo, "candidates_by_id", candidates_by_id)
+    found = only(run(coarse(), [(video, "131")]))
+    every = only(run(coarse(scan="exhaustive"), [(video, "131")]))
+    assert len(looks) == 3
+    assert (found.frame_ids, found.scores) == (every.frame_ids, every.scores)
+    assert found.candidates.frame_ids == every.candidates.frame_ids
+    why = "decoding shows it at" if way == "later" else "the video has no frame"
+    assert why in caplog.text
+
+
+def test_with_a_second_model_the_least_score_and_the_least_gap(video):
+    """Frame 125 scores -6, 130 -1, 135 -4, 140 -9."""
+    every = only(run(coarse(scan="exhaustive"), [(video, "131")]))
+    assert every.frame_ids == [125, 130, 135, 140]
+    found = only(run(coarse(min_score=-5.0), [(video, "131")]))
+    assert (found.frame_ids, found.scores) == ([130, 135], [-1.0, -4.0])
+    assert found.account.frames_scored < 35
+    apart = coarse(min_gap=0.3)
+    found = only(run(apart, [(video, "131")]))
+    every = only(run(replace(apart, scan="exhaustive"), [(video, "131")]))
+    assert found.frame_ids == every.frame_ids == [120, 130, 140, 150]
+    assert found.account.frames_scored < 35
+    again = coarse(rerank="second", rerank_candidates=8)
+    found = only(run(again, [(video, "131")], matcher=FrameNumber()))
+    assert (found.frame_ids, found.scores) == ([135, 140, 145, 150], [135, 140, 145, 150])
+    assert (found.account.scored_again, found.account.frames_scored < 35) == (8, True)
+
+
 def test_a_video_that_the_budget_allows_for_is_looked_at_wholly(video, caplog):
     caplog.set_level(logging.INFO, "spark_keyframes")
     found = only(run(coarse(scan_budget=1.0), [(video, "131")]))
@@ -235,7 +283,10 @@ def test_it_can_miss_a_needle(video):
         *("mpeg4 avi", "h264 interlaced", "h264 ts from 10 s"),
     ],
 )
-def test_whatever_the_file_what_is_looked_at_is_as_exhaustive_finds_it(name, tmp_path, monkeypatch):
+def test_whatever_the_file_what_is_looked_at_is_as_exhaustive_finds_it(
+    name, tmp_path, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO, "spark_keyframes")
     monkeypatch.setattr("spark_keyframes.scan.plan._FEWEST_GOPS", 1)
     path = tmp_path / "video"
     path.write_bytes(clip_named(name))
@@ -245,3 +296,4 @@ def test_whatever_the_file_what_is_looked_at_is_as_exhaustive_finds_it(name, tmp
     rows = list(zip(every.frame_ids, every.timestamps, every.scores, strict=True))
     looked = list(zip(found.frame_ids, found.timestamps, found.scores, strict=True))
     assert looked == [row for row in rows if row in looked]
+    assert "was planned at" not in caplog.text
