@@ -66,7 +66,8 @@ class Side:
     def definition(self) -> str:
         """What it is, in one line."""
         of_whom = "ours" if self.python == OURS else "theirs"
-        return " ".join([self.script, of_whom, self.precision, *self.options])
+        model = [self.model.name] if self.model else []
+        return " ".join([self.script, of_whom, self.precision, *self.options, *model])
 
 
 class Process:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -107,12 +107,18 @@ def _median_ratio(row: Row, other: Row, value: Callable[[Cost], float]) -> float
 
 
 def ratio_of_sums(pairs: list[tuple[Row, Row]]) -> float:
-    """Return the ratio of the CPU times of two sides on all videos: the median of the rounds."""
-    rounds = min(len(row.costs) for pair in pairs for row in pair)
+    """Return the ratio of the CPU times of two sides on all videos: the median of the rounds.
+
+    Of a row that lacks a round, its median counts there.
+    """
+
+    def total(rows: Iterable[Row], turn: int) -> float:
+        return sum(row.costs[-turn].cpu if turn <= len(row.costs) else row.cpu for row in rows)
+
+    ours, others = zip(*pairs, strict=True)
+    rounds = max(len(row.costs) for row in (*ours, *others))
     return statistics.median(
-        sum(row.costs[-turn].cpu for row, _ in pairs)
-        / sum(base.costs[-turn].cpu for _, base in pairs)
-        for turn in range(1, rounds + 1)
+        total(ours, turn) / total(others, turn) for turn in range(1, rounds + 1)
     )
 
 

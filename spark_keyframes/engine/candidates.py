@@ -121,7 +121,7 @@ class CandidateScores:
         self._cache.clear()
         self.frame_ids, self.timestamps, self._embeddings = [], [], []
         self.scores = [[] for _ in self.texts]
-        self._places, self.complete = None, False
+        self._survivors, self._places, self.complete = [], None, False
         self.account.frames_scored = self.account.guides_scored = 0
 
     def add(self, scores: Scores) -> None:

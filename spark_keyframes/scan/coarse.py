@@ -97,8 +97,8 @@ class CoarseScan:
             planned = self._times[frame.frame_id]
             if frame.timestamp != planned:
                 raise DecodeError(
-                    f"frame {frame.frame_id} was planned at {planned:g} s, and decoding shows it "
-                    f"at {frame.timestamp:g} s"
+                    f"frame {frame.frame_id} was planned at {planned:.3f} s, and decoding shows "
+                    f"it at {frame.timestamp:.3f} s"
                 )
             yield frame
 

@@ -151,6 +151,18 @@ def test_ratios_are_those_within_a_round(report):
     assert "| v | 2.00 | 4.00 (1.50) |" in text
 
 
+def test_a_round_of_all_videos_counts_though_short_ones_lack_it(report):
+    """The first round of a clip of less than a second only showed how often to repeat it."""
+    rows = [
+        Row(OURSELVES, "long", [cost(2.0), cost(4.0), cost(2.0)]),
+        Row(TORCHCODEC, "long", [cost(2.0), cost(8.0), cost(6.0)]),
+        Row(OURSELVES, "clip", [cost(0.9), cost(0.5), cost(0.5)]),
+        Row(TORCHCODEC, "clip", [cost(0.9), cost(0.5), cost(0.5)]),
+    ]
+    _, lines = report("decoding", rows)
+    assert lines[f"decoding: {TORCHCODEC}, sum of all videos"][1] == "1.89"  # of 1, 1.89 and 2.6
+
+
 def test_twenty_minutes_are_compared_with_daft_exhaustive_and_coarse(report):
     rows = [
         Row(side, video, [cost(1.0, wall)])
