@@ -8,7 +8,7 @@ chooses are looked at next. That goes on until it chooses none, or the budget is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,6 +22,8 @@ from spark_keyframes.selection.base import best, checked_segments, choose
 ROUNDS = 4
 """Rounds after the keyframes. More of them stay with the best segments and leave others without a
 look; fewer learn less. benchmarks/scan.py measures what is kept."""
+_LOOKS = 16
+"""The most looks after the keyframes: for each, a large file is read from its start."""
 _KEYFRAMES = 0.5
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
 _FEWEST_GOPS = 12
@@ -103,7 +105,8 @@ class ScanPlan:
         self._curves = [Curve(times) for _ in range(texts)]
         self.first = self._spread(max(1, int(_KEYFRAMES * budget)))
         """The GOPs whose keyframes are scored first."""
-        self._round = max(1, math.ceil((budget - len(self.first)) / ROUNDS))
+        rest = max(budget - len(self.first), 1)
+        self._round, self._least = math.ceil(rest / ROUNDS), math.ceil(rest / _LOOKS)
 
     def _spread(self, most: int) -> list[int]:
         """Return the numbers of all GOPs, or of as many as that at equal distances."""
@@ -146,8 +149,8 @@ class ScanPlan:
         needed = self._needed()
         most = min(self._round, self._left - len(needed))
         found: list[int] = []
-        for gop in sorted(gains, key=lambda gop: (-gains[gop], gop)):
-            if len(found) >= most:
+        for gop in self._best_first(gains):
+            if len(found) >= (most if gop in gains else min(self._least, most)):
                 break
             unseen = [index for index in self._gops[gop].candidates if not self._seen[index]]
             found += sorted(unseen, key=lambda index: index not in needed)
@@ -156,6 +159,21 @@ class ScanPlan:
         if not found or len(found) + len(rest) >= self._left:  # the last round
             found += rest
         return sorted(found)
+
+    def _best_first(self, gains: Mapping[int, float]) -> Iterator[int]:
+        """Yield the GOPs that may gain something, then others that would be looked at soon."""
+        yield from sorted(gains, key=lambda gop: (-gains[gop], gop))
+        if not gains:
+            return
+        hoped = np.max([curve.optimistic() for curve in self._curves], axis=0)
+        hoped[self._seen] = -np.inf
+        best = np.full(len(self._gops), -np.inf)
+        np.maximum.at(best, self._gop_of, hoped)
+        yield from (
+            int(gop)
+            for gop in np.argsort(-best, kind="stable")
+            if gop not in gains and np.isfinite(best[gop])
+        )
 
     def _needed(self) -> set[int]:
         """Return unseen candidates without which the selector would choose fewer than of all."""

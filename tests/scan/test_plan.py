@@ -65,6 +65,20 @@ def test_whole_gops_are_looked_at():
     assert (seen == 5).sum() == 1
 
 
+@pytest.mark.parametrize("places", [1, 8])
+def test_a_long_video_of_short_gops_is_looked_at_a_few_times(places):
+    """Each look reads the file again, and a GOP of 2 s has two of 3,600 candidates."""
+    scores = np.random.default_rng(3).uniform(size=3600)
+    gops = gops_of(3600, 2)
+    plan = ScanPlan(range(3600), gops, selector=AKS(), places=[places], budget=1260)
+    plan.learn({}, {gop: [scores[2 * gop]] for gop in plan.first})
+    looks = 0
+    while found := plan.next():
+        plan.learn({index: [scores[index]] for index in found})
+        looks += 1
+    assert 1 <= looks <= 16
+
+
 def test_short_gops_have_some_of_their_keyframes_scored():
     plan = ScanPlan(range(600), gops_of(600, 2), selector=Top(), places=[8], budget=200)
     assert len(plan.first) == 100
