@@ -31,4 +31,4 @@ def test_a_small_run_keeps_most_of_the_gain(tmp_path):
         # It ends when the selector, on the high side, chooses nothing that was not scored.
         assert every.mean == pytest.approx(1, abs=0.01)
     assert "(default)" in gain_table(kept)
-    assert len(goals(kept)) == 6
+    assert len(goals(kept)) == 3 * len(GOPS)
