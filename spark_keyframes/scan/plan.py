@@ -23,7 +23,8 @@ ROUNDS = 4
 """Rounds after the keyframes. More of them stay with the best segments and leave others without a
 look; fewer learn less. benchmarks/scan.py measures what is kept."""
 _LOOKS = 16
-"""The most looks after the keyframes: for each, a large file is read from its start."""
+"""With this look after the keyframes the budget is used: for each, a large file is read from its
+start."""
 _KEYFRAMES = 0.5
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
 _FEWEST_GOPS = 12
@@ -105,6 +106,7 @@ class ScanPlan:
         self._curves = [Curve(times) for _ in range(texts)]
         self.first = self._spread(max(1, int(_KEYFRAMES * budget)))
         """The GOPs whose keyframes are scored first."""
+        self._looks = 0
         rest = max(budget - len(self.first), 1)
         self._round, self._least = math.ceil(rest / ROUNDS), math.ceil(rest / _LOOKS)
 
@@ -147,10 +149,14 @@ class ScanPlan:
                 gop = int(self._gop_of[index])
                 gains[gop] = max(gain, gains.get(gop, gain))
         needed = self._needed()
-        most = min(self._round, self._left - len(needed))
+        self._looks += 1
+        most = least = self._left
+        if self._looks < _LOOKS:
+            most = min(self._round, self._left - len(needed))
+            least = min(self._least, most)
         found: list[int] = []
         for gop in self._best_first(gains):
-            if len(found) >= (most if gop in gains else min(self._least, most)):
+            if len(found) >= (most if gop in gains else least):
                 break
             unseen = [index for index in self._gops[gop].candidates if not self._seen[index]]
             found += sorted(unseen, key=lambda index: index not in needed)

@@ -65,7 +65,7 @@ def test_whole_gops_are_looked_at():
     assert (seen == 5).sum() == 1
 
 
-@pytest.mark.parametrize("places", [1, 8])
+@pytest.mark.parametrize("places", [1, 8, 32, 1100, 1259])
 def test_a_long_video_of_short_gops_is_looked_at_a_few_times(places):
     """Each look reads the file again, and a GOP of 2 s has two of 3,600 candidates."""
     scores = np.random.default_rng(3).uniform(size=3600)
@@ -76,7 +76,7 @@ def test_a_long_video_of_short_gops_is_looked_at_a_few_times(places):
     while found := plan.next():
         plan.learn({index: [scores[index]] for index in found})
         looks += 1
-    assert 1 <= looks <= 16
+    assert 1 <= looks <= 17, "and one where the selector needs more after the last"
 
 
 def test_short_gops_have_some_of_their_keyframes_scored():
