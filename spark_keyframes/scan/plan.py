@@ -23,8 +23,8 @@ ROUNDS = 4
 """Rounds after the keyframes. More of them stay with the best segments and leave others without a
 look; fewer learn less. benchmarks/scan.py measures what is kept."""
 _LOOKS = 16
-"""With this look after the keyframes the budget is used: for each, a large file is read from its
-start."""
+"""Looks after the keyframes. The last uses what is left of the budget, because each look reads a
+large file from its start."""
 _KEYFRAMES = 0.5
 """The most of the budget that goes to keyframes: short GOPs have more of them than that."""
 _FEWEST_GOPS = 12
@@ -141,7 +141,7 @@ class ScanPlan:
         """Return the candidates to look at now, ascending.
 
         They are whole GOPs, but for the last of all, and for what the selector needs to choose as
-        many as it may.
+        many as it may. A look that would be small also has GOPs that the selector may choose next.
         """
         gains: dict[int, float] = {}
         for curve in self._curves:

@@ -7,6 +7,7 @@ import pytest
 
 from spark_keyframes.engine import Pipeline, Request
 from spark_keyframes.result import Failure
+from spark_keyframes.video.process.process_video import ProcessVideo
 from spark_keyframes.video.sequential import no_such_frame
 from spark_keyframes.video.thread_decoder import ThreadVideo
 from tests.engine.own_modules import CPU, FrameNumber, run, sampler
@@ -198,12 +199,13 @@ def test_a_damaged_video_is_looked_at_wholly(video, tmp_path, caplog):
 
 
 @pytest.mark.parametrize("way", ["later", "gone"])
+@pytest.mark.parametrize(("decoder", "kind"), [("thread", ThreadVideo), ("process", ProcessVideo)])
 def test_where_decoding_shows_other_frames_than_planned_all_are_looked_at(
-    video, way, caplog, monkeypatch
+    video, decoder, kind, way, caplog, monkeypatch
 ):
     """From the third look on, only decoding tells which frames there are."""
     caplog.set_level(logging.INFO, "spark_keyframes")
-    looks, original, count = [], ThreadVideo.candidates_by_id, ThreadVideo.candidate_count
+    looks, original, count = [], kind.candidates_by_id, kind.candidate_count
 
     def candidates_by_id(self, frame_ids, **how):
         looks.append(frame_ids)
@@ -218,9 +220,9 @@ def test_where_decoding_shows_other_frames_than_planned_all_are_looked_at(
     def candidate_count(self, fps):
         return None if len(looks) > 2 else count(self, fps)
 
-    monkeypatch.setattr(ThreadVideo, "candidates_by_id", candidates_by_id)
-    monkeypatch.setattr(ThreadVideo, "candidate_count", candidate_count)
-    of = coarse(return_keyframes=True)
+    monkeypatch.setattr(kind, "candidates_by_id", candidates_by_id)
+    monkeypatch.setattr(kind, "candidate_count", candidate_count)
+    of = coarse(decoder=decoder, return_keyframes=True)
     found = only(run(of, [(video, "131")]))
     assert len(looks) == 3
     every = only(run(replace(of, scan="exhaustive"), [(video, "131")]))
